@@ -1,0 +1,41 @@
+// The one build: types are checked and runtime code emitted by tsc, each dialog is bundled by esbuild and
+// inlined into the HTML that ships. Any type error ends it with a non-zero exit and no half-made dist/.
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const out = join(root, 'dist', 'nodes');
+process.chdir(root);
+rmSync(join(root, 'dist'), { recursive: true, force: true });
+
+const tsc = spawnSync(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
+  stdio: 'inherit',
+});
+if (tsc.status !== 0) {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  process.exit(tsc.status ?? 1);
+}
+
+for (const file of readdirSync('nodes').filter((name) => name.endsWith('.editor.ts'))) {
+  const name = file.slice(0, -'.editor.ts'.length);
+  const bundle = await build({
+    entryPoints: [join('nodes', file)],
+    bundle: true,
+    format: 'iife',
+    target: 'es2020',
+    charset: 'utf8',
+    legalComments: 'none',
+    write: false,
+  });
+  const script = bundle.outputFiles[0].text.replaceAll('</script', '<\\/script');
+  const form = readFileSync(join('nodes', `${name}.html`), 'utf8');
+  mkdirSync(out, { recursive: true });
+  writeFileSync(join(out, `${name}.html`), `<script type="text/javascript">\n${script}</script>\n\n${form}`);
+}
+
+for (const folder of ['icons', 'locales']) {
+  if (existsSync(folder)) cpSync(folder, join(out, folder), { recursive: true });
+}
