@@ -1,0 +1,85 @@
+import { OAuth2Error, type OAuth2Facts } from './errors';
+
+/** What a token endpoint has given, checked and in our own units. */
+export interface TokenAnswer {
+  accessToken: string;
+  /** Milliseconds since the epoch, by our own clock. */
+  expiresAt: number;
+  /** Milliseconds since the epoch, by our own clock. */
+  obtainedAt: number;
+  /** Absent: the one used for this request goes on. */
+  refreshToken?: string;
+  /** Space-separated; absent: what was asked for (RFC 6749 section 5.1). */
+  scope?: string;
+  /** The mail address named by the id_token. Unverified: good as a label and for nothing else. */
+  label?: string;
+}
+
+/** Seconds a token is taken to live when the server does not say. */
+const ASSUMED_LIFE = 3600;
+
+/** Seconds; what claims to live longer is renewed all the same. */
+const LONGEST_LIFE = 366 * 86_400;
+
+/**
+ * Reads the answer of a token endpoint (RFC 6749 section 5.1), which may be anything.
+ * @throws {OAuth2Error} `TEMPORARY` when it is not such an answer, `CONFIG` when the token is of a kind that cannot
+ * be used for mail.
+ */
+export function readAnswer(answer: unknown, now: number, facts: OAuth2Facts = {}): TokenAnswer {
+  const own = (key: string): unknown =>
+    typeof answer === 'object' && answer !== null && Object.hasOwn(answer, key)
+      ? (answer as Record<string, unknown>)[key]
+      : undefined;
+  const accessToken = own('access_token');
+  // A control character would break out of the line a token is sent in.
+  if (!isToken(accessToken)) {
+    throw new OAuth2Error('TEMPORARY', 'answer-malformed', { facts: { ...facts, detail: 'access_token' } });
+  }
+  const type = own('token_type');
+  if (typeof type === 'string' && !/^bearer$/i.test(type.trim())) {
+    throw new OAuth2Error('CONFIG', 'token-type', {
+      facts: { ...facts, detail: type.replace(/\W/g, '').slice(0, 20) },
+    });
+  }
+  const refreshToken = own('refresh_token');
+  const scope = own('scope');
+  const label = labelOf(own('id_token'));
+  return {
+    accessToken,
+    obtainedAt: now,
+    expiresAt: now + lifeOf(own('expires_in')) * 1000,
+    ...(isToken(refreshToken) && { refreshToken }),
+    ...(typeof scope === 'string' && scope && { scope }),
+    ...(Array.isArray(scope) && { scope: scope.filter((word) => typeof word === 'string').join(' ') }),
+    ...(label && { label }),
+  };
+}
+
+/** 1*VSCHAR of RFC 6749 appendix A, of any length. */
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x20-\x7e]+$/.test(value);
+}
+
+/** Seconds. Some servers send text, some nothing, some 0 for "for ever". */
+function lifeOf(expiresIn: unknown): number {
+  const text = typeof expiresIn === 'string' && /^\s*\d+(\.\d*)?\s*$/.test(expiresIn);
+  const seconds = typeof expiresIn === 'number' || text ? Number(expiresIn) : Number.NaN;
+  return seconds > 0 ? Math.min(seconds, LONGEST_LIFE) : ASSUMED_LIFE;
+}
+
+function labelOf(idToken: unknown): string | undefined {
+  if (typeof idToken !== 'string') return undefined;
+  try {
+    const claims: unknown = JSON.parse(
+      Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'),
+    );
+    if (typeof claims !== 'object' || claims === null) return undefined;
+    const { email, preferred_username, upn } = claims as Record<string, unknown>;
+    return [email, preferred_username, upn].find(
+      (name): name is string => typeof name === 'string' && /^[^\p{C}\s<>"]{1,254}$/u.test(name),
+    );
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,175 @@
+import type http from 'node:http';
+import { createRequire } from 'node:module';
+import { ClientCredentials, type ModuleOptions } from 'simple-oauth2';
+import { readAnswer, type TokenAnswer } from './answer';
+import { type AccountConfig, secretsOf } from './config';
+import type { Endpoints } from './endpoints';
+import { failed, isRecord, OAuth2Error, refused, retryAfter, type Step } from './errors';
+import { type AgentFor, MAX_BYTES, TIMEOUT_MS } from './http';
+
+/** A request to the token endpoint. */
+export interface TokenRequest {
+  config: AccountConfig;
+  endpoints: Endpoints;
+  step: Step;
+  /** `grant_type` and what belongs to it. The client's own identification is added. */
+  parameters: { grant_type: string } & Record<string, string | undefined>;
+  /** How the client identifies itself. */
+  identification: Identification;
+  agent?: AgentFor | undefined;
+  now: () => number;
+  /** Milliseconds; for tests. */
+  timeoutMs?: number | undefined;
+}
+
+/** A client identifies itself by two parameters, in the body or as user name and password of the Authorization header. */
+export interface Identification {
+  in: 'body' | 'header';
+  /** Name and value. */
+  first: readonly [name: string, value: string];
+  /** Name and value; in a header only the value counts. */
+  second: readonly [name: string, value: string];
+  /** Sent in the body besides. */
+  parameters?: Record<string, string>;
+}
+
+/**
+ * Asks the token endpoint for tokens. The one place where simple-oauth2 is used: it sends the request and reads the
+ * JSON, and what it would get wrong is kept from it.
+ *
+ * - `ClientCredentials.getToken` sends every grant, since `grant_type` may be overridden there; its own refresh loses
+ *   the refresh token when the answer leaves it out, and its expiry knows no answer without `expires_in`.
+ * - The whole address is given as the path: from `tokenHost` it would drop the path, and a path that begins with two
+ *   slashes it would take for another host.
+ * - It copies its options in depth, agents included; the agent is handed over as a function, which is not copied.
+ * - Its errors and its debug output hold the client secret; neither leaves this module.
+ *
+ * @throws {OAuth2Error}
+ */
+export async function requestTokens(request: TokenRequest): Promise<TokenAnswer> {
+  const { config, endpoints, step, identification, agent, now, timeoutMs = TIMEOUT_MS } = request;
+  const { token: url } = endpoints;
+  const facts = { provider: config.provider, host: url.host };
+  const parameters = defined({ ...request.parameters, ...identification.parameters });
+  const secrets = [...secretsOf(config), ...secretParameters(parameters), identification.second[1]];
+
+  let answer: unknown;
+  try {
+    const client = new ClientCredentials(options(url, identification, agent?.(url), timeoutMs));
+    const sent = quietly(() => client.getToken(parameters));
+    answer = (await sent).token;
+  } catch (cause) {
+    throw errorOf(cause);
+  }
+  // Some servers say no with status 200.
+  if (isRecord(answer) && answer.error !== undefined && answer.access_token === undefined) {
+    throw refused({ step, provider: config.provider, host: url.host, answer, secrets });
+  }
+  return readAnswer(answer, now(), facts);
+
+  function errorOf(cause: unknown): OAuth2Error {
+    const { data, output, name } = isRecord(cause) ? cause : {};
+    // Joi, before anything was sent: the client's id or secret holds what RFC 6749 appendix A does not allow.
+    if (name === 'ValidationError') return new OAuth2Error('CONFIG', 'secret-malformed', { facts });
+    const response =
+      isRecord(data) && isRecord(data.res) ? (data.res as unknown as http.IncomingMessage) : undefined;
+    // Past its deadline the library leaves the answer's connection open.
+    response?.destroy();
+    const status = response?.statusCode;
+    const retryAfterMs = retryAfter(response?.headers['retry-after'], now());
+    if (status !== undefined && isRecord(data) && data.isResponseError === true && isRecord(data.payload)) {
+      const answer = data.payload;
+      return refused({
+        step,
+        provider: config.provider,
+        host: url.host,
+        status,
+        answer,
+        secrets,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      });
+    }
+    const seen = {
+      facts: { ...facts, ...(status && { status }) },
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    };
+    if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', seen);
+    if (status !== undefined && status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', seen);
+    const code = isRecord(output) ? output.statusCode : undefined;
+    if (response ? code === 408 : code === 504) return new OAuth2Error('TEMPORARY', 'timeout', seen);
+    if (response && code === 413) return new OAuth2Error('TEMPORARY', 'too-large', seen);
+    if (response && /closed prematurely/.test(String((cause as Error).message))) {
+      return new OAuth2Error('TEMPORARY', 'unreachable', seen);
+    }
+    // An answer that came, but was no JSON, or JSON that is no object.
+    const arrived = isRecord(cause) && cause.isBoom !== true && cause.code === undefined;
+    if (response || arrived) return new OAuth2Error('TEMPORARY', 'not-json', seen);
+    return failed(data instanceof Error ? data : cause, facts);
+  }
+}
+
+function options(
+  url: URL,
+  identification: Identification,
+  agent: http.Agent | undefined,
+  timeout: number,
+): ModuleOptions {
+  const { first, second } = identification;
+  return {
+    client: {
+      id: first[1],
+      idParamName: first[0] as 'client_id',
+      secret: second[1],
+      secretParamName: second[0],
+    },
+    auth: { tokenHost: url.origin, tokenPath: url.href },
+    options: { authorizationMethod: identification.in },
+    http: {
+      timeout,
+      maxBytes: MAX_BYTES,
+      json: 'force',
+      redirects: false,
+      ...(agent && { agent: uncopied(agent) }),
+    },
+  };
+}
+
+/** The agent behind a function: Node asks an agent only for its methods, and functions are not copied. */
+function uncopied(agent: http.Agent): unknown {
+  return new Proxy(() => {}, {
+    get(_target, key) {
+      const value = Reflect.get(agent, key, agent);
+      return typeof value === 'function' ? value.bind(agent) : value;
+    },
+  });
+}
+
+/** The debug module that simple-oauth2 itself uses. */
+const debug: { log: (...args: unknown[]) => void } = createRequire(require.resolve('simple-oauth2'))('debug');
+
+/**
+ * Begins a request while nothing is printed: DEBUG=simple-oauth2* (or *) would show the client secret. The library
+ * prints only before its first await, so this is over before anybody else's turn.
+ */
+function quietly<T>(begin: () => Promise<T>): Promise<T> {
+  const { log } = debug;
+  debug.log = () => {};
+  try {
+    return begin();
+  } finally {
+    debug.log = log;
+  }
+}
+
+function defined(parameters: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter((entry): entry is [string, string] => !!entry[1]),
+  );
+}
+
+/** What a server might repeat in its words of what it was sent. */
+function secretParameters(parameters: Record<string, string>): string[] {
+  return ['code', 'code_verifier', 'refresh_token', 'device_code', 'assertion', 'client_assertion'].flatMap(
+    (name) => parameters[name] ?? [],
+  );
+}

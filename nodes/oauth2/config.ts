@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto';
+
+/** How the first tokens are come by. */
+export type Grant =
+  | 'authorization_code'
+  | 'device_code'
+  | 'client_credentials'
+  | 'service_account'
+  | 'refresh_token';
+
+/** How the application proves itself at the token endpoint; without a secret it sends its id alone. */
+export type ClientAuth = 'body' | 'header' | 'private_key_jwt';
+
+/** One account as the user set it up. The names are those of the node's properties and credentials. */
+export interface AccountConfig {
+  /** An id of the provider table. */
+  provider: string;
+  grant: Grant;
+  /** Microsoft: `common`, `organizations`, `consumers`, a tenant's id or domain. */
+  tenant?: string;
+  /** `custom`: the rest is found by discovery. */
+  issuer?: string;
+  authorizationUrl?: string;
+  tokenUrl?: string;
+  deviceUrl?: string;
+  revocationUrl?: string;
+  /** Space-separated; empty: the provider's. */
+  scope?: string;
+  clientAuth?: ClientAuth;
+  redirectUri?: string;
+  /** The mail address. */
+  user?: string;
+  clientId?: string;
+  clientSecret?: string;
+  /** PEM, or the JSON file Google gives for a service account. */
+  privateKey?: string;
+  refreshToken?: string;
+}
+
+/**
+ * What stored tokens are bound to: whoever issues them, the client they were issued to, and the user they are for.
+ * Tokens of one binding must never be sent anywhere under another. Stable text, free of secrets.
+ */
+export function bindingOf(config: AccountConfig): string {
+  const { provider, issuer, tokenUrl, tenant, clientId, user, grant, refreshToken } = config;
+  const issuedBy =
+    provider === 'custom'
+      ? { issuer: issuer?.trim() || undefined, tokenUrl: issuer?.trim() ? undefined : tokenUrl?.trim() }
+      : { provider, tenant: provider === 'microsoft' ? tenant?.trim().toLowerCase() || 'common' : undefined };
+  return JSON.stringify({
+    ...issuedBy,
+    client: clientId?.trim() ?? '',
+    user: user?.trim().toLowerCase() ?? '',
+    // A sign-in by code or by device gives the same tokens; a given refresh token is a beginning of its own.
+    begun: grant === 'authorization_code' || grant === 'device_code' ? 'person' : grant,
+    ...(grant === 'refresh_token' && refreshToken && { seed: digest(refreshToken) }),
+  });
+}
+
+/** Everything in the configuration that must never be seen. */
+export function secretsOf(config: AccountConfig): string[] {
+  return [config.clientSecret, config.privateKey, config.refreshToken].filter(
+    (secret) => !!secret,
+  ) as string[];
+}
+
+function digest(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url').slice(0, 22);
+}

@@ -1,0 +1,474 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { requestTokens } from './client';
+import { type AccountConfig, bindingOf } from './config';
+import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
+import { OAuth2Error, refused } from './errors';
+import type { AgentFor } from './http';
+import { identify } from './identification';
+import { type HttpReply, type PageTexts, page, sendOn } from './pages';
+import { readPasted } from './paste';
+import { checkRedirectUri } from './redirect-uri';
+import { signedIn, type Tokens } from './tokens';
+
+/** Milliseconds from the start to the end of a sign-in. */
+const SIGN_IN_MS = 600_000;
+
+/** Milliseconds between the click and the sign-in's window asking for its first page. */
+const TICKET_MS = 60_000;
+
+/** How many sign-ins are remembered, running and ended together. */
+const MOST = 100;
+
+/** How many of them for one account; a new one ends the oldest. */
+const MOST_PER_ACCOUNT = 5;
+
+export interface StartRequest {
+  /** The account's id, told again when the sign-in is over. */
+  account: string;
+  /** Who started it; only they may paste, cancel or ask. Empty where there is no login. */
+  adminUser: string;
+  config: AccountConfig;
+  /** Exactly as registered. */
+  redirectUri: string;
+  /**
+   * The callback's address as this browser reaches it, where that is not the redirect URI: with an editor on the LAN
+   * and `http://localhost…` as redirect URI, the address is pasted or its host is edited by hand.
+   */
+  callbackUrl?: string;
+  /** For the page in the sign-in's window. Default: those of the constructor. */
+  texts?: PageTexts;
+  agent?: AgentFor | undefined;
+}
+
+export interface StartedSignIn {
+  /** To ask for the outcome, to paste, to cancel. Not a secret, and good for nothing else. */
+  id: string;
+  /** What the window opens: once, within a minute. */
+  beginUrl: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+/** How a sign-in stands. */
+export interface SignInOutcome {
+  id: string;
+  account: string;
+  state: 'waiting' | 'signed-in' | 'failed';
+  /** Milliseconds since the epoch; then a sign-in still waiting has failed. */
+  expiresAt: number;
+  /** Why it failed. */
+  error?: OAuth2Error;
+  /** The mail address the sign-in server named. A label only. */
+  label?: string;
+  /** Whether there is a refresh token; without one somebody has to sign in again each time. */
+  renewable?: boolean;
+}
+
+export interface SignedIn {
+  id: string;
+  account: string;
+  adminUser: string;
+  /** The configuration signed in with, which need not be the deployed one. */
+  config: AccountConfig;
+  /** `bindingOf(config)`. */
+  binding: string;
+  tokens: Tokens;
+}
+
+export interface ConsentOptions {
+  /** Takes the tokens; the sign-in has succeeded when this resolves. */
+  onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
+  /** For pages where the sign-in, and with it the reader's language, is not known. */
+  texts: PageTexts;
+  /** Hears of the end of each sign-in. */
+  onOutcome?: (outcome: SignInOutcome) => void;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  /** Milliseconds for one answer of the sign-in server; for tests. */
+  timeoutMs?: number;
+}
+
+interface SignIn {
+  outcome: SignInOutcome;
+  request: StartRequest;
+  endpoints: Endpoints;
+  callbackUrl: URL;
+  /** What the ticket, the state and the cookie have to be; one use each. */
+  ticket: string | undefined;
+  ticketExpiresAt: number;
+  state: string | undefined;
+  cookie: string;
+  verifier: string;
+}
+
+/**
+ * Sign-ins under way, by authorization code with PKCE (RFC 6749 section 4.1, RFC 7636). They live in memory only: after
+ * a restart there is none, and every late answer is refused.
+ *
+ * A sign-in is bound to the account and person that started it, and to one browser: the window opens `begin` with a
+ * ticket, on the callback's own host, and gets a cookie there; the callback takes only an answer that comes with it.
+ */
+export class Consent {
+  readonly #onSignedIn: ConsentOptions['onSignedIn'];
+  readonly #onOutcome: (outcome: SignInOutcome) => void;
+  readonly #texts: PageTexts;
+  readonly #now: () => number;
+  readonly #timeoutMs: number | undefined;
+  /** By id, the oldest first. */
+  readonly #signIns = new Map<string, SignIn>();
+
+  constructor({ onSignedIn, onOutcome, texts, now, timeoutMs }: ConsentOptions) {
+    this.#onSignedIn = onSignedIn;
+    this.#onOutcome = onOutcome ?? (() => {});
+    this.#texts = texts;
+    this.#now = now ?? Date.now;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * Starts a sign-in.
+   * @throws {OAuth2Error} `CONFIG`, or what discovery ran into
+   */
+  async start(request: StartRequest): Promise<StartedSignIn> {
+    const { config } = request;
+    const redirectUri = checkRedirectUri(config, request.redirectUri);
+    const callbackUrl = request.callbackUrl ? checkCallbackUrl(config, request.callbackUrl) : redirectUri;
+    identify(config);
+    const endpoints = await resolveEndpoints(config, { agent: request.agent, timeoutMs: this.#timeoutMs });
+    if (!endpoints.authorization) {
+      throw new OAuth2Error('CONFIG', 'authorization-url-missing', { facts: { provider: config.provider } });
+    }
+    const now = this.#now();
+    const signIn: SignIn = {
+      outcome: { id: secret(9), account: request.account, state: 'waiting', expiresAt: now + SIGN_IN_MS },
+      // A copy: what the dialog does next must not change a sign-in under way.
+      request: { ...request, config: { ...config } },
+      endpoints,
+      callbackUrl,
+      ticket: secret(),
+      ticketExpiresAt: now + TICKET_MS,
+      state: secret(),
+      cookie: secret(),
+      verifier: secret(),
+    };
+    this.#makeRoom(request.account);
+    const { id, expiresAt } = signIn.outcome;
+    this.#signIns.set(id, signIn);
+    const beginUrl = new URL(callbackUrl);
+    beginUrl.pathname = beginUrl.pathname.replace(/callback$/, 'begin');
+    beginUrl.searchParams.set('ticket', `${id}.${signIn.ticket}`);
+    return { id, beginUrl: beginUrl.href, expiresAt };
+  }
+
+  /** The window's first page: sets the cookie and sends the browser on to the sign-in server. */
+  begin({ ticket }: { ticket: unknown }): HttpReply {
+    const signIn = this.#find(ticket);
+    const given = rest(ticket);
+    if (!signIn?.ticket || !same(signIn.ticket, given) || this.#now() >= signIn.ticketExpiresAt) {
+      return page(400, signIn?.request.texts ?? this.#texts, 'unknown');
+    }
+    signIn.ticket = undefined;
+    const { callbackUrl, cookie, outcome } = signIn;
+    const crumbs = [
+      `${cookieName(outcome.id)}=${cookie}`,
+      `Path=${callbackUrl.pathname}`,
+      `Max-Age=${SIGN_IN_MS / 1000}`,
+      'HttpOnly',
+      // Lax: the answer comes as a navigation from the sign-in server's site.
+      'SameSite=Lax',
+      ...(callbackUrl.protocol === 'https:' ? ['Secure'] : []),
+    ];
+    return sendOn(authorizationUrl(signIn), crumbs.join('; '));
+  }
+
+  /**
+   * The callback, open to everybody: takes the sign-in server's answer if state and cookie fit, and exchanges the code.
+   * `query` is the parsed or unparsed query, `cookies` the Cookie header as it came.
+   */
+  async callback({ query, cookies }: { query: unknown; cookies: string | undefined }): Promise<HttpReply> {
+    const parameters = readQuery(query);
+    const signIn = this.#byState(parameters);
+    if (!signIn) return page(400, this.#texts, 'unknown');
+    const texts = signIn.request.texts ?? this.#texts;
+    const crumb = readCookie(cookies, cookieName(signIn.outcome.id));
+    // Still open for the browser it belongs to.
+    if (crumb === undefined || !same(signIn.cookie, crumb)) return page(400, texts, 'unknown');
+    const { state, error } = await this.#finish(signIn, parameters);
+    return state === 'signed-in'
+      ? page(200, texts, 'done')
+      : page(400, texts, 'failed', error?.facts.description);
+  }
+
+  /**
+   * Takes the answer as pasted by the person who started the sign-in.
+   * @throws {OAuth2Error} `DECLINED` when the text is of no use; the sign-in goes on waiting
+   */
+  async paste({
+    account,
+    adminUser,
+    text,
+  }: {
+    account: string;
+    adminUser: string;
+    text: string;
+  }): Promise<SignInOutcome> {
+    const parameters = readPasted(text);
+    const signIn = this.#byState(parameters);
+    if (!signIn || signIn.request.account !== account) throw new OAuth2Error('DECLINED', 'sign-in-unknown');
+    if (signIn.request.adminUser !== adminUser) throw new OAuth2Error('DECLINED', 'other-person');
+    return this.#finish(signIn, parameters);
+  }
+
+  /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
+  outcome({
+    id,
+    account,
+    adminUser,
+  }: {
+    id: string;
+    account: string;
+    adminUser: string;
+  }): SignInOutcome | undefined {
+    this.#expire();
+    const signIn = this.#signIns.get(id);
+    return signIn?.request.account === account && signIn.request.adminUser === adminUser
+      ? signIn.outcome
+      : undefined;
+  }
+
+  /** Ends a sign-in before its time. Late answers are refused. */
+  cancel({ id, account, adminUser }: { id: string; account: string; adminUser: string }): void {
+    if (!this.outcome({ id, account, adminUser })) return;
+    const signIn = this.#signIns.get(id);
+    if (signIn?.outcome.state === 'waiting')
+      this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-cancelled'));
+  }
+
+  async #finish(signIn: SignIn, parameters: URLSearchParams): Promise<SignInOutcome> {
+    // One use, whatever comes of it.
+    signIn.state = undefined;
+    signIn.ticket = undefined;
+    const { request, outcome } = signIn;
+    try {
+      const tokens = await this.#exchange(signIn, parameters);
+      // Cancelled, or pushed aside, while the code was being exchanged.
+      if (outcome.state !== 'waiting') return signIn.outcome;
+      const { account, adminUser, config } = request;
+      await this.#onSignedIn({
+        id: outcome.id,
+        account,
+        adminUser,
+        config,
+        binding: bindingOf(config),
+        tokens,
+      });
+      this.#end(signIn, undefined, tokens);
+    } catch (error) {
+      this.#end(
+        signIn,
+        error instanceof OAuth2Error ? error : new OAuth2Error('STORE', 'store-failed', { cause: error }),
+      );
+    }
+    return signIn.outcome;
+  }
+
+  async #exchange(signIn: SignIn, parameters: URLSearchParams): Promise<Tokens> {
+    const { request, endpoints, verifier } = signIn;
+    const { config, redirectUri, agent } = request;
+    const { provider } = config;
+    const facts = { provider };
+    if (repeats(parameters)) throw new OAuth2Error('DECLINED', 'answer-incomplete', { facts });
+    checkIssuer(parameters.get('iss'), endpoints, provider);
+    const code = parameters.get('code');
+    if (parameters.has('error')) {
+      throw refused({ step: 'authorize', provider, answer: Object.fromEntries(parameters) });
+    }
+    if (!code)
+      throw new OAuth2Error('DECLINED', 'answer-incomplete', { facts: { ...facts, detail: 'code' } });
+    const answer = await requestTokens({
+      config,
+      endpoints,
+      step: 'code',
+      identification: identify(config),
+      parameters: {
+        grant_type: 'authorization_code',
+        code,
+        redirect_uri: redirectUri,
+        code_verifier: verifier,
+      },
+      agent,
+      now: this.#now,
+      timeoutMs: this.#timeoutMs,
+    });
+    checkScope(config, answer.scope);
+    return signedIn(answer);
+  }
+
+  #byState(parameters: URLSearchParams): SignIn | undefined {
+    const state = parameters.get('state');
+    const signIn = this.#find(state);
+    return signIn?.state && same(signIn.state, rest(state)) ? signIn : undefined;
+  }
+
+  /** Tickets and states are written `id.secret`; the id finds the sign-in, the secret proves it. */
+  #find(text: unknown): SignIn | undefined {
+    this.#expire();
+    if (typeof text !== 'string') return undefined;
+    const signIn = this.#signIns.get(text.slice(0, text.indexOf('.')));
+    return signIn?.outcome.state === 'waiting' ? signIn : undefined;
+  }
+
+  #end(signIn: SignIn, error: OAuth2Error | undefined, tokens?: Tokens): void {
+    if (signIn.outcome.state !== 'waiting') return;
+    signIn.state = undefined;
+    signIn.ticket = undefined;
+    signIn.outcome = {
+      ...signIn.outcome,
+      state: error ? 'failed' : 'signed-in',
+      ...(error && { error }),
+      ...(tokens && { renewable: !!tokens.refreshToken }),
+      ...(tokens?.label && { label: tokens.label }),
+    };
+    // The client's secret is of no more use here.
+    signIn.request = {
+      ...signIn.request,
+      config: { provider: signIn.request.config.provider, grant: 'authorization_code' },
+    };
+    try {
+      this.#onOutcome(signIn.outcome);
+    } catch {
+      // A listener's mistake changes nothing about how the sign-in went.
+    }
+  }
+
+  /** Ends what is too old, and forgets what ended a sign-in's length ago. */
+  #expire(): void {
+    const now = this.#now();
+    for (const [id, signIn] of this.#signIns) {
+      const { expiresAt } = signIn.outcome;
+      if (now >= expiresAt) this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-expired-here'));
+      if (now >= expiresAt + SIGN_IN_MS) this.#signIns.delete(id);
+    }
+  }
+
+  #makeRoom(account: string): void {
+    this.#expire();
+    const drop = (candidates: SignIn[], most: number) => {
+      for (const signIn of candidates.slice(0, Math.max(0, candidates.length - most + 1))) {
+        this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-superseded'));
+        this.#signIns.delete(signIn.outcome.id);
+      }
+    };
+    drop(
+      [...this.#signIns.values()].filter((signIn) => signIn.request.account === account),
+      MOST_PER_ACCOUNT,
+    );
+    drop([...this.#signIns.values()], MOST);
+  }
+}
+
+function authorizationUrl({ request, endpoints, outcome, state, verifier }: SignIn): URL {
+  const { config, redirectUri } = request;
+  if (!endpoints.authorization) throw new TypeError('a sign-in without an authorization endpoint');
+  const url = new URL(endpoints.authorization);
+  const scope = scopeOf(config);
+  const parameters = {
+    response_type: 'code',
+    client_id: config.clientId?.trim() ?? '',
+    redirect_uri: redirectUri,
+    ...(scope && { scope }),
+    state: `${outcome.id}.${state}`,
+    code_challenge: createHash('sha256').update(verifier).digest('base64url'),
+    code_challenge_method: 'S256',
+    ...providerOf(config).authorizationParameters,
+    ...(config.user?.trim() && { login_hint: config.user.trim() }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url;
+}
+
+/**
+ * RFC 9207 section 2.4: an answer that names another issuer, or leaves out one that was promised, belongs to another
+ * server.
+ */
+function checkIssuer(given: string | null, endpoints: Endpoints, provider: string): void {
+  const { issuerText, issuerPromised } = endpoints;
+  if (given === null ? issuerPromised : issuerText !== undefined && given !== issuerText) {
+    throw new OAuth2Error('DECLINED', 'issuer-mismatch', {
+      facts: { provider, ...(issuerText && { detail: issuerText }) },
+    });
+  }
+}
+
+/** A sign-in without the permission to read mail would fail only later, and less understandably. */
+function checkScope(config: AccountConfig, granted: string | undefined): void {
+  if (!granted || !providerOf(config).quirks.scopeMayBeUnticked) return;
+  const words = new Set(granted.split(/\s+/));
+  const missing = scopeOf(config)
+    ?.split(' ')
+    .filter((word) => word.includes(':') && !words.has(word));
+  if (missing?.length) {
+    throw new OAuth2Error('DECLINED', 'scope-not-granted', {
+      facts: { provider: config.provider, detail: missing.join(' ') },
+    });
+  }
+}
+
+/** Where the browser reaches the callback: the editor's own address, whatever it is. Nothing is sent there but a cookie. */
+function checkCallbackUrl(config: AccountConfig, callbackUrl: string): URL {
+  const url = URL.canParse(callbackUrl) ? new URL(callbackUrl) : undefined;
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username ||
+    url.password ||
+    !url.pathname.endsWith('/callback')
+  ) {
+    throw new OAuth2Error('CONFIG', 'redirect-uri-malformed', {
+      facts: { provider: config.provider, ...(url && { uri: plain(url) }) },
+    });
+  }
+  url.search = '';
+  url.hash = '';
+  return url;
+}
+
+function readQuery(query: unknown): URLSearchParams {
+  if (typeof query === 'string' || query instanceof URLSearchParams) return new URLSearchParams(query);
+  const parameters = new URLSearchParams();
+  if (typeof query !== 'object' || query === null) return parameters;
+  for (const [name, value] of Object.entries(query)) {
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (typeof one === 'string') parameters.append(name, one);
+    }
+  }
+  return parameters;
+}
+
+/** RFC 6749 section 3.1: no parameter more than once. */
+function repeats(parameters: URLSearchParams): boolean {
+  return ['code', 'state', 'iss', 'error'].some((name) => parameters.getAll(name).length > 1);
+}
+
+function cookieName(id: string): string {
+  return `redletter-sign-in-${id}`;
+}
+
+function readCookie(header: string | undefined, name: string): string | undefined {
+  const crumbs = header?.split(';').map((crumb) => crumb.trim()) ?? [];
+  return crumbs.find((crumb) => crumb.startsWith(`${name}=`))?.slice(name.length + 1);
+}
+
+/** Random bytes as text that needs no escaping anywhere. */
+function secret(bytes = 32): string {
+  return randomBytes(bytes).toString('base64url');
+}
+
+function rest(text: unknown): string {
+  return typeof text === 'string' ? text.slice(text.indexOf('.') + 1) : '';
+}
+
+function same(expected: string, given: string): boolean {
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(expected), digest(given));
+}

@@ -1,0 +1,214 @@
+import type { AccountConfig } from './config';
+import { failed, isRecord, OAuth2Error, type OAuth2Facts } from './errors';
+import { type AgentFor, exchange } from './http';
+import { type Provider, providers } from './providers';
+
+/** The addresses one account's sign-in and renewal use. All of them come from one issuer. */
+export interface Endpoints {
+  /** Absent where the issuer is not known, as with addresses given by hand. */
+  issuer?: URL;
+  /** `issuer` to the letter, as `iss` has to be (RFC 9207 section 2.4). */
+  issuerText?: string;
+  /** The server promises `iss` in each authorization answer, so one without it is not from there. */
+  issuerPromised: boolean;
+  authorization?: URL;
+  token: URL;
+  device?: URL;
+  revocation?: URL;
+}
+
+export interface DiscoveryOptions {
+  agent?: AgentFor | undefined;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds; for tests. */
+  timeoutMs?: number | undefined;
+}
+
+/**
+ * Finds the endpoints of an account: from the provider table, as given by hand, or by discovery at the issuer
+ * (OpenID Connect Discovery 1.0 section 4, RFC 8414 section 3). An issuer counts alone: addresses given by hand
+ * beside it are not looked at, so that no code or secret of one server ever reaches another.
+ *
+ * Every address is https unless it is loopback.
+ * @throws {OAuth2Error} `CONFIG`, or `TEMPORARY` and `TLS` when discovery cannot reach the issuer.
+ */
+export async function resolveEndpoints(
+  config: AccountConfig,
+  options: DiscoveryOptions = {},
+): Promise<Endpoints> {
+  const provider = providerOf(config);
+  if (provider.endpoints) return fromTable(provider, config);
+  if (provider.id !== 'custom') {
+    throw new OAuth2Error('CONFIG', 'provider-needs-password', { facts: { provider: provider.id } });
+  }
+  if (config.issuer?.trim()) return discover(config.issuer, options);
+  if (!config.tokenUrl?.trim())
+    throw new OAuth2Error('CONFIG', 'token-url-missing', { facts: { provider: 'custom' } });
+  return {
+    issuerPromised: false,
+    token: endpoint(config.tokenUrl, 'tokenUrl'),
+    ...given('authorization', config.authorizationUrl, 'authorizationUrl'),
+    ...given('device', config.deviceUrl, 'deviceUrl'),
+    ...given('revocation', config.revocationUrl, 'revocationUrl'),
+  };
+}
+
+/** The account's row of the provider table. */
+export function providerOf(config: AccountConfig): Provider {
+  const provider = Object.hasOwn(providers, config.provider) ? providers[config.provider] : undefined;
+  if (!provider) {
+    throw new OAuth2Error('CONFIG', 'provider-unknown', { facts: { detail: config.provider } });
+  }
+  return provider;
+}
+
+/** The scope to ask for, or undefined to leave it to the server. */
+export function scopeOf(config: AccountConfig): string | undefined {
+  const given = config.scope
+    ?.split(/[\s,]+/)
+    .filter(Boolean)
+    .join(' ');
+  if (given) return given;
+  const provider = providerOf(config);
+  return (config.grant === 'client_credentials' && provider.applicationScope) || provider.scope;
+}
+
+/** Whether the address is the machine itself: what is sent there crosses no network. */
+export function isLoopback(url: URL): boolean {
+  const host = url.hostname;
+  return (
+    host === 'localhost' ||
+    host.endsWith('.localhost') ||
+    host === '[::1]' ||
+    /^127(\.\d{1,3}){3}$/.test(host)
+  );
+}
+
+function fromTable(provider: Provider, config: AccountConfig): Endpoints {
+  const rows = provider.endpoints;
+  if (!rows) throw new TypeError('a provider without endpoints');
+  const tenant = config.tenant?.trim() || provider.tenant || '';
+  // An id, a domain or one of the three words; anything else would change the address.
+  if (provider.tenant && !/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i.test(tenant)) {
+    throw new OAuth2Error('CONFIG', 'tenant-malformed', { facts: { provider: provider.id, detail: tenant } });
+  }
+  const at = (address: string) => new URL(address.replaceAll('{tenant}', tenant));
+  return {
+    issuerPromised: false,
+    ...(rows.issuer && { issuer: new URL(rows.issuer), issuerText: rows.issuer }),
+    authorization: at(rows.authorization),
+    token: at(rows.token),
+    ...(rows.device && { device: at(rows.device) }),
+    ...(rows.revocation && { revocation: at(rows.revocation) }),
+  };
+}
+
+async function discover(given: string, options: DiscoveryOptions): Promise<Endpoints> {
+  // People paste the address of the document as often as the issuer's.
+  const typed = given
+    .trim()
+    .replace(/\/\.well-known\/(openid-configuration|oauth-authorization-server)$/, '');
+  const issuer = endpoint(typed, 'issuer', 'issuer-malformed');
+  if (issuer.search || issuer.hash) {
+    throw new OAuth2Error('CONFIG', 'issuer-malformed', { facts: { uri: plain(issuer) } });
+  }
+  const path = issuer.pathname.replace(/\/$/, '');
+  const candidates = [
+    new URL(`${path}/.well-known/openid-configuration`, issuer),
+    new URL(`/.well-known/oauth-authorization-server${path}`, issuer),
+  ];
+  for (const url of candidates) {
+    const metadata = await fetchMetadata(url, options);
+    if (metadata) return fromMetadata(metadata, typed, issuer, url);
+  }
+  throw new OAuth2Error('CONFIG', 'issuer-not-found', { facts: { host: issuer.host, uri: plain(issuer) } });
+}
+
+/** The document, or undefined where there is none. */
+async function fetchMetadata(
+  url: URL,
+  options: DiscoveryOptions,
+): Promise<Record<string, unknown> | undefined> {
+  const facts: OAuth2Facts = { provider: 'custom', host: url.host, uri: plain(url) };
+  const answer = await exchange(url, options).catch((cause) => {
+    options.signal?.throwIfAborted();
+    throw cause.code === 'EMSGSIZE'
+      ? new OAuth2Error('TEMPORARY', 'too-large', { facts })
+      : failed(cause, facts);
+  });
+  const { status } = answer;
+  if (status === 429 || status >= 500) {
+    const reason = status === 429 ? 'server-busy' : 'server-error';
+    throw new OAuth2Error('TEMPORARY', reason, { facts: { ...facts, status } });
+  }
+  if (status !== 200) return undefined;
+  try {
+    const metadata: unknown = JSON.parse(answer.text);
+    return isRecord(metadata) ? metadata : undefined;
+  } catch {
+    // A page of HTML where the document should be: some servers answer every address with their front page.
+    return undefined;
+  }
+}
+
+function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: URL, from: URL): Endpoints {
+  const named = metadata.issuer;
+  // RFC 8414 section 3.3: identical. A slash at the end is all that may differ from what was typed.
+  if (typeof named !== 'string' || named.replace(/\/$/, '') !== typed.replace(/\/$/, '')) {
+    const detail = typeof named === 'string' ? named.slice(0, 200) : undefined;
+    throw new OAuth2Error('CONFIG', 'issuer-wrong', {
+      facts: { uri: plain(from), ...(detail && { detail }) },
+    });
+  }
+  const at = (key: string): URL | undefined => {
+    const value = metadata[key];
+    if (value === undefined || value === null) return undefined;
+    const url = endpoint(String(value), key);
+    // What a server on the network says must not send us knocking about on our own machine.
+    if (isLoopback(url) && !isLoopback(issuer)) {
+      throw new OAuth2Error('CONFIG', 'endpoint-insecure', { facts: { uri: plain(url), detail: key } });
+    }
+    return url;
+  };
+  const token = at('token_endpoint');
+  if (!token) throw new OAuth2Error('CONFIG', 'token-url-missing', { facts: { uri: plain(from) } });
+  const authorization = at('authorization_endpoint');
+  const device = at('device_authorization_endpoint');
+  const revocation = at('revocation_endpoint');
+  return {
+    issuer,
+    issuerText: named,
+    issuerPromised: metadata.authorization_response_iss_parameter_supported === true,
+    token,
+    ...(authorization && { authorization }),
+    ...(device && { device }),
+    ...(revocation && { revocation }),
+  };
+}
+
+function given<Key extends string>(key: Key, value: string | undefined, name: string): { [K in Key]?: URL } {
+  return value?.trim() ? ({ [key]: endpoint(value, name) } as { [K in Key]?: URL }) : {};
+}
+
+/** An address that a secret may be sent to. */
+function endpoint(
+  value: string,
+  name: string,
+  malformed: 'endpoint-malformed' | 'issuer-malformed' = 'endpoint-malformed',
+): URL {
+  const text = value.trim();
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.username || url.password) {
+    throw new OAuth2Error('CONFIG', malformed, { facts: { detail: name } });
+  }
+  if (url.protocol !== 'https:' && !isLoopback(url)) {
+    throw new OAuth2Error('CONFIG', 'endpoint-insecure', { facts: { uri: plain(url), detail: name } });
+  }
+  url.hash = '';
+  return url;
+}
+
+/** Without query and fragment, to be shown. */
+export function plain(url: URL): string {
+  return url.origin + url.pathname;
+}

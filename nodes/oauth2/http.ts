@@ -1,0 +1,83 @@
+import http from 'node:http';
+import https from 'node:https';
+
+/** Chooses the connection for an address: a private certificate authority, a client certificate, a proxy. */
+export type AgentFor = (url: URL) => http.Agent | undefined;
+
+/** The longest any one exchange with a sign-in server may take, in milliseconds. */
+export const TIMEOUT_MS = 15_000;
+
+/** The largest answer that is read, in bytes. */
+export const MAX_BYTES = 262_144;
+
+export interface HttpRequest {
+  /** Sent as a form by POST; without it the request is a GET. */
+  form?: Record<string, string>;
+  headers?: Record<string, string>;
+  agent?: AgentFor | undefined;
+  signal?: AbortSignal | undefined;
+  /** Milliseconds for the whole exchange; for tests. */
+  timeoutMs?: number | undefined;
+}
+
+export interface HttpResponse {
+  status: number;
+  headers: http.IncomingHttpHeaders;
+  text: string;
+}
+
+/**
+ * One exchange over HTTP, for the small requests beside the token endpoint. Redirects are answers like any other and
+ * are not followed. Fails with the system's error, code `ETIMEDOUT` after 15 s and `EMSGSIZE` beyond 256 kB.
+ */
+export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpResponse> {
+  const { form, headers, agent, signal, timeoutMs = TIMEOUT_MS } = request;
+  const body = form && new URLSearchParams(form).toString();
+  return new Promise((resolve, reject) => {
+    const outgoing = (url.protocol === 'https:' ? https : http).request(url, {
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        accept: 'application/json',
+        ...(body !== undefined && {
+          'content-type': 'application/x-www-form-urlencoded',
+          'content-length': Buffer.byteLength(body),
+        }),
+        ...headers,
+      },
+      // A connection of its own: nothing is kept open towards a server that is asked once a day.
+      agent: agent?.(url) ?? false,
+      ...(signal && { signal }),
+    });
+    const timer = setTimeout(() => outgoing.destroy(fault('ETIMEDOUT')), timeoutMs);
+    outgoing.once('close', () => clearTimeout(timer));
+    outgoing.once('error', reject);
+    outgoing.once('response', (incoming) => {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > MAX_BYTES) outgoing.destroy(fault('EMSGSIZE'));
+        else chunks.push(chunk);
+      });
+      incoming.once('error', reject);
+      incoming.once('close', () => {
+        if (!incoming.complete)
+          return reject(fault(incoming.errored ? codeOf(incoming.errored) : 'ECONNRESET'));
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          text: Buffer.concat(chunks).toString('utf8'),
+        });
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+function codeOf(error: NodeJS.ErrnoException): string {
+  return error.code ?? 'ECONNRESET';
+}
+
+function fault(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
+}

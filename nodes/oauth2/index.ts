@@ -1,0 +1,23 @@
+export { type AccountConfig, bindingOf, type ClientAuth, type Grant } from './config';
+export {
+  Consent,
+  type ConsentOptions,
+  type SignedIn,
+  type SignInOutcome,
+  type StartedSignIn,
+  type StartRequest,
+} from './consent';
+export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
+export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
+export type { AgentFor } from './http';
+export type { HttpReply, PageTexts } from './pages';
+export { type PopServer, type Provider, providers } from './providers';
+export { BEGIN_PATH, CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
+export {
+  type RevocationResult,
+  type TokenQuestion,
+  TokenSource,
+  type TokenSourceOptions,
+  type TokenState,
+} from './token-source';
+export type { TokenStore, Tokens } from './tokens';

@@ -1,0 +1,131 @@
+import type { Grant } from './config';
+
+/** Where a provider's mail is fetched from. */
+export interface PopServer {
+  host: string;
+  port: number;
+  security: 'tls' | 'starttls';
+}
+
+/** Where a provider's sign-in takes place; `{tenant}` is replaced by the account's tenant. */
+export interface ProviderEndpoints {
+  /** What `iss` in an authorization answer has to be (RFC 9207); absent where the provider sends none that is fixed. */
+  issuer?: string;
+  authorization: string;
+  token: string;
+  device?: string;
+  revocation?: string;
+}
+
+/** Peculiarities that change what is sent or checked. */
+export interface Quirks {
+  /** A refresh has to name the scope again. */
+  refreshSendsScope?: true;
+  /** The person may untick the permission and sign in all the same, so the answer's scope is compared. */
+  scopeMayBeUnticked?: true;
+  /** A sign-in dies after a week while the application's consent screen is in testing. */
+  testingDiesWeekly?: true;
+}
+
+export interface Provider {
+  id: string;
+  /** The name people know it by. */
+  label: string;
+  /** What works there for POP. `none`: nothing does, and the label's row exists to say so. */
+  signIn: 'oauth2' | 'app-password' | 'password' | 'none';
+  pop?: PopServer;
+  /** Absent: no OAuth for mail, or to be given by the user (`custom`). */
+  endpoints?: ProviderEndpoints;
+  /** Space-separated. */
+  scope?: string;
+  /** What is granted to an application acting by itself, where that differs. */
+  applicationScope?: string;
+  grants: readonly Grant[];
+  /** What an empty `tenant` means, where there are tenants. */
+  tenant?: string;
+  /** Whether the application has a secret. */
+  clientSecret: 'required' | 'optional' | 'none';
+  /** Added to the authorization request. */
+  authorizationParameters?: Readonly<Record<string, string>>;
+  /** SASL mechanisms to prefer, best first; absent: by CAPA. */
+  mechanisms?: readonly string[];
+  quirks: Quirks;
+  links: {
+    /** Where an application is registered, or an app password is made. */
+    register?: string;
+    /** The provider's own page about it. */
+    help?: string;
+    /** Where POP is switched on. */
+    pop?: string;
+  };
+}
+
+const TLS = { port: 995, security: 'tls' } as const;
+
+/** One row a provider, in the order in which they are offered. */
+const rows: readonly Provider[] = [
+  {
+    id: 'google',
+    label: 'Google (Gmail, Workspace)',
+    signIn: 'oauth2',
+    pop: { host: 'pop.gmail.com', ...TLS },
+    endpoints: {
+      issuer: 'https://accounts.google.com',
+      authorization: 'https://accounts.google.com/o/oauth2/v2/auth',
+      token: 'https://oauth2.googleapis.com/token',
+      revocation: 'https://oauth2.googleapis.com/revoke',
+    },
+    scope: 'https://mail.google.com/',
+    // Its device flow exists but refuses the scope for mail.
+    grants: ['authorization_code', 'service_account', 'refresh_token'],
+    clientSecret: 'required',
+    // Without these two there is no refresh token, or only at the very first consent.
+    authorizationParameters: { access_type: 'offline', prompt: 'consent' },
+    mechanisms: ['XOAUTH2', 'OAUTHBEARER'],
+    quirks: { scopeMayBeUnticked: true, testingDiesWeekly: true },
+    links: {
+      register: 'https://console.cloud.google.com/auth/clients',
+      help: 'https://developers.google.com/identity/protocols/oauth2/native-app',
+      pop: 'https://mail.google.com/mail/u/0/#settings/fwdandpop',
+    },
+  },
+  {
+    id: 'microsoft',
+    label: 'Microsoft 365, Outlook.com',
+    signIn: 'oauth2',
+    pop: { host: 'outlook.office365.com', ...TLS },
+    endpoints: {
+      authorization: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize',
+      token: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
+      device: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode',
+    },
+    scope: 'https://outlook.office.com/POP.AccessAsUser.All offline_access',
+    applicationScope: 'https://outlook.office365.com/.default',
+    grants: ['authorization_code', 'device_code', 'client_credentials', 'refresh_token'],
+    tenant: 'common',
+    clientSecret: 'optional',
+    mechanisms: ['XOAUTH2'],
+    quirks: { refreshSendsScope: true },
+    links: {
+      register: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade',
+      help: 'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth',
+      pop: 'https://outlook.live.com/mail/0/options/mail/accounts/popImap',
+    },
+  },
+  {
+    id: 'custom',
+    label: 'OpenID Connect, OAuth 2.0',
+    signIn: 'oauth2',
+    grants: ['authorization_code', 'device_code', 'client_credentials', 'service_account', 'refresh_token'],
+    clientSecret: 'optional',
+    // OpenID Connect Core section 11: offline_access wants the consent asked for.
+    authorizationParameters: { prompt: 'consent' },
+    quirks: {},
+    links: {},
+  },
+];
+
+/** Every provider by its id. */
+export const providers: Readonly<Record<string, Provider>> = Object.fromEntries(
+  rows.map((row) => [row.id, row]),
+);

@@ -1,0 +1,61 @@
+import { secretsOf } from './config';
+import { failed, isRecord, refused, retryAfter } from './errors';
+import { exchange } from './http';
+import { identify } from './identification';
+import type { RenewalContext } from './renewal';
+import type { Tokens } from './tokens';
+
+/**
+ * Has the tokens declared void (RFC 7009 section 2). The refresh token is named where there is one: with it goes every
+ * access token made from it.
+ * @returns false where the provider has nowhere to revoke at
+ * @throws {OAuth2Error}
+ */
+export async function revokeToken(context: RenewalContext, tokens: Tokens): Promise<boolean> {
+  const { config, endpoints, agent, now, timeoutMs } = context;
+  const url = endpoints.revocation;
+  if (!url) return false;
+  const facts = { provider: config.provider, host: url.host };
+  const { first, second, in: place, parameters } = identify(config);
+  const answer = await exchange(url, {
+    agent,
+    timeoutMs,
+    form: {
+      token: tokens.refreshToken ?? tokens.accessToken,
+      token_type_hint: tokens.refreshToken ? 'refresh_token' : 'access_token',
+      ...(place === 'body' && Object.fromEntries([first, second])),
+      ...parameters,
+    },
+    ...(place === 'header' && { headers: { authorization: basic(first[1], second[1]) } }),
+  }).catch((cause) => {
+    throw failed(cause, facts);
+  });
+  if (answer.status === 200 || answer.status === 204) return true;
+  const said = parse(answer.text);
+  // It was void already, which is all that was wanted. (Google says so with an error.)
+  if (answer.status === 400 && isRecord(said) && said.error === 'invalid_token') return true;
+  const retryAfterMs = retryAfter(answer.headers['retry-after'], now());
+  throw refused({
+    step: 'revoke',
+    provider: config.provider,
+    host: url.host,
+    status: answer.status,
+    answer: said,
+    secrets: [...secretsOf(config), tokens.refreshToken, tokens.accessToken],
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+/** RFC 6749 section 2.3.1: both parts form-encoded, then as RFC 7617 has it. */
+function basic(id: string, secret: string): string {
+  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
+  return `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import type { TokenAnswer } from './answer';
+
+/** One sign-in's tokens, as they are kept. Times are milliseconds since the epoch, by our own clock. */
+export interface Tokens {
+  accessToken: string;
+  expiresAt: number;
+  obtainedAt: number;
+  /** When the person signed in; renewals do not change it. */
+  signedInAt: number;
+  /** Absent: cannot be renewed. */
+  refreshToken?: string;
+  /** What was granted, space-separated; absent: what was asked for. */
+  scope?: string;
+  /** The mail address the id_token named: a label only. */
+  label?: string;
+}
+
+/** Where tokens are kept. Implemented by whoever uses this room. */
+export interface TokenStore {
+  /** Undefined where nothing is kept. */
+  load(): Promise<Tokens | undefined>;
+  /** Has to be durable when it resolves. */
+  save(tokens: Tokens): Promise<void>;
+  delete(): Promise<void>;
+}
+
+/** The tokens of a fresh sign-in. */
+export function signedIn(answer: TokenAnswer): Tokens {
+  return { ...answer, signedInAt: answer.obtainedAt };
+}
+
+/** The tokens after a renewal: what the answer leaves out stays as it was (RFC 6749 section 6). */
+export function renewed(answer: TokenAnswer, old: Tokens): Tokens {
+  return { ...old, ...answer, signedInAt: old.signedInAt };
+}
+
+/**
+ * Whether the access token will do for now. It is renewed when less than 300 s or a fifth of its life is left,
+ * whichever is less; and when the clock stands before the moment it came, since then nobody knows what is left.
+ */
+export function isFresh(tokens: Tokens, now: number): boolean {
+  const life = tokens.expiresAt - tokens.obtainedAt;
+  return isAlive(tokens, now) && tokens.expiresAt - now > Math.min(300_000, life * 0.2);
+}
+
+/** Whether the access token has not run out, as far as the clock can tell. */
+export function isAlive(tokens: Tokens, now: number): boolean {
+  return now < tokens.expiresAt && now >= tokens.obtainedAt - 1000;
+}
