@@ -1,0 +1,49 @@
+import type { Pop3Client } from '../pop3';
+
+/** How much of a header TOP may cost before its date is given up. */
+const HEADER_CAP = 256 * 1024;
+
+/**
+ * When each mail arrived, ms since the epoch: by its topmost Received header, else its Date (RFC 5322
+ * section 3.6). Undefined where neither can be read: such a mail counts as new, because losing one is worse
+ * than sending one too many.
+ */
+export async function arrivals(
+  client: Pop3Client,
+  numbers: number[],
+  signal?: AbortSignal,
+): Promise<Map<number, number | undefined>> {
+  const dates = new Map<number, number | undefined>();
+  for await (const { number, body } of client.top(numbers, 0, { signal })) {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    try {
+      for await (const chunk of body) {
+        if (size < HEADER_CAP) chunks.push(Buffer.from(chunk));
+        size += chunk.length;
+      }
+      dates.set(number, arrivalOf(Buffer.concat(chunks).toString('latin1')));
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      dates.set(number, undefined);
+    }
+  }
+  return dates;
+}
+
+/** The date in the topmost Received header (after its last semicolon), else in Date; ms since the epoch. */
+export function arrivalOf(header: string): number | undefined {
+  const end = header.search(/\r?\n\r?\n/);
+  const fields = (end === -1 ? header : header.slice(0, end)).replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/);
+  const valueOf = (name: string): string | undefined =>
+    fields.find((field) => field.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1);
+  const received = valueOf('received');
+  return parsed(received?.slice(received.lastIndexOf(';') + 1)) ?? parsed(valueOf('date'));
+}
+
+function parsed(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  // Comments are allowed in a date and Date.parse does not know them all: "(CET)", "(envelope-from …)".
+  const at = Date.parse(text.replace(/\([^()]*\)/g, ' ').trim());
+  return Number.isNaN(at) ? undefined : at;
+}

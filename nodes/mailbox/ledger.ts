@@ -1,0 +1,522 @@
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { MailboxError } from './errors';
+
+/** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
+export const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
+
+const FORMAT = 'redletter-ledger';
+const VERSION = 1;
+/** Below this many dead bytes a compaction is not worth its fsync. */
+const COMPACT_BYTES = 256 * 1024;
+
+/** What the ledger knows of a mail. */
+export type MailState =
+  /** Was there before the first check, or counts as old: never handed over, never deleted. */
+  | 'baseline'
+  /** Handed over whole. */
+  | 'handled'
+  /** Handed over in part, skipped or set aside: not asked for again, never deleted. */
+  | 'kept';
+
+/** A hand-over that was begun and not finished, or a fetch that failed. */
+export interface OpenDelivery {
+  /** Hand-overs that may have happened already. */
+  handedOver: number;
+  /** Fetches or hand-overs that are known to have failed. */
+  failures: number;
+  /** Not to be tried before, ms since the epoch. */
+  retryAt: number;
+}
+
+/** One line of the file. `at` is seconds since the epoch: the file is read by people too. */
+type LedgerRecord =
+  | { is: 'baseline'; at: number; keys: string[] }
+  | { is: 'intend'; at: number; keys: string[] }
+  | { is: 'withdraw'; keys: string[] }
+  | { is: 'done'; at: number; key: string; state?: MailState }
+  | { is: 'failed'; at: number; key: string; retryAt: number }
+  | { is: 'old'; at: number; keys: string[] }
+  | { is: 'gone'; at: number; keys: string[] }
+  | { is: 'back'; keys: string[] }
+  | { is: 'forget'; keys: string[] }
+  | { is: 'checked'; at: number }
+  | Snapshot;
+
+interface Snapshot {
+  is: 'snapshot';
+  baseline: boolean;
+  checked: number;
+  /** key, state in one letter, handled at */
+  known: [string, string, number][];
+  open: [string, number, number, number][];
+  gone: [string, number][];
+}
+
+interface PendingWrite {
+  record: LedgerRecord;
+  /** Durable before it counts; otherwise it counts at once and is written as soon as the disk takes it. */
+  durable: boolean;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+const LETTER: Record<MailState, string> = { baseline: 'b', handled: 'h', kept: 'k' };
+const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept' };
+
+/**
+ * What was delivered from one mailbox to one node: an append-only file of JSON lines.
+ *
+ * - A baseline and intents are on the disk (fsync) when their promise resolves; everything else is with the
+ *   operating system, so it survives the end of the process but not always a power failure.
+ * - A tail torn by a crash is cut off at the tear. Damage before the tail is a `STORE` error that names the
+ *   file: guessing there would lose or repeat mail.
+ * - Every failure to write is a `STORE` error, and what could not be written stays queued.
+ */
+export class Ledger {
+  readonly file: string;
+  /** True once the first complete listing stands on the disk. Until then every check is the first. */
+  hasBaseline = false;
+  /** When the last check ended well, ms since the epoch; 0 for never. */
+  lastChecked = 0;
+
+  // Numbers rather than objects: a hundred thousand mails have to fit into a few megabytes.
+  // > 0: handled, seconds since the epoch; 0: baseline; -1: kept
+  private readonly mails = new Map<string, number>();
+  private readonly openDeliveries = new Map<string, OpenDelivery>();
+  private readonly missing = new Map<string, number>();
+
+  private handle: FileHandle | undefined;
+  private size = 0;
+  private liveBytes = 0;
+  private pending: PendingWrite[] = [];
+  private writing: Promise<void> | undefined;
+  private compactionWanted = false;
+  /** Lines that a full disk kept out of the file; they go before the next ones. */
+  private unwritten = '';
+
+  private constructor(
+    file: string,
+    private readonly now: () => number,
+  ) {
+    this.file = file;
+  }
+
+  /**
+   * Opens, or makes, the ledger in `file`.
+   * @param now ms since the epoch
+   * @throws MailboxError STORE, with the file's name and the system's reason
+   */
+  static async open(file: string, now: () => number = Date.now): Promise<Ledger> {
+    const ledger = new Ledger(file, now);
+    try {
+      await ledger.load();
+    } catch (error) {
+      await ledger.handle?.close().catch(() => undefined);
+      throw error instanceof MailboxError ? error : ledger.storeError(error);
+    }
+    return ledger;
+  }
+
+  /** True where the mail needs no hand-over any more. */
+  known(key: string): boolean {
+    return this.mails.has(key);
+  }
+
+  state(key: string): MailState | undefined {
+    const at = this.mails.get(key);
+    if (at === undefined) return undefined;
+    return at > 0 ? 'handled' : at === 0 ? 'baseline' : 'kept';
+  }
+
+  /** When the mail was handled, ms since the epoch; undefined where it was not. */
+  handledAt(key: string): number | undefined {
+    const at = this.mails.get(key);
+    return at !== undefined && at > 0 ? at * 1000 : undefined;
+  }
+
+  openDelivery(key: string): Readonly<OpenDelivery> | undefined {
+    return this.openDeliveries.get(key);
+  }
+
+  /** The remembered mails that the last listing still had. */
+  *present(): Iterable<string> {
+    for (const key of this.mails.keys()) if (!this.missing.has(key)) yield key;
+  }
+
+  /** Records the first complete listing: `keys` are what was there and stays unfetched. On the disk when it resolves. */
+  setBaseline(keys: string[]): Promise<void> {
+    return this.durably({ is: 'baseline', at: this.seconds(), keys });
+  }
+
+  /** Unknown ids that turned out to be mail from before, in a box that was renumbered. On the disk when it resolves. */
+  markOld(keys: string[]): Promise<void> {
+    return this.durably({ is: 'old', at: this.seconds(), keys });
+  }
+
+  /** Notes that these mails are about to be handed over. On the disk when it resolves; none may be handed over before. */
+  intend(keys: string[]): Promise<void> {
+    return this.durably({ is: 'intend', at: this.seconds(), keys });
+  }
+
+  /** Takes an intent back: the mail was certainly not handed over. */
+  async withdraw(keys: string[]): Promise<void> {
+    if (keys.length > 0) await this.atOnce({ is: 'withdraw', keys });
+  }
+
+  /** The mail needs no further hand-over: it was handled whole, or stays on the server as it is (`kept`). */
+  async done(key: string, state: MailState = 'handled'): Promise<void> {
+    const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
+    if (state !== 'handled') record.state = state;
+    await this.atOnce(record);
+  }
+
+  /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */
+  async failed(key: string, retryAt: number): Promise<void> {
+    await this.atOnce({ is: 'failed', at: this.seconds(), key, retryAt: Math.ceil(retryAt / 1000) });
+  }
+
+  /** Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last seen. */
+  async listed(keys: ReadonlySet<string>): Promise<void> {
+    const at = this.seconds();
+    const gone: string[] = [];
+    const back: string[] = [];
+    const forget: string[] = [];
+    const visit = (key: string): void => {
+      const since = this.missing.get(key);
+      if (keys.has(key)) {
+        if (since !== undefined) back.push(key);
+      } else if (since === undefined) gone.push(key);
+      else if ((at - since) * 1000 > REMEMBERED_MS) forget.push(key);
+    };
+    for (const key of this.mails.keys()) visit(key);
+    for (const key of this.openDeliveries.keys()) if (!this.mails.has(key)) visit(key);
+    if (gone.length > 0) await this.atOnce({ is: 'gone', at, keys: gone });
+    if (back.length > 0) await this.atOnce({ is: 'back', keys: back });
+    if (forget.length > 0) await this.atOnce({ is: 'forget', keys: forget });
+  }
+
+  /** Notes the end of a check that went well, and compacts the file when most of it is history. */
+  async checked(): Promise<void> {
+    await this.atOnce({ is: 'checked', at: this.seconds() });
+    if (this.size > COMPACT_BYTES && this.size > 2 * this.liveBytes) {
+      this.compactionWanted = true;
+      this.startWriting();
+      await this.drained();
+    }
+  }
+
+  /** Writes what is queued and lets the file go. */
+  async close(): Promise<void> {
+    try {
+      if (this.unwritten !== '') this.startWriting();
+      await this.drained();
+    } finally {
+      const handle = this.handle;
+      this.handle = undefined;
+      await handle?.close();
+    }
+  }
+
+  private seconds(): number {
+    return Math.floor(this.now() / 1000);
+  }
+
+  private durably(record: LedgerRecord): Promise<void> {
+    return this.enqueue(record, true);
+  }
+
+  private atOnce(record: LedgerRecord): Promise<void> {
+    this.apply(record);
+    return this.enqueue(record, false);
+  }
+
+  private apply(record: LedgerRecord): void {
+    switch (record.is) {
+      case 'baseline':
+        this.hasBaseline = true;
+        for (const key of record.keys) this.mails.set(key, 0);
+        break;
+      case 'old':
+        for (const key of record.keys) this.mails.set(key, 0);
+        break;
+      case 'intend':
+        for (const key of record.keys) this.opened(key).handedOver += 1;
+        break;
+      case 'withdraw':
+        for (const key of record.keys) {
+          const delivery = this.openDeliveries.get(key);
+          if (delivery === undefined) continue;
+          delivery.handedOver = Math.max(0, delivery.handedOver - 1);
+          if (delivery.handedOver === 0 && delivery.failures === 0) this.openDeliveries.delete(key);
+        }
+        break;
+      case 'done':
+        this.openDeliveries.delete(record.key);
+        this.mails.set(
+          record.key,
+          record.state === 'kept' ? -1 : record.state === 'baseline' ? 0 : record.at,
+        );
+        break;
+      case 'failed': {
+        const delivery = this.opened(record.key);
+        delivery.failures += 1;
+        delivery.retryAt = record.retryAt * 1000;
+        break;
+      }
+      case 'gone':
+        for (const key of record.keys) this.missing.set(key, record.at);
+        break;
+      case 'back':
+        for (const key of record.keys) this.missing.delete(key);
+        break;
+      case 'forget':
+        for (const key of record.keys) {
+          this.mails.delete(key);
+          this.missing.delete(key);
+          this.openDeliveries.delete(key);
+        }
+        break;
+      case 'checked':
+        this.lastChecked = record.at * 1000;
+        break;
+      case 'snapshot':
+        this.hasBaseline = record.baseline;
+        this.lastChecked = record.checked * 1000;
+        for (const [key, letter, at] of record.known) {
+          const state = STATE[letter];
+          this.mails.set(key, state === 'handled' ? at : state === 'kept' ? -1 : 0);
+        }
+        for (const [key, handedOver, failures, retryAt] of record.open) {
+          this.openDeliveries.set(key, { handedOver, failures, retryAt });
+        }
+        for (const [key, at] of record.gone) this.missing.set(key, at);
+        break;
+    }
+  }
+
+  private opened(key: string): OpenDelivery {
+    let delivery = this.openDeliveries.get(key);
+    if (delivery === undefined) {
+      delivery = { handedOver: 0, failures: 0, retryAt: 0 };
+      this.openDeliveries.set(key, delivery);
+    }
+    return delivery;
+  }
+
+  private async load(): Promise<void> {
+    await mkdir(dirname(this.file), { recursive: true, mode: 0o700 });
+    const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND;
+    this.handle = await open(this.file, flags, 0o600);
+    const bytes = await readFile(this.file);
+    this.size = bytes.length;
+    if (bytes.length === 0) {
+      await this.writeHeader(this.handle);
+      return;
+    }
+    const end = this.replay(bytes);
+    if (end < bytes.length) {
+      await truncate(this.file, end);
+      this.size = end;
+      if (end === 0) await this.writeHeader(this.handle);
+    }
+    this.liveBytes = this.estimateLiveBytes();
+  }
+
+  private async writeHeader(handle: FileHandle): Promise<void> {
+    const header = `${JSON.stringify({ is: FORMAT, version: VERSION })}\n`;
+    await handle.appendFile(header);
+    await handle.datasync();
+    await syncFolder(dirname(this.file));
+    this.size = Buffer.byteLength(header);
+  }
+
+  /** Reads every whole line; returns where the torn tail begins. */
+  private replay(bytes: Buffer): number {
+    let start = 0;
+    let line = 0;
+    let torn: number | undefined;
+    while (start < bytes.length) {
+      const newline = bytes.indexOf(0x0a, start);
+      if (newline === -1) return torn ?? start;
+      line += 1;
+      const record = parseLine(bytes.toString('utf8', start, newline));
+      if (record === undefined) {
+        // The end of a file that was being written when the power went can hold anything, but only at its end.
+        torn ??= start;
+      } else if (torn !== undefined) {
+        throw new MailboxError('STORE', 'ledger-damaged', {
+          facts: { file: this.file, line },
+          retryable: false,
+        });
+      } else if (line === 1) {
+        const header = record as unknown as { is?: unknown; version?: unknown };
+        if (header.is !== FORMAT) {
+          throw new MailboxError('STORE', 'ledger-damaged', {
+            facts: { file: this.file, line },
+            retryable: false,
+          });
+        }
+        if (header.version !== VERSION) {
+          throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.file }, retryable: false });
+        }
+      } else {
+        this.apply(record);
+      }
+      start = newline + 1;
+    }
+    return torn ?? bytes.length;
+  }
+
+  private enqueue(record: LedgerRecord, durable: boolean): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      this.pending.push({ record, durable, resolve, reject });
+    });
+    this.startWriting();
+    return written;
+  }
+
+  private startWriting(): void {
+    this.writing ??= this.writeAll().finally(() => {
+      this.writing = undefined;
+    });
+  }
+
+  private async drained(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+  }
+
+  /** One write for everything that is waiting: a burst of small records costs one call, and one fsync at most. */
+  private async writeAll(): Promise<void> {
+    await Promise.resolve();
+    do {
+      await this.writeBatch();
+      // Only with nothing waiting does memory say exactly what the file says.
+      if (this.compactionWanted && this.pending.length === 0) await this.compact();
+    } while (this.pending.length > 0);
+  }
+
+  private async writeBatch(): Promise<void> {
+    const batch = this.pending;
+    this.pending = [];
+    const lines = batch.map((entry) => `${JSON.stringify(entry.record)}\n`);
+    const text = this.unwritten + lines.join('');
+    if (text === '') return;
+    try {
+      await this.write(
+        text,
+        batch.some((entry) => entry.durable),
+      );
+      this.unwritten = '';
+      for (const entry of batch) {
+        if (entry.durable) this.apply(entry.record);
+        entry.resolve();
+      }
+    } catch (error) {
+      // Intents and baselines are refused to their caller; what already happened has to be written later.
+      this.unwritten += lines.filter((_, index) => batch[index]?.durable === false).join('');
+      const refused = this.storeError(error);
+      for (const entry of batch) entry.reject(refused);
+    }
+  }
+
+  private async write(text: string, sync: boolean): Promise<void> {
+    const handle = this.handle;
+    if (handle === undefined) throw new Error('the ledger is closed');
+    const bytes = Buffer.from(text, 'utf8');
+    try {
+      await handle.appendFile(bytes);
+      if (sync) await handle.datasync();
+      this.size += bytes.length;
+    } catch (error) {
+      // A full disk leaves half a line; cut it off, or the next line would be glued to it.
+      await handle.truncate(this.size).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Writes the present state beside the file and renames it over: a crash leaves the one or the other, whole. */
+  private async compact(): Promise<void> {
+    this.compactionWanted = false;
+    const old = this.handle;
+    if (old === undefined) return;
+    const temporary = `${this.file}.new`;
+    const text = `${JSON.stringify({ is: FORMAT, version: VERSION })}\n${JSON.stringify(this.snapshot())}\n`;
+    try {
+      await rm(temporary, { force: true });
+      const handle = await open(temporary, 'ax', 0o600);
+      try {
+        await handle.appendFile(text);
+        await handle.sync();
+        await rename(temporary, this.file);
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+      await syncFolder(dirname(this.file));
+      this.handle = handle;
+      this.size = Buffer.byteLength(text);
+      this.liveBytes = this.size;
+      this.unwritten = '';
+      await old.close();
+    } catch {
+      // The old file is whole and goes on growing; the next check tries again.
+      await rm(temporary, { force: true }).catch(() => undefined);
+    }
+  }
+
+  private snapshot(): Snapshot {
+    const known: Snapshot['known'] = [];
+    for (const [key, at] of this.mails) {
+      known.push([key, LETTER[at > 0 ? 'handled' : at === 0 ? 'baseline' : 'kept'], Math.max(0, at)]);
+    }
+    return {
+      is: 'snapshot',
+      baseline: this.hasBaseline,
+      checked: Math.floor(this.lastChecked / 1000),
+      known,
+      open: [...this.openDeliveries].map(([key, o]) => [key, o.handedOver, o.failures, o.retryAt]),
+      gone: [...this.missing],
+    };
+  }
+
+  private estimateLiveBytes(): number {
+    let bytes = 200;
+    for (const key of this.mails.keys()) bytes += key.length + 20;
+    for (const key of this.missing.keys()) bytes += key.length + 16;
+    for (const key of this.openDeliveries.keys()) bytes += key.length + 40;
+    return bytes;
+  }
+
+  private storeError(cause: unknown): MailboxError {
+    const code =
+      (cause as NodeJS.ErrnoException | undefined)?.code ?? String((cause as Error)?.message ?? cause);
+    return new MailboxError('STORE', code === 'ENOSPC' ? 'disk-full' : 'ledger-unwritable', {
+      facts: { file: this.file, system: code },
+      cause,
+    });
+  }
+}
+
+function parseLine(text: string): LedgerRecord | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && 'is' in value ? (value as LedgerRecord) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A new name in a folder is only durable when the folder is. Not every file system can. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r').catch(() => undefined);
+  if (handle === undefined) return;
+  try {
+    await handle.sync();
+  } catch {
+    // Windows and some network file systems refuse; the rename itself is all they offer.
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type { Pop3Client } from '../pop3';
+
+/** A mail as the server lists it in this session. */
+export interface ListedMail {
+  /** Message-number, RFC 1939: good for this session only. */
+  number: number;
+  /** The unique-id the server gave; undefined where it gave none. */
+  uid?: string;
+  /** What the ledger knows the mail by. */
+  key: string;
+  /** Another mail of this listing has the same identity, so which is which may change: DELE is withheld. */
+  ambiguous: boolean;
+  /** Octets by LIST; undefined where it was not asked or not answered. */
+  octets?: number;
+}
+
+/**
+ * Lists the mailbox with an identity for every mail: its unique-id (UIDL, RFC 1939 section 7), else a digest
+ * of its headers, and its place among equals.
+ *
+ * Servers repeat unique-ids (quirk 13), send blank ones or leave lines out; those mails are told apart by
+ * their headers, which costs a TOP each.
+ */
+export async function listMailbox(
+  client: Pop3Client,
+  options: { messages: number; sizes: boolean; signal?: AbortSignal },
+): Promise<ListedMail[]> {
+  if (options.messages === 0) return [];
+  const uids = new Map<number, string>();
+  for (const { number, uid } of (await client.uidl()) ?? []) uids.set(number, uid);
+
+  const octets = new Map<number, number>();
+  if (options.sizes || uids.size === 0 || uids.size !== options.messages) {
+    for (const entry of await client.list()) octets.set(entry.number, entry.octets);
+  }
+
+  const numbers = [...new Set([...uids.keys(), ...octets.keys()])].sort((a, b) => a - b);
+  const nameless = numbers.filter((number) => (uids.get(number) ?? '').trim() === '');
+  const digests = nameless.length > 0 ? await digestHeaders(client, nameless, options.signal) : undefined;
+
+  const places = new Map<string, number>();
+  const listing: ListedMail[] = [];
+  for (const number of numbers) {
+    const uid = uids.get(number);
+    const named = uid !== undefined && uid.trim() !== '';
+    const digest = digests?.get(number);
+    if (!named && digest === undefined) continue;
+    const identity = named ? `u${uid}` : `h${digest}`;
+    const place = (places.get(identity) ?? 0) + 1;
+    places.set(identity, place);
+    // A line end cannot be part of a unique-id, so no other mail can have this key.
+    const key = place === 1 ? identity : `${identity}\n${place}`;
+    const mail: ListedMail = { number, key, ambiguous: false };
+    if (named) mail.uid = uid;
+    const size = octets.get(number);
+    if (size !== undefined) mail.octets = size;
+    listing.push(mail);
+  }
+  for (const mail of listing) {
+    mail.ambiguous = (places.get(mail.key.split('\n', 1)[0] ?? '') ?? 0) > 1;
+  }
+  return listing;
+}
+
+/** A mail whose headers cannot be had has no identity and is left for the next check. */
+async function digestHeaders(
+  client: Pop3Client,
+  numbers: number[],
+  signal?: AbortSignal,
+): Promise<Map<number, string>> {
+  const digests = new Map<number, string>();
+  for await (const { number, body } of client.top(numbers, 0, { signal })) {
+    const hash = createHash('sha256');
+    try {
+      for await (const chunk of body) hash.update(chunk);
+      digests.set(number, hash.digest('base64url'));
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      // A session that ended says so at the next command; one refused TOP concerns one mail.
+    }
+  }
+  return digests;
+}

@@ -1,0 +1,219 @@
+import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox, type DeliveredMail, type Pop3Fields } from './check';
+import { MailboxError } from './errors';
+import { asMailboxError } from './from-pop3';
+import type { Ledger } from './ledger';
+import { nextCheckIn, type RhythmState } from './rhythm';
+
+/** What a person wants to know of a mailbox at a glance. */
+export type MailboxState =
+  | { is: 'checking' }
+  | { is: 'progress'; done: number; total: number }
+  /** `left`: mail that was there at the first check and stays unfetched. */
+  | { is: 'new'; count: number; left?: number }
+  | { is: 'idle' }
+  | { is: 'waiting'; ms: number }
+  | { is: 'failed'; error: MailboxError };
+
+/** The system's clock, or a test's. */
+export interface Clock {
+  /** ms since the epoch */
+  now(): number;
+  setTimeout(run: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  setTimeout: (run, ms) => setTimeout(run, ms),
+  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
+};
+
+/** What a mailbox is made of; all of it comes from outside. */
+export interface MailboxParts {
+  settings: CheckSettings & {
+    /** Seconds between checks; 0: only when asked. */
+    interval: number;
+  };
+  /** @throws MailboxError STORE */
+  ledger(signal: AbortSignal): Promise<Ledger>;
+  open: CheckContext['open'];
+  /** Runs a session when the mailbox, and the runtime, have room for one. */
+  inTurn<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  mayDelete(key: string): boolean;
+  deliver(mail: DeliveredMail): Promise<void>;
+  onState(state: MailboxState): void;
+  /** Called when the state changes for the worse, or to another failure; not once for each check. */
+  onError(error: MailboxError): void;
+  onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
+  onSummary(summary: CheckSummary): void;
+  clock: Clock;
+  random: () => number;
+}
+
+interface Asked {
+  resolve: (summary: CheckSummary) => void;
+  reject: (error: MailboxError) => void;
+}
+
+/** Failures that often heal by themselves within seconds: one of them, after a good check, is not worth a word. */
+const BLIPS: ReadonlySet<string> = new Set(['CONNECT', 'TIMEOUT', 'IN_USE', 'LOGIN_DELAY', 'SYS_TEMP']);
+
+/**
+ * Checks one mailbox again and again: on its interval, when asked, when someone has signed in. Whatever
+ * happens in a check, the next one is arranged before anybody hears of it.
+ */
+export class Mailbox {
+  private readonly stopping = new AbortController();
+  private timer: unknown;
+  private running: Promise<void> | undefined;
+  private asked: Asked[] = [];
+  private wanted = false;
+  private rhythm: RhythmState;
+  private reported: string | undefined;
+  private everChecked = false;
+
+  constructor(private readonly parts: MailboxParts) {
+    this.rhythm = { interval: parts.settings.interval, loginDelay: 0, failures: 0, more: false };
+  }
+
+  /** Begins: at once with an interval, else when asked. */
+  start(): void {
+    if (this.parts.settings.interval > 0) this.wake();
+    else this.parts.onState({ is: 'idle' });
+  }
+
+  /** A check now, or right after the one under way; settles with that check's outcome. */
+  check(): Promise<CheckSummary> {
+    return new Promise((resolve, reject) => {
+      if (this.stopping.signal.aborted) {
+        reject(stopped());
+        return;
+      }
+      this.asked.push({ resolve, reject });
+      this.wake();
+    });
+  }
+
+  /** Something changed for the better (a sign-in): waiting is over. */
+  wake(): void {
+    if (this.stopping.signal.aborted) return;
+    this.wanted = true;
+    if (this.running !== undefined) return;
+    this.disarm();
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  /** True where nothing but a sign-in can help. */
+  get waitsForSignIn(): boolean {
+    return this.rhythm.failure?.code === 'SIGN_IN_AGAIN';
+  }
+
+  /** Ends at once, in the middle of anything; resolves when what was handed over has been noted. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.disarm();
+    await this.running;
+    for (const { reject } of this.asked.splice(0)) reject(stopped());
+  }
+
+  private async run(): Promise<void> {
+    while (this.wanted && !this.stopping.signal.aborted) {
+      this.wanted = false;
+      const asked = this.asked.splice(0);
+      const started = this.parts.clock.now();
+      let tell: () => void;
+      try {
+        const result = await this.checkOnce();
+        tell = () => this.succeeded(result, asked);
+      } catch (cause) {
+        if (this.stopping.signal.aborted) {
+          for (const { reject } of asked) reject(stopped());
+          return;
+        }
+        const error = asMailboxError(cause);
+        const healed = this.failed(error);
+        tell = () => this.tellFailure(error, asked, healed);
+      }
+      const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
+      this.arm(wait);
+      tell();
+    }
+  }
+
+  private async checkOnce(): Promise<Awaited<ReturnType<typeof checkMailbox>>> {
+    const { parts } = this;
+    const { signal } = this.stopping;
+    parts.onState({ is: 'checking' });
+    const ledger = await parts.ledger(signal);
+    const result = await parts.inTurn(
+      () =>
+        checkMailbox({
+          settings: parts.settings,
+          ledger,
+          open: parts.open,
+          deliver: parts.deliver,
+          mayDelete: parts.mayDelete,
+          onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
+          onSetAside: parts.onSetAside,
+          now: parts.clock.now,
+          signal,
+        }),
+      signal,
+    );
+    const { interval } = parts.settings;
+    const more = parts.settings.service === 'google' && result.summary.delivered > 0;
+    this.rhythm = { interval, loginDelay: result.loginDelay, failures: 0, more };
+    return result;
+  }
+
+  private succeeded(result: Awaited<ReturnType<typeof checkMailbox>>, asked: Asked[]): void {
+    const { summary, first } = result;
+    this.everChecked = true;
+    this.reported = undefined;
+    if (first) {
+      this.parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
+    } else if (summary.delivered > 0) this.parts.onState({ is: 'new', count: summary.delivered });
+    else this.parts.onState({ is: 'idle' });
+    this.parts.onSummary(summary);
+    for (const { resolve } of asked) resolve(summary);
+  }
+
+  /** Takes the failure into the rhythm; true where it may well heal by itself before anyone has to hear of it. */
+  private failed(error: MailboxError): boolean {
+    const failures = this.rhythm.failures + 1;
+    const failure: RhythmState['failure'] = { code: error.code };
+    if (error.retryAfterMs !== undefined) failure.retryAfterMs = error.retryAfterMs;
+    this.rhythm = { ...this.rhythm, failures, failure, more: false };
+    return this.everChecked && failures === 1 && BLIPS.has(error.code);
+  }
+
+  private tellFailure(error: MailboxError, asked: Asked[], blip: boolean): void {
+    const state = `${error.code} ${error.reason}`;
+    if (!blip) this.parts.onState({ is: 'failed', error });
+    for (const { reject } of asked) reject(error);
+    if (blip || this.reported === state) return;
+    this.reported = state;
+    this.parts.onError(error);
+  }
+
+  private arm(wait: number | undefined): void {
+    if (wait === undefined || this.wanted || this.stopping.signal.aborted) return;
+    const { failure } = this.rhythm;
+    if (failure !== undefined && failure.retryAfterMs !== undefined) this.parts.onState({ is: 'waiting', ms: wait });
+    this.timer = this.parts.clock.setTimeout(() => {
+      this.timer = undefined;
+      this.wake();
+    }, wait);
+  }
+
+  private disarm(): void {
+    if (this.timer !== undefined) this.parts.clock.clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}
+
+function stopped(): MailboxError {
+  return new MailboxError('CONNECT', 'stopped');
+}

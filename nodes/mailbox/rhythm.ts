@@ -1,0 +1,52 @@
+import type { MailboxErrorCode } from './errors';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** What decides when the next check comes. */
+export interface RhythmState {
+  /** Seconds between checks as configured; 0: only when asked. */
+  interval: number;
+  /** Seconds between logins that the server announced in CAPA; it only ever raises the interval. */
+  loginDelay: number;
+  /** Checks in a row that failed; 0 after a good one. */
+  failures: number;
+  /** The last failure, if the last check failed. */
+  failure?: { code: MailboxErrorCode; retryAfterMs?: number };
+  /** True where the last check found so much that more is likely to wait (Gmail lists in rounds). */
+  more: boolean;
+}
+
+/**
+ * Milliseconds from the end of a check to the next one; undefined: not by itself (a person has to sign in, or
+ * the node checks only when asked and nothing went wrong).
+ *
+ * @param random 0 ≤ random < 1, spreads many mailboxes over time
+ */
+export function nextCheckIn(state: RhythmState, tookMs: number, random: () => number): number | undefined {
+  const { failure } = state;
+  const every = Math.max(state.interval, state.interval > 0 ? state.loginDelay : 0) * SECOND;
+  if (failure === undefined) {
+    if (state.more) return Math.max(state.loginDelay * SECOND, SECOND);
+    if (every === 0) return undefined;
+    return Math.max(SECOND, spread(every, 0.05, random) - tookMs);
+  }
+  if (failure.code === 'SIGN_IN_AGAIN') return undefined;
+  if (failure.code === 'AUTH' || failure.code === 'SYS_PERM') {
+    // Hammering a server with a refused login locks accounts.
+    return spread(Math.min(15 * MINUTE * 2 ** (state.failures - 1), 6 * HOUR), 0.05, random);
+  }
+  if (every === 0 && failure.retryAfterMs === undefined && state.failures > UNASKED_RETRIES) return undefined;
+  const patience = failure.code === 'IN_USE' ? 30 * SECOND : 5 * SECOND;
+  const longest = Math.max(every, 5 * MINUTE);
+  const wait = spread(Math.min(patience * 2 ** (state.failures - 1), longest), 0.2, random);
+  return Math.max(wait, failure.retryAfterMs ?? 0);
+}
+
+/** A node without an interval was asked once; it goes on trying for a while, not for ever. */
+const UNASKED_RETRIES = 5;
+
+function spread(ms: number, share: number, random: () => number): number {
+  return Math.round(ms * (1 - share + 2 * share * random()));
+}
