@@ -90,7 +90,7 @@ export interface CheckResult {
  * @throws Pop3Error, MailboxError, or what `open` throws. Whatever was handed over by then is noted.
  */
 export async function checkMailbox(context: CheckContext): Promise<CheckResult> {
-  const { ledger, settings, signal } = context;
+  const { ledger, signal } = context;
   const started = context.now();
   const summary: CheckSummary = {
     found: 0,
@@ -203,7 +203,9 @@ async function fetchAll(
       const counter = { bytes: 0 };
       let message: MailMessage;
       try {
-        message = await readMail(counted(body, counter), { content: 'parsed', attachments: 'buffer', signal });
+        message = (
+          await readMail(counted(body, counter), { content: 'parsed', attachments: 'buffer', signal })
+        ).message;
       } catch (error) {
         if (signal.aborted) throw error;
         summary.failed += 1;

@@ -45,6 +45,7 @@ export interface MailboxParts {
   /** Called when the state changes for the worse, or to another failure; not once for each check. */
   onError(error: MailboxError): void;
   onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
+  /** How a check went that came by itself; whoever asked for one hears of it by `check()`. */
   onSummary(summary: CheckSummary): void;
   clock: Clock;
   random: () => number;
@@ -176,7 +177,7 @@ export class Mailbox {
       this.parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
     } else if (summary.delivered > 0) this.parts.onState({ is: 'new', count: summary.delivered });
     else this.parts.onState({ is: 'idle' });
-    this.parts.onSummary(summary);
+    if (asked.length === 0) this.parts.onSummary(summary);
     for (const { resolve } of asked) resolve(summary);
   }
 

@@ -66,7 +66,7 @@ export class TokenVault {
 
   /** One account's place. `binding` is what the tokens are bound to; other bindings of the node stay beside it. */
   store(node: string, binding: string): TokenStore {
-    const slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
+    const slot = slotOf(binding);
     const bound = `${node}\n${binding}`;
     return {
       load: async () => {
@@ -90,16 +90,16 @@ export class TokenVault {
   }
 
   /**
-   * Forgets what no node needs: `inUse` are the nodes of the configuration that was just started, with their present
-   * bindings. Sign-ins made before a deploy stay for a day.
+   * Forgets what a day has not brought into use: a sign-in never deployed, or one for a client since changed.
+   * @param inUse the running nodes with their present bindings
+   * @param configured every node of the flows; one that is disabled keeps what it has
    */
-  async sweep(inUse: ReadonlyMap<string, ReadonlySet<string>>): Promise<void> {
+  async sweep(inUse: ReadonlyMap<string, ReadonlySet<string>>, configured: ReadonlySet<string>): Promise<void> {
     let swept = false;
     for (const [node, slots] of Object.entries(this.kept.entries)) {
       const bindings = inUse.get(node);
-      const used = new Set(
-        [...(bindings ?? [])].map((binding) => createHash('sha256').update(binding).digest('base64url').slice(0, 22)),
-      );
+      if (bindings === undefined && configured.has(node)) continue;
+      const used = new Set([...(bindings ?? [])].map(slotOf));
       for (const [slot, entry] of Object.entries(slots)) {
         if (used.has(slot) || this.now() - entry.savedAt < UNDEPLOYED_MS) continue;
         delete slots[slot];
@@ -174,6 +174,8 @@ export class TokenVault {
     return written;
   }
 }
+
+const slotOf = (binding: string): string => createHash('sha256').update(binding).digest('base64url').slice(0, 22);
 
 /** Objects from a file are asked for their own keys only: a node may be called `constructor`. */
 function own<T>(record: Record<string, T> | undefined, key: string): T | undefined {

@@ -1,0 +1,39 @@
+import { Pop3Error } from '../pop3';
+import { isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
+
+/** What the client's own codes mean to a mailbox; the others have the same name in both rooms. */
+const MEANS: Partial<Record<Pop3Error['code'], MailboxErrorCode>> = {
+  REFUSED: 'PROTOCOL',
+  ABORTED: 'CONNECT',
+};
+
+/** Any error as this room's own, with the server's words as facts and nothing secret in it. */
+export function asMailboxError(error: unknown): MailboxError {
+  if (error instanceof MailboxError) return error;
+  if (error instanceof Pop3Error) return fromPop3(error);
+  const code = (error as { code?: unknown } | undefined)?.code;
+  const message = error instanceof Error ? error.message : String(error);
+  // A bug of ours, or a system error nobody thought of: it must not stop the polling, and it must be seen.
+  return new MailboxError(isMailboxErrorCode(code) ? code : 'PROTOCOL', 'unexpected', {
+    facts: { detail: message },
+    cause: error,
+  });
+}
+
+function fromPop3(error: Pop3Error): MailboxError {
+  const code = MEANS[error.code] ?? (error.code as MailboxErrorCode);
+  const facts: Record<string, string> = {};
+  if (error.response !== undefined) facts.response = error.response;
+  if (error.command !== undefined) facts.command = error.command;
+  return new MailboxError(code, reasonOf(error), {
+    facts,
+    retryable: error.retryable,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    cause: error,
+  });
+}
+
+/** The narrower cause where the client knows it, else the code itself: both are keys of words for people. */
+function reasonOf(error: Pop3Error): string {
+  return error.hint ?? error.code.toLowerCase().replace('_', '-');
+}

@@ -1,0 +1,83 @@
+import { type ConnectOptions, type Mechanism, Pop3Client, Pop3Error } from '../pop3';
+import { MailboxError } from './errors';
+import { asMailboxError } from './from-pop3';
+
+/** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
+export type Login = { user: string; mechanism: Mechanism } & (
+  | { password: string }
+  | {
+      /** `rejected` is the token the server has just refused; it is renewed once. */
+      token(question: { rejected?: string; signal: AbortSignal }): Promise<{ accessToken: string }>;
+    }
+);
+
+/** A session in the transaction state (RFC 1939 section 5), with the number of mails STAT told. */
+export interface Session {
+  client: Pop3Client;
+  messages: number;
+}
+
+/**
+ * Connects and logs in. A refused token is renewed once and tried once more, on the same connection; a refused
+ * password is never tried twice.
+ *
+ * @throws MailboxError, or what `token` throws
+ */
+export async function openSession(server: ConnectOptions, login: Login, signal: AbortSignal): Promise<Session> {
+  // The token first: without one there is nothing to say to the server.
+  const token = 'token' in login ? (await login.token({ signal })).accessToken : undefined;
+  const client = await Pop3Client.connect({ ...server, signal }).catch((error) => {
+    signal.throwIfAborted();
+    throw withServer(asMailboxError(error), server);
+  });
+  try {
+    const messages = await authenticate(client, login, token, signal);
+    return { client, messages };
+  } catch (error) {
+    client.destroy();
+    signal.throwIfAborted();
+    throw error instanceof Pop3Error ? withServer(refusal(error, login), server, login.user) : error;
+  }
+}
+
+async function authenticate(
+  client: Pop3Client,
+  login: Login,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const { user, mechanism } = login;
+  if ('password' in login) {
+    return (await client.authenticate({ user, password: login.password }, mechanism)).messages;
+  }
+  if (token === undefined) throw new TypeError('a login by token without a token');
+  try {
+    return (await client.authenticate({ user, token }, mechanism)).messages;
+  } catch (error) {
+    if (!(error instanceof Pop3Error) || error.code !== 'AUTH') throw error;
+    const { accessToken } = await login.token({ rejected: token, signal });
+    if (accessToken === token) throw error;
+    return (await client.authenticate({ user, token: accessToken }, mechanism)).messages;
+  }
+}
+
+/** A login refused without a hint means something else for a password than for a token. */
+function refusal(error: Pop3Error, login: Login): MailboxError {
+  const refused = asMailboxError(error);
+  if (refused.code !== 'AUTH' || error.hint !== undefined) return refused;
+  return renamed(refused, 'password' in login ? 'wrong-password' : 'mailbox-refused');
+}
+
+function withServer(error: MailboxError, server: ConnectOptions, user?: string): MailboxError {
+  const facts = { host: server.host, port: server.port, ...(user !== undefined && { user }), ...error.facts };
+  return renamed(error, error.reason, facts);
+}
+
+function renamed(error: MailboxError, reason: string, facts = error.facts): MailboxError {
+  return new MailboxError(error.code, reason, {
+    facts,
+    retryable: error.retryable,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    cause: error.cause,
+  });
+}

@@ -1,0 +1,152 @@
+import {
+  type AccountConfig,
+  type AgentFor,
+  bindingOf,
+  type SignedIn,
+  TokenSource,
+  type TokenState,
+  type Tokens,
+} from '../oauth2';
+import type { TokenVault } from './token-vault';
+
+/** How often accounts that nobody asks for tokens are looked after, ms. */
+const KEEP_ALIVE_MS = 24 * 60 * 60 * 1000;
+
+type Listener = (state: TokenState) => void;
+
+interface Kept {
+  source: TokenSource;
+  listeners: Set<Listener>;
+  /** A refresh that has been sent goes on after its nodes are gone; this counts who is still there. */
+  borrowers: number;
+}
+
+/** One account as a node holds it. */
+export interface AccountLoan {
+  readonly source: TokenSource;
+  /** Hears of every change from now on; returns how to stop hearing. */
+  listen(listener: Listener): () => void;
+  giveBack(): void;
+}
+
+/**
+ * The token sources of this runtime. A deploy makes new nodes; the source of an unchanged account goes on as it is,
+ * with a renewal under way and all, since two renewals side by side cost a rotating refresh token its life.
+ */
+export class Accounts {
+  private readonly kept = new Map<string, Kept>();
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly vault: TokenVault) {}
+
+  /** `node` is the account's id in the editor; several instances of a subflow share it and differ by their binding. */
+  borrow(node: string, config: AccountConfig, agent?: AgentFor): AccountLoan {
+    const kept = this.keep(node, config, agent);
+    kept.borrowers += 1;
+    const mine: Listener[] = [];
+    this.startKeepingAlive();
+    return {
+      source: kept.source,
+      listen: (listener) => {
+        kept.listeners.add(listener);
+        mine.push(listener);
+        return () => kept.listeners.delete(listener);
+      },
+      giveBack: () => {
+        for (const listener of mine) kept.listeners.delete(listener);
+        kept.borrowers -= 1;
+        if (this.inUse().next().done) this.stopKeepingAlive();
+      },
+    };
+  }
+
+  /** Takes the tokens of a sign-in: at once where that very account is running, else for when it is deployed. */
+  async signedIn({ account, binding, tokens }: Pick<SignedIn, 'account' | 'binding' | 'tokens'>): Promise<void> {
+    const kept = this.kept.get(keyOf(account, binding));
+    if (kept !== undefined) {
+      await kept.source.accept(tokens);
+      if (kept.source.state.storeError !== undefined) throw kept.source.state.storeError;
+      return;
+    }
+    await this.vault.store(account, binding).save(tokens);
+  }
+
+  /** The source of an account that is, or is not yet, deployed: to ask how it stands, and to sign out. */
+  look(node: string, config: AccountConfig, agent?: AgentFor): TokenSource {
+    return this.kept.get(keyOf(node, bindingOf(config)))?.source ?? this.fresh(node, config, undefined, agent);
+  }
+
+  /** Tokens kept for the account, whether deployed or not. */
+  stored(node: string, config: AccountConfig): Promise<Tokens | undefined> {
+    return this.vault.store(node, bindingOf(config)).load();
+  }
+
+  /**
+   * After a deploy: what no node of the configuration needs is let go of. `configured` are all the ids there are in
+   * the flows, whether enabled or not; `deployed` the ids that were there the last time and may be forgotten at once.
+   */
+  async sweep(configured: ReadonlySet<string>, deployed: ReadonlySet<string>): Promise<void> {
+    const bindings = new Map<string, Set<string>>();
+    for (const [key, kept] of this.kept) {
+      const [node = '', binding = ''] = split(key);
+      if (kept.borrowers > 0) bindings.set(node, (bindings.get(node) ?? new Set()).add(binding));
+      else this.kept.delete(key);
+    }
+    for (const node of this.vault.nodes()) {
+      if (!configured.has(node) && deployed.has(node)) await this.vault.forget(node);
+    }
+    await this.vault.sweep(bindings, configured);
+  }
+
+  private *inUse(): Iterator<Kept> {
+    for (const kept of this.kept.values()) if (kept.borrowers > 0) yield kept;
+  }
+
+  private keep(node: string, config: AccountConfig, agent?: AgentFor): Kept {
+    const key = keyOf(node, bindingOf(config));
+    const there = this.kept.get(key);
+    if (there !== undefined) {
+      // The same account; its secret, scope or way of connecting may have been changed.
+      there.source.configure(config, agent);
+      return there;
+    }
+    const listeners = new Set<Listener>();
+    const tell: Listener = (state) => {
+      for (const listener of [...listeners]) listener(state);
+    };
+    const kept: Kept = { source: this.fresh(node, config, tell, agent), listeners, borrowers: 0 };
+    this.kept.set(key, kept);
+    return kept;
+  }
+
+  private fresh(node: string, config: AccountConfig, onState: Listener | undefined, agent?: AgentFor): TokenSource {
+    return new TokenSource({
+      config,
+      store: this.vault.store(node, bindingOf(config)),
+      ...(onState && { onState }),
+      ...(agent && { agent }),
+    });
+  }
+
+  private startKeepingAlive(): void {
+    this.timer ??= setInterval(() => {
+      for (const kept of this.kept.values()) {
+        if (kept.borrowers === 0) continue;
+        // Whoever listens hears of a failure by the state.
+        kept.source.keepAlive().catch(() => undefined);
+      }
+    }, KEEP_ALIVE_MS).unref();
+  }
+
+  private stopKeepingAlive(): void {
+    clearInterval(this.timer);
+    this.timer = undefined;
+  }
+}
+
+const keyOf = (node: string, binding: string): string => `${node}\n${binding}`;
+
+function split(key: string): [string, string] {
+  const at = key.indexOf('\n');
+  return [key.slice(0, at), key.slice(at + 1)];
+}

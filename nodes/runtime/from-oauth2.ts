@@ -1,0 +1,26 @@
+import { MailboxError, type MailboxErrorCode } from '../mailbox';
+import { OAuth2Error } from '../oauth2';
+
+/** What a failed token means to the mailbox that wanted it. */
+export function asAccountError(error: unknown): unknown {
+  if (!(error instanceof OAuth2Error)) return error;
+  return new MailboxError(codeOf(error), error.reason, {
+    facts: { ...error.facts },
+    retryable: error.retryable,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    cause: error,
+  });
+}
+
+function codeOf({ code, reason }: OAuth2Error): MailboxErrorCode {
+  switch (code) {
+    case 'SIGN_IN_AGAIN':
+    case 'DECLINED':
+      return 'SIGN_IN_AGAIN';
+    case 'TEMPORARY':
+      if (reason === 'timeout') return 'TIMEOUT';
+      return reason === 'unreachable' || reason === 'host-not-found' ? 'CONNECT' : 'SYS_TEMP';
+    default:
+      return code;
+  }
+}

@@ -1,0 +1,37 @@
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../mailbox';
+import { Accounts } from './accounts';
+import { Ledgers } from './ledgers';
+import { type SettingsStore, TokenVault } from './token-vault';
+import { Turns } from './turns';
+
+/** What the process gives; nothing of Node-RED but its folder and its settings. */
+export interface RuntimeOptions {
+  /** The user directory of this Node-RED. */
+  folder: string;
+  settings: SettingsStore;
+  credentialSecret?: string;
+  readOnly?: boolean;
+  clock?: Clock;
+}
+
+/** Everything that outlives a deploy. Nodes borrow from it, and give back when they are closed. */
+export class Runtime {
+  readonly accounts: Accounts;
+  readonly ledgers: Ledgers;
+  readonly turns = new Turns();
+  readonly clock: Clock;
+
+  constructor({ folder, settings, credentialSecret, readOnly, clock }: RuntimeOptions) {
+    this.clock = clock ?? systemClock;
+    this.accounts = new Accounts(
+      new TokenVault({
+        settings,
+        ...(credentialSecret && { secret: credentialSecret }),
+        ...(readOnly && { readOnly }),
+        now: this.clock.now,
+      }),
+    );
+    this.ledgers = new Ledgers(join(folder, 'redletter'), this.clock);
+  }
+}

@@ -1,0 +1,143 @@
+import type { MailboxError, MailboxState } from '../mailbox';
+
+/** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
+export type Translate = (key: string, facts?: Record<string, unknown>) => string;
+
+/** As Node-RED shows it beside the node. */
+export interface NodeStatus {
+  fill: 'red' | 'green' | 'yellow' | 'blue' | 'grey';
+  shape: 'ring' | 'dot';
+  text: string;
+}
+
+const NAMESPACE = '@redletter/node-red-pop3';
+
+/**
+ * A few words for what is wrong, at most twenty characters. They are catalogue keys as well: the editor shows them in
+ * each reader's language, while flows see them as they stand here.
+ */
+const STATUS_BY_REASON: Record<string, string> = {
+  'not-signed-in': 'not signed in',
+  'wrong-password': 'wrong password',
+  'mailbox-refused': 'mailbox refused',
+  'vague-refusal': 'login refused',
+  'closed-during-login': 'login refused',
+  'app-password-needed': 'app password needed',
+  'web-login-needed': 'web login needed',
+  'pop-disabled': 'POP is switched off',
+  'name-not-found': 'host not found',
+  refused: 'connection refused',
+  unreachable: 'host unreachable',
+  'hung-up': 'connection lost',
+  closed: 'connection lost',
+  'cut-short': 'connection lost',
+  proxy: 'proxy failed',
+  'server-speaks-plain': 'port without TLS',
+  'server-speaks-tls': 'port wants TLS',
+  'self-signed': 'unknown certificate',
+  'untrusted-issuer': 'unknown certificate',
+  'wrong-name': 'wrong certificate',
+  'certificate-expired': 'certificate expired',
+  'starttls-not-offered': 'no STARTTLS there',
+  'plaintext-not-allowed': 'TLS required',
+  'mechanism-not-offered': 'login not offered',
+  'account-missing': 'no account',
+  'host-missing': 'no server',
+  'user-missing': 'no user',
+  'password-missing': 'no password',
+  'gmail-lists-old-mail': 'check Gmail settings',
+  'folder-in-use': 'folder in use',
+  'disk-full': 'disk full',
+};
+
+const STATUS_BY_CODE: Record<MailboxError['code'], string> = {
+  AUTH: 'login refused',
+  SIGN_IN_AGAIN: 'sign in again',
+  CONFIG: 'check settings',
+  TLS: 'TLS failed',
+  CONNECT: 'no connection',
+  TIMEOUT: 'no answer',
+  IN_USE: 'mailbox in use',
+  LOGIN_DELAY: 'too soon',
+  SYS_TEMP: 'server busy',
+  SYS_PERM: 'server refuses',
+  PROTOCOL: 'not a POP3 server',
+  LIMIT: 'too large',
+  POISON: 'mail set aside',
+  STORE: 'cannot store',
+};
+
+/** Every text a status can have that the editor translates. */
+export const statusTexts: readonly string[] = [
+  ...new Set(['checking', 'idle', ...Object.values(STATUS_BY_REASON), ...Object.values(STATUS_BY_CODE)]),
+];
+
+/** The status of a mailbox, as the contract has it. */
+export function statusOf(state: MailboxState, translate: Translate): NodeStatus {
+  switch (state.is) {
+    case 'checking':
+      return { fill: 'yellow', shape: 'ring', text: 'checking' };
+    case 'progress':
+      return { fill: 'blue', shape: 'dot', text: `${state.done} / ${state.total}` };
+    case 'new':
+      return {
+        fill: 'green',
+        shape: 'dot',
+        text:
+          state.left === undefined
+            ? words(translate, 'pop3-in', 'status.new', { count: state.count })
+            : words(translate, 'pop3-in', 'status.first', { count: state.count, left: state.left }),
+      };
+    case 'idle':
+      return { fill: 'grey', shape: 'ring', text: 'idle' };
+    case 'waiting':
+      return {
+        fill: 'yellow',
+        shape: 'ring',
+        text: words(translate, 'pop3-in', 'status.waiting', { seconds: Math.ceil(state.ms / 1000) }),
+      };
+    case 'failed':
+      return { fill: 'red', shape: 'ring', text: STATUS_BY_REASON[state.error.reason] ?? STATUS_BY_CODE[state.error.code] };
+  }
+}
+
+/** What a Catch node gets: the sentence for a person, the code for the flow. */
+export class NodeError extends Error {
+  override readonly name = 'Pop3InError';
+  readonly code: MailboxError['code'];
+  readonly reason: string;
+
+  constructor(error: MailboxError, translate: Translate) {
+    super(sentence(error, translate), { cause: error });
+    this.code = error.code;
+    this.reason = error.reason;
+  }
+}
+
+/** One sentence that says what happened and what to do, in the reader's language. */
+export function sentence(error: { code: string; reason: string; facts: object }, translate: Translate): string {
+  const { reason, code } = error;
+  const facts = { ...error.facts };
+  return (
+    known(translate, 'pop3-in', `errors.${reason}`, facts) ??
+    known(translate, 'oauth2-account', `errors.${reason}`, facts) ??
+    known(translate, 'pop3-in', `errors.${code}`, facts) ??
+    `${code}: ${reason}`
+  );
+}
+
+function words(translate: Translate, set: string, key: string, facts: Record<string, unknown>): string {
+  return known(translate, set, key, facts) ?? Object.values(facts).join(', ');
+}
+
+/** Undefined where the catalogue has no such text: the runtime's translation gives the key itself then. */
+function known(
+  translate: Translate,
+  set: string,
+  key: string,
+  facts: Record<string, unknown>,
+): string | undefined {
+  const full = `${NAMESPACE}/${set}:${key}`;
+  const text = translate(full, facts);
+  return text === key || text === full || typeof text !== 'string' ? undefined : text;
+}
