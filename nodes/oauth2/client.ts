@@ -97,9 +97,10 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
     if (status !== undefined && status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', seen);
     const code = isRecord(output) ? output.statusCode : undefined;
     if (response ? code === 408 : code === 504) return new OAuth2Error('TEMPORARY', 'timeout', seen);
-    if (response && code === 413) return new OAuth2Error('TEMPORARY', 'too-large', seen);
     if (response && /closed prematurely/.test(String((cause as Error).message))) {
-      return new OAuth2Error('TEMPORARY', 'unreachable', seen);
+      // The library says the same whether the server broke off or it did so itself, having read enough.
+      const enough = response.socket?.bytesRead > MAX_BYTES;
+      return new OAuth2Error('TEMPORARY', enough ? 'too-large' : 'unreachable', seen);
     }
     // An answer that came, but was no JSON, or JSON that is no object.
     const arrived = isRecord(cause) && cause.isBoom !== true && cause.code === undefined;

@@ -5,7 +5,7 @@ import type { AgentFor } from './http';
 import { Pause } from './pause';
 import { keepsTokens, renewals } from './renewal';
 import { revokeToken } from './revocation';
-import { isAlive, isFresh, renewed, signedIn, type TokenStore, type Tokens } from './tokens';
+import { isAlive, isFresh, readTokens, renewed, signedIn, type TokenStore, type Tokens } from './tokens';
 
 const DAY = 86_400_000;
 
@@ -301,7 +301,7 @@ export class TokenSource {
     const facts = { provider: this.#config.provider };
     let tokens: Tokens | undefined;
     try {
-      tokens = await this.#store.load();
+      tokens = readTokens(await this.#store.load());
     } catch (cause) {
       // Asked again the next time: what cannot be read now may only be locked.
       const error = new OAuth2Error('SIGN_IN_AGAIN', 'store-unreadable', { facts, cause });

@@ -47,3 +47,23 @@ export function isFresh(tokens: Tokens, now: number): boolean {
 export function isAlive(tokens: Tokens, now: number): boolean {
   return now < tokens.expiresAt && now >= tokens.obtainedAt - 1000;
 }
+
+/** What a store gives back may be anything: another version's, or damaged. Undefined where it is of no use. */
+export function readTokens(kept: unknown): Tokens | undefined {
+  if (typeof kept !== 'object' || kept === null) return undefined;
+  const { accessToken, expiresAt, obtainedAt, signedInAt, refreshToken, scope, label } = kept as Record<
+    string,
+    unknown
+  >;
+  if (typeof accessToken !== 'string' || accessToken === '') return undefined;
+  const time = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+  return {
+    accessToken,
+    expiresAt: time(expiresAt),
+    obtainedAt: time(obtainedAt),
+    signedInAt: time(signedInAt),
+    ...(typeof refreshToken === 'string' && refreshToken && { refreshToken }),
+    ...(typeof scope === 'string' && { scope }),
+    ...(typeof label === 'string' && { label }),
+  };
+}
