@@ -1,0 +1,116 @@
+// From parsed headers to the fields of the message.
+import type { AddressObject, EmailAddress, HeaderLines, Headers } from 'mailparser';
+import type { MailAddress, MailDetails, MailProblem } from './message';
+
+export interface HeaderFields {
+  topic: string;
+  from: string;
+  date?: Date;
+  header: Record<string, unknown>;
+  /** Without `truncated`, which headers do not know. */
+  mail: Omit<MailDetails, 'truncated'>;
+}
+
+/** Names that reach the machinery of an object when a flow merges it into another without care. */
+const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
+
+export function fieldsOf(headers: Headers, lines: HeaderLines): HeaderFields {
+  const problems: MailProblem[] = [];
+  const header = headerObject(headers);
+  const date = dateOf(headers, lines, header, problems);
+  const from = addresses(headers.get('from'));
+  const sender = [...from, ...addresses(headers.get('sender'))].find(({ address }) => address)?.address ?? '';
+  if (!sender) problems.push({ code: 'FROM_MISSING', text: "The mail does not name its sender's address" });
+  const subject = textOf(headers.get('subject'));
+  const messageId = textOf(headers.get('message-id'));
+  const inReplyTo = textOf(headers.get('in-reply-to'));
+  return {
+    topic: subject,
+    from: sender,
+    ...(date && { date }),
+    header,
+    mail: {
+      ...(messageId && { messageId }),
+      ...(inReplyTo && { inReplyTo }),
+      references: listOf(headers.get('references')).map(String),
+      from,
+      to: addresses(headers.get('to')),
+      cc: addresses(headers.get('cc')),
+      bcc: addresses(headers.get('bcc')),
+      replyTo: addresses(headers.get('reply-to')),
+      subject,
+      ...(date && { date }),
+      autoSubmitted: autoSubmitted(textOf(listOf(headers.get('auto-submitted'))[0])),
+      problems,
+    },
+  };
+}
+
+/**
+ * All headers as own properties of a plain object. It keeps `hasOwnProperty`, which the e-mail output node calls
+ * on it; a header named like a part of the object's machinery becomes one string, which no merge can climb into.
+ */
+function headerObject(headers: Headers): Record<string, unknown> {
+  const header: Record<string, unknown> = {};
+  for (const [name, value] of headers) {
+    if (RISKY.has(name)) {
+      Object.defineProperty(header, name, {
+        value: listOf(value).map(String).join('\n'),
+        configurable: true,
+        enumerable: true,
+        writable: true,
+      });
+    } else header[name] = value;
+  }
+  return header;
+}
+
+/**
+ * The Date header. Where it is missing or no date, the newest Received header tells when the mail arrived;
+ * mailparser would say "now", and call a mail new that is years old.
+ */
+function dateOf(
+  headers: Headers,
+  lines: HeaderLines,
+  header: Record<string, unknown>,
+  problems: MailProblem[],
+): Date | undefined {
+  const line = lines.find(({ key }) => key === 'date')?.line;
+  const written = line?.slice(line.indexOf(':') + 1).trim();
+  const parsed = headers.get('date');
+  if (written && parsed instanceof Date && parseDate(written)) return parsed;
+  if (written) {
+    header.date = written;
+    problems.push({ code: 'DATE_INVALID', text: `The Date header is no date: ${written.slice(0, 100)}` });
+  } else problems.push({ code: 'DATE_MISSING', text: 'The mail has no Date header' });
+  const received = textOf(listOf(headers.get('received'))[0]);
+  return parseDate(received.slice(received.lastIndexOf(';') + 1));
+}
+
+function parseDate(text: string): Date | undefined {
+  const date = new Date(text.trim());
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+function addresses(value: unknown): MailAddress[] {
+  return listOf(value).flatMap((one) => mailboxes((one as AddressObject).value ?? []));
+}
+
+function mailboxes(list: EmailAddress[]): MailAddress[] {
+  return list.flatMap(({ name, address, group }) =>
+    group ? mailboxes(group) : [{ name: name ?? '', address: address ?? '' }],
+  );
+}
+
+function autoSubmitted(value: string): string {
+  const keyword = /^[^\s;(]*/.exec(value.trim())?.[0].toLowerCase() ?? '';
+  return keyword === 'no' ? '' : keyword;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function listOf(value: unknown): unknown[] {
+  return value === undefined ? [] : Array.isArray(value) ? value : [value];
+}

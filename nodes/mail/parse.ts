@@ -1,0 +1,193 @@
+// One mail through the parser. Whatever the mail does to the parser, this ends, and with all that was found.
+import type { AttachmentStream, HeaderLines, Headers, MessageText } from 'mailparser';
+import type { Attachments } from './attachments';
+import { MailError } from './error';
+import type { MailProblem } from './message';
+import { type Part, StreamingParser } from './parser';
+import { assembleText } from './text';
+
+/** The parser is fed in pieces of this size: large enough to be quick, small enough not to block. */
+const PIECE = 64 * 1024;
+
+/** Milliseconds without a sign of life after which the parser is given up. */
+const PATIENCE = 30_000;
+
+export interface ParsedMail {
+  headers: Headers;
+  lines: HeaderLines;
+  text: string;
+  html: string | undefined;
+  problems: MailProblem[];
+  /** Why the parser gave up. What stands here is then what it had found by then. */
+  failure: Error | undefined;
+}
+
+export class Parsing {
+  private failed: Error | undefined;
+  private storeError: MailError | undefined;
+  private ended = false;
+  private fallback: MessageText | undefined;
+  private pending: Buffer[] = [];
+  private pendingSize = 0;
+  private wake: () => void = () => {};
+  private attachment: AttachmentStream | undefined;
+
+  /** @param patience milliseconds without progress after which the parser is given up */
+  constructor(
+    private readonly attachments: Attachments,
+    private readonly parser = new StreamingParser(),
+    private readonly patience = PATIENCE,
+  ) {
+    parser.on('data', (data) => {
+      if (data.type === 'text') this.fallback = data;
+      else this.takeAttachment(data);
+    });
+    parser.on('error', (error: Error) => this.fail(error));
+    parser.on('end', () => {
+      this.ended = true;
+      this.wake();
+    });
+    parser.on('close', () => {
+      if (!this.ended) this.fail(new Error('the parser ended early'));
+    });
+  }
+
+  /** True when the parser has given up: what is written from now on is thrown away. */
+  get over(): boolean {
+    return this.failed !== undefined;
+  }
+
+  /**
+   * Takes the next bytes, and waits while the parser has enough of them.
+   *
+   * @throws MailError when an attachment could not be saved
+   */
+  async write(chunk: Buffer): Promise<void> {
+    this.pending.push(chunk);
+    this.pendingSize += chunk.length;
+    if (this.pendingSize >= PIECE) await this.flush();
+  }
+
+  /**
+   * Ends the mail and waits for what it became.
+   *
+   * @throws MailError when an attachment could not be saved
+   */
+  async end(): Promise<ParsedMail> {
+    await this.flush();
+    if (!this.over) this.parser.end();
+    await this.until(() => this.ended);
+    const contents = await this.texts();
+    if (this.storeError) throw this.storeError;
+    const { parser, failed } = this;
+    const tree = parser.tree;
+    const assembled =
+      tree && contents.size
+        ? await assembleText(tree, contents)
+        : { text: this.fallback?.text ?? '', html: this.fallback?.html, problems: [] };
+    const problems = [...parser.texts.values()].flatMap(({ problem }) =>
+      problem ? [{ code: 'CHARSET' as const, text: `A text is ${problem}` }] : [],
+    );
+    return {
+      headers: parser.headers || new Map(),
+      lines: parser.lines(),
+      text: assembled.text,
+      html: assembled.html,
+      problems: [...problems, ...assembled.problems],
+      failure: failed,
+    };
+  }
+
+  /** Gives up: nothing of the parser stays behind. */
+  destroy(): void {
+    this.fail(new Error('given up'));
+  }
+
+  private async flush(): Promise<void> {
+    const { pending, pendingSize } = this;
+    if (!pendingSize) return;
+    this.pending = [];
+    this.pendingSize = 0;
+    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending, pendingSize);
+    for (let at = 0; at < bytes.length && !this.over; at += PIECE) {
+      let taken = false;
+      this.parser.write(bytes.subarray(at, at + PIECE), () => {
+        taken = true;
+        this.parser.progress++;
+        this.wake();
+      });
+      await this.until(() => taken);
+    }
+    if (this.storeError) throw this.storeError;
+  }
+
+  /** Waits for a condition, or for the parser to fail, or for it to do nothing for too long. */
+  private async until(condition: () => boolean): Promise<void> {
+    if (condition() || this.over) return;
+    let seen = this.parser.progress;
+    const watchdog = setInterval(() => {
+      if (this.parser.progress === seen) {
+        this.fail(new Error(`the parser stood still for ${this.patience / 1000} s`));
+      }
+      seen = this.parser.progress;
+    }, this.patience);
+    try {
+      while (!condition() && !this.over) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+      }
+    } finally {
+      clearInterval(watchdog);
+    }
+  }
+
+  /** The decoded texts, each of them, or what there is of it when the parser has failed. */
+  private async texts(): Promise<Map<Part, string>> {
+    const contents = new Map<Part, string>();
+    for (const [part, collector] of this.parser.texts) {
+      if (this.over) collector.end();
+      const text = await within(this.patience, collector.text).catch((error: unknown) => {
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+        return '';
+      });
+      contents.set(part, text);
+    }
+    return contents;
+  }
+
+  private takeAttachment(stream: AttachmentStream): void {
+    this.attachment = stream;
+    // One listener that stays: a stream that fails twice must not find itself without one.
+    stream.content.on('error', () => {});
+    this.attachments.take(stream).then(
+      () => {
+        this.attachment = undefined;
+        stream.release?.();
+      },
+      (error: unknown) => {
+        if (error instanceof MailError) this.storeError = error;
+        this.fail(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
+    if (this.over) stream.content.destroy();
+  }
+
+  private fail(error: Error): void {
+    this.failed ??= error;
+    this.parser.destroy();
+    this.attachment?.content.destroy();
+    this.wake();
+  }
+}
+
+async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`a text was not decoded in ${milliseconds / 1000} s`)),
+      milliseconds,
+    );
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,134 @@
+import { Attachments } from './attachments';
+import { MailError } from './error';
+import { fieldsOf } from './fields';
+import { inlineImages } from './images';
+import type { AttachmentMode, MailContent, MailMessage, MailProblem } from './message';
+import type { ParsedMail, Parsing } from './parse';
+import { Abortable, chunksOf, HeadCutter } from './source';
+
+export interface MailOptions {
+  /** `parsed`: texts and attachments; `raw`: the bytes, and what the headers tell; `both`; `headers`: only these. */
+  content: MailContent;
+  attachments: AttachmentMode;
+  /** For attachments `file`: the folder they go to. It is made when it is missing. */
+  directory?: string;
+  /** True when the bytes are only what TOP gave. Without it, with content `headers`. */
+  truncated?: boolean;
+  /** Gives up reading. */
+  signal?: AbortSignal;
+}
+
+export interface ReadMail {
+  message: MailMessage;
+  /** The mail is not delivered after all: removes the files of its attachments. Never rejects. */
+  discard(): Promise<void>;
+}
+
+/** Headers longer than this are read up to here when the parser refuses them whole. */
+const MOST_HEADERS = 256 * 1024;
+
+/**
+ * Reads one mail (RFC 5322, MIME) while its bytes come in.
+ *
+ * The chunks are kept by reference until this settles. The source is paused while the parser has enough, read to
+ * its end even when the parser gives up, and closed by `return()` when reading ends before it does. A mail that
+ * cannot be parsed is no error: its message holds the raw bytes, whatever was known, and the reason in
+ * `mail.problems`.
+ *
+ * @throws the very error of the source, or the reason of the signal, with nothing left behind
+ * @throws MailError CONFIG when attachments are to be files and there is no directory; STORE when one could not be
+ *   written
+ */
+export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOptions): Promise<ReadMail> {
+  const withBody = options.content === 'parsed' || options.content === 'both';
+  const toFiles = withBody && options.attachments === 'file';
+  if (toFiles && !options.directory) {
+    throw new MailError('CONFIG', 'Attachments are to be saved as files, but no directory is named');
+  }
+  const attachments = new Attachments(withBody ? options.attachments : 'none', options.directory);
+  const abortable = new Abortable(options.signal);
+  const parsing = newParsing(attachments);
+  try {
+    const { raw, size } = await feed(bytes, parsing, abortable, options.content);
+    const parsed = await abortable.race(parsing.end());
+    const message = await compose(parsed, options, withBody ? attachments : undefined, raw, size);
+    return { message, discard: () => attachments.discard() };
+  } catch (error) {
+    parsing.destroy();
+    await attachments.discard();
+    throw error;
+  } finally {
+    abortable.close();
+  }
+}
+
+/** Gives the parser what it is to see, and keeps what may be needed raw. */
+async function feed(
+  bytes: AsyncIterable<Buffer>,
+  parsing: Parsing,
+  abortable: Abortable,
+  content: MailContent,
+): Promise<{ raw: Buffer[]; size: number }> {
+  const raw: Buffer[] = [];
+  let size = 0;
+  let head = content === 'raw' || content === 'headers' ? new HeadCutter() : undefined;
+  const headOnly = head !== undefined;
+  for await (const chunk of chunksOf(bytes, abortable)) {
+    size += chunk.length;
+    const end = head?.write(chunk);
+    const seen = headOnly ? (head ? chunk.subarray(0, end) : undefined) : chunk;
+    if (end !== undefined) head = undefined;
+    if (content !== 'headers') raw.push(chunk);
+    else if (seen) raw.push(seen);
+    if (seen && !parsing.over) await abortable.race(parsing.write(seen));
+  }
+  return { raw, size };
+}
+
+async function compose(
+  parsed: ParsedMail,
+  options: MailOptions,
+  attachments: Attachments | undefined,
+  raw: Buffer[],
+  size: number,
+): Promise<MailMessage> {
+  const { failure } = parsed;
+  const whole =
+    failure || options.content === 'raw' || options.content === 'both' ? Buffer.concat(raw) : undefined;
+  raw.length = 0;
+  const { headers, lines } = parsed.headers.size || !whole ? parsed : await parseHeadOf(whole);
+  const fields = fieldsOf(headers, lines);
+  const problems: MailProblem[] = [];
+  if (failure)
+    problems.push({ code: 'NOT_PARSED', text: `The mail could not be parsed: ${failure.message}` });
+  problems.push(...fields.mail.problems, ...parsed.problems);
+  const list = attachments?.list ?? [];
+  const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
+  return {
+    ...fields,
+    payload: attachments ? parsed.text : '',
+    ...(html !== undefined && { html }),
+    attachments: list,
+    mail: {
+      ...fields.mail,
+      truncated: options.truncated ?? options.content === 'headers',
+      problems: size ? problems : [{ code: 'EMPTY', text: 'The mail is empty' }],
+    },
+    ...(whole && { raw: whole }),
+  };
+}
+
+/** What the headers tell of a mail the parser refused before it had read them. */
+async function parseHeadOf(raw: Buffer): Promise<ParsedMail> {
+  const start = raw.subarray(0, MOST_HEADERS);
+  const end = new HeadCutter().write(start) ?? start.lastIndexOf(0x0a) + 1;
+  const parsing = newParsing(new Attachments('none'));
+  await parsing.write(start.subarray(0, end));
+  return parsing.end();
+}
+
+/** mailparser takes some 90 ms to load: the first mail pays for it, not the start of Node-RED. */
+function newParsing(attachments: Attachments): Parsing {
+  const parse: typeof import('./parse') = require('./parse');
+  return new parse.Parsing(attachments);
+}
