@@ -14,7 +14,7 @@ export async function arrivals(
   signal?: AbortSignal,
 ): Promise<Map<number, number | undefined>> {
   const dates = new Map<number, number | undefined>();
-  for await (const { number, body } of client.top(numbers, 0, { signal })) {
+  for await (const { number, body } of client.top(numbers, 0)) {
     const chunks: Buffer[] = [];
     let size = 0;
     try {
@@ -35,10 +35,10 @@ export async function arrivals(
 export function arrivalOf(header: string): number | undefined {
   const end = header.search(/\r?\n\r?\n/);
   const fields = (end === -1 ? header : header.slice(0, end)).replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/);
-  const valueOf = (name: string): string | undefined =>
+  const fieldOf = (name: string): string | undefined =>
     fields.find((field) => field.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1);
-  const received = valueOf('received');
-  return parsed(received?.slice(received.lastIndexOf(';') + 1)) ?? parsed(valueOf('date'));
+  const received = fieldOf('received');
+  return parsed(received?.slice(received.lastIndexOf(';') + 1)) ?? parsed(fieldOf('date'));
 }
 
 function parsed(text: string | undefined): number | undefined {

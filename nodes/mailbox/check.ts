@@ -120,13 +120,17 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await finish(context, client, listing, summary);
     await ledger.checked();
     summary.ms = context.now() - started;
-    return { summary, loginDelay: client.capabilities.loginDelay ?? 0, first };
+    return { summary, loginDelay: (client.capabilities.loginDelayMs ?? 0) / 1000, first };
   } finally {
     client.destroy();
   }
 }
 
-async function writeBaseline(context: CheckContext, client: Pop3Client, listing: ListedMail[]): Promise<void> {
+async function writeBaseline(
+  context: CheckContext,
+  client: Pop3Client,
+  listing: ListedMail[],
+): Promise<void> {
   const { first, service } = context.settings;
   if (first === 'new' && service === 'google' && listing.length >= GMAIL_FLOOD) {
     throw new MailboxError('CONFIG', 'gmail-lists-old-mail', { facts: { count: listing.length } });
@@ -135,7 +139,8 @@ async function writeBaseline(context: CheckContext, client: Pop3Client, listing:
   if (first === 'new') old = listing;
   else if (first !== 'all') {
     const since = Date.parse(first);
-    if (Number.isNaN(since)) throw new MailboxError('CONFIG', 'first-not-a-date', { facts: { value: first } });
+    if (Number.isNaN(since))
+      throw new MailboxError('CONFIG', 'first-not-a-date', { facts: { value: first } });
     old = await arrivedBefore(client, listing, since, context.signal);
   }
   await context.ledger.setBaseline(old.map((mail) => mail.key));
@@ -197,7 +202,7 @@ async function fetchAll(
   let settled = 0;
   context.onProgress(settled, fresh.length);
   try {
-    for await (const { number, body } of client.retrieve([...byNumber.keys()], { signal })) {
+    for await (const { number, body } of client.retrieve([...byNumber.keys()])) {
       const mail = byNumber.get(number);
       if (mail === undefined) continue;
       const counter = { bytes: 0 };
@@ -299,7 +304,12 @@ class Intents {
 }
 
 /** Tries again later, at growing distance; sets the mail aside when it has failed too often. */
-async function noteFailure(context: CheckContext, mail: ListedMail, cause: unknown, check: string): Promise<void> {
+async function noteFailure(
+  context: CheckContext,
+  mail: ListedMail,
+  cause: unknown,
+  check: string,
+): Promise<void> {
   const { ledger, settings } = context;
   const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
   await ledger.failed(mail.key, context.now() + FIRST_RETRY_MS * 4 ** (failures - 1));

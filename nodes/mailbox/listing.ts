@@ -70,7 +70,7 @@ async function digestHeaders(
   signal?: AbortSignal,
 ): Promise<Map<number, string>> {
   const digests = new Map<number, string>();
-  for await (const { number, body } of client.top(numbers, 0, { signal })) {
+  for await (const { number, body } of client.top(numbers, 0)) {
     const hash = createHash('sha256');
     try {
       for await (const chunk of body) hash.update(chunk);

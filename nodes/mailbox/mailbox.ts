@@ -1,4 +1,11 @@
-import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox, type DeliveredMail, type Pop3Fields } from './check';
+import {
+  type CheckContext,
+  type CheckSettings,
+  type CheckSummary,
+  checkMailbox,
+  type DeliveredMail,
+  type Pop3Fields,
+} from './check';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
 import type { Ledger } from './ledger';
@@ -124,7 +131,7 @@ export class Mailbox {
       this.wanted = false;
       const asked = this.asked.splice(0);
       const started = this.parts.clock.now();
-      let tell: () => void;
+      let tell: (wait: number | undefined) => void;
       try {
         const result = await this.checkOnce();
         tell = () => this.succeeded(result, asked);
@@ -134,12 +141,12 @@ export class Mailbox {
           return;
         }
         const error = asMailboxError(cause);
-        const healed = this.failed(error);
-        tell = () => this.tellFailure(error, asked, healed);
+        const blip = this.failed(error);
+        tell = (wait) => this.tellFailure(error, asked, blip, wait);
       }
       const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
-      tell();
+      tell(wait);
     }
   }
 
@@ -190,9 +197,12 @@ export class Mailbox {
     return this.everChecked && failures === 1 && BLIPS.has(error.code);
   }
 
-  private tellFailure(error: MailboxError, asked: Asked[], blip: boolean): void {
+  private tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
     const state = `${error.code} ${error.reason}`;
-    if (!blip) this.parts.onState({ is: 'failed', error });
+    // A server that says when to come again is waited for, not broken.
+    const waiting = blip || (BLIPS.has(error.code) && error.retryAfterMs !== undefined);
+    if (waiting && wait !== undefined) this.parts.onState({ is: 'waiting', ms: wait });
+    else this.parts.onState({ is: 'failed', error });
     for (const { reject } of asked) reject(error);
     if (blip || this.reported === state) return;
     this.reported = state;
@@ -201,8 +211,6 @@ export class Mailbox {
 
   private arm(wait: number | undefined): void {
     if (wait === undefined || this.wanted || this.stopping.signal.aborted) return;
-    const { failure } = this.rhythm;
-    if (failure !== undefined && failure.retryAfterMs !== undefined) this.parts.onState({ is: 'waiting', ms: wait });
     this.timer = this.parts.clock.setTimeout(() => {
       this.timer = undefined;
       this.wake();

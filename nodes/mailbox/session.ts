@@ -1,9 +1,9 @@
-import { type ConnectOptions, type Mechanism, Pop3Client, Pop3Error } from '../pop3';
+import { type ConnectOptions, type MechanismName, Pop3Client, Pop3Error } from '../pop3';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
 
 /** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
-export type Login = { user: string; mechanism: Mechanism } & (
+export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
   | { password: string }
   | {
       /** `rejected` is the token the server has just refused; it is renewed once. */
@@ -23,7 +23,11 @@ export interface Session {
  *
  * @throws MailboxError, or what `token` throws
  */
-export async function openSession(server: ConnectOptions, login: Login, signal: AbortSignal): Promise<Session> {
+export async function openSession(
+  server: ConnectOptions,
+  login: Login,
+  signal: AbortSignal,
+): Promise<Session> {
   // The token first: without one there is nothing to say to the server.
   const token = 'token' in login ? (await login.token({ signal })).accessToken : undefined;
   const client = await Pop3Client.connect({ ...server, signal }).catch((error) => {

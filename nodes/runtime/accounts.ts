@@ -61,7 +61,11 @@ export class Accounts {
   }
 
   /** Takes the tokens of a sign-in: at once where that very account is running, else for when it is deployed. */
-  async signedIn({ account, binding, tokens }: Pick<SignedIn, 'account' | 'binding' | 'tokens'>): Promise<void> {
+  async signedIn({
+    account,
+    binding,
+    tokens,
+  }: Pick<SignedIn, 'account' | 'binding' | 'tokens'>): Promise<void> {
     const kept = this.kept.get(keyOf(account, binding));
     if (kept !== undefined) {
       await kept.source.accept(tokens);
@@ -73,7 +77,9 @@ export class Accounts {
 
   /** The source of an account that is, or is not yet, deployed: to ask how it stands, and to sign out. */
   look(node: string, config: AccountConfig, agent?: AgentFor): TokenSource {
-    return this.kept.get(keyOf(node, bindingOf(config)))?.source ?? this.fresh(node, config, undefined, agent);
+    return (
+      this.kept.get(keyOf(node, bindingOf(config)))?.source ?? this.fresh(node, config, undefined, agent)
+    );
   }
 
   /** Tokens kept for the account, whether deployed or not. */
@@ -119,7 +125,12 @@ export class Accounts {
     return kept;
   }
 
-  private fresh(node: string, config: AccountConfig, onState: Listener | undefined, agent?: AgentFor): TokenSource {
+  private fresh(
+    node: string,
+    config: AccountConfig,
+    onState: Listener | undefined,
+    agent?: AgentFor,
+  ): TokenSource {
     return new TokenSource({
       config,
       store: this.vault.store(node, bindingOf(config)),

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
-import type { Tokens, TokenStore } from '../oauth2';
+import type { TokenStore, Tokens } from '../oauth2';
 
 /** The one name under which everything of ours stands in the runtime's settings. */
 export const SETTINGS_KEY = 'redletterOauth2';
@@ -60,7 +60,9 @@ export class TokenVault {
     this.settings = settings;
     this.readOnly = readOnly ?? false;
     this.now = now ?? Date.now;
-    this.secretKey = secret ? Buffer.from(hkdfSync('sha256', secret, '', 'redletter oauth2 tokens', 32)) : undefined;
+    this.secretKey = secret
+      ? Buffer.from(hkdfSync('sha256', secret, '', 'redletter oauth2 tokens', 32))
+      : undefined;
     this.kept = readKept(settings);
   }
 
@@ -94,7 +96,10 @@ export class TokenVault {
    * @param inUse the running nodes with their present bindings
    * @param configured every node of the flows; one that is disabled keeps what it has
    */
-  async sweep(inUse: ReadonlyMap<string, ReadonlySet<string>>, configured: ReadonlySet<string>): Promise<void> {
+  async sweep(
+    inUse: ReadonlyMap<string, ReadonlySet<string>>,
+    configured: ReadonlySet<string>,
+  ): Promise<void> {
     let swept = false;
     for (const [node, slots] of Object.entries(this.kept.entries)) {
       const bindings = inUse.get(node);
@@ -141,10 +146,15 @@ export class TokenVault {
     try {
       const key = this.keyOf(entry.key);
       if (key === undefined) return undefined;
-      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(entry.iv, 'base64'), { authTagLength: 16 });
+      const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(entry.iv, 'base64'), {
+        authTagLength: 16,
+      });
       decipher.setAAD(Buffer.from(bound));
       decipher.setAuthTag(Buffer.from(entry.tag, 'base64'));
-      const text = Buffer.concat([decipher.update(Buffer.from(entry.data, 'base64')), decipher.final()]).toString('utf8');
+      const text = Buffer.concat([
+        decipher.update(Buffer.from(entry.data, 'base64')),
+        decipher.final(),
+      ]).toString('utf8');
       const tokens = JSON.parse(text) as Tokens;
       return typeof tokens.accessToken === 'string' ? tokens : undefined;
     } catch {
@@ -175,7 +185,8 @@ export class TokenVault {
   }
 }
 
-const slotOf = (binding: string): string => createHash('sha256').update(binding).digest('base64url').slice(0, 22);
+const slotOf = (binding: string): string =>
+  createHash('sha256').update(binding).digest('base64url').slice(0, 22);
 
 /** Objects from a file are asked for their own keys only: a node may be called `constructor`. */
 function own<T>(record: Record<string, T> | undefined, key: string): T | undefined {

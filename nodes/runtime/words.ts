@@ -97,7 +97,11 @@ export function statusOf(state: MailboxState, translate: Translate): NodeStatus 
         text: words(translate, 'pop3-in', 'status.waiting', { seconds: Math.ceil(state.ms / 1000) }),
       };
     case 'failed':
-      return { fill: 'red', shape: 'ring', text: STATUS_BY_REASON[state.error.reason] ?? STATUS_BY_CODE[state.error.code] };
+      return {
+        fill: 'red',
+        shape: 'ring',
+        text: STATUS_BY_REASON[state.error.reason] ?? STATUS_BY_CODE[state.error.code],
+      };
   }
 }
 
@@ -115,7 +119,10 @@ export class NodeError extends Error {
 }
 
 /** One sentence that says what happened and what to do, in the reader's language. */
-export function sentence(error: { code: string; reason: string; facts: object }, translate: Translate): string {
+export function sentence(
+  error: { code: string; reason: string; facts: object },
+  translate: Translate,
+): string {
   const { reason, code } = error;
   const facts = { ...error.facts };
   return (

@@ -1,0 +1,77 @@
+import type { Node, NodeDef } from 'node-red';
+import type { AccountConfig, ClientAuth, Grant, TokenState } from '../oauth2';
+
+/** The properties of an `oauth2-account`. */
+export interface AccountProperties {
+  provider: string;
+  grant: Grant;
+  tenant: string;
+  issuer: string;
+  authorizationUrl: string;
+  tokenUrl: string;
+  deviceUrl: string;
+  revocationUrl: string;
+  scope: string;
+  clientAuth: ClientAuth;
+  redirectUri: string;
+  tls: string;
+}
+
+export interface AccountCredentials {
+  user?: string;
+  clientId?: string;
+  clientSecret?: string;
+}
+
+export type AccountDef = NodeDef & AccountProperties;
+
+/** What other nodes get by `RED.nodes.getNode(id)`. */
+export interface AccountNode extends Node<AccountCredentials> {
+  /**
+   * A fresh access token. `rejected` is one a server has just refused; it is renewed once.
+   * @throws an error with `code`, such as SIGN_IN_AGAIN
+   */
+  token(question?: {
+    rejected?: string;
+    signal?: AbortSignal;
+  }): Promise<{ accessToken: string; expiresAt: number }>;
+  /** As it runs, with every `${ENV}` filled in. */
+  readonly account: AccountConfig;
+  readonly state: TokenState;
+  /** Hears of every change; returns how to stop. */
+  listen(listener: (state: TokenState) => void): () => void;
+}
+
+const PROPERTIES = [
+  'tenant',
+  'issuer',
+  'authorizationUrl',
+  'tokenUrl',
+  'deviceUrl',
+  'revocationUrl',
+  'scope',
+  'redirectUri',
+] as const;
+
+/** The account's configuration from a node's properties and credentials, whether deployed or still in a dialog. */
+export function accountConfig(
+  properties: Partial<Record<keyof AccountProperties, unknown>>,
+  credentials: Partial<Record<keyof AccountCredentials, unknown>> = {},
+): AccountConfig {
+  const text = (value: unknown): string | undefined =>
+    typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
+  const config: AccountConfig = {
+    provider: text(properties.provider) ?? 'google',
+    grant: (text(properties.grant) ?? 'authorization_code') as Grant,
+    clientAuth: (text(properties.clientAuth) ?? 'body') as ClientAuth,
+  };
+  for (const name of PROPERTIES) {
+    const value = text(properties[name]);
+    if (value !== undefined) config[name] = value;
+  }
+  for (const name of ['user', 'clientId', 'clientSecret'] as const) {
+    const value = text(credentials[name]);
+    if (value !== undefined) config[name] = value;
+  }
+  return config;
+}

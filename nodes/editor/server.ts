@@ -1,0 +1,103 @@
+import type { ConnectionOptions } from 'node:tls';
+import type { NodeAPI } from 'node-red';
+import { type Login, MailboxError, openSession, type Session } from '../mailbox';
+import { providers } from '../oauth2';
+import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
+import { asAccountError } from '../runtime';
+import type { AccountNode } from './account';
+
+/** The properties of a `pop3 in`. */
+export interface Pop3InProperties {
+  service: string;
+  host: string;
+  port: number | string;
+  security: 'tls' | 'starttls' | 'none';
+  tls: string;
+  auth: 'oauth2' | 'password';
+  account: string;
+  mechanism: string;
+  allowPlaintext: boolean;
+  interval: number | string;
+  first: string;
+  after: string;
+  summary: boolean;
+}
+
+/** Where a `pop3 in` fetches its mail, and how it gets in. */
+export interface MailServer {
+  /** A provider's id, or `custom`. */
+  service: string;
+  host: string;
+  port: number;
+  /** The mailbox's user name; empty where none is given anywhere. */
+  user: string;
+  /** @throws MailboxError */
+  open(signal: AbortSignal): Promise<Session>;
+  /** Calls back when somebody has signed in; returns how to stop that. */
+  onSignIn(signedIn: () => void): () => void;
+}
+
+/** Puts together what the form says, what the provider's row says, and what the account says. */
+export function serverOf(
+  RED: NodeAPI,
+  def: Pop3InProperties,
+  credentials: { user?: string; password?: string },
+): MailServer {
+  const account = def.auth === 'password' ? undefined : accountOf(RED, def.account);
+  const service = def.service || account?.account.provider || 'custom';
+  const known = Object.hasOwn(providers, service) ? providers[service]?.pop : undefined;
+  const host = def.host?.trim() || known?.host || '';
+  const usesRow = !def.host?.trim() && known !== undefined;
+  const security = usesRow ? known.security : def.security || 'tls';
+  const port = usesRow ? known.port : Number(def.port) || (security === 'tls' ? 995 : 110);
+  const user = credentials.user?.trim() || account?.account.user || '';
+
+  const tls: ConnectionOptions = {};
+  const tlsNode = def.tls
+    ? (RED.nodes.getNode(def.tls) as { addTLSOptions?(options: object): void } | null)
+    : null;
+  tlsNode?.addTLSOptions?.(tls);
+  const target: ConnectOptions = { host, port, security, tls, allowPlaintext: def.allowPlaintext === true };
+
+  return {
+    service,
+    host,
+    port,
+    user,
+    open: async (signal) => {
+      if (host === '') throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
+      const login = loginOf(def, credentials, account, user);
+      return openSession(target, login, signal).catch((error) => {
+        throw asAccountError(error);
+      });
+    },
+    onSignIn: (signedIn) =>
+      account?.listen((state) => {
+        if (state.kind === 'signed-in') signedIn();
+      }) ?? (() => undefined),
+  };
+}
+
+/** @throws MailboxError CONFIG that names what is missing */
+function loginOf(
+  def: Pop3InProperties,
+  credentials: { password?: string },
+  account: AccountNode | undefined,
+  user: string,
+): Login {
+  const mechanism = MECHANISMS.includes(def.mechanism as MechanismName)
+    ? (def.mechanism as MechanismName)
+    : 'auto';
+  if (def.auth !== 'password' && account === undefined) {
+    throw new MailboxError('CONFIG', 'account-missing', { retryable: false });
+  }
+  if (user === '') throw new MailboxError('CONFIG', 'user-missing', { retryable: false });
+  if (account !== undefined) return { user, mechanism, token: (question) => account.token(question) };
+  if (!credentials.password) throw new MailboxError('CONFIG', 'password-missing', { retryable: false });
+  return { user, mechanism, password: credentials.password };
+}
+
+function accountOf(RED: NodeAPI, id: string): AccountNode | undefined {
+  const node = id ? (RED.nodes.getNode(id) as AccountNode | null) : null;
+  return node?.type === 'oauth2-account' ? node : undefined;
+}

@@ -1,0 +1,103 @@
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { runtimeOf, translateBy } from './editor/process';
+import { type Pop3InProperties, serverOf } from './editor/server';
+import {
+  type CheckSummary,
+  type DeliveredMail,
+  Mailbox,
+  type MailboxError,
+  type MailboxState,
+} from './mailbox';
+import { mailboxId } from './runtime';
+import { NodeError, statusOf } from './runtime/words';
+
+type Pop3InDef = NodeDef & Pop3InProperties & { inputs: number; outputs: number };
+interface Pop3InCredentials {
+  user?: string;
+  password?: string;
+}
+type Pop3InNode = Node<Pop3InCredentials>;
+
+/** `pop3 in`: a mail arrives. */
+export = function register(RED: NodeAPI): void {
+  const runtime = runtimeOf(RED);
+  const translate = translateBy(RED);
+
+  function Pop3In(this: Pop3InNode, def: Pop3InDef): void {
+    RED.nodes.createNode(this, def);
+    const server = serverOf(RED, def, this.credentials ?? {});
+    const loan = runtime.ledgers.attend(this.id, mailboxId(server));
+    const show = (state: MailboxState): void => {
+      this.status(statusOf(state, translate));
+    };
+
+    const mailbox = new Mailbox({
+      settings: {
+        node: this.id,
+        host: server.host,
+        user: server.user,
+        service: server.service,
+        interval: Math.max(0, Number(def.interval) || 0),
+        first: def.first || 'new',
+        after: def.after === 'delete' ? 'delete' : 'keep',
+        maxAttempts: 5,
+      },
+      ledger: loan.open,
+      open: server.open,
+      inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
+      mayDelete: loan.mayDelete,
+      deliver: (mail) => handOver(this, mail, def.summary),
+      onState: show,
+      onError: (error) => this.error(new NodeError(error, translate), {}),
+      onSetAside: (error, pop3, raw) =>
+        this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),
+      onSummary: (summary) => {
+        if (def.summary) this.send([null, { payload: summary }]);
+      },
+      clock: runtime.clock,
+      random: Math.random,
+    });
+
+    this.on('input', (msg, send, done) => {
+      mailbox.check().then(
+        (summary: CheckSummary) => {
+          if (def.summary) send([null, Object.assign(msg, { payload: summary })]);
+          done();
+        },
+        (error: MailboxError) => {
+          // A deploy in the middle is nobody's fault.
+          if (error.reason === 'stopped') done();
+          else done(new NodeError(error, translate));
+        },
+      );
+    });
+
+    const unlisten = server.onSignIn(() => {
+      if (mailbox.waitsForSignIn) mailbox.wake();
+    });
+    // Not before every node stands: a mail may be deleted only when all who want it have had it.
+    const start = (): void => mailbox.start();
+    RED.events.once('flows:started', start);
+
+    this.on('close', (done: () => void) => {
+      RED.events.removeListener('flows:started', start);
+      unlisten();
+      mailbox
+        .stop()
+        .then(loan.giveBack)
+        .catch((error) => this.warn(error.message))
+        .finally(done);
+    });
+  }
+
+  RED.nodes.registerType<Pop3InNode, Pop3InDef, object, Pop3InCredentials>('pop3 in', Pop3In, {
+    credentials: { user: { type: 'text' }, password: { type: 'password' } },
+  });
+};
+
+/** Sent, and one turn of the event loop later: whoever is wired to the node has it by then. */
+async function handOver(node: Pop3InNode, mail: DeliveredMail, twoOutputs: boolean): Promise<void> {
+  const message: NodeMessage = { ...mail };
+  node.send(twoOutputs ? [message, null] : message);
+  await new Promise((resolve) => setImmediate(resolve));
+}
