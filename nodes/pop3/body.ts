@@ -18,7 +18,6 @@ interface Waiter {
 export class Body implements AsyncIterableIterator<Buffer, undefined> {
   readonly #flow: Flow;
   #chunks: Buffer[] = [];
-  #head = 0;
   #waiter: Waiter | undefined;
   #complete = false;
   #error: Pop3Error | undefined;
@@ -33,13 +32,9 @@ export class Body implements AsyncIterableIterator<Buffer, undefined> {
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
-    if (this.#head < this.#chunks.length) {
-      const chunk = this.#chunks[this.#head] as Buffer;
-      this.#head += 1;
-      if (this.#head === this.#chunks.length) {
-        this.#chunks = [];
-        this.#head = 0;
-      }
+    // Taken out at once: a queue that is never quite empty must not keep what has been read.
+    const chunk = this.#chunks.shift();
+    if (chunk) {
       this.#flow.taken(chunk.length);
       return Promise.resolve({ done: false, value: chunk });
     }
@@ -93,10 +88,8 @@ export class Body implements AsyncIterableIterator<Buffer, undefined> {
 
   #release(): void {
     let octets = 0;
-    for (let index = this.#head; index < this.#chunks.length; index += 1)
-      octets += this.#chunks[index]?.length ?? 0;
+    for (const chunk of this.#chunks) octets += chunk.length;
     this.#chunks = [];
-    this.#head = 0;
     if (octets > 0) this.#flow.taken(octets);
   }
 }
