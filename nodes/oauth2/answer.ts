@@ -65,7 +65,7 @@ function isToken(value: unknown): value is string {
 function lifeOf(expiresIn: unknown): number {
   const text = typeof expiresIn === 'string' && /^\s*\d+(\.\d*)?\s*$/.test(expiresIn);
   const seconds = typeof expiresIn === 'number' || text ? Number(expiresIn) : Number.NaN;
-  return seconds > 0 ? Math.min(seconds, LONGEST_LIFE) : ASSUMED_LIFE;
+  return seconds >= 1 ? Math.min(seconds, LONGEST_LIFE) : ASSUMED_LIFE;
 }
 
 function labelOf(idToken: unknown): string | undefined {
@@ -75,9 +75,10 @@ function labelOf(idToken: unknown): string | undefined {
       Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'),
     );
     if (typeof claims !== 'object' || claims === null) return undefined;
-    const { email, preferred_username, upn } = claims as Record<string, unknown>;
-    return [email, preferred_username, upn].find(
-      (name): name is string => typeof name === 'string' && /^[^\p{C}\s<>"]{1,254}$/u.test(name),
+    const { email, preferred_username, upn, sub } = claims as Record<string, unknown>;
+    return [email, preferred_username, upn, sub].find(
+      (name): name is string =>
+        typeof name === 'string' && /^[^\p{C}\s<>"@]+@[^\p{C}\s<>"@]+$/u.test(name) && name.length < 255,
     );
   } catch {
     return undefined;

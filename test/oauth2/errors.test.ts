@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { OAuth2Error, refused, type Step } from '../../nodes/oauth2/errors';
+import { redact } from '../../nodes/oauth2/redact';
+import { google, microsoft, type ScriptedAnswer } from '../servers/token-endpoint';
+import { seen } from './support';
+
+function said(
+  { status = 200, body }: ScriptedAnswer,
+  step: Step = 'refresh',
+  provider = 'custom',
+): OAuth2Error {
+  return refused({ step, provider, status, answer: body });
+}
+
+function error(word: string, description?: string): ScriptedAnswer {
+  return { status: 400, body: { error: word, ...(description && { error_description: description }) } };
+}
+
+describe('oauth2/errors', () => {
+  const cases: [ScriptedAnswer, Step, string, string, string][] = [
+    // The sign-in has ended
+    [error('invalid_grant'), 'refresh', 'custom', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [google.revoked, 'refresh', 'google', 'SIGN_IN_AGAIN', 'sign-in-revoked'],
+    [google.badRequest, 'refresh', 'google', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [microsoft('invalid_grant', 50173), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'password-changed'],
+    [microsoft('invalid_grant', 700082), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [microsoft('invalid_grant', 70008), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [microsoft('invalid_grant', 70043), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [microsoft('invalid_grant', 700084), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'single-page-app'],
+    [microsoft('invalid_grant', 50076), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
+    [microsoft('interaction_required', 50079), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
+    [microsoft('interaction_required', 53003), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
+    [microsoft('invalid_grant', 65001), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'consent-needed'],
+    [error('interaction_required'), 'refresh', 'custom', 'SIGN_IN_AGAIN', 'person-needed'],
+    [error('login_required'), 'refresh', 'custom', 'SIGN_IN_AGAIN', 'person-needed'],
+    // This sign-in came to nothing
+    [error('invalid_grant'), 'code', 'custom', 'DECLINED', 'code-used-or-expired'],
+    [google.badRequest, 'code', 'google', 'DECLINED', 'code-used-or-expired'],
+    [microsoft('invalid_grant', 54005), 'code', 'microsoft', 'DECLINED', 'code-used-or-expired'],
+    [error('access_denied'), 'authorize', 'custom', 'DECLINED', 'declined'],
+    [error('authorization_declined'), 'device', 'microsoft', 'DECLINED', 'declined'],
+    [error('bad_verification_code'), 'device', 'microsoft', 'DECLINED', 'code-used-or-expired'],
+    [error('expired_token'), 'device', 'custom', 'DECLINED', 'code-used-or-expired'],
+    [microsoft('interaction_required', 50076), 'code', 'microsoft', 'DECLINED', 'person-needed'],
+    // The configuration
+    [
+      microsoft('invalid_client', 7000215, 'Invalid client secret.', 401),
+      'refresh',
+      'microsoft',
+      'CONFIG',
+      'secret-wrong',
+    ],
+    [
+      microsoft('invalid_client', 7000222, 'Expired.', 401),
+      'refresh',
+      'microsoft',
+      'CONFIG',
+      'secret-expired',
+    ],
+    [microsoft('invalid_client', 7000218, 'Missing.', 401), 'code', 'microsoft', 'CONFIG', 'secret-missing'],
+    [microsoft('unauthorized_client', 700016), 'code', 'microsoft', 'CONFIG', 'client-unknown'],
+    [microsoft('invalid_grant', 50020), 'code', 'microsoft', 'CONFIG', 'account-kind'],
+    [microsoft('invalid_request', 50194), 'code', 'microsoft', 'CONFIG', 'tenant-single'],
+    [microsoft('invalid_request', 9002332), 'code', 'microsoft', 'CONFIG', 'tenant-consumers'],
+    [microsoft('invalid_request', 90002), 'code', 'microsoft', 'CONFIG', 'tenant-unknown'],
+    [microsoft('invalid_request', 50011), 'authorize', 'microsoft', 'CONFIG', 'redirect-uri-mismatch'],
+    [microsoft('invalid_scope', 70011), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
+    [microsoft('invalid_resource', 650057), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
+    [microsoft('invalid_request', 28003), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
+    [microsoft('access_denied', 90094), 'authorize', 'microsoft', 'CONFIG', 'admin-consent-needed'],
+    [microsoft('access_denied', 90095), 'authorize', 'microsoft', 'CONFIG', 'admin-consent-needed'],
+    [google.secretWrong, 'refresh', 'google', 'CONFIG', 'secret-wrong'],
+    [google.secretMissing, 'code', 'google', 'CONFIG', 'secret-missing'],
+    [google.clientUnknown, 'code', 'google', 'CONFIG', 'client-unknown'],
+    [google.clientDeleted, 'refresh', 'google', 'CONFIG', 'client-disabled'],
+    [google.redirectUri, 'code', 'google', 'CONFIG', 'redirect-uri-mismatch'],
+    [google.scope, 'code', 'google', 'CONFIG', 'scope-refused'],
+    [google.adminPolicy, 'authorize', 'google', 'CONFIG', 'admin-consent-needed'],
+    [google.delegation, 'client', 'google', 'CONFIG', 'delegation-missing'],
+    [google.clock, 'client', 'google', 'CONFIG', 'clock-wrong'],
+    [google.signature, 'client', 'google', 'CONFIG', 'private-key-malformed'],
+    [google.user, 'client', 'google', 'CONFIG', 'user-unknown'],
+    [error('invalid_client'), 'refresh', 'custom', 'CONFIG', 'client-refused'],
+    [error('unauthorized_client'), 'refresh', 'custom', 'CONFIG', 'client-not-allowed'],
+    [error('unsupported_grant_type'), 'refresh', 'custom', 'CONFIG', 'grant-unsupported'],
+    [error('invalid_request', 'Missing redirect_uri'), 'code', 'custom', 'CONFIG', 'redirect-uri-mismatch'],
+    [error('something_new'), 'refresh', 'custom', 'CONFIG', 'request-refused'],
+    // Later
+    [google.busy, 'refresh', 'google', 'TEMPORARY', 'server-busy'],
+    [google.internal, 'refresh', 'google', 'TEMPORARY', 'server-error'],
+    [error('temporarily_unavailable'), 'refresh', 'custom', 'TEMPORARY', 'server-busy'],
+    [error('server_error'), 'authorize', 'custom', 'TEMPORARY', 'server-error'],
+    [microsoft('invalid_grant', 50196), 'refresh', 'microsoft', 'TEMPORARY', 'server-busy'],
+    [{ status: 503, body: { error: 'invalid_grant' } }, 'refresh', 'custom', 'TEMPORARY', 'server-error'],
+    [{ status: 429, body: { error: 'invalid_client' } }, 'refresh', 'custom', 'TEMPORARY', 'server-busy'],
+    [{ status: 400, body: { message: 'no' } }, 'refresh', 'custom', 'TEMPORARY', 'answer-malformed'],
+  ];
+  for (const [answer, step, provider, code, reason] of cases) {
+    const { error: word, error_codes: [number] = [] } = answer.body as {
+      error?: string;
+      error_codes?: number[];
+    };
+    it(`${provider} says ${[word ?? 'nothing', number].join(' ').trim()} at ${step}: ${reason}`, () => {
+      const { code: is, reason: why, retryable } = said(answer, step, provider);
+      assert.deepEqual([is, why, retryable], [code, reason, code === 'TEMPORARY']);
+    });
+  }
+
+  it('reads Microsoft’s number from the words where there is no list', () => {
+    const { facts, reason } = said(
+      error('invalid_client', 'AADSTS7000222: The provided client secret keys are expired.'),
+    );
+    assert.equal(facts.aadsts, 7000222);
+    assert.equal(reason, 'secret-expired');
+  });
+
+  it('tells the server’s word, number and words', () => {
+    const { facts, message } = said(
+      microsoft('invalid_client', 7000215, 'Invalid client secret provided.', 401),
+    );
+    assert.equal(facts.error, 'invalid_client');
+    assert.equal(facts.status, 401);
+    assert.match(
+      facts.description ?? '',
+      /^AADSTS7000215: Invalid client secret provided\. Trace ID: 5f7a2f6e-/,
+    );
+    assert.match(message, /^secret-wrong \(AADSTS7000215/);
+  });
+
+  it('anything may stand where the error should be', () => {
+    for (const answer of [
+      null,
+      undefined,
+      5,
+      'no',
+      [],
+      { error: 5 },
+      { error: null },
+      { error: {} },
+      { error: [] },
+    ]) {
+      assert.equal(
+        refused({ step: 'refresh', provider: 'custom', status: 400, answer }).reason,
+        'answer-malformed',
+      );
+    }
+    const nested = { error: { code: 403, status: 'PERMISSION_DENIED', message: 'no' } };
+    const { facts } = refused({ step: 'refresh', provider: 'google', status: 403, answer: nested });
+    assert.deepEqual([facts.error, facts.description], ['PERMISSION_DENIED', 'no']);
+  });
+
+  describe('nothing secret gets out (S9)', () => {
+    const secret = 'canary +/=&"secret';
+
+    it('in whatever form the server repeats it', () => {
+      const forms = [
+        secret,
+        encodeURIComponent(secret),
+        new URLSearchParams({ s: secret }).toString(),
+        Buffer.from(secret).toString('base64'),
+        Buffer.from(secret).toString('base64url'),
+        'eyJhbGciOiJub25lIn0.eyJjYW5hcnkiOjF9.c2ln',
+        'ya29.canary-access',
+        '1//canary-refresh',
+        'GOCSPX-canary',
+        'canary0123456789'.repeat(4),
+      ];
+      for (const form of forms) {
+        const error = refused({
+          step: 'refresh',
+          provider: 'custom',
+          status: 400,
+          answer: { error: form, error_description: `said: ${form}`, error_codes: [5] },
+          secrets: [secret],
+        });
+        assert.doesNotMatch(seen(error), /canary|Y2FuYXJ5|eyJ/, form);
+      }
+    });
+
+    it('of an error it was made from, only name, code and cleaned message are kept', () => {
+      const cause = Object.assign(new Error('connect ya29.canary'), {
+        code: 'ECONNRESET',
+        config: { headers: { authorization: 'canary' } },
+        cause: new Error('canary'),
+      });
+      const made = new OAuth2Error('TEMPORARY', 'unreachable', { cause });
+      assert.doesNotMatch(seen(made), /canary/);
+      assert.equal((made.cause as NodeJS.ErrnoException).code, 'ECONNRESET');
+      assert.doesNotMatch(seen(made.after(5)), /canary/);
+    });
+
+    it('words are cut, and cannot move the cursor or the direction of writing', () => {
+      const clean = redact(`a\u001b[31m\r\nb\u202ec\u0000${' long'.repeat(200)}`);
+      assert.doesNotMatch(clean, /[\p{Cc}\p{Cf}]/u);
+      assert.equal(clean.length, 300);
+    });
+
+    it('what a person needs stays', () => {
+      const words =
+        "AADSTS50011: The redirect URI 'http://localhost:1880/redletter/oauth2-account/callback' does not match";
+      assert.equal(redact(words), words);
+    });
+  });
+});
