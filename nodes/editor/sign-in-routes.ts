@@ -10,7 +10,7 @@ import {
   type SignInOutcome,
 } from '../oauth2';
 import type { Runtime } from '../runtime';
-import { sentence } from '../runtime/words';
+import { accountSentence } from '../runtime/words';
 import { type AccountNode, accountConfig } from './account';
 import { translateBy } from './process';
 
@@ -94,7 +94,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           scope: tokens.scope,
           label: tokens.label,
         }),
-        ...(state?.error && { error: sentence(state.error, translateBy(RED)) }),
+        ...(state?.error && { error: sentenceOf(RED, state.error) }),
         ...(outcome && { signIn: outcomeOf(RED, outcome) }),
       };
     }),
@@ -145,7 +145,7 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
         if (error instanceof OAuth2Error) {
           response
             .status(400)
-            .json({ code: error.code, reason: error.reason, error: sentence(error, translateBy(RED)) });
+            .json({ code: error.code, reason: error.reason, error: sentenceOf(RED, error) });
         } else {
           RED.log.error(`oauth2-account: ${error instanceof Error ? error.message : 'failed'}`);
           response.status(500).json({
@@ -198,8 +198,12 @@ function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutco
     state,
     label,
     renewable,
-    ...(error && { error: sentence(error, translateBy(RED)), reason: error.reason }),
+    ...(error && { error: sentenceOf(RED, error), reason: error.reason }),
   };
+}
+
+function sentenceOf(RED: NodeAPI, error: OAuth2Error): string {
+  return accountSentence(error, translateBy(RED)) ?? error.message;
 }
 
 function adminUser(request: Request): string {

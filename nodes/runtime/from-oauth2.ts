@@ -1,10 +1,13 @@
 import { MailboxError, type MailboxErrorCode } from '../mailbox';
 import { OAuth2Error } from '../oauth2';
 
+/** Stands before a reason whose words are in the account's catalogue. */
+export const ACCOUNT = 'account/';
+
 /** What a failed token means to the mailbox that wanted it. */
 export function asAccountError(error: unknown): unknown {
   if (!(error instanceof OAuth2Error)) return error;
-  return new MailboxError(codeOf(error), error.reason, {
+  return new MailboxError(codeOf(error), `${ACCOUNT}${error.reason}`, {
     facts: { ...error.facts },
     retryable: error.retryable,
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),

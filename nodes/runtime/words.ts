@@ -1,4 +1,5 @@
 import type { MailboxError, MailboxState } from '../mailbox';
+import { ACCOUNT } from './from-oauth2';
 
 /** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
 export type Translate = (key: string, facts?: Record<string, unknown>) => string;
@@ -17,7 +18,7 @@ const NAMESPACE = '@redletter/node-red-pop3';
  * each reader's language, while flows see them as they stand here.
  */
 const STATUS_BY_REASON: Record<string, string> = {
-  'not-signed-in': 'not signed in',
+  'account/not-signed-in': 'not signed in',
   'wrong-password': 'wrong password',
   'mailbox-refused': 'mailbox refused',
   'vague-refusal': 'login refused',
@@ -50,6 +51,14 @@ const STATUS_BY_REASON: Record<string, string> = {
   'disk-full': 'disk full',
 };
 
+/** The same where it was the sign-in server and not the mail server. */
+const STATUS_OF_ACCOUNT: Partial<Record<MailboxError['code'], string>> = {
+  CONFIG: 'check account',
+  CONNECT: 'sign-in server away',
+  TIMEOUT: 'sign-in server away',
+  SYS_TEMP: 'sign-in server away',
+};
+
 const STATUS_BY_CODE: Record<MailboxError['code'], string> = {
   AUTH: 'login refused',
   SIGN_IN_AGAIN: 'sign in again',
@@ -69,7 +78,13 @@ const STATUS_BY_CODE: Record<MailboxError['code'], string> = {
 
 /** Every text a status can have that the editor translates. */
 export const statusTexts: readonly string[] = [
-  ...new Set(['checking', 'idle', ...Object.values(STATUS_BY_REASON), ...Object.values(STATUS_BY_CODE)]),
+  ...new Set([
+    'checking',
+    'idle',
+    ...Object.values(STATUS_BY_REASON),
+    ...Object.values(STATUS_OF_ACCOUNT),
+    ...Object.values(STATUS_BY_CODE),
+  ]),
 ];
 
 /** The status of a mailbox, as the contract has it. */
@@ -97,12 +112,16 @@ export function statusOf(state: MailboxState, translate: Translate): NodeStatus 
         text: words(translate, 'pop3-in', 'status.waiting', { seconds: Math.ceil(state.ms / 1000) }),
       };
     case 'failed':
-      return {
-        fill: 'red',
-        shape: 'ring',
-        text: STATUS_BY_REASON[state.error.reason] ?? STATUS_BY_CODE[state.error.code],
-      };
+      return { fill: 'red', shape: 'ring', text: failureText(state.error) };
   }
+}
+
+function failureText({ code, reason }: MailboxError): string {
+  return (
+    STATUS_BY_REASON[reason] ??
+    (reason.startsWith(ACCOUNT) ? STATUS_OF_ACCOUNT[code] : undefined) ??
+    STATUS_BY_CODE[code]
+  );
 }
 
 /** What a Catch node gets: the sentence for a person, the code for the flow. */
@@ -123,14 +142,23 @@ export function sentence(
   error: { code: string; reason: string; facts: object },
   translate: Translate,
 ): string {
-  const { reason, code } = error;
-  const facts = { ...error.facts };
+  const facts = { response: '', host: '', port: '', user: '', ...error.facts };
+  const ofAccount = error.reason.startsWith(ACCOUNT);
   return (
-    known(translate, 'pop3-in', `errors.${reason}`, facts) ??
-    known(translate, 'oauth2-account', `errors.${reason}`, facts) ??
-    known(translate, 'pop3-in', `errors.${code}`, facts) ??
-    `${code}: ${reason}`
+    (ofAccount
+      ? accountSentence({ reason: error.reason.slice(ACCOUNT.length), facts }, translate)
+      : known(translate, 'pop3-in', `errors.${error.reason}`, facts)) ??
+    known(translate, 'pop3-in', `errors.${error.code}`, facts) ??
+    `${error.code}: ${error.reason}`
   );
+}
+
+/** The same for what the account's own room says. */
+export function accountSentence(
+  error: { reason: string; facts: object },
+  translate: Translate,
+): string | undefined {
+  return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...error.facts });
 }
 
 function words(translate: Translate, set: string, key: string, facts: Record<string, unknown>): string {

@@ -1,0 +1,184 @@
+/** The sign-in from inside the account's dialog: before its first deploy as well as after. */
+
+const PROPERTIES = [
+  'provider',
+  'tenant',
+  'issuer',
+  'authorizationUrl',
+  'tokenUrl',
+  'revocationUrl',
+  'scope',
+  'clientAuth',
+  'redirectUri',
+];
+
+interface DialogNode {
+  id: string;
+  credentials?: Record<string, string>;
+  _(key: string, facts?: object): string;
+}
+
+interface Status {
+  state: string;
+  label?: string;
+  signedInAt?: number;
+  error?: string;
+  signIn?: { state: string; error?: string; renewable?: boolean };
+}
+
+/** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
+function callbackUrl(): URL {
+  const url = new URL('redletter/oauth2-account/callback', window.location.href.replace(/[?#].*$/, ''));
+  return url;
+}
+
+const isLoopback = ({ hostname }: URL): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+
+/** What to register with the provider: providers take https and loopback only, so a plain LAN address becomes localhost. */
+function redirectUri(): string {
+  const given = String($('#node-config-input-redirectUri').val() ?? '').trim();
+  if (given !== '') return given;
+  const url = callbackUrl();
+  if (url.protocol !== 'https:' && !isLoopback(url)) url.hostname = 'localhost';
+  return url.href;
+}
+
+/** Wires the panel; returns what ends it when the dialog closes. */
+export function prepareSignIn(node: DialogNode): () => void {
+  const state = $('.redletter-state');
+  const button = $('.redletter-sign-in');
+  let signIn: string | undefined;
+  let closed = false;
+
+  const say = (text: string, kind: 'ok' | 'error' | 'wait' | 'plain' = 'plain'): void => {
+    const icon = { ok: 'fa-check', error: 'fa-exclamation-triangle', wait: 'fa-spinner fa-spin', plain: '' }[
+      kind
+    ];
+    const color = {
+      ok: '--red-ui-text-color-success',
+      error: '--red-ui-text-color-error',
+      wait: '',
+      plain: '',
+    }[kind];
+    state.empty().attr('data-state', kind);
+    if (icon !== '') state.append($('<i class="fa">').addClass(icon), document.createTextNode(' '));
+    state.append($('<span>').text(text)).css('color', color === '' ? '' : `var(${color})`);
+  };
+
+  const showRedirect = (): void => {
+    $('.redletter-redirect').text(redirectUri());
+    $('#node-config-input-redirectUri').attr('placeholder', redirectUri());
+  };
+  showRedirect();
+  $('#node-config-input-redirectUri').on('input', showRedirect);
+  $('.redletter-copy').on('click', () => {
+    RED.clipboard.copyText(redirectUri(), $('.redletter-copy')[0] as HTMLElement, '');
+  });
+
+  const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');
+  const body = (more: object = {}): string => {
+    const properties: Record<string, string> = { grant: 'authorization_code' };
+    for (const name of PROPERTIES) properties[name] = value(name);
+    const tls = value('tls');
+    if (tls !== '_ADD_') properties.tls = tls;
+    const credentials: Record<string, string> = { user: value('user'), clientId: value('clientId') };
+    // Node-RED shows a stored password as this word; typed in an earlier dialog and not yet deployed, it is here.
+    const typed = value('clientSecret');
+    const secret = typed === '__PWRD__' ? node.credentials?.clientSecret : typed;
+    if (secret !== undefined && secret !== '__PWRD__') credentials.clientSecret = secret;
+    return JSON.stringify({ properties, credentials, ...more });
+  };
+  // Relative and without a leading slash: only so does the editor add its bearer.
+  const post = (route: string, data: string): JQuery.jqXHR =>
+    $.ajax({
+      url: `redletter/oauth2-account/${encodeURIComponent(node.id)}/${route}`,
+      type: 'POST',
+      contentType: 'application/json',
+      data,
+    });
+  const failure = (answer: JQuery.jqXHR): string =>
+    (answer.responseJSON as { error?: string } | undefined)?.error ?? node._('signIn.unreachable');
+
+  const show = (status: Status): void => {
+    if (closed) return;
+    const attempt = status.signIn;
+    if (attempt?.state === 'waiting') return;
+    signIn = undefined;
+    $('.redletter-paste').hide();
+    button.find('span').text(node._(status.state === 'signed-out' ? 'label.signIn' : 'label.signInAgain'));
+    if (attempt?.state === 'failed') say(attempt.error ?? node._('signIn.failed'), 'error');
+    else if (status.state === 'signed-in') {
+      say(node._('signIn.signedIn', { who: status.label || value('user') }), 'ok');
+    } else if (status.state !== 'signed-out') say(status.error ?? node._('signIn.again'), 'error');
+    else say('');
+  };
+  const ask = (): void => {
+    post('status', body(signIn === undefined ? {} : { signIn })).done((status: Status) => show(status));
+  };
+
+  const missing = (): string | undefined => {
+    if (value('user').trim() === '') return node._('invalid.user');
+    if (value('clientId').trim() === '') return node._('invalid.clientId');
+    if (value('provider') === 'custom' && value('issuer').trim() === '' && value('tokenUrl').trim() === '') {
+      return node._('invalid.issuer');
+    }
+    return undefined;
+  };
+
+  button.on('click', () => {
+    const problem = missing();
+    if (problem !== undefined) {
+      say(problem, 'error');
+      return;
+    }
+    // Opened in the click itself, or the browser takes it for an advertisement.
+    const popup = window.open('', '_blank', 'popup,width=560,height=720');
+    say(node._('signIn.starting'), 'wait');
+    const here = callbackUrl();
+    const registered = redirectUri();
+    const texts = {
+      lang: document.documentElement.lang || navigator.language,
+      title: node._('page.title'),
+      done: node._('page.done'),
+      failed: node._('page.failed'),
+      unknown: node._('page.unknown'),
+    };
+    const differs = new URL(registered).origin !== here.origin;
+    post('sign-in', body({ redirectUri: registered, ...(differs && { callbackUrl: here.href }), texts }))
+      .done((started: { id: string; url: string }) => {
+        signIn = started.id;
+        say(node._('signIn.waiting'), 'wait');
+        $('.redletter-paste').toggle(differs);
+        if (popup === null) {
+          state.append(
+            ' ',
+            $('<a target="_blank" rel="noopener">').attr('href', started.url).text(node._('signIn.open')),
+          );
+        } else popup.location.href = started.url;
+      })
+      .fail((answer: JQuery.jqXHR) => {
+        popup?.close();
+        say(failure(answer), 'error');
+      });
+  });
+
+  $('.redletter-paste-send').on('click', () => {
+    const text = String($('#redletter-paste').val() ?? '');
+    post('paste', JSON.stringify({ text }))
+      .done(() => {
+        $('#redletter-paste').val('');
+        ask();
+      })
+      .fail((answer: JQuery.jqXHR) => say(failure(answer), 'error'));
+  });
+
+  const topic = `redletter/oauth2-account/${node.id}`;
+  RED.comms.subscribe(topic, ask);
+  if (missing() === undefined) ask();
+
+  return () => {
+    closed = true;
+    RED.comms.unsubscribe(topic, ask);
+  };
+}

@@ -1,0 +1,182 @@
+import { fromEnvironment, offer, unless } from './editor/form.editor';
+import { providers } from './oauth2/providers';
+
+interface Pop3In {
+  name: string;
+  auth: string;
+  account: string;
+  service: string;
+  host: string;
+  first: string;
+  mechanism: string;
+  _(key: string, facts?: object): string;
+}
+
+const MECHANISMS: Record<string, string[]> = {
+  oauth2: ['auto', 'XOAUTH2', 'OAUTHBEARER'],
+  password: ['auto', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'CRAM-MD5', 'PLAIN', 'LOGIN', 'APOP', 'USER'],
+};
+
+/** The row of the provider table that names the server, from the form as it stands. */
+function rowOf(auth: string, account: string, service: string) {
+  const id =
+    auth === 'password' ? service : (RED.nodes.node(account) as { provider?: string } | null)?.provider;
+  return id === undefined ? undefined : providers[id];
+}
+
+RED.nodes.registerType('pop3 in', {
+  category: 'network',
+  color: '#c7e9c0',
+  icon: 'redletter-in.svg',
+  inputs: 0,
+  outputs: 1,
+  defaults: {
+    name: { value: '' },
+    service: { value: '' },
+    host: {
+      value: '',
+      validate: function (this: Pop3In, value: string) {
+        const known = rowOf(this.auth, this.account, this.service)?.pop !== undefined;
+        // Without an account there is nothing to say about its server yet.
+        const asked = this.auth === 'password' || RED.nodes.node(this.account) !== null;
+        return unless(known || !asked || !!value?.trim(), this._('invalid.host'));
+      },
+    },
+    port: {
+      value: 995,
+      validate: function (this: Pop3In, value: unknown) {
+        const port = Number(value);
+        return unless(
+          fromEnvironment(value) || (Number.isInteger(port) && port > 0 && port < 65536),
+          this._('invalid.port'),
+        );
+      },
+    },
+    security: { value: 'tls', required: true },
+    tls: { value: '', type: 'tls-config', required: false },
+    auth: { value: 'oauth2', required: true },
+    account: {
+      value: '',
+      type: 'oauth2-account',
+      required: false,
+      validate: function (this: Pop3In, value: string) {
+        return unless(this.auth === 'password' || (!!value && value !== '_ADD_'), this._('invalid.account'));
+      },
+    },
+    mechanism: { value: 'auto', required: true },
+    allowPlaintext: { value: false },
+    interval: {
+      value: 300,
+      validate: function (this: Pop3In, value: unknown) {
+        return unless(
+          fromEnvironment(value) || (/^\d+(\.\d+)?$/.test(String(value)) && Number(value) <= 2_000_000),
+          this._('invalid.interval'),
+        );
+      },
+    },
+    inputs: { value: 0 },
+    outputs: { value: 1 },
+    first: {
+      value: 'new',
+      validate: function (this: Pop3In, value: string) {
+        return unless(
+          ['new', 'all'].includes(value) || !Number.isNaN(Date.parse(value)),
+          this._('invalid.first'),
+        );
+      },
+    },
+    after: { value: 'keep', required: true },
+    summary: { value: false },
+  },
+  credentials: {
+    user: { type: 'text' },
+    password: { type: 'password' },
+  },
+  label: function (this: Pop3In) {
+    return this.name || (RED.nodes.node(this.account) as { name?: string } | null)?.name || 'pop3 in';
+  },
+  labelStyle: function (this: Pop3In) {
+    return this.name ? 'node_label_italic' : '';
+  },
+  outputLabels: function (this: Pop3In, index: number) {
+    return this._(index === 0 ? 'output.mail' : 'output.summary');
+  },
+  oneditprepare: function (this: Pop3In) {
+    const auth = $('#node-input-auth');
+    const service = $('#node-input-service');
+    const mechanism = $('#node-input-mechanism');
+    const first = $('#redletter-first');
+    const date = $('#redletter-first-date');
+    const input = $('#redletter-input');
+    const summary = $('#node-input-summary');
+
+    offer(service, [
+      ...Object.values(providers)
+        .filter((row) => row.pop !== undefined)
+        .map((row) => ({ value: row.id, label: row.label })),
+      { value: 'custom', label: this._('service.custom') },
+    ]);
+    service.val(this.service || 'custom');
+
+    const isDate = !['new', 'all'].includes(this.first || 'new');
+    first.val(isDate ? 'date' : this.first || 'new');
+    if (isDate) date.val(this.first.slice(0, 10));
+    const chooseFirst = (): void => {
+      const chosen = String(first.val());
+      date.toggle(chosen === 'date');
+      $('#node-input-first').val(chosen === 'date' ? String(date.val() ?? '') : chosen);
+    };
+    first.on('change', chooseFirst);
+    date.on('input change', chooseFirst);
+    chooseFirst();
+
+    input.prop('checked', Number($('#node-input-inputs').val()) > 0);
+    input.on('change', () => $('#node-input-inputs').val(input.prop('checked') ? 1 : 0));
+    const ports = (): void => {
+      $('#node-input-outputs').val(summary.prop('checked') ? 2 : 1);
+    };
+    summary.on('change', ports);
+    ports();
+
+    const security = $('#node-input-security');
+    security.on('change', () => {
+      $('.redletter-plaintext').toggle(security.val() === 'none');
+      // The two well-known ports follow the choice; one typed by hand stays.
+      const port = $('#node-input-port');
+      if (['995', '110', ''].includes(String(port.val()))) port.val(security.val() === 'tls' ? 995 : 110);
+    });
+    $('.redletter-plaintext').toggle(security.val() === 'none');
+
+    const show = (): void => {
+      const password = auth.val() === 'password';
+      const row = rowOf(
+        String(auth.val()),
+        String($('#node-input-account').val() ?? ''),
+        String(service.val()),
+      );
+      $('.redletter-oauth2').toggle(!password);
+      $('.redletter-password').toggle(password);
+      $('.redletter-user').toggle(password);
+      // A known provider's server needs no typing.
+      $('.redletter-host').toggle(row?.pop === undefined || !!$('#node-input-host').val());
+      $('#node-input-host').attr('placeholder', row?.pop?.host ?? 'pop.example.com');
+      const chosen = String(mechanism.val() ?? this.mechanism ?? 'auto');
+      const names = MECHANISMS[String(auth.val())] ?? ['auto'];
+      offer(
+        mechanism,
+        names.map((name) => ({ value: name, label: name === 'auto' ? this._('mechanism.auto') : name })),
+      );
+      mechanism.val(names.includes(chosen) ? chosen : 'auto');
+    };
+    mechanism.append($('<option>').val(this.mechanism || 'auto')).val(this.mechanism || 'auto');
+    auth.on('change', show);
+    service.on('change', show);
+    $('#node-input-account').on('change', show);
+    show();
+  },
+  oneditsave: function (this: Pop3In) {
+    // With an account the service is the account's.
+    if ($('#node-input-auth').val() !== 'password')
+      $('#node-input-service').append($('<option>').val('')).val('');
+  },
+} as never);
