@@ -144,7 +144,7 @@ async function fetchMetadata(
   if (status !== 200) return undefined;
   try {
     const metadata: unknown = JSON.parse(answer.text);
-    return isRecord(metadata) ? metadata : undefined;
+    return isRecord(metadata) && !Array.isArray(metadata) ? metadata : undefined;
   } catch {
     // A page of HTML where the document should be: some servers answer every address with their front page.
     return undefined;
