@@ -1,10 +1,11 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type Certificate, loopbackCertificate, opensslMissing } from './certificates';
 import { endChild, startChild } from './child';
+import { freePorts } from './ports';
 
 export interface DovecotOptions {
   /**
@@ -163,18 +164,6 @@ function greets(port: number, greeting = true): Promise<boolean> {
     socket.once('close', () => settle(false));
     socket.once(greeting ? 'data' : 'connect', () => settle(true));
   });
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const server of servers) {
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    if (address && typeof address === 'object') ports.push(address.port);
-  }
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 function configuration(
