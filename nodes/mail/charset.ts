@@ -8,6 +8,9 @@ import type { Transform } from 'node:stream';
 /** Bytes gathered before they become a string: few large strings instead of many small ones. */
 const SLICE = 64 * 1024;
 
+/** Characters of the head of a text. */
+const HEAD = 512 * 1024;
+
 const C1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
 /** Reads bytes as windows-1252, every byte a character. */
@@ -32,13 +35,25 @@ function wholeCharacters(bytes: Buffer): number {
   return last;
 }
 
+/** A decoded text. */
+export interface CollectedText {
+  whole: string;
+  /**
+   * The text from its start, 512 K characters or more of it: of a long text, taking a slice of `whole` would copy
+   * it all.
+   */
+  head: string;
+}
+
 /** Turns UTF-8, and what only claims to be, into a string. */
 class Utf8Collector {
   /** True once bytes were seen that are not UTF-8. */
   guessed = false;
   private pending: Buffer[] = [];
   private size = 0;
-  private readonly pieces: string[] = [];
+  /** Grows by concatenation, which V8 does without copying: joining at the end would hold up the event loop. */
+  private whole = '';
+  private head: string | undefined;
 
   write(chunk: Buffer): void {
     this.pending.push(chunk);
@@ -46,9 +61,9 @@ class Utf8Collector {
     if (this.size >= SLICE) this.flush(false);
   }
 
-  end(): string {
+  end(): CollectedText {
     if (this.size) this.flush(true);
-    return this.pieces.length === 1 ? (this.pieces[0] as string) : this.pieces.join('');
+    return { whole: this.whole, head: this.head ?? this.whole };
   }
 
   private flush(final: boolean): void {
@@ -64,7 +79,8 @@ class Utf8Collector {
       this.guessed = true;
       text = decodeWindows1252(whole);
     }
-    this.pieces.push(text.includes('\r') ? text.replaceAll('\r\n', '\n') : text);
+    this.whole += text.includes('\r') ? text.replaceAll('\r\n', '\n') : text;
+    if (this.whole.length >= HEAD) this.head ??= this.whole;
   }
 }
 
@@ -147,14 +163,14 @@ export interface TextFormat {
 /** One text part in the making: bytes go in, the decoded string comes out of `text`. */
 export class TextCollector {
   /** Settles when the last byte is decoded. */
-  readonly text: Promise<string>;
+  readonly text: Promise<CollectedText>;
   /** Why the text may not read as it was meant, for `mail.problems`. */
   problem: string | undefined;
   private ended = false;
   private readonly first: { write(chunk: Buffer): void; end(): void };
 
   constructor(private readonly format: TextFormat) {
-    const { promise, resolve, reject } = withResolvers<string>();
+    const { promise, resolve, reject } = withResolvers<CollectedText>();
     this.text = promise;
     // Whoever waits for the text hears of the failure; until then it is nobody's unhandled rejection.
     promise.catch(() => {});
@@ -188,7 +204,7 @@ export class TextCollector {
     this.first.end();
   }
 
-  private decodeStage(resolve: (text: string) => void, reject: (error: unknown) => void) {
+  private decodeStage(resolve: (text: CollectedText) => void, reject: (error: unknown) => void) {
     const utf8 = new Utf8Collector();
     const charset = this.format.charset ?? 'utf-8';
     if (['ascii', 'usascii', 'utf8'].includes(charset.toLowerCase().replace(/[^a-z0-9]+/g, ''))) {

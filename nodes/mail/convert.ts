@@ -40,15 +40,16 @@ export class Converter {
   ) {}
 
   /**
-   * Converts the first 512 kB of a text.
+   * Converts a text, or the first 512 K characters of it.
    *
+   * @param partial true when the input is not the whole text already
    * @throws Error when it cannot be converted, takes too long or needs too much memory
    */
-  async convert(conversion: Conversion, input: string): Promise<Converted> {
+  async convert(conversion: Conversion, input: string, partial = false): Promise<Converted> {
     const head = input.length > LONGEST ? cut(conversion, input) : input;
     const output =
       head.length > SHORT ? await this.elsewhere(conversion, head) : await runConversion(conversion, head);
-    return { output, shortened: head.length < input.length };
+    return { output, shortened: partial || head.length < input.length };
   }
 
   /** True while the second thread is there. */

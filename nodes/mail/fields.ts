@@ -5,10 +5,10 @@ import type { MailAddress, MailDetails, MailProblem } from './message';
 export interface HeaderFields {
   topic: string;
   from: string;
-  date?: Date;
+  date: Date | undefined;
   header: Record<string, unknown>;
-  /** Without `truncated`, which headers do not know. */
-  mail: Omit<MailDetails, 'truncated'>;
+  /** `truncated` is for the reader to say. */
+  mail: MailDetails;
 }
 
 /** Names that reach the machinery of an object when a flow merges it into another without care. */
@@ -24,26 +24,22 @@ export function fieldsOf(headers: Headers, lines: HeaderLines): HeaderFields {
   const subject = textOf(headers.get('subject'));
   const messageId = textOf(headers.get('message-id'));
   const inReplyTo = textOf(headers.get('in-reply-to'));
-  return {
-    topic: subject,
-    from: sender,
-    ...(date && { date }),
-    header,
-    mail: {
-      ...(messageId && { messageId }),
-      ...(inReplyTo && { inReplyTo }),
-      references: listOf(headers.get('references')).map(String),
-      from,
-      to: addresses(headers.get('to')),
-      cc: addresses(headers.get('cc')),
-      bcc: addresses(headers.get('bcc')),
-      replyTo: addresses(headers.get('reply-to')),
-      subject,
-      ...(date && { date }),
-      autoSubmitted: autoSubmitted(textOf(listOf(headers.get('auto-submitted'))[0])),
-      problems,
-    },
+  const mail: MailDetails = {
+    references: listOf(headers.get('references')).map(String),
+    from,
+    to: addresses(headers.get('to')),
+    cc: addresses(headers.get('cc')),
+    bcc: addresses(headers.get('bcc')),
+    replyTo: addresses(headers.get('reply-to')),
+    subject,
+    autoSubmitted: autoSubmitted(textOf(listOf(headers.get('auto-submitted'))[0])),
+    truncated: false,
+    problems,
   };
+  if (messageId) mail.messageId = messageId;
+  if (inReplyTo) mail.inReplyTo = inReplyTo;
+  if (date) mail.date = date;
+  return { topic: subject, from: sender, date, header, mail };
 }
 
 /**

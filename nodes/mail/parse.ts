@@ -1,6 +1,7 @@
 // One mail through the parser. Whatever the mail does to the parser, this ends, and with all that was found.
 import type { AttachmentStream, HeaderLines, Headers, MessageText } from 'mailparser';
 import type { Attachments } from './attachments';
+import type { CollectedText } from './charset';
 import { MailError } from './error';
 import type { MailProblem } from './message';
 import { type Part, StreamingParser } from './parser';
@@ -85,9 +86,10 @@ export class Parsing {
       tree && contents.size
         ? await assembleText(tree, contents)
         : { text: this.fallback?.text ?? '', html: this.fallback?.html, problems: [] };
-    const problems = [...parser.texts.values()].flatMap(({ problem }) =>
-      problem ? [{ code: 'CHARSET' as const, text: `A text is ${problem}` }] : [],
-    );
+    const problems: MailProblem[] = [];
+    for (const { problem } of parser.texts.values()) {
+      if (problem) problems.push({ code: 'CHARSET', text: `A text: ${problem}` });
+    }
     return {
       headers: parser.headers || new Map(),
       lines: parser.lines(),
@@ -143,13 +145,13 @@ export class Parsing {
   }
 
   /** The decoded texts, each of them, or what there is of it when the parser has failed. */
-  private async texts(): Promise<Map<Part, string>> {
-    const contents = new Map<Part, string>();
+  private async texts(): Promise<Map<Part, CollectedText>> {
+    const contents = new Map<Part, CollectedText>();
     for (const [part, collector] of this.parser.texts) {
       if (this.over) collector.end();
       const text = await within(this.patience, collector.text).catch((error: unknown) => {
         this.fail(error instanceof Error ? error : new Error(String(error)));
-        return '';
+        return { whole: '', head: '' };
       });
       contents.set(part, text);
     }

@@ -4,7 +4,7 @@ import { fieldsOf } from './fields';
 import { inlineImages } from './images';
 import type { AttachmentMode, MailContent, MailMessage, MailProblem } from './message';
 import type { ParsedMail, Parsing } from './parse';
-import { Abortable, chunksOf, HeadCutter } from './source';
+import { Abortable, eachChunk, HeadCutter } from './source';
 
 export interface MailOptions {
   /** `parsed`: texts and attachments; `raw`: the bytes, and what the headers tell; `both`; `headers`: only these. */
@@ -73,15 +73,15 @@ async function feed(
   let size = 0;
   let head = content === 'raw' || content === 'headers' ? new HeadCutter() : undefined;
   const headOnly = head !== undefined;
-  for await (const chunk of chunksOf(bytes, abortable)) {
+  await eachChunk(bytes, abortable, (chunk) => {
     size += chunk.length;
     const end = head?.write(chunk);
     const seen = headOnly ? (head ? chunk.subarray(0, end) : undefined) : chunk;
     if (end !== undefined) head = undefined;
     if (content !== 'headers') raw.push(chunk);
     else if (seen) raw.push(seen);
-    if (seen && !parsing.over) await abortable.race(parsing.write(seen));
-  }
+    return seen && !parsing.over ? parsing.write(seen) : undefined;
+  });
   return { raw, size };
 }
 
@@ -97,25 +97,29 @@ async function compose(
     failure || options.content === 'raw' || options.content === 'both' ? Buffer.concat(raw) : undefined;
   raw.length = 0;
   const { headers, lines } = parsed.headers.size || !whole ? parsed : await parseHeadOf(whole);
-  const fields = fieldsOf(headers, lines);
-  const problems: MailProblem[] = [];
-  if (failure)
-    problems.push({ code: 'NOT_PARSED', text: `The mail could not be parsed: ${failure.message}` });
-  problems.push(...fields.mail.problems, ...parsed.problems);
   const list = attachments?.list ?? [];
   const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
-  return {
-    ...fields,
+  const { topic, from, date, header, mail } = fieldsOf(headers, lines);
+  mail.truncated = options.truncated ?? options.content === 'headers';
+  mail.problems = problemsOf(size, failure, [...mail.problems, ...parsed.problems]);
+  const message: MailMessage = {
+    topic,
     payload: attachments ? parsed.text : '',
-    ...(html !== undefined && { html }),
+    from,
+    header,
     attachments: list,
-    mail: {
-      ...fields.mail,
-      truncated: options.truncated ?? options.content === 'headers',
-      problems: size ? problems : [{ code: 'EMPTY', text: 'The mail is empty' }],
-    },
-    ...(whole && { raw: whole }),
+    mail,
   };
+  if (html !== undefined) message.html = html;
+  if (date) message.date = date;
+  if (whole) message.raw = whole;
+  return message;
+}
+
+function problemsOf(size: number, failure: Error | undefined, others: MailProblem[]): MailProblem[] {
+  if (!size) return [{ code: 'EMPTY', text: 'The mail is empty' }];
+  if (!failure) return others;
+  return [{ code: 'NOT_PARSED', text: `The mail could not be parsed: ${failure.message}` }, ...others];
 }
 
 /** What the headers tell of a mail the parser refused before it had read them. */
@@ -127,8 +131,10 @@ async function parseHeadOf(raw: Buffer): Promise<ParsedMail> {
   return parsing.end();
 }
 
+let loaded: typeof import('./parse') | undefined;
+
 /** mailparser takes some 90 ms to load: the first mail pays for it, not the start of Node-RED. */
 function newParsing(attachments: Attachments): Parsing {
-  const parse: typeof import('./parse') = require('./parse');
-  return new parse.Parsing(attachments);
+  loaded ??= require('./parse') as typeof import('./parse');
+  return new loaded.Parsing(attachments);
 }

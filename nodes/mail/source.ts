@@ -25,37 +25,44 @@ export class Abortable {
     return this.aborted ? Promise.race([promise, this.aborted]) : promise;
   }
 
+  get isAborted(): boolean {
+    return this.signal?.aborted === true;
+  }
+
   close(): void {
     this.signal?.removeEventListener('abort', this.onAbort);
   }
 }
 
 /**
- * Passes on the chunks of a source; empty ones are left out.
+ * Hands each chunk of a source to a consumer, and waits for that before it asks for the next.
  *
- * @throws the error of the source; the reason of the signal, even while the source keeps silent
+ * @throws the error of the source, or of the consumer; the reason of the signal, even while either keeps silent
  */
-export async function* chunksOf(bytes: AsyncIterable<Buffer>, abortable: Abortable): AsyncGenerator<Buffer> {
+export async function eachChunk(
+  bytes: AsyncIterable<Buffer>,
+  abortable: Abortable,
+  consume: (chunk: Buffer) => Promise<void> | undefined,
+): Promise<void> {
   const source = bytes[Symbol.asyncIterator]();
   let open = true;
+  const next = async () => {
+    open = false;
+    const result = await source.next();
+    open = !result.done;
+    return result;
+  };
   try {
-    while (open) {
-      const next = source.next().then(
-        (result) => {
-          if (result.done) open = false;
-          return result;
-        },
-        (error: unknown) => {
-          open = false;
-          throw error;
-        },
-      );
-      const { done, value } = await abortable.race(next);
-      if (!done && value.length) yield value;
+    while (true) {
+      // Open again only when the chunk is there: a source that failed or ended needs no closing.
+      const { done, value } = await abortable.race(next());
+      if (done) return;
+      const consumed = value.length ? consume(value) : undefined;
+      if (consumed) await abortable.race(consumed);
     }
   } finally {
     // Not awaited: a generator that hangs in its next() would never answer its return().
-    if (open) source.return?.()?.then(undefined, () => {});
+    if (open || abortable.isAborted) source.return?.()?.then(undefined, () => {});
   }
 }
 

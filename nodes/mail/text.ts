@@ -2,6 +2,7 @@
 // one thing: an HTML part gets a text whenever there is no plain text in its place. simpleParser leaves the text
 // of a multipart mail empty that has no plain text at all.
 import type { AddressObject, HeaderValue } from 'mailparser';
+import type { CollectedText } from './charset';
 import type { Conversion } from './conversion';
 import { type Converter, converter } from './convert';
 import type { MailProblem } from './message';
@@ -13,7 +14,7 @@ export interface AssembledText {
   problems: MailProblem[];
 }
 
-type Piece = string | { conversion: Conversion; input: string };
+type Piece = string | { conversion: Conversion; input: CollectedText };
 
 /**
  * @param root the tree of the mail
@@ -21,10 +22,10 @@ type Piece = string | { conversion: Conversion; input: string };
  */
 export async function assembleText(
   root: Part,
-  contents: ReadonlyMap<Part, string>,
+  contents: ReadonlyMap<Part, CollectedText>,
   using: Converter = converter,
 ): Promise<AssembledText> {
-  const parts = [...contents].filter(([, content]) => content !== '').map(([part]) => part);
+  const parts = [...contents].filter(([, { whole }]) => whole !== '').map(([part]) => part);
   const hasHtml = parts.some(isHtml);
   const hasText = parts.length > 0;
   const text: Piece[] = [];
@@ -37,13 +38,13 @@ export async function assembleText(
       if (hasText) text.push(`\n${meta.map(({ key, text }) => `${key}: ${text}`).join('\n')}\n`);
     }
     const content = contents.get(part);
-    if (content && isHtml(part)) {
-      html.push(content);
+    if (content?.whole && isHtml(part)) {
+      html.push(content.whole);
       if (!alternative || !holdsPlainText(alternative, contents)) {
         text.push({ conversion: 'html-to-text', input: content });
       }
-    } else if (content) {
-      text.push(content);
+    } else if (content?.whole) {
+      text.push(content.whole);
       if (!alternative && hasHtml) html.push({ conversion: 'text-to-html', input: content });
     }
     const inner = part.contentType === 'multipart/alternative' ? part : alternative;
@@ -55,19 +56,24 @@ export async function assembleText(
   const texts = await convertAll(text, using, problems);
   const htmls = await convertAll(html, using, problems);
   return {
-    text: texts.join('\n'),
-    html: htmls.length ? htmls.join('<br/>\n') : undefined,
+    text: joined(texts, '\n'),
+    html: htmls.length ? joined(htmls, '<br/>\n') : undefined,
     problems,
   };
+}
+
+/** Array.join would copy, all at once. */
+function joined(texts: string[], separator: string): string {
+  return texts.length ? texts.reduce((all, text) => all + separator + text) : '';
 }
 
 function isHtml(part: Part): boolean {
   return part.contentType === 'text/html';
 }
 
-function holdsPlainText(part: Part, contents: ReadonlyMap<Part, string>): boolean {
+function holdsPlainText(part: Part, contents: ReadonlyMap<Part, CollectedText>): boolean {
   return (
-    (!isHtml(part) && Boolean(contents.get(part))) ||
+    (!isHtml(part) && Boolean(contents.get(part)?.whole)) ||
     part.children.some((child) => holdsPlainText(child, contents))
   );
 }
@@ -81,7 +87,7 @@ async function convertAll(pieces: Piece[], using: Converter, problems: MailProbl
     }
     const { conversion, input } = piece;
     try {
-      const { output, shortened } = await using.convert(conversion, input);
+      const { output, shortened } = await using.convert(conversion, input.head, input.head !== input.whole);
       done.push(output);
       if (shortened) problems.push(shortenedProblem(conversion));
     } catch (error) {
