@@ -6,6 +6,9 @@ import { runtimeOf } from './editor/process';
 import { serveSignIn } from './editor/sign-in-routes';
 import type { AgentFor } from './oauth2';
 
+/** How long closing waits for a renewal under way. */
+const MOST_PATIENCE_MS = 3_000;
+
 /** `oauth2-account`: one sign-in, kept alive. */
 export = function register(RED: NodeAPI): void {
   const runtime = runtimeOf(RED);
@@ -28,8 +31,15 @@ export = function register(RED: NodeAPI): void {
       if (storeError !== undefined) this.warn(RED._('errors.store-failed'));
     });
     this.on('close', (done: () => void) => {
-      loan.giveBack();
-      done();
+      // A process that ends between a renewal's answer and its saving has lost the sign-in. A deploy loses nothing,
+      // since the source outlives it, and cannot be told apart here; so it waits too, but not for long.
+      const enough = setTimeout(closed, MOST_PATIENCE_MS);
+      function closed(): void {
+        clearTimeout(enough);
+        loan.giveBack();
+        done();
+      }
+      loan.source.settled().then(closed, closed);
     });
   }
 

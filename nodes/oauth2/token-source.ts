@@ -141,9 +141,10 @@ export class TokenSource {
    */
   async revoke(): Promise<RevocationResult> {
     const epoch = ++this.#epoch;
-    const stopped = new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', {
-      facts: { provider: this.#config.provider },
-    });
+    // Where no person signs in there is nothing to stop for: the next question simply asks anew.
+    const stopped = keepsTokens(this.#config.grant)
+      ? new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts: { provider: this.#config.provider } })
+      : undefined;
     this.#stopped = stopped;
     await this.#load().catch(() => {});
     await this.#renewing?.catch(() => {});
@@ -202,6 +203,12 @@ export class TokenSource {
     const waiting = this.#pause.error;
     if (waiting) throw waiting;
     await this.#renew();
+  }
+
+  /** Settles when no renewal is under way: the process may then end without losing what a server has just answered. */
+  async settled(): Promise<void> {
+    await this.#renewing?.catch(() => {});
+    await this.#storing.catch(() => {});
   }
 
   // Reuse
