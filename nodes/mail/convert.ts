@@ -96,7 +96,8 @@ export class Converter {
     const worker = new Worker(file, {
       // Run from source, as the tests do, the thread needs the loader the main thread has.
       execArgv: extname(file) === '.ts' ? ['--require', 'tsx/cjs'] : [],
-      resourceLimits: { maxOldGenerationSizeMb: 256 },
+      // The second keeps the thread small: its garbage is short-lived and there is time to collect it.
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
     });
     worker.on('message', (reply: ConversionReply) => {
       if (this.worker !== worker || reply.id !== this.running?.request.id) return;
