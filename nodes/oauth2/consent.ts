@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestTokens } from './client';
 import { type AccountConfig, bindingOf } from './config';
 import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
@@ -8,26 +8,21 @@ import { identify } from './identification';
 import { type HttpReply, type PageTexts, page, sendOn } from './pages';
 import { readPasted } from './paste';
 import { checkRedirectUri } from './redirect-uri';
+import {
+  randomText,
+  SIGN_IN_MS,
+  type SignedIn,
+  type SignInOutcome,
+  type SignInQuestion,
+  type SignInRequest,
+  SignIns,
+} from './sign-ins';
 import { signedIn, type Tokens } from './tokens';
-
-/** Milliseconds from the start to the end of a sign-in. */
-const SIGN_IN_MS = 600_000;
 
 /** Milliseconds between the click and the sign-in's window asking for its first page. */
 const TICKET_MS = 60_000;
 
-/** How many sign-ins are remembered, running and ended together. */
-const MOST = 100;
-
-/** How many of them for one account; a new one ends the oldest. */
-const MOST_PER_ACCOUNT = 5;
-
-export interface StartRequest {
-  /** The account's id, told again when the sign-in is over. */
-  account: string;
-  /** Who started it; only they may paste, cancel or ask. Empty where there is no login. */
-  adminUser: string;
-  config: AccountConfig;
+export interface StartRequest extends SignInRequest {
   /** Exactly as registered. */
   redirectUri: string;
   /**
@@ -47,32 +42,6 @@ export interface StartedSignIn {
   beginUrl: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
-}
-
-/** How a sign-in stands. */
-export interface SignInOutcome {
-  id: string;
-  account: string;
-  state: 'waiting' | 'signed-in' | 'failed';
-  /** Milliseconds since the epoch; then a sign-in still waiting has failed. */
-  expiresAt: number;
-  /** Why it failed. */
-  error?: OAuth2Error;
-  /** The mail address the sign-in server named. A label only. */
-  label?: string;
-  /** Whether there is a refresh token; without one somebody has to sign in again each time. */
-  renewable?: boolean;
-}
-
-export interface SignedIn {
-  id: string;
-  account: string;
-  adminUser: string;
-  /** The configuration signed in with, which need not be the deployed one. */
-  config: AccountConfig;
-  /** `bindingOf(config)`. */
-  binding: string;
-  tokens: Tokens;
 }
 
 export interface ConsentOptions {
@@ -110,18 +79,16 @@ interface SignIn {
  */
 export class Consent {
   readonly #onSignedIn: ConsentOptions['onSignedIn'];
-  readonly #onOutcome: (outcome: SignInOutcome) => void;
   readonly #texts: PageTexts;
   readonly #now: () => number;
   readonly #timeoutMs: number | undefined;
-  /** By id, the oldest first. */
-  readonly #signIns = new Map<string, SignIn>();
+  readonly #signIns: SignIns<SignIn>;
 
   constructor({ onSignedIn, onOutcome, texts, now, timeoutMs }: ConsentOptions) {
     this.#onSignedIn = onSignedIn;
-    this.#onOutcome = onOutcome ?? (() => {});
     this.#texts = texts;
     this.#now = now ?? Date.now;
+    this.#signIns = new SignIns(this.#now, onOutcome);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -133,27 +100,27 @@ export class Consent {
     const { config } = request;
     const redirectUri = checkRedirectUri(config, request.redirectUri);
     const callbackUrl = request.callbackUrl ? checkCallbackUrl(config, request.callbackUrl) : redirectUri;
-    identify(config);
     const endpoints = await resolveEndpoints(config, { agent: request.agent, timeoutMs: this.#timeoutMs });
     if (!endpoints.authorization) {
       throw new OAuth2Error('CONFIG', 'authorization-url-missing', { facts: { provider: config.provider } });
     }
     const now = this.#now();
+    // Said now, and not when somebody has gone through the whole sign-in.
+    identify(config, endpoints, now);
     const signIn: SignIn = {
-      outcome: { id: secret(9), account: request.account, state: 'waiting', expiresAt: now + SIGN_IN_MS },
+      outcome: { id: randomText(9), account: request.account, state: 'waiting', expiresAt: now + SIGN_IN_MS },
       // A copy: what the dialog does next must not change a sign-in under way.
       request: { ...request, config: { ...config } },
       endpoints,
       callbackUrl,
-      ticket: secret(),
+      ticket: randomText(32),
       ticketExpiresAt: now + TICKET_MS,
-      state: secret(),
-      cookie: secret(),
-      verifier: secret(),
+      state: randomText(32),
+      cookie: randomText(32),
+      verifier: randomText(32),
     };
-    this.#makeRoom(request.account);
+    this.#signIns.add(signIn);
     const { id, expiresAt } = signIn.outcome;
-    this.#signIns.set(id, signIn);
     const beginUrl = new URL(callbackUrl);
     beginUrl.pathname = beginUrl.pathname.replace(/callback$/, 'begin');
     beginUrl.searchParams.set('ticket', `${id}.${signIn.ticket}`);
@@ -220,28 +187,13 @@ export class Consent {
   }
 
   /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
-  outcome({
-    id,
-    account,
-    adminUser,
-  }: {
-    id: string;
-    account: string;
-    adminUser: string;
-  }): SignInOutcome | undefined {
-    this.#expire();
-    const signIn = this.#signIns.get(id);
-    return signIn?.request.account === account && signIn.request.adminUser === adminUser
-      ? signIn.outcome
-      : undefined;
+  outcome(question: SignInQuestion): SignInOutcome | undefined {
+    return this.#signIns.outcome(question);
   }
 
   /** Ends a sign-in before its time. Late answers are refused. */
-  cancel({ id, account, adminUser }: { id: string; account: string; adminUser: string }): void {
-    if (!this.outcome({ id, account, adminUser })) return;
-    const signIn = this.#signIns.get(id);
-    if (signIn?.outcome.state === 'waiting')
-      this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-cancelled'));
+  cancel(question: SignInQuestion): void {
+    this.#signIns.cancel(question);
   }
 
   async #finish(signIn: SignIn, parameters: URLSearchParams): Promise<SignInOutcome> {
@@ -262,9 +214,9 @@ export class Consent {
         binding: bindingOf(config),
         tokens,
       });
-      this.#end(signIn, undefined, tokens);
+      this.#signIns.end(signIn, undefined, tokens);
     } catch (error) {
-      this.#end(
+      this.#signIns.end(
         signIn,
         error instanceof OAuth2Error ? error : new OAuth2Error('STORE', 'store-failed', { cause: error }),
       );
@@ -289,7 +241,7 @@ export class Consent {
       config,
       endpoints,
       step: 'code',
-      identification: identify(config),
+      identification: identify(config, endpoints, this.#now()),
       parameters: {
         grant_type: 'authorization_code',
         code,
@@ -312,58 +264,7 @@ export class Consent {
 
   /** Tickets and states are written `id.secret`; the id finds the sign-in, the secret proves it. */
   #find(text: unknown): SignIn | undefined {
-    this.#expire();
-    if (typeof text !== 'string') return undefined;
-    const signIn = this.#signIns.get(text.slice(0, text.indexOf('.')));
-    return signIn?.outcome.state === 'waiting' ? signIn : undefined;
-  }
-
-  #end(signIn: SignIn, error: OAuth2Error | undefined, tokens?: Tokens): void {
-    if (signIn.outcome.state !== 'waiting') return;
-    signIn.state = undefined;
-    signIn.ticket = undefined;
-    signIn.outcome = {
-      ...signIn.outcome,
-      state: error ? 'failed' : 'signed-in',
-      ...(error && { error }),
-      ...(tokens && { renewable: !!tokens.refreshToken }),
-      ...(tokens?.label && { label: tokens.label }),
-    };
-    // The client's secret is of no more use here.
-    signIn.request = {
-      ...signIn.request,
-      config: { provider: signIn.request.config.provider, grant: 'authorization_code' },
-    };
-    try {
-      this.#onOutcome(signIn.outcome);
-    } catch {
-      // A listener's mistake changes nothing about how the sign-in went.
-    }
-  }
-
-  /** Ends what is too old, and forgets what ended a sign-in's length ago. */
-  #expire(): void {
-    const now = this.#now();
-    for (const [id, signIn] of this.#signIns) {
-      const { expiresAt } = signIn.outcome;
-      if (now >= expiresAt) this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-expired-here'));
-      if (now >= expiresAt + SIGN_IN_MS) this.#signIns.delete(id);
-    }
-  }
-
-  #makeRoom(account: string): void {
-    this.#expire();
-    const drop = (candidates: SignIn[], most: number) => {
-      for (const signIn of candidates.slice(0, Math.max(0, candidates.length - most + 1))) {
-        this.#end(signIn, new OAuth2Error('DECLINED', 'sign-in-superseded'));
-        this.#signIns.delete(signIn.outcome.id);
-      }
-    };
-    drop(
-      [...this.#signIns.values()].filter((signIn) => signIn.request.account === account),
-      MOST_PER_ACCOUNT,
-    );
-    drop([...this.#signIns.values()], MOST);
+    return typeof text === 'string' ? this.#signIns.waiting(text.slice(0, text.indexOf('.'))) : undefined;
   }
 }
 
@@ -457,11 +358,6 @@ function cookieName(id: string): string {
 function readCookie(header: string | undefined, name: string): string | undefined {
   const crumbs = header?.split(';').map((crumb) => crumb.trim()) ?? [];
   return crumbs.find((crumb) => crumb.startsWith(`${name}=`))?.slice(name.length + 1);
-}
-
-/** Random bytes as text that needs no escaping anywhere. */
-function secret(bytes = 32): string {
-  return randomBytes(bytes).toString('base64url');
 }
 
 function rest(text: unknown): string {

@@ -1,18 +1,13 @@
 export { type AccountConfig, bindingOf, type ClientAuth, type Grant } from './config';
-export {
-  Consent,
-  type ConsentOptions,
-  type SignedIn,
-  type SignInOutcome,
-  type StartedSignIn,
-  type StartRequest,
-} from './consent';
+export { Consent, type ConsentOptions, type StartedSignIn, type StartRequest } from './consent';
+export { DeviceSignIn, type DeviceSignInOptions, type StartedDeviceSignIn } from './device';
 export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
 export type { AgentFor } from './http';
 export type { HttpReply, PageTexts } from './pages';
 export { type PopServer, type Provider, providers } from './providers';
 export { BEGIN_PATH, CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
+export type { SignedIn, SignInOutcome, SignInQuestion, SignInRequest } from './sign-ins';
 export {
   type RevocationResult,
   type TokenQuestion,

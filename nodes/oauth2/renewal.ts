@@ -1,4 +1,5 @@
 import type { TokenAnswer } from './answer';
+import { readCredential, signAssertion } from './assertion';
 import { requestTokens } from './client';
 import type { AccountConfig, Grant } from './config';
 import { type Endpoints, providerOf, scopeOf } from './endpoints';
@@ -22,8 +23,8 @@ export const renewals: Record<Grant, Renewal> = {
   authorization_code: refresh,
   device_code: refresh,
   refresh_token: refresh,
-  client_credentials: unsupported,
-  service_account: unsupported,
+  client_credentials: clientCredentials,
+  service_account: serviceAccount,
 };
 
 /** Whether an account of this grant has tokens of its own to keep, or asks anew whenever it needs one. */
@@ -33,14 +34,16 @@ export function keepsTokens(grant: Grant): boolean {
 
 /** RFC 6749 section 6. */
 async function refresh(context: RenewalContext, refreshToken: string | undefined): Promise<TokenAnswer> {
-  const { config } = context;
+  const { config, endpoints, now } = context;
+  const facts = { provider: config.provider };
   if (!refreshToken) {
-    throw new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token', { facts: { provider: config.provider } });
+    if (config.grant === 'refresh_token') throw new OAuth2Error('CONFIG', 'refresh-token-missing', { facts });
+    throw new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token', { facts });
   }
   return requestTokens({
     ...context,
     step: 'refresh',
-    identification: identify(config),
+    identification: identify(config, endpoints, now()),
     parameters: {
       grant_type: 'refresh_token',
       refresh_token: refreshToken,
@@ -50,8 +53,51 @@ async function refresh(context: RenewalContext, refreshToken: string | undefined
   });
 }
 
-async function unsupported({ config }: RenewalContext): Promise<TokenAnswer> {
-  throw new OAuth2Error('CONFIG', 'grant-unsupported', {
-    facts: { provider: config.provider, detail: config.grant },
+/** RFC 6749 section 4.4: the application itself, by secret or by a key of its own. */
+async function clientCredentials(context: RenewalContext): Promise<TokenAnswer> {
+  const { config, endpoints, now } = context;
+  // An application belongs to one tenant, and has no account in "all of them".
+  const tenant = config.tenant?.trim() || providerOf(config).tenant;
+  if (config.provider === 'microsoft' && /^(common|organizations|consumers)$/i.test(tenant ?? '')) {
+    throw new OAuth2Error('CONFIG', 'tenant-needed', { facts: { provider: config.provider } });
+  }
+  return requestTokens({
+    ...context,
+    step: 'client',
+    identification: identify(config, endpoints, now()),
+    parameters: { grant_type: 'client_credentials', scope: scopeOf(config) },
+  });
+}
+
+/**
+ * RFC 7523 section 2.1: a service account's own assertion that it acts for the mailbox `user`, as Google's domain-wide
+ * delegation has it. At Google no other client takes part, so the assertion is all that is sent.
+ */
+async function serviceAccount(context: RenewalContext): Promise<TokenAnswer> {
+  const { config, endpoints, now } = context;
+  const facts = { provider: config.provider };
+  const credential = readCredential(config);
+  const iss = credential.email ?? config.clientId?.trim();
+  if (!iss) throw new OAuth2Error('CONFIG', 'client-id-missing', { facts });
+  const sub = config.user?.trim();
+  if (!sub) throw new OAuth2Error('CONFIG', 'user-missing', { facts });
+  const scope = scopeOf(config);
+  const claims = { iss, sub, aud: endpoints.token.href, ...(scope && { scope }) };
+  const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+  return requestTokens({
+    ...context,
+    step: 'client',
+    identification: {
+      in: 'body',
+      first: ['grant_type', grantType],
+      second: ['assertion', signAssertion(credential, claims, now())],
+    },
+    parameters: {
+      grant_type: grantType,
+      ...(config.provider === 'custom' && {
+        client_id: config.clientId?.trim(),
+        client_secret: config.clientSecret,
+      }),
+    },
   });
 }

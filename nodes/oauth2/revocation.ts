@@ -1,7 +1,7 @@
 import { secretsOf } from './config';
 import { failed, isRecord, refused, retryAfter } from './errors';
 import { exchange } from './http';
-import { identify } from './identification';
+import { identify, identifyInForm } from './identification';
 import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
 
@@ -16,17 +16,16 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
   const url = endpoints.revocation;
   if (!url) return false;
   const facts = { provider: config.provider, host: url.host };
-  const { first, second, in: place, parameters } = identify(config);
+  const { form, headers } = identifyInForm(identify(config, endpoints, now()));
   const answer = await exchange(url, {
     agent,
     timeoutMs,
     form: {
       token: tokens.refreshToken ?? tokens.accessToken,
       token_type_hint: tokens.refreshToken ? 'refresh_token' : 'access_token',
-      ...(place === 'body' && Object.fromEntries([first, second])),
-      ...parameters,
+      ...form,
     },
-    ...(place === 'header' && { headers: { authorization: basic(first[1], second[1]) } }),
+    headers,
   }).catch((cause) => {
     throw failed(cause, facts);
   });
@@ -44,12 +43,6 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
     secrets: [...secretsOf(config), tokens.refreshToken, tokens.accessToken],
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
-}
-
-/** RFC 6749 section 2.3.1: both parts form-encoded, then as RFC 7617 has it. */
-function basic(id: string, secret: string): string {
-  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
-  return `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}`;
 }
 
 function parse(text: string): unknown {

@@ -34,11 +34,12 @@ describe('oauth2/client', () => {
       clientSecret: SECRET,
       ...changes,
     };
+    const endpoints = await resolveEndpoints(config);
     return requestTokens({
       config,
-      endpoints: await resolveEndpoints(config),
+      endpoints,
       step: 'refresh',
-      identification: identify(config),
+      identification: identify(config, endpoints, clock.now()),
       parameters: { grant_type: 'refresh_token', refresh_token: 'canary-refresh' },
       now: clock.now,
       ...more,

@@ -1,0 +1,262 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { requestTokens } from './client';
+import { bindingOf, secretsOf } from './config';
+import { type Endpoints, isLoopback, resolveEndpoints, scopeOf } from './endpoints';
+import { failed, isRecord, OAuth2Error, refused, retryAfter } from './errors';
+import { type AgentFor, exchange } from './http';
+import { identify, identifyInForm } from './identification';
+import {
+  randomText,
+  SIGN_IN_MS,
+  type SignedIn,
+  type SignInOutcome,
+  type SignInQuestion,
+  type SignInRequest,
+  SignIns,
+} from './sign-ins';
+import { signedIn, type Tokens } from './tokens';
+
+const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code';
+
+/** Seconds between two questions when the server does not say (RFC 8628 section 3.2). */
+const INTERVAL = 5;
+
+/** Seconds; no server has a reason to make anybody wait longer. */
+const LONGEST_INTERVAL = 60;
+
+export interface DeviceStartRequest extends SignInRequest {
+  agent?: AgentFor | undefined;
+}
+
+/** What the person has to be shown. */
+export interface StartedDeviceSignIn {
+  id: string;
+  /** To be typed in at the address. */
+  userCode: string;
+  /** To be shown in full (S17), so that the person sees whose page it is. https, or loopback. */
+  verificationUri: string;
+  /** The same with the code in it; on the same origin. Microsoft has none. */
+  verificationUriComplete?: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+export interface DeviceSignInOptions {
+  /** Takes the tokens; the sign-in has succeeded when this resolves. */
+  onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
+  /** Hears of the end of each sign-in. */
+  onOutcome?: (outcome: SignInOutcome) => void;
+  /** Milliseconds since the epoch. */
+  now?: () => number;
+  /** Resolves after so many milliseconds, rejects when aborted. */
+  wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  /** Milliseconds for one answer of the sign-in server; for tests. */
+  timeoutMs?: number;
+}
+
+interface SignIn {
+  outcome: SignInOutcome;
+  request: DeviceStartRequest;
+  endpoints: Endpoints;
+  deviceCode: string;
+  /** Seconds. */
+  interval: number;
+  /** Ends the waiting, not a question that has been asked. */
+  over: AbortController;
+}
+
+/**
+ * Sign-ins by device code (RFC 8628): the person goes to an address, with any browser anywhere, and types in a code; in
+ * the meantime the token endpoint is asked again and again. Needs neither redirect URI nor callback.
+ */
+export class DeviceSignIn {
+  readonly #onSignedIn: DeviceSignInOptions['onSignedIn'];
+  readonly #now: () => number;
+  readonly #wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
+  readonly #timeoutMs: number | undefined;
+  readonly #signIns: SignIns<SignIn>;
+  readonly #waiting = new Map<string, AbortController>();
+
+  constructor({ onSignedIn, onOutcome, now, wait, timeoutMs }: DeviceSignInOptions) {
+    this.#onSignedIn = onSignedIn;
+    this.#now = now ?? Date.now;
+    this.#wait = wait ?? ((ms, signal) => sleep(ms, undefined, { signal, ref: false }));
+    this.#timeoutMs = timeoutMs;
+    this.#signIns = new SignIns(this.#now, (outcome) => {
+      this.#waiting.get(outcome.id)?.abort();
+      this.#waiting.delete(outcome.id);
+      onOutcome?.(outcome);
+    });
+  }
+
+  /**
+   * Asks for a code, and from then on for the tokens.
+   * @throws {OAuth2Error}
+   */
+  async start(request: DeviceStartRequest): Promise<StartedDeviceSignIn> {
+    const { config, account, agent } = request;
+    const { provider } = config;
+    const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
+    const url = endpoints.device;
+    if (!url) throw new OAuth2Error('CONFIG', 'device-url-missing', { facts: { provider } });
+    const { form, headers } = identifyInForm(identify(config, endpoints, this.#now()));
+    const scope = scopeOf(config);
+    const answer = await exchange(url, {
+      form: { ...form, ...(scope && { scope }) },
+      headers,
+      agent,
+      timeoutMs: this.#timeoutMs,
+    }).catch((cause) => {
+      throw failed(cause, { provider, host: url.host });
+    });
+    const now = this.#now();
+    const told = parse(answer.text);
+    if (answer.status !== 200 || told.error !== undefined) {
+      const retryAfterMs = retryAfter(answer.headers['retry-after'], now);
+      throw refused({
+        step: 'device',
+        provider,
+        host: url.host,
+        status: answer.status,
+        answer: told,
+        secrets: [...secretsOf(config), ...Object.values(form)],
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+      });
+    }
+    const { deviceCode, userCode, address, complete, expiresIn, interval } = readDeviceAnswer(told, provider);
+    const id = randomText(9);
+    const expiresAt = now + Math.min(expiresIn * 1000, 2 * SIGN_IN_MS);
+    const over = new AbortController();
+    const signIn: SignIn = {
+      outcome: { id, account, state: 'waiting', expiresAt },
+      request: { ...request, config: { ...config } },
+      endpoints,
+      deviceCode,
+      interval,
+      over,
+    };
+    this.#signIns.add(signIn);
+    this.#waiting.set(id, over);
+    void this.#poll(signIn);
+    return {
+      id,
+      userCode,
+      verificationUri: address.href,
+      ...(complete && { verificationUriComplete: complete.href }),
+      expiresAt,
+    };
+  }
+
+  /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
+  outcome(question: SignInQuestion): SignInOutcome | undefined {
+    return this.#signIns.outcome(question);
+  }
+
+  /** Ends a sign-in before its time. */
+  cancel(question: SignInQuestion): void {
+    this.#signIns.cancel(question);
+  }
+
+  /** Never rejects: whatever happens is the sign-in's outcome. */
+  async #poll(signIn: SignIn): Promise<void> {
+    const { outcome, over } = signIn;
+    while (this.#signIns.waiting(outcome.id)) {
+      try {
+        await this.#wait(signIn.interval * 1000, over.signal);
+      } catch {
+        return;
+      }
+      if (!this.#signIns.waiting(outcome.id)) return;
+      try {
+        const tokens = await this.#ask(signIn);
+        // Cancelled while the answer was on its way: tokens nobody wants any more are not kept.
+        if (!tokens || !this.#signIns.waiting(outcome.id)) continue;
+        const { account, adminUser, config } = signIn.request;
+        await this.#onSignedIn({
+          id: outcome.id,
+          account,
+          adminUser,
+          config,
+          binding: bindingOf(config),
+          tokens,
+        });
+        this.#signIns.end(signIn, undefined, tokens);
+      } catch (error) {
+        const store = () => new OAuth2Error('STORE', 'store-failed', { cause: error });
+        this.#signIns.end(signIn, error instanceof OAuth2Error ? error : store());
+      }
+    }
+  }
+
+  /** Undefined: not yet. */
+  async #ask(signIn: SignIn): Promise<Tokens | undefined> {
+    const { request, endpoints, deviceCode } = signIn;
+    const { config, agent } = request;
+    try {
+      return signedIn(
+        await requestTokens({
+          config,
+          endpoints,
+          step: 'device',
+          identification: identify(config, endpoints, this.#now()),
+          parameters: { grant_type: GRANT_TYPE, device_code: deviceCode },
+          agent,
+          now: this.#now,
+          timeoutMs: this.#timeoutMs,
+        }),
+      );
+    } catch (error) {
+      if (!(error instanceof OAuth2Error)) throw error;
+      // RFC 8628 section 3.5.
+      if (error.facts.error === 'authorization_pending') return undefined;
+      if (error.facts.error === 'slow_down')
+        signIn.interval = Math.min(signIn.interval + 5, LONGEST_INTERVAL);
+      else if (error.retryable) {
+        const asked = (error.retryAfterMs ?? 0) / 1000;
+        signIn.interval = Math.min(Math.max(signIn.interval * 2, asked), LONGEST_INTERVAL);
+      } else throw error;
+      return undefined;
+    }
+  }
+}
+
+/** RFC 8628 section 3.2. */
+function readDeviceAnswer(answer: Record<string, unknown>, provider: string) {
+  const { device_code: deviceCode, user_code: userCode, verification_uri, verification_url } = answer;
+  const facts = { provider };
+  const printable = (value: unknown, most: number): value is string =>
+    typeof value === 'string' && value.length <= most && /^[\x20-\x7e]+$/.test(value);
+  if (!printable(deviceCode, 16_384) || !printable(userCode, 64)) {
+    throw new OAuth2Error('TEMPORARY', 'answer-malformed', { facts: { ...facts, detail: 'user_code' } });
+  }
+  const address = webAddress(verification_uri ?? verification_url);
+  if (!address) throw new OAuth2Error('CONFIG', 'device-url-insecure', { facts });
+  const complete = webAddress(answer.verification_uri_complete);
+  const seconds = (value: unknown, otherwise: number) => (Number(value) > 0 ? Number(value) : otherwise);
+  return {
+    deviceCode,
+    userCode,
+    address,
+    // A link with the code in it must lead to the page whose address is shown.
+    complete: complete?.origin === address.origin ? complete : undefined,
+    expiresIn: seconds(answer.expires_in, 600),
+    interval: Math.min(seconds(answer.interval, INTERVAL), LONGEST_INTERVAL),
+  };
+}
+
+/** An address a person may be sent to. */
+function webAddress(value: unknown): URL | undefined {
+  if (typeof value !== 'string' || !URL.canParse(value)) return undefined;
+  const url = new URL(value);
+  const safe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
+  return safe && !url.username && !url.password ? url : undefined;
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : {};
+  } catch {
+    return {};
+  }
+}
