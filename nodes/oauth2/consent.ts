@@ -204,7 +204,7 @@ export class Consent {
     try {
       const tokens = await this.#exchange(signIn, parameters);
       // Cancelled, or pushed aside, while the code was being exchanged.
-      if (outcome.state !== 'waiting') return signIn.outcome;
+      if (signIn.outcome.state !== 'waiting') return signIn.outcome;
       const { account, adminUser, config } = request;
       await this.#onSignedIn({
         id: outcome.id,

@@ -31,7 +31,10 @@ export interface Provider {
   id: string;
   /** The name people know it by. */
   label: string;
-  /** What works there for POP. `none`: nothing does, and the label's row exists to say so. */
+  /**
+   * What works there for POP: OAuth, a password made for this one application, the account's own password, or nothing,
+   * in which case the row is there to say so.
+   */
   signIn: 'oauth2' | 'app-password' | 'password' | 'none';
   pop?: PopServer;
   /** Absent: no OAuth for mail, or to be given by the user (`custom`). */
@@ -61,6 +64,9 @@ export interface Provider {
 }
 
 const TLS = { port: 995, security: 'tls' } as const;
+
+/** What rows without OAuth have in common. */
+const APP_PASSWORD = { signIn: 'app-password', grants: [], clientSecret: 'none', quirks: {} } as const;
 
 /** One row a provider, in the order in which they are offered. */
 const rows: readonly Provider[] = [
@@ -111,6 +117,147 @@ const rows: readonly Provider[] = [
       help: 'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth',
       pop: 'https://outlook.live.com/mail/0/options/mail/accounts/popImap',
     },
+  },
+  {
+    id: 'fastmail',
+    label: 'Fastmail',
+    signIn: 'oauth2',
+    pop: { host: 'pop.fastmail.com', ...TLS },
+    endpoints: {
+      authorization: 'https://api.fastmail.com/oauth/authorize',
+      // The same address gives tokens for a code and for a refresh token.
+      token: 'https://api.fastmail.com/oauth/refresh',
+    },
+    scope: 'https://www.fastmail.com/dev/protocol-pop',
+    grants: ['authorization_code', 'refresh_token'],
+    clientSecret: 'none',
+    quirks: {},
+    links: {
+      register: 'https://www.fastmail.com/dev/',
+      help: 'https://www.fastmail.help/hc/en-us/articles/1500000278342',
+    },
+  },
+  {
+    id: 'comcast',
+    label: 'Comcast, Xfinity',
+    signIn: 'oauth2',
+    pop: { host: 'pop.comcast.net', ...TLS },
+    endpoints: {
+      authorization: 'https://oauth.xfinity.com/oauth/authorize',
+      token: 'https://oauth.xfinity.com/oauth/token',
+    },
+    scope: 'https://email.comcast.net/ profile openid',
+    grants: ['authorization_code', 'refresh_token'],
+    clientSecret: 'optional',
+    mechanisms: ['XOAUTH2'],
+    quirks: {},
+    links: { help: 'https://www.xfinity.com/support/articles/email-client-programs-with-xfinity-email' },
+  },
+  // Yahoo's and AOL's sign-in knows a scope for mail, but registers no new applications for it.
+  {
+    id: 'yahoo',
+    label: 'Yahoo',
+    pop: { host: 'pop.mail.yahoo.com', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://login.yahoo.com/account/security',
+      help: 'https://help.yahoo.com/kb/SLN15241.html',
+    },
+  },
+  {
+    id: 'aol',
+    label: 'AOL',
+    pop: { host: 'pop.aol.com', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://login.aol.com/account/security',
+      help: 'https://help.aol.com/articles/Create-and-manage-app-password',
+    },
+  },
+  {
+    id: 'att',
+    label: 'AT&T',
+    pop: { host: 'inbound.att.net', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://www.att.com/support/article/email-support/KM1010523/' },
+  },
+  {
+    id: 'yandex',
+    label: 'Yandex',
+    pop: { host: 'pop.yandex.com', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://id.yandex.com/security/app-passwords',
+      help: 'https://yandex.com/support/mail/mail-clients/others.html',
+      pop: 'https://mail.yandex.com/#setup/client',
+    },
+  },
+  {
+    id: 'mailru',
+    label: 'Mail.ru',
+    pop: { host: 'pop.mail.ru', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://account.mail.ru/user/2-step-auth/passwords',
+      help: 'https://help.mail.ru/mail/mailer/popsmtp',
+    },
+  },
+  {
+    id: 'zoho',
+    label: 'Zoho Mail',
+    pop: { host: 'pop.zoho.com', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.com/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
+  {
+    id: 'gmx',
+    label: 'GMX',
+    pop: { host: 'pop.gmx.net', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://hilfe.gmx.net/pop-imap/einschalten.html', pop: 'https://www.gmx.net/' },
+  },
+  {
+    id: 'webde',
+    label: 'web.de',
+    pop: { host: 'pop3.web.de', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://hilfe.web.de/pop-imap/einschalten.html', pop: 'https://web.de/' },
+  },
+  {
+    id: 'tonline',
+    label: 'T-Online',
+    pop: { host: 'securepop.t-online.de', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://www.telekom.de/hilfe/festnetz-internet-tv/e-mail' },
+  },
+  {
+    id: 'ionos',
+    label: 'IONOS',
+    pop: { host: 'pop.ionos.de', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://www.ionos.de/hilfe/index.php?id=2490' },
+  },
+  {
+    id: 'posteo',
+    label: 'Posteo',
+    pop: { host: 'posteo.de', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: {
+      help: 'https://posteo.de/hilfe/wie-richte-ich-posteo-in-einem-mailprogramm-ein-pop3-imap-und-smtp',
+    },
+  },
+  {
+    id: 'icloud',
+    label: 'iCloud',
+    ...APP_PASSWORD,
+    // Apple's mail servers speak IMAP only.
+    signIn: 'none',
+    links: { help: 'https://support.apple.com/102525' },
   },
   {
     id: 'custom',

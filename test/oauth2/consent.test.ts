@@ -295,6 +295,22 @@ describe('oauth2/consent', () => {
       );
     });
 
+    it('tokens that come after cancelling are not taken', async () => {
+      let release: () => void = () => {};
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      endpoint.answer({ ...tokens(), after: held });
+      const { id, query, crumb, outcome } = await begun();
+      const coming = host.consent.callback({ query, cookies: crumb });
+      await endpoint.nextRequest();
+      host.consent.cancel({ ...host.person, id });
+      release();
+      assert.equal((await coming).status, 400);
+      assert.equal(outcome()?.error?.reason, 'sign-in-cancelled');
+      assert.equal(host.signedIn.length, 0);
+    });
+
     it('the ticket is good once and for a minute', async () => {
       const { beginUrl } = await host.start(config());
       await begin(beginUrl);
