@@ -1,0 +1,98 @@
+/** The first flow, and the account it signs in with: what somebody would have clicked together in the editor. */
+export const accountId = 'demo-account';
+
+/** What the account's dialog holds. */
+export function account(issuer: string, clientId: string, scope: string, user: string) {
+  return {
+    properties: {
+      provider: 'custom',
+      grant: 'authorization_code',
+      tenant: '',
+      issuer,
+      authorizationUrl: '',
+      tokenUrl: '',
+      deviceUrl: '',
+      revocationUrl: '',
+      scope,
+      clientAuth: 'body',
+      redirectUri: '',
+      tls: '',
+    },
+    credentials: { user, clientId },
+  };
+}
+
+export function flows(mailPort: number, signIn: ReturnType<typeof account>): object[] {
+  const z = 'demo';
+  return [
+    { id: z, type: 'tab', label: 'The first mail' },
+    {
+      id: accountId,
+      type: 'oauth2-account',
+      name: 'The demonstration',
+      ...signIn.properties,
+      credentials: signIn.credentials,
+    },
+    {
+      id: 'demo-words',
+      type: 'comment',
+      z,
+      name: 'Every mail becomes a message: open the debug sidebar, or look at the terminal',
+      info: '',
+      x: 330,
+      y: 80,
+      wires: [],
+    },
+    {
+      id: 'demo-in',
+      type: 'pop3 in',
+      z,
+      name: 'Mailbox',
+      service: 'custom',
+      host: '127.0.0.1',
+      port: mailPort,
+      // On loopback nobody listens in; elsewhere a token never travels without TLS.
+      security: 'none',
+      tls: '',
+      auth: 'oauth2',
+      account: accountId,
+      mechanism: 'auto',
+      allowPlaintext: false,
+      interval: 5,
+      inputs: 0,
+      outputs: 1,
+      first: 'all',
+      after: 'keep',
+      summary: false,
+      x: 150,
+      y: 160,
+      wires: [['demo-debug', 'demo-terminal']],
+    },
+    {
+      id: 'demo-debug',
+      type: 'debug',
+      z,
+      name: 'The whole message',
+      active: true,
+      tosidebar: true,
+      console: false,
+      tostatus: false,
+      complete: 'true',
+      targetType: 'full',
+      x: 400,
+      y: 140,
+      wires: [],
+    },
+    {
+      id: 'demo-terminal',
+      type: 'function',
+      z,
+      name: 'A line in the terminal',
+      func: "global.get('terminal').print('✉ ' + msg.topic + ' — ' + msg.from);",
+      outputs: 0,
+      x: 410,
+      y: 200,
+      wires: [],
+    },
+  ];
+}

@@ -1,0 +1,179 @@
+/**
+ * `npm start`: a sign-in server, a mail server and a Node-RED, all on loopback, signed in by real consent, with mail
+ * arriving in the first flow. Ctrl-C ends it and leaves nothing behind.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import RED from 'node-red';
+import { consent } from './consent';
+import { account, accountId, flows } from './flows';
+import { startMailServer } from './mail-server';
+import { clients, type SignInServer, scope, startSignInServer } from './sign-in-server';
+
+const user = 'alice@example.test';
+const packageFolder = join(__dirname, '..');
+
+/** What is undone at the end, the latest first. */
+const undo: (() => unknown)[] = [];
+let ending = false;
+
+async function main(): Promise<void> {
+  if (!existsSync(join(packageFolder, 'dist', 'nodes'))) throw new Error('Not built yet: npm run build');
+
+  const signInServer = await onPort('REDLETTER_SIGN_IN_PORT', 0, (port) => startSignInServer({ port }));
+  undo.push(() => signInServer.close());
+
+  const mailServer = await onPort('REDLETTER_MAIL_PORT', 0, (port) =>
+    startMailServer({
+      port,
+      interval: Number(process.env.REDLETTER_MAIL_INTERVAL ?? 20) * 1000,
+      introspect: (token) => introspect(signInServer, token),
+    }),
+  );
+  undo.push(() => mailServer.close());
+
+  const editor = await onPort('REDLETTER_PORT', 1880, startNodeRed);
+  const signIn = account(signInServer.issuer, clients.native.id, scope, user);
+  await signInByHandOfAMachine(editor, signIn);
+  await post(`${editor}flows`, flows(mailServer.port, signIn), { 'node-red-deployment-type': 'full' });
+
+  print(`
+Open   ${editor}
+       The first flow runs; a new mail comes every ${process.env.REDLETTER_MAIL_INTERVAL ?? 20} seconds, and each is a line here.
+
+Sign in by hand
+       Double-click "Mailbox", press the pencil beside the account, then "Sign in again".
+       User ${user}, any password. (Another address is another mailbox: give it to the account, and sign in as it.)
+
+Servers  sign-in ${signInServer.issuer}   mail 127.0.0.1:${mailServer.port}
+Ctrl-C ends it and leaves nothing behind.
+`);
+}
+
+/** Node-RED in this process, with this checkout installed as its package, in a user directory of its own. */
+async function startNodeRed(port: number): Promise<string> {
+  let handle: RequestListener = (_request, response) => void response.writeHead(503).end();
+  const server = createServer((request, response) => handle(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  undo.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+
+  const userDir = mkdtempSync(join(tmpdir(), 'redletter-demo-'));
+  undo.push(() => rmSync(userDir, { recursive: true, force: true }));
+  const scoped = join(userDir, 'node_modules', '@redletter');
+  mkdirSync(scoped, { recursive: true });
+  symlinkSync(packageFolder, join(scoped, 'node-red-pop3'), 'junction');
+
+  RED.init(server, {
+    userDir,
+    flowFile: 'flows.json',
+    credentialSecret: randomBytes(16).toString('hex'),
+    uiPort: port,
+    uiHost: '127.0.0.1',
+    httpAdminRoot: '/',
+    httpNodeRoot: '/',
+    telemetry: { enabled: false, updateNotification: false },
+    editorTheme: {
+      page: { title: 'Redletter' },
+      palette: { catalogues: [] },
+      projects: { enabled: false },
+      tours: false,
+    },
+    externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
+    functionGlobalContext: { terminal: { print } },
+    // Node-RED warns about things nobody misses here; what a node has to say stands in the editor.
+    logging: { console: { level: 'error', metrics: false, audit: false } },
+  } as unknown as Parameters<typeof RED.init>[1]);
+  handle = (request, response) =>
+    RED.httpAdmin(request as never, response as never, () =>
+      RED.httpNode(request as never, response as never),
+    );
+  await RED.start();
+  undo.push(() => RED.stop());
+  return url;
+}
+
+/** What a person does with the account's dialog and the sign-in server's pages, done with fetch. */
+async function signInByHandOfAMachine(editor: string, signIn: ReturnType<typeof account>): Promise<void> {
+  const route = `${editor}redletter/oauth2-account`;
+  const started = await post(`${route}/${accountId}/sign-in`, {
+    ...signIn,
+    redirectUri: `${route}/callback`,
+  });
+  const { url } = (await started.json()) as { url: string };
+  const { page } = await consent(url, { login: user });
+  if (page?.status !== 200) throw new Error(`The sign-in did not work: ${page?.status ?? 'no page'}`);
+}
+
+/** RFC 7662, as a mail server asks: whose token is this? */
+async function introspect(server: SignInServer, token: string): Promise<string | undefined> {
+  const { id, secret } = clients.mailServer;
+  const answer = await fetch(`${server.issuer}/token/introspection`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` },
+    body: new URLSearchParams({ token }),
+  });
+  const about = (await answer.json()) as { active?: boolean; email?: string; scope?: string };
+  return about.active && about.scope?.split(' ').includes('mail.pop') ? about.email : undefined;
+}
+
+async function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${url} answered ${answer.status}: ${await answer.text()}`);
+  return answer;
+}
+
+/** Starts something on the port an environment variable names, and says so when somebody else has it. */
+async function onPort<T>(
+  variable: string,
+  otherwise: number,
+  start: (port: number) => Promise<T>,
+): Promise<T> {
+  const port = Number(process.env[variable] ?? otherwise);
+  try {
+    return await start(port);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new Error(`Port ${port} is taken. Choose another: ${variable}=${port + 1} npm start`);
+  }
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Takes everything down again, in five seconds at most. */
+async function end(code: number): Promise<void> {
+  if (ending) return;
+  ending = true;
+  setTimeout(() => process.exit(code), 5000).unref();
+  for (const step of undo.reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      print(`While ending: ${(error as Error).message}`);
+    }
+  }
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void end(0));
+
+main().catch((error: Error) => {
+  print(error.message);
+  void end(1);
+});
