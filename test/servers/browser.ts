@@ -223,6 +223,8 @@ export class Editor {
     const response = await answered;
     if (!response.ok()) throw new Error(`The deploy was answered with ${response.status()}`);
     await this.page.waitForFunction(() => !RED.nodes.dirty());
+    // For a second the whole editor lies under a shade, and no click gets through.
+    await this.page.waitForSelector('.red-ui-deploy-button-spinner', { state: 'hidden' });
   }
 
   /** The status under a node; empty when there is none. */
@@ -254,7 +256,7 @@ export class Editor {
   async screenshot(name: string, part: Locator | Page = this.page): Promise<string> {
     mkdirSync(screenshots, { recursive: true });
     const path = join(screenshots, `${name}.png`);
-    await part.screenshot({ path });
+    await part.screenshot({ path, style: '#red-ui-notifications { display: none }', animations: 'disabled' });
     return path;
   }
 

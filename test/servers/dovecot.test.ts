@@ -1,50 +1,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { createInterface, type Interface } from 'node:readline';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { certificateAuthority } from './certificates';
 import { type Dovecot, dovecotMissing, startDovecot } from './dovecot';
 import { needs } from './needs';
 import { clients, scope, startProvider, type TestProvider } from './oidc';
-
-/** As much of a POP3 client as it takes to see that a server is there. */
-class Talk {
-  #lines: AsyncIterator<string>;
-  constructor(readonly socket: Socket) {
-    const reader: Interface = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
-    this.#lines = reader[Symbol.asyncIterator]();
-  }
-  async line(): Promise<string> {
-    const { value, done } = await this.#lines.next();
-    return done ? '(closed)' : value;
-  }
-  say(text: string): Promise<string> {
-    this.socket.write(`${text}\r\n`);
-    return this.line();
-  }
-  async list(text: string): Promise<string[]> {
-    const lines = [await this.say(text)];
-    while (lines.at(-1) !== '.') lines.push(await this.line());
-    return lines;
-  }
-}
-
-async function plain(port: number): Promise<Talk> {
-  const socket = connect(port, '127.0.0.1');
-  await once(socket, 'connect');
-  const talk = new Talk(socket);
-  assert.match(await talk.line(), /^\+OK/);
-  return talk;
-}
-
-async function secure(port: number, ca: string): Promise<Talk> {
-  const socket = connectTls({ port, host: '127.0.0.1', ca, servername: 'localhost' });
-  await once(socket, 'secureConnect');
-  const talk = new Talk(socket);
-  assert.match(await talk.line(), /^\+OK/);
-  return talk;
-}
+import { plain, secure } from './talk';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
