@@ -21,6 +21,8 @@ export interface ParsedMail {
   problems: MailProblem[];
   /** Why the parser gave up. What stands here is then what it had found by then. */
   failure: Error | undefined;
+  /** A multipart in which no part was found: its content is in none of these fields. */
+  partless: boolean;
 }
 
 export class Parsing {
@@ -97,6 +99,7 @@ export class Parsing {
       html: assembled.html,
       problems: [...problems, ...assembled.problems],
       failure: failed,
+      partless: tree !== false && partless(tree),
     };
   }
 
@@ -181,6 +184,12 @@ export class Parsing {
     this.attachment?.content.destroy();
     this.wake();
   }
+}
+
+function partless(part: Part): boolean {
+  if (typeof part.contentType !== 'string' || !part.contentType.startsWith('multipart/'))
+    return part.children.some(partless);
+  return part.children.length === 0 || part.children.some(partless);
 }
 
 async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {

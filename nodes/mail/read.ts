@@ -92,7 +92,10 @@ async function compose(
   raw: Buffer[],
   size: number,
 ): Promise<MailMessage> {
-  const { failure } = parsed;
+  const truncated = options.truncated ?? options.content === 'headers';
+  const failure =
+    parsed.failure ??
+    (attachments && !truncated && parsed.partless ? new Error('parts without a boundary') : undefined);
   const whole =
     failure || options.content === 'raw' || options.content === 'both' ? Buffer.concat(raw) : undefined;
   raw.length = 0;
@@ -100,7 +103,7 @@ async function compose(
   const list = attachments?.list ?? [];
   const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
   const { topic, from, date, header, mail } = fieldsOf(headers, lines);
-  mail.truncated = options.truncated ?? options.content === 'headers';
+  mail.truncated = truncated;
   mail.problems = problemsOf(size, failure, [...mail.problems, ...parsed.problems]);
   const message: MailMessage = {
     topic,
