@@ -110,7 +110,7 @@ export class DeviceSignIn {
       throw failed(cause, { provider, host: url.host });
     });
     const now = this.#now();
-    const told = parse(answer.text);
+    const told = isRecord(answer.json) ? answer.json : {};
     if (answer.status !== 200 || told.error !== undefined) {
       const retryAfterMs = retryAfter(answer.headers['retry-after'], now);
       throw refused({
@@ -250,13 +250,4 @@ function webAddress(value: unknown): URL | undefined {
   const url = new URL(value);
   const safe = url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
   return safe && !url.username && !url.password ? url : undefined;
-}
-
-function parse(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
 }

@@ -141,14 +141,8 @@ async function fetchMetadata(
     const reason = status === 429 ? 'server-busy' : 'server-error';
     throw new OAuth2Error('TEMPORARY', reason, { facts: { ...facts, status } });
   }
-  if (status !== 200) return undefined;
-  try {
-    const metadata: unknown = JSON.parse(answer.text);
-    return isRecord(metadata) && !Array.isArray(metadata) ? metadata : undefined;
-  } catch {
-    // A page of HTML where the document should be: some servers answer every address with their front page.
-    return undefined;
-  }
+  // A page of HTML where the document should be: some servers answer every address with their front page.
+  return status === 200 && isRecord(answer.json) && !Array.isArray(answer.json) ? answer.json : undefined;
 }
 
 function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: URL, from: URL): Endpoints {

@@ -23,7 +23,8 @@ export interface HttpRequest {
 export interface HttpResponse {
   status: number;
   headers: http.IncomingHttpHeaders;
-  text: string;
+  /** The body, parsed; undefined where it is no JSON. */
+  json: unknown;
 }
 
 /**
@@ -66,12 +67,20 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
         resolve({
           status: incoming.statusCode ?? 0,
           headers: incoming.headers,
-          text: Buffer.concat(chunks).toString('utf8'),
+          json: parse(Buffer.concat(chunks).toString('utf8')),
         });
       });
     });
     outgoing.end(body);
   });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function codeOf(error: NodeJS.ErrnoException): string {

@@ -30,7 +30,7 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
     throw failed(cause, facts);
   });
   if (answer.status === 200 || answer.status === 204) return true;
-  const said = parse(answer.text);
+  const said = answer.json;
   // It was void already, which is all that was wanted. (Google says so with an error.)
   if (answer.status === 400 && isRecord(said) && said.error === 'invalid_token') return true;
   const retryAfterMs = retryAfter(answer.headers['retry-after'], now());
@@ -43,12 +43,4 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
     secrets: [...secretsOf(config), tokens.refreshToken, tokens.accessToken],
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -82,7 +82,7 @@ export class TokenSource {
   readonly #timeoutMs: number | undefined;
   #config: AccountConfig;
   #agent: AgentFor | undefined;
-  #endpoints: Endpoints | undefined;
+  #endpoints: { found: Endpoints; at: number } | undefined;
 
   #tokens: Tokens | undefined;
   #loaded = false;
@@ -224,7 +224,7 @@ export class TokenSource {
     const usable = () => held && held.accessToken !== rejected && isAlive(held, this.#now());
     const waiting = this.#pause.error;
     if (waiting) {
-      if (held && usable()) return held;
+      if (held && usable() && waiting.retryable) return held;
       throw waiting;
     }
     try {
@@ -386,12 +386,19 @@ export class TokenSource {
     }
   }
 
+  /** What discovery has found is looked up again after a day, and used further where that fails. */
   async #resolve(): Promise<Endpoints> {
-    this.#endpoints ??= await resolveEndpoints(this.#config, {
-      agent: this.#agent,
-      timeoutMs: this.#timeoutMs,
-    });
-    return this.#endpoints;
+    const known = this.#endpoints;
+    const now = this.#now();
+    if (known && now >= known.at && now - known.at < DAY) return known.found;
+    try {
+      const found = await resolveEndpoints(this.#config, { agent: this.#agent, timeoutMs: this.#timeoutMs });
+      this.#endpoints = { found, at: now };
+      return found;
+    } catch (error) {
+      if (!known || !(error instanceof OAuth2Error && error.retryable)) throw error;
+      return known.found;
+    }
   }
 
   #context(endpoints: Endpoints) {

@@ -470,6 +470,44 @@ describe('oauth2/token source', () => {
     });
   });
 
+  describe('discovery', () => {
+    const issuer = () => `http://127.0.0.1:${endpoint.port}`;
+    const metadata = (path: string) => ({ body: { issuer: issuer(), token_endpoint: issuer() + path } });
+    const paths = () => endpoint.requests.map(({ path }) => path);
+
+    it('is done once a day, and goes with what it knew while the issuer is away', async () => {
+      const one = source({ tokenUrl: '', issuer: issuer() });
+      endpoint.answer(
+        metadata('/one'),
+        answer(2),
+        answer(3),
+        metadata('/two'),
+        answer(4),
+        { status: 503 },
+        answer(5),
+      );
+      clock.pass(HOUR);
+      await one.token();
+      clock.pass(HOUR);
+      await one.token();
+      clock.pass(DAY);
+      await one.token();
+      clock.pass(DAY);
+      await one.token();
+      const document = '/.well-known/openid-configuration';
+      assert.deepEqual(paths(), [document, '/one', '/one', document, '/two', document, '/two']);
+    });
+
+    it('that fails is a matter of waiting', async () => {
+      endpoint.answer({ status: 503 }, metadata('/one'), answer(2));
+      const one = source({ tokenUrl: '', issuer: issuer() });
+      clock.pass(HOUR);
+      assert.equal((await caught(one.token())).retryAfterMs, 2 * SECOND);
+      clock.pass(2 * SECOND);
+      assert.equal((await one.token()).accessToken, 'access-2');
+    });
+  });
+
   describe('clocks (S15)', () => {
     it('the time a token runs out is told by our own clock, however wrong', async () => {
       clock.pass(-10 * MINUTE);
