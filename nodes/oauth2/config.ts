@@ -38,23 +38,39 @@ export interface AccountConfig {
 }
 
 /**
- * What stored tokens are bound to: whoever issues them, the client they were issued to, and the user they are for.
- * Tokens of one binding must never be sent anywhere under another. Stable text, free of secrets.
+ * What stored tokens and secrets are bound to: every address they would be sent to, the client they were issued to, and
+ * the user they are for. Tokens of one binding must never be sent anywhere under another. Stable text, free of secrets.
  */
 export function bindingOf(config: AccountConfig): string {
-  const { provider, issuer, tokenUrl, tenant, clientId, user, grant, refreshToken } = config;
-  const issuedBy =
-    provider === 'custom'
-      ? { issuer: issuer?.trim() || undefined, tokenUrl: issuer?.trim() ? undefined : tokenUrl?.trim() }
-      : { provider, tenant: provider === 'microsoft' ? tenant?.trim().toLowerCase() || 'common' : undefined };
+  const { provider, tenant, clientId, user, grant, refreshToken } = config;
   return JSON.stringify({
-    ...issuedBy,
+    ...(provider === 'custom'
+      ? addressesOf(config)
+      : {
+          provider,
+          tenant: provider === 'microsoft' ? tenant?.trim().toLowerCase() || 'common' : undefined,
+        }),
     client: clientId?.trim() ?? '',
     user: user?.trim().toLowerCase() ?? '',
     // A sign-in by code or by device gives the same tokens; a given refresh token is a beginning of its own.
     begun: grant === 'authorization_code' || grant === 'device_code' ? 'person' : grant,
     ...(grant === 'refresh_token' && refreshToken && { seed: digest(refreshToken) }),
   });
+}
+
+/** By discovery the issuer decides about all of them; by hand each one that gets a secret counts for itself. */
+function addressesOf({
+  issuer,
+  tokenUrl,
+  deviceUrl,
+  revocationUrl,
+}: AccountConfig): Record<string, string | undefined> {
+  if (issuer?.trim()) return { issuer: issuer.trim() };
+  return {
+    token: tokenUrl?.trim(),
+    device: deviceUrl?.trim() || undefined,
+    revocation: revocationUrl?.trim() || undefined,
+  };
 }
 
 /** Everything in the configuration that must never be seen. */

@@ -263,6 +263,9 @@ describe('oauth2/endpoints', () => {
         base,
         { ...base, clientId: 'other' },
         { ...base, tokenUrl: 'https://evil.example.com/t' },
+        // Sign-out sends the refresh token there, and both get the client's secret.
+        { ...base, revocationUrl: 'https://evil.example.com/r' },
+        { ...base, deviceUrl: 'https://evil.example.com/d' },
         { ...base, user: 'bob@example.com' },
         { ...base, issuer: 'https://login.example.com' },
         { ...base, provider: 'google' },
@@ -284,6 +287,7 @@ describe('oauth2/endpoints', () => {
         { ...base, grant: 'device_code' as const },
         { ...base, user: ' Alice@Example.com ' },
         { ...base, tenant: 'unused' },
+        { ...base, revocationUrl: ' ', deviceUrl: '' },
       ];
       for (const config of same) assert.equal(bindingOf(config), bindingOf(base));
       assert.equal(
