@@ -64,12 +64,14 @@ export class Comms {
     node: string,
     fits: RegExp | ((status: Status) => boolean),
     since = 0,
+    ms = 20_000,
   ): Promise<Status> {
     const test = fits instanceof RegExp ? ({ text }: Status) => fits.test(text ?? '') : fits;
     const find = () => this.statuses(node).slice(since).find(test);
     return this.#waitFor(
       find,
       () => `status ${fits} of ${node}; it had ${JSON.stringify(this.statuses(node))}`,
+      ms,
     );
   }
 
