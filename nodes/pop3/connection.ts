@@ -384,7 +384,8 @@ export class Connection implements Flow {
     this.#detach();
     const socket = this.#socket;
     const onData = (chunk: Buffer) => this.fail(chunk[0] === 0x15 ? speaksTls() : error);
-    const onEnd = () => this.fail(error);
+    // Some TLS servers hang up without a word; so might others, hence no more than a hint.
+    const onEnd = () => this.fail(new Pop3Error('TIMEOUT', error.message, { hint: 'server-speaks-tls' }));
     socket.on('data', onData);
     socket.on('end', onEnd);
     socket.on('close', onEnd);
