@@ -6,6 +6,7 @@ import { type AccountConfig, secretsOf } from './config';
 import type { Endpoints } from './endpoints';
 import { failed, isRecord, OAuth2Error, refused, retryAfter, type Step } from './errors';
 import { type AgentFor, MAX_BYTES, TIMEOUT_MS } from './http';
+import { identifyInForm } from './identification';
 
 /** A request to the token endpoint. */
 export interface TokenRequest {
@@ -51,7 +52,12 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   const { token: url } = endpoints;
   const facts = { provider: config.provider, host: url.host };
   const parameters = defined({ ...request.parameters, ...identification.parameters });
-  const secrets = [...secretsOf(config), ...secretParameters(parameters), identification.second[1]];
+  const secrets = [
+    ...secretsOf(config),
+    ...secretParameters(parameters),
+    identification.second[1],
+    identifyInForm(identification).headers.authorization?.replace('Basic ', ''),
+  ];
 
   let answer: unknown;
   try {

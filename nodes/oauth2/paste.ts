@@ -17,7 +17,6 @@ export function readPasted(text: string): URLSearchParams {
         ? ''
         : ' ',
     )
-    .replace(/&amp;/g, '&')
     .trim();
   if (!joined) throw missing('paste-empty');
 

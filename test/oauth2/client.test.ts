@@ -195,6 +195,16 @@ describe('oauth2/client', () => {
       }
     });
 
+    it('no error shows the Authorization header, however short', async () => {
+      const credentials = Buffer.from('client:hush').toString('base64');
+      endpoint.answer({
+        status: 401,
+        body: { error: 'invalid_client', error_description: `Basic ${credentials}?` },
+      });
+      const error = await caught(refresh({ clientAuth: 'header', clientSecret: 'hush' }));
+      assert.equal(error.facts.description, 'Basic […]?');
+    });
+
     it('DEBUG=* shows neither the secret nor the tokens', async () => {
       const program = `
         const { requestTokens } = require('./nodes/oauth2/client');

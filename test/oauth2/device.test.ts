@@ -180,10 +180,17 @@ describe('oauth2/device code', () => {
     const asleep = new Promise<void>((resolve) => {
       waiting = resolve;
     });
+    let woken: () => void = () => {};
+    const awake = new Promise<void>((resolve) => {
+      woken = resolve;
+    });
     make({
       wait: (_ms, signal) =>
         new Promise((_resolve, reject) => {
-          signal.addEventListener('abort', () => reject(signal.reason));
+          signal.addEventListener('abort', () => {
+            reject(signal.reason);
+            woken();
+          });
           waiting();
         }),
     });
@@ -194,6 +201,7 @@ describe('oauth2/device code', () => {
     assert.equal(room.outcome({ id, ...person })?.state, 'waiting');
     room.cancel({ id, ...person });
     assert.equal((await ended).error?.reason, 'sign-in-cancelled');
+    await awake;
     assert.equal(room.outcome({ id, ...person, adminUser: 'mallory' }), undefined);
     assert.equal(endpoint.requests.length, 1);
   });
@@ -314,6 +322,10 @@ describe('oauth2/device code', () => {
     const { error } = await ended;
     assert.ok(error instanceof OAuth2Error);
     assert.doesNotMatch(seen(error), /canary/);
+    endpoint.answer({ status: 401, body: { error: 'invalid_client', error_description: `wrong: ${says}` } });
+    const refused = await start({ clientSecret: 'canary-secret' }).catch((error) => error);
+    assert.equal(refused.facts.description, 'wrong: canary-device-code […]');
+    assert.doesNotMatch(seen(refused), /canary-secret/);
   });
 });
 

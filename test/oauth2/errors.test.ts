@@ -150,7 +150,7 @@ describe('oauth2/errors', () => {
   });
 
   describe('nothing secret gets out (S9)', () => {
-    const secret = 'canary +/=&"secret';
+    const secret = 'canary +/=&"secret>>>???';
 
     it('in whatever form the server repeats it', () => {
       const forms = [

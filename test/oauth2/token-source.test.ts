@@ -439,6 +439,14 @@ describe('oauth2/token source', () => {
       assert.equal(one.state.kind, 'refused');
     });
 
+    it('says so even while the token lives, so that nobody is surprised when it ends', async () => {
+      clock.pass(56 * MINUTE);
+      endpoint.answer(google.secretWrong);
+      const one = source();
+      for (let times = 0; times < 3; times += 1) assert.equal((await caught(one.token())).code, 'CONFIG');
+      assert.equal(asked(), 1);
+    });
+
     it('asks again at once when told that something was done about it', async () => {
       clock.pass(HOUR);
       endpoint.answer(google.secretWrong, google.secretWrong, answer(2));
