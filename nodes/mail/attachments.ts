@@ -20,10 +20,14 @@ export class Attachments {
   private writing: Promise<unknown> = Promise.resolve();
   private discarded = false;
 
-  /** @param directory for mode `file`: where the files go; it is made when missing */
+  /**
+   * @param directory for mode `file`: where the files go; it is made when missing
+   * @param openFile opens a file as fs does
+   */
   constructor(
     private readonly mode: AttachmentMode,
     private readonly directory = '',
+    private readonly openFile: (path: string, flags: number, mode: number) => Promise<FileHandle> = open,
   ) {}
 
   /**
@@ -101,7 +105,7 @@ export class Attachments {
       if (this.discarded) throw new Error('the mail was discarded');
       const path = join(directory, candidate);
       try {
-        return { file: await open(path, O_CREAT | O_EXCL | O_WRONLY, 0o600), path };
+        return { file: await this.openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600), path };
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EEXIST') candidate = withSuffix(name, randomBytes(6).toString('hex'));

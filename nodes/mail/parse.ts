@@ -80,6 +80,8 @@ export class Parsing {
     await this.flush();
     if (!this.over) this.parser.end();
     await this.until(() => this.ended);
+    // The parser ends without waiting for whoever takes its last attachment.
+    await this.until(() => this.attachment === undefined);
     const contents = await this.texts();
     if (this.storeError) throw this.storeError;
     const { parser, failed } = this;
@@ -169,6 +171,7 @@ export class Parsing {
       () => {
         this.attachment = undefined;
         stream.release?.();
+        this.wake();
       },
       (error: unknown) => {
         if (error instanceof MailError) this.storeError = error;

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readMail } from '../../nodes/mail';
+import { corpus, read } from './support';
+
+const MAIL = Buffer.from(
+  `From: a@example.org\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n${'--b\r\nContent-Type: image/png; name=a.png\r\nContent-Transfer-Encoding: base64\r\n\r\nSGFsbG8=\r\n'.repeat(5)}--b\r\n\r\ntext\r\n--b--\r\n`,
+);
+const SIZE = 16;
+
+describe('mail: given up half-way', () => {
+  let directory: string;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'mail-'));
+  });
+  afterEach(() => rm(directory, { recursive: true }));
+
+  it('passes on the very error of the source, at every chunk, and leaves no file', async () => {
+    for (let good = 0; good * SIZE < MAIL.length; good++) {
+      const lost = new Error('the line dropped');
+      async function* source() {
+        for (let i = 0; i < good; i++) yield MAIL.subarray(i * SIZE, (i + 1) * SIZE);
+        // Time for the parser to open files for what it has.
+        for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+        throw lost;
+      }
+      const reading = readMail(source(), { content: 'parsed', attachments: 'file', directory });
+      await assert.rejects(reading, (error) => error === lost);
+      assert.deepEqual(await readdir(directory), [], `after ${good} chunks`);
+    }
+  });
+
+  it('ends with the reason of the signal, at every chunk, closes the source and leaves no file', async () => {
+    for (let good = 0; good * SIZE < MAIL.length; good++) {
+      const controller = new AbortController();
+      const reason = new Error('closing');
+      let closed = false;
+      async function* source() {
+        try {
+          for (let i = 0; i < good; i++) yield MAIL.subarray(i * SIZE, (i + 1) * SIZE);
+          for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+          controller.abort(reason);
+          yield MAIL.subarray(good * SIZE);
+        } finally {
+          closed = true;
+        }
+      }
+      const { signal } = controller;
+      const reading = readMail(source(), { content: 'parsed', attachments: 'file', directory, signal });
+      await assert.rejects(reading, (error) => error === reason);
+      await new Promise(setImmediate);
+      assert.ok(closed);
+      assert.deepEqual(await readdir(directory), []);
+    }
+  });
+
+  it('does not wait for a source that keeps silent', async () => {
+    const controller = new AbortController();
+    let returned = false;
+    const silent: AsyncIterable<Buffer> = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          setImmediate(() => controller.abort());
+          return new Promise(() => {});
+        },
+        return: async () => {
+          returned = true;
+          return { done: true, value: undefined };
+        },
+      }),
+    };
+    const reading = readMail(silent, { content: 'parsed', attachments: 'buffer', signal: controller.signal });
+    await assert.rejects(reading, { name: 'AbortError' });
+    assert.ok(returned);
+  });
+
+  it('does not begin when it was given up before', async () => {
+    const signal = AbortSignal.abort();
+    await assert.rejects(read(MAIL, { signal }), { name: 'AbortError' });
+  });
+
+  it('reads many mails under one signal without a warning, and leaves no listener on it', async () => {
+    const warnings: Error[] = [];
+    const listen = (warning: Error) => warnings.push(warning);
+    process.on('warning', listen);
+    const { signal } = new AbortController();
+    let listening = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listening++;
+      add(...args);
+    };
+    signal.removeEventListener = (...args: Parameters<typeof remove>) => {
+      listening--;
+      remove(...args);
+    };
+    await Promise.all(Array.from({ length: 50 }, () => read(corpus('alternative'), { signal })));
+    await new Promise(setImmediate);
+    process.off('warning', listen);
+    assert.deepEqual(warnings, []);
+    assert.equal(listening, 0);
+  });
+
+  it('asks for the next chunk only when the parser has taken the last', async () => {
+    // A text of 8 MB, all of it at hand: what is asked for must not run ahead of what is parsed.
+    const chunk = Buffer.alloc(64 * 1024, 'a line of text\r\n');
+    let turns = 0;
+    let counting = true;
+    const count = () => {
+      turns++;
+      if (counting) setImmediate(count);
+    };
+    setImmediate(count);
+    async function* source() {
+      yield Buffer.from('Content-Type: text/plain\r\n\r\n');
+      for (let i = 0; i < 128; i++) yield chunk;
+    }
+    await readMail(source(), { content: 'parsed', attachments: 'buffer' });
+    counting = false;
+    // The event loop went round several times for each chunk.
+    assert.ok(turns > 128 * 4, `${turns} turns`);
+  });
+});

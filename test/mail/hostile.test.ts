@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict';
+import { Transform } from 'node:stream';
+import fc from 'fast-check';
+import { Attachments } from '../../nodes/mail/attachments';
+import { Parsing } from '../../nodes/mail/parse';
+import { StreamingParser } from '../../nodes/mail/parser';
+import { corpus, problems, read } from './support';
+
+const HEAD = 'From: a@example.org\r\nSubject: s\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n';
+
+describe('mail: hostile input', () => {
+  it('never fails and never hangs, whatever the bytes', async () => {
+    const line = fc.oneof(
+      fc.constantFrom(
+        'Content-Type: multipart/mixed; boundary=b',
+        'Content-Type: multipart/alternative; boundary="--b"',
+        'Content-Type: message/rfc822',
+        'Content-Disposition: inline',
+        'Content-Type: text/html; charset=utf-16',
+        'Content-Type: text/plain; charset=iso-2022-jp; format=flowed',
+        'Content-Type: application/octet-stream; name="../\0"',
+        'Content-Transfer-Encoding: base64',
+        'Content-Transfer-Encoding: quoted-printable',
+        'Content-ID: <>',
+        'From: <<>>,;:"',
+        'Subject: =?utf-8?B?=ff=?==?x?Q?=?=',
+        'Received: ;',
+        'References: <',
+        '--b',
+        '--b--',
+        '----b',
+        '----b--',
+        '',
+        '<p>cid:a',
+        '=C3=',
+      ),
+      fc.string({ unit: 'binary' }),
+    );
+    const bytes = fc.oneof(
+      fc.uint8Array({ maxLength: 2000 }).map((array) => Buffer.from(array)),
+      fc
+        .tuple(fc.array(line, { maxLength: 40 }), fc.constantFrom('\r\n', '\n', '\r'))
+        .map(([lines, end]) => Buffer.from(lines.join(end), 'latin1')),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        bytes,
+        fc.integer({ min: 1, max: 300 }),
+        fc.constantFrom('parsed' as const, 'raw' as const, 'both' as const, 'headers' as const),
+        async (mail, size, content) => {
+          const message = await read(mail, { content }, size);
+          assert.equal(typeof message.payload, 'string');
+          assert.equal(typeof message.topic, 'string');
+          assert.equal(typeof message.from, 'string');
+          if (content === 'raw' || content === 'both' || problems(message).includes('NOT_PARSED')) {
+            assert.deepEqual(message.raw ?? Buffer.alloc(0), content === 'headers' ? message.raw : mail);
+          }
+        },
+      ),
+      { numRuns: 1000 },
+    );
+  }).timeout(60_000);
+
+  it('lets no header reach the machinery of an object', async () => {
+    const message = await read(corpus('pollution'));
+    assert.equal(Object.getPrototypeOf(message.header), Object.prototype);
+    assert.equal((Object.prototype as unknown as Record<string, unknown>).polluted, undefined);
+    // The e-mail output node calls this on the header of what it sends.
+    assert.equal(typeof message.header.hasOwnProperty, 'function');
+    const own = (name: string) => Object.getOwnPropertyDescriptor(message.header, name)?.value;
+    // Strings, so that a careless merge of headers has nothing to climb into.
+    assert.equal(own('__proto__'), 'polluted\ntwice');
+    assert.equal(own('constructor'), 'polluted');
+    assert.equal(own('prototype'), 'polluted');
+    assert.equal(own('hasownproperty'), 'polluted');
+    const { params } = message.header['content-type'] as { params: object };
+    assert.equal(Object.getPrototypeOf(params), Object.prototype);
+    assert.equal(message.from, 'a@example.org');
+  });
+
+  it('reads a thousand multiparts inside each other', async () => {
+    const depth = 1000;
+    let mail = HEAD;
+    for (let i = 0; i < depth; i++)
+      mail += `Content-Type: multipart/mixed; boundary=b${i}_\r\n\r\n--b${i}_\r\n`;
+    mail += 'Content-Type: text/plain\r\n\r\nat the bottom\r\n';
+    for (let i = depth - 1; i >= 0; i--) mail += `--b${i}_--\r\n`;
+    const message = await read(mail, {}, 10_000);
+    assert.equal(message.payload, 'at the bottom');
+    assert.deepEqual(problems(message), []);
+  });
+
+  it('delivers raw what is nested without end', async () => {
+    let mail = HEAD;
+    for (let i = 0; i < 3000; i++)
+      mail += `Content-Type: multipart/mixed; boundary=b${i}_\r\n\r\n--b${i}_\r\n`;
+    const message = await read(mail, {}, 10_000);
+    assert.deepEqual(problems(message), ['NOT_PARSED']);
+    assert.equal(message.raw?.length, mail.length);
+    assert.equal(message.topic, 's');
+  });
+
+  it('reads ten thousand attachments, each with a name of its own', async () => {
+    const count = 10_000;
+    const part = '--b\r\nContent-Type: application/pdf; name=offer.pdf\r\n\r\nx\r\n';
+    const mail = `${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n${part.repeat(count)}--b--\r\n`;
+    const { attachments } = await read(mail, {}, 64_000);
+    assert.equal(attachments.length, count);
+    assert.equal(new Set(attachments.map(({ generatedFileName }) => generatedFileName)).size, count);
+    assert.equal(attachments[count - 1]?.generatedFileName, `offer-${count - 1}.pdf`);
+  }).timeout(30_000);
+
+  it('delivers raw what has more parts than anyone can want, with those that were read', async () => {
+    const part = '--b\r\nContent-Type: image/png\r\n\r\nx\r\n';
+    const mail = `${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n${part.repeat(21_000)}--b--\r\n`;
+    const message = await read(mail, { attachments: 'none' }, 64_000);
+    assert.deepEqual(problems(message), ['NOT_PARSED']);
+    assert.equal(message.raw?.length, mail.length);
+    assert.ok(message.attachments.length > 1000);
+    assert.equal(message.topic, 's');
+  }).timeout(30_000);
+
+  it('delivers raw what has more headers than the parser takes, with the first of them', async () => {
+    for (const bomb of ['X-Filler: 0123456789\r\n'.repeat(100_000), `X-Filler: ${'x'.repeat(3_000_000)}`]) {
+      const mail = `${HEAD}${bomb}\r\n\r\ntext`;
+      const message = await read(mail, {}, 64_000);
+      assert.deepEqual(problems(message), ['NOT_PARSED']);
+      assert.equal(message.raw?.length, mail.length);
+      assert.equal(message.topic, 's');
+      assert.equal(message.from, 'a@example.org');
+    }
+  });
+
+  it('reads a line of megabytes', async () => {
+    const line = 'word '.repeat(600_000);
+    const message = await read(`${HEAD}Content-Type: text/plain\r\n\r\n${line}`, {}, 64_000);
+    assert.equal(message.payload, line);
+  });
+
+  it('ends when the parser does nothing any more', async () => {
+    class Stuck extends StreamingParser {
+      override _transform(): void {}
+    }
+    const parsing = new Parsing(new Attachments('buffer'), new Stuck(), 10);
+    await parsing.write(Buffer.alloc(70_000));
+    assert.ok(parsing.over);
+    const parsed = await parsing.end();
+    assert.match(parsed.failure?.message ?? '', /stood still/);
+  });
+
+  it('ends when a text is never decoded', async () => {
+    class Endless extends StreamingParser {
+      constructor() {
+        super();
+        this.decoder = { decodeStream: () => new Transform({ transform() {} }) };
+      }
+    }
+    const parsing = new Parsing(new Attachments('buffer'), new Endless(), 10);
+    await parsing.write(Buffer.from('Content-Type: text/plain; charset=koi8-r\r\n\r\ntext'));
+    const parsed = await parsing.end();
+    assert.match(parsed.failure?.message ?? '', /not decoded/);
+  });
+
+  it('survives an error thrown deep inside the parser', async () => {
+    class Throwing extends StreamingParser {
+      override processHeaders(): never {
+        throw new Error('a bug');
+      }
+    }
+    const parsing = new Parsing(new Attachments('buffer'), new Throwing());
+    await parsing.write(Buffer.from(`${HEAD}\r\ntext`));
+    assert.equal((await parsing.end()).failure?.message, 'a bug');
+  });
+});
