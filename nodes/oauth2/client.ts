@@ -1,4 +1,5 @@
-import type http from 'node:http';
+import http from 'node:http';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import { ClientCredentials, type ModuleOptions } from 'simple-oauth2';
 import { readAnswer, type TokenAnswer } from './answer';
@@ -59,13 +60,26 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
     identifyInForm(identification).headers.authorization?.replace('Basic ', ''),
   ];
 
+  // The library gives the answer's beginning and its rest a deadline each; this one is for all of it.
+  let late = false;
+  let outgoing: http.ClientRequest | undefined;
+  const timer = setTimeout(() => {
+    late = true;
+    outgoing?.destroy();
+  }, timeoutMs);
+  const door = uncopied(agent?.(url) ?? new (url.protocol === 'https:' ? https : http).Agent(), (request) => {
+    outgoing = request;
+  });
+
   let answer: unknown;
   try {
-    const client = new ClientCredentials(options(url, identification, agent?.(url), timeoutMs));
+    const client = new ClientCredentials(options(url, identification, door, timeoutMs));
     const sent = quietly(() => client.getToken(parameters));
     answer = (await sent).token;
   } catch (cause) {
     throw errorOf(cause);
+  } finally {
+    clearTimeout(timer);
   }
   // Some servers say no with status 200.
   if (isRecord(answer) && answer.error !== undefined && answer.access_token === undefined) {
@@ -102,7 +116,8 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
     if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', seen);
     if (status !== undefined && status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', seen);
     const code = isRecord(output) ? output.statusCode : undefined;
-    if (response ? code === 408 : code === 504) return new OAuth2Error('TEMPORARY', 'timeout', seen);
+    if (late || (response ? code === 408 : code === 504))
+      return new OAuth2Error('TEMPORARY', 'timeout', seen);
     if (response && /closed prematurely/.test(String((cause as Error).message))) {
       // The library says the same whether the server broke off or it did so itself, having read enough.
       const enough = response.socket?.bytesRead > MAX_BYTES;
@@ -115,12 +130,7 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   }
 }
 
-function options(
-  url: URL,
-  identification: Identification,
-  agent: http.Agent | undefined,
-  timeout: number,
-): ModuleOptions {
+function options(url: URL, identification: Identification, agent: unknown, timeout: number): ModuleOptions {
   const { first, second } = identification;
   return {
     client: {
@@ -136,17 +146,25 @@ function options(
       maxBytes: MAX_BYTES,
       json: 'force',
       redirects: false,
-      ...(agent && { agent: uncopied(agent) }),
+      agent,
     },
   };
 }
 
-/** The agent behind a function: Node asks an agent only for its methods, and functions are not copied. */
-function uncopied(agent: http.Agent): unknown {
+/**
+ * The agent behind a function: Node asks an agent only for its methods, and functions are not copied. Tells the request
+ * it is asked to carry.
+ */
+function uncopied(agent: http.Agent, onRequest: (request: http.ClientRequest) => void): unknown {
   return new Proxy(() => {}, {
     get(_target, key) {
       const value = Reflect.get(agent, key, agent);
-      return typeof value === 'function' ? value.bind(agent) : value;
+      if (typeof value !== 'function') return value;
+      if (key !== 'addRequest') return value.bind(agent);
+      return (request: http.ClientRequest, ...rest: unknown[]) => {
+        onRequest(request);
+        return value.call(agent, request, ...rest);
+      };
     },
   });
 }

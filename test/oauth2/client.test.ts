@@ -117,6 +117,15 @@ describe('oauth2/client', () => {
       while ((await endpoint.connections()) > 0) await new Promise(setImmediate);
     });
 
+    it('fifteen seconds are for the whole of it (S10)', async () => {
+      const pause = new Promise((resolve) => setTimeout(resolve, 350));
+      endpoint.answer({ instead: 'trickle', after: pause });
+      const begun = performance.now();
+      await assert.rejects(refresh({}, { timeoutMs: 400 }), { code: 'TEMPORARY', reason: 'timeout' });
+      assert.ok(performance.now() - begun < 700);
+      while ((await endpoint.connections()) > 0) await new Promise(setImmediate);
+    });
+
     it('an answer without end is given up after 256 kB', async () => {
       endpoint.answer({ instead: 'flood' });
       await assert.rejects(refresh(), { code: 'TEMPORARY', reason: 'too-large' });
