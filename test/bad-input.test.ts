@@ -50,7 +50,7 @@ for (const version of [4, 5] as const) {
         name: 'TLS port without TLS',
         node: ({ dovecot }) => ({ ...byPassword, port: dovecot.tlsPort, security: 'starttls' }),
         status: 'port wants TLS',
-        code: 'TLS',
+        code: 'TIMEOUT',
       },
       {
         name: 'certificate nobody trusts',
