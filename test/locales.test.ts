@@ -1,0 +1,342 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { statusTexts } from '../nodes/runtime/words';
+import { callsOf, filesBelow, importsOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
+
+/** A catalogue with its keys written out, `errors.AUTH`. */
+type Catalogue = Record<string, string>;
+
+const languages = readdirSync(join(root, 'locales')).sort();
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  name: string;
+  'node-red': { nodes: Record<string, string> };
+};
+/** The node sets, which give catalogue and help their file names. */
+const sets = Object.keys(manifest['node-red'].nodes);
+const nodes = filesBelow('nodes', '.ts');
+const forms = filesBelow('nodes', '.html');
+const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
+const catalogues = new Map<string, Map<string, Catalogue>>(
+  languages.map((language) => [
+    language,
+    new Map(
+      sets.map((set) => [
+        set,
+        flattened(JSON.parse(readFileSync(join(root, 'locales', language, `${set}.json`), 'utf8'))),
+      ]),
+    ),
+  ]),
+);
+
+function flattened(value: unknown, prefix = ''): Catalogue {
+  const flat: Catalogue = {};
+  for (const [key, inner] of Object.entries(value as object)) {
+    if (typeof inner === 'object' && inner !== null && !Array.isArray(inner)) {
+      Object.assign(flat, flattened(inner, `${prefix}${key}.`));
+    } else flat[prefix + key] = inner;
+  }
+  return flat;
+}
+
+const placeholders = (text: string): string[] =>
+  [...text.matchAll(/__(\w+?)__/g)].map(([, name]) => name ?? '').sort();
+
+/** The keys nobody can look up in one of the languages. */
+function missing(set: string, keys: Iterable<string>): string[] {
+  const lost: string[] = [];
+  for (const [language, ofLanguage] of catalogues) {
+    for (const key of new Set(keys)) {
+      if (!ofLanguage.get(set)?.[key]?.trim()) lost.push(`${language}/${set}.json: ${key}`);
+    }
+  }
+  return lost;
+}
+
+/** `label.name`, or `[placeholder]placeholder.name;[title]label.name`. */
+function keysOfForm(html: string): string[] {
+  return [...html.matchAll(/data-i18n="([^"]*)"/g)].flatMap(([, value = '']) =>
+    value.split(';').map((one) => one.replace(/^\[[^\]]*\]/, '')),
+  );
+}
+
+/** A set's own files and those of `editor/` they stand on. */
+function filesOf(set: string): string[] {
+  const found = new Set<string>();
+  const follow = (path: string): void => {
+    if (found.has(path) || !nodes.has(path)) return;
+    found.add(path);
+    for (const { specifier } of importsOf(source(path))) {
+      const name = specifier && /^\.\/(?:editor\/)?([\w.-]+)$/.exec(specifier)?.[1];
+      if (name) follow(`nodes/editor/${name}.ts`);
+    }
+  };
+  follow(`nodes/${set}.ts`);
+  follow(`nodes/${set}.editor.ts`);
+  return [...found];
+}
+
+/** Every key a file names as a literal, as `set:key`; `beginnings` are the keys of which only the beginning is one. */
+function keysOfCode(path: string, set: string): { keys: string[]; beginnings: string[] } {
+  const keys: string[] = [];
+  const beginnings: string[] = [];
+  for (const [given = []] of callsOf(tokensOf(source(path)), '_')) {
+    const branches = results(given);
+    for (const [at, { kind, text }] of branches.entries()) {
+      if (kind !== 'string' && kind !== 'template') continue;
+      const key = text.startsWith(`${manifest.name}/`)
+        ? text.slice(manifest.name.length + 1)
+        : `${set}:${text}`;
+      // A template goes on with what nobody knows beforehand.
+      if (kind === 'template' && branches.length > 1) {
+        if (at === 0) beginnings.push(key);
+      } else keys.push(key);
+    }
+  }
+  return { keys, beginnings };
+}
+
+/** What an expression may come to: of `a?.b === 'c' ? 'd' : 'e'` the tokens of d and e. */
+function results(expression: Token[]): Token[] {
+  const is = (at: number, signs: string): boolean =>
+    expression[at]?.kind === 'sign' && signs.includes(expression[at].text);
+  const question = expression.findIndex((_, at) => is(at, '?') && !is(at + 1, '?.') && !is(at - 1, '?'));
+  return expression.slice(question + 1);
+}
+
+describe('the words for people', () => {
+  it('are there in English and German at least', () => {
+    assert.ok(languages.includes('en-US') && languages.includes('de'), languages.join());
+    for (const language of languages) {
+      const files = readdirSync(join(root, 'locales', language)).sort();
+      const wanted = sets.flatMap((set) => [`${set}.html`, `${set}.json`]).sort();
+      assert.deepEqual(files, wanted, language);
+    }
+  });
+
+  for (const set of sets) {
+    const english = (): Catalogue => catalogues.get('en-US')?.get(set) ?? assert.fail();
+
+    it(`${set}: every language has the same keys and names the same facts`, () => {
+      for (const language of languages) {
+        const other = catalogues.get(language)?.get(set) ?? assert.fail();
+        assert.deepEqual(Object.keys(other).sort(), Object.keys(english()).sort(), language);
+        for (const [key, text] of Object.entries(english())) {
+          assert.deepEqual(placeholders(other[key] ?? ''), placeholders(text), `${language}: ${key}`);
+        }
+      }
+    });
+
+    it(`${set}: plain text only, and every place for a fact is whole`, () => {
+      for (const [language, ofLanguage] of catalogues) {
+        for (const [key, text] of Object.entries(ofLanguage.get(set) ?? {})) {
+          const where = `${language}: ${key}`;
+          assert.equal(typeof text, 'string', where);
+          assert.ok(text.trim() !== '' && text === text.trim(), `${where} is empty or has blanks around it`);
+          assert.doesNotMatch(text, /<[a-z/!]|&#?\w+;/i, `${where} holds HTML`);
+          assert.doesNotMatch(
+            text.replace(/__[a-zA-Z]\w*?__/g, ''),
+            /__|\{\{|\}\}/,
+            `${where} has a broken place`,
+          );
+        }
+      }
+    });
+
+    it(`${set}: everything the form asks for`, () => {
+      const html = forms.get(`nodes/${set}.html`) ?? assert.fail();
+      const keys = keysOfForm(html);
+      assert.ok(keys.length > 10, 'no keys found in the form');
+      assert.deepEqual(missing(set, keys), []);
+    });
+
+    it(`${set}: everything the code asks for`, () => {
+      const lost: string[] = [];
+      let found = 0;
+      for (const path of filesOf(set)) {
+        const { keys, beginnings } = keysOfCode(path, set);
+        found += keys.length;
+        for (const key of keys) {
+          const [itsSet = '', name = ''] = key.split(':');
+          lost.push(...missing(itsSet, [name]).map((one) => `${path}: ${one}`));
+        }
+        for (const key of beginnings) {
+          const [itsSet = '', name = ''] = key.split(':');
+          const known = Object.keys(catalogues.get('en-US')?.get(itsSet) ?? {});
+          if (!known.some((one) => one.startsWith(name))) lost.push(`${path}: ${key}…`);
+        }
+      }
+      assert.ok(found > 5, 'no keys found in the code');
+      assert.deepEqual(lost, []);
+    });
+  }
+
+  it('are there for every text of a status', () => {
+    assert.deepEqual(missing('pop3-in', statusTexts), []);
+    const english = catalogues.get('en-US')?.get('pop3-in') ?? {};
+    for (const text of statusTexts) {
+      // What a flow sees is the key itself; an editor in English must not show another.
+      assert.equal(english[text], text);
+      assert.ok(text.length <= 20, `${text}: ${text.length} characters`);
+      assert.doesNotMatch(text, /[.:]/, 'a dot or colon would split the key');
+    }
+  });
+
+  it('are there for what words.ts puts together', () => {
+    const tokens = tokensOf(source('nodes/runtime/words.ts'));
+    const asked = [...callsOf(tokens, 'words'), ...callsOf(tokens, 'known')]
+      .map(([, set, key]) => [set?.[0], key?.[0]] as const)
+      .filter(([set, key]) => set?.kind === 'string' && key?.kind === 'string');
+    assert.ok(asked.length >= 3);
+    for (const [set, key] of asked) assert.deepEqual(missing(set?.text ?? '', [key?.text ?? '']), []);
+  });
+});
+
+describe('the sentences for what goes wrong', () => {
+  const errors = (reasons: string[]): string[] => reasons.map((reason) => `errors.${reason}`);
+
+  it('are there for every code a flow can meet', () => {
+    const codes = unionOf(source('nodes/mailbox/errors.ts'), 'MailboxErrorCode');
+    assert.ok(codes.length >= 14);
+    assert.deepEqual(missing('pop3-in', errors(codes)), []);
+  });
+
+  it('are there for every reason of the account', () => {
+    const reasons = unionOf(source('nodes/oauth2/errors.ts'), 'OAuth2Reason');
+    assert.ok(reasons.length >= 80);
+    assert.deepEqual(missing('oauth2-account', errors(reasons)), []);
+  });
+
+  it('are there for every hint of the POP3 client', () => {
+    const hints = unionOf(source('nodes/pop3/error.ts'), 'Pop3Hint');
+    assert.ok(hints.length >= 30);
+    assert.deepEqual(missing('pop3-in', errors(hints)), []);
+  });
+
+  /** Where a reason is handed on: its words are looked for where it comes from. */
+  const handedOn = [
+    // The account's reasons, after a prefix, are in the account's catalogue.
+    'nodes/runtime/from-oauth2.ts: ACCOUNT error . reason',
+    // The client's hint, else its code in small letters, for which the sentence of the code stands.
+    'nodes/mailbox/from-pop3.ts: reasonOf ( error )',
+    // The same error with more facts.
+    'nodes/mailbox/session.ts: reason',
+    'nodes/mailbox/session.ts: error . reason',
+  ];
+
+  it('are there for every reason a mailbox can give', () => {
+    const reasons: string[] = [];
+    for (const [path, text] of nodes) {
+      const tokens = tokensOf(text);
+      for (const [, reason = []] of [...callsOf(tokens, 'MailboxError'), ...callsOf(tokens, 'renamed')]) {
+        const strings = results(reason).filter(({ kind }) => kind === 'string');
+        if (
+          strings.length > 0 &&
+          results(reason).every(({ kind, text }) => kind === 'string' || text === ':')
+        ) {
+          reasons.push(...strings.map((token) => token.text));
+          continue;
+        }
+        const written = reason.map((token) => token.text).filter((word) => word !== '');
+        assert.ok(
+          handedOn.includes(`${path}: ${written.join(' ')}`),
+          `${path}: nobody can follow ${written.join(' ')}`,
+        );
+      }
+    }
+    assert.ok(reasons.length >= 15, reasons.join());
+    assert.deepEqual(missing('pop3-in', errors(reasons)), []);
+  });
+
+  it('name only facts that errors carry', () => {
+    const ofAccount = propertiesOf(source('nodes/oauth2/errors.ts'), 'OAuth2Facts');
+    const ofMailbox = new Set(['host', 'port', 'user', 'response', 'command', 'detail']);
+    for (const [path, text] of nodes) {
+      if (!/^nodes\/(mailbox|runtime|editor)\//.test(path)) continue;
+      for (const [, , options = []] of callsOf(tokensOf(text), 'MailboxError')) {
+        const facts = options.findIndex((token) => token.text === 'facts');
+        for (let at = facts + 3; facts !== -1 && at < options.length; at += 1) {
+          if ('{,'.includes(options[at - 1]?.text ?? ' ')) ofMailbox.add(options[at]?.text ?? '');
+          if (options[at]?.text === '}') break;
+        }
+      }
+    }
+    for (const [set, facts] of [
+      ['oauth2-account', new Set(ofAccount)],
+      ['pop3-in', ofMailbox],
+    ] as const) {
+      for (const [key, text] of Object.entries(catalogues.get('en-US')?.get(set) ?? {})) {
+        if (!key.startsWith('errors.')) continue;
+        for (const name of placeholders(text)) assert.ok(facts.has(name), `${set}: ${key} names ${name}`);
+      }
+    }
+  });
+});
+
+describe('the help', () => {
+  const pageOf = (language: string, set: string): string =>
+    readFileSync(join(root, 'locales', language, `${set}.html`), 'utf8');
+  const typeOf = (set: string): string =>
+    /data-template-name="([^"]+)"/.exec(forms.get(`nodes/${set}.html`) ?? '')?.[1] ?? assert.fail();
+  /** Every tag that opens or closes, without its attributes. */
+  const tagsOf = (html: string): string[] =>
+    [...html.matchAll(/<(\/?[a-z]\w*)/g)].map(([, tag]) => tag ?? '');
+  /** What is the same in every language: names of properties, code, links. */
+  const namesOf = (html: string): string[] =>
+    [...html.matchAll(/<(?:code|dt|pre)[^>]*>([^<]*)|href="([^"]*)"/g)].map(
+      ([, text, link]) => text?.trim() ?? link ?? '',
+    );
+
+  for (const set of sets) {
+    for (const language of languages) {
+      it(`of ${set} in ${language} is a page that Node-RED finds and shows`, () => {
+        const html = pageOf(language, set);
+        const type = typeOf(set);
+        assert.match(html, new RegExp(`^<script type="text/html" data-help-name="${type}">\\s*<p>`));
+        assert.equal(html.match(/<script/g)?.length, 1);
+        assert.match(html, /<\/script>\s*$/);
+        const open: string[] = [];
+        for (const tag of tagsOf(html)) {
+          if (tag.startsWith('/')) assert.equal(open.pop(), tag.slice(1), 'a tag is closed that is not open');
+          else open.push(tag);
+        }
+        assert.deepEqual(open, []);
+        for (const [, attributes] of html.matchAll(/<a ([^>]*)>/g)) {
+          assert.match(
+            attributes ?? '',
+            /href="https:\/\/[^"]+"\s+target="_blank"\s+rel="noopener noreferrer"/,
+          );
+        }
+      });
+    }
+
+    it(`of ${set} says the same in every language`, () => {
+      for (const language of languages) {
+        const html = pageOf(language, set);
+        assert.deepEqual(tagsOf(html), tagsOf(pageOf('en-US', set)), language);
+        assert.deepEqual(namesOf(html).sort(), namesOf(pageOf('en-US', set)).sort(), language);
+      }
+    });
+  }
+
+  it('of pop3 in names everything a flow can meet', () => {
+    const message = source('nodes/mail/message.ts');
+    const check = source('nodes/mailbox/check.ts');
+    for (const language of languages) {
+      const html = pageOf(language, 'pop3-in');
+      const said = new Set(namesOf(html).flatMap((text) => text.split(/[^\w.]+/)));
+      const wanted = [
+        ...unionOf(source('nodes/mailbox/errors.ts'), 'MailboxErrorCode'),
+        ...propertiesOf(message, 'MailMessage'),
+        ...propertiesOf(message, 'MailDetails').filter((name) => name !== 'truncated'),
+        ...propertiesOf(check, 'Pop3Fields'),
+        ...propertiesOf(check, 'CheckSummary'),
+      ];
+      assert.deepEqual(
+        wanted.filter((name) => !said.has(name)),
+        [],
+        language,
+      );
+    }
+  });
+});
