@@ -13,6 +13,7 @@ export {
 } from './client';
 export { Pop3Error, type Pop3ErrorCode, type Pop3Hint } from './error';
 export { type Clock, type ConnectOptions, LIMITS, type Limits, TIMEOUTS, type Timeouts } from './options';
+export { isExempt, type ProxySettings, proxyFromEnvironment, throughProxy } from './proxy';
 export type { RetrievedMail } from './retrieval';
 export {
   type Credentials,

@@ -397,7 +397,5 @@ describe('pop3: quirks seen in the wild', () => {
 
 /** What a correct server says to RETR. */
 function retrieved(number: string): string {
-  return `+OK
-${MAILS[Number(number) - 1]}.
-`;
+  return `+OK\r\n${MAILS[Number(number) - 1]}.\r\n`;
 }
