@@ -80,7 +80,9 @@ describe('oauth2 with rotating refresh tokens', () => {
     await source.token();
   });
 
-  describe('killed in the middle (S13)', () => {
+  describe('killed in the middle (S13)', function () {
+    this.timeout(30_000);
+
     let folder: string;
     beforeEach(async () => {
       folder = await mkdtemp(join(tmpdir(), 'redletter-oauth2-'));
