@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { statusTexts } from '../nodes/runtime/words';
 import { callsOf, filesBelow, importsOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
@@ -17,17 +17,17 @@ const sets = Object.keys(manifest['node-red'].nodes);
 const nodes = filesBelow('nodes', '.ts');
 const forms = filesBelow('nodes', '.html');
 const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
-const catalogues = new Map<string, Map<string, Catalogue>>(
-  languages.map((language) => [
-    language,
-    new Map(
-      sets.map((set) => [
-        set,
-        flattened(JSON.parse(readFileSync(join(root, 'locales', language, `${set}.json`), 'utf8'))),
-      ]),
-    ),
-  ]),
-);
+const catalogues = new Map(languages.map((language) => [language, catalogueOf(language)]));
+
+/** By set; one that is not there is empty, and the tests say what is missing. */
+function catalogueOf(language: string): Map<string, Catalogue> {
+  return new Map(
+    sets.map((set) => {
+      const file = join(root, 'locales', language, `${set}.json`);
+      return [set, existsSync(file) ? flattened(JSON.parse(readFileSync(file, 'utf8'))) : {}];
+    }),
+  );
+}
 
 function flattened(value: unknown, prefix = ''): Catalogue {
   const flat: Catalogue = {};
