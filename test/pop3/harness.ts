@@ -107,6 +107,11 @@ export class Line extends EventEmitter {
     return this;
   }
 
+  /** Octets that have been said and not been read. */
+  get held(): number {
+    return this.#held.reduce((sum, piece) => sum + piece.length, 0);
+  }
+
   /** The server speaks. */
   speak(bytes: Buffer): void {
     let rest = bytes;
@@ -149,8 +154,15 @@ export class Line extends EventEmitter {
   }
 }
 
-/** A scripted server at the other end of a `Line`. */
-export function lineTo(options: ScriptedOptions, fate: Fate = {}): { line: Line; server: ScriptedPop3 } {
+/**
+ * A scripted server at the other end of a `Line`. With `buffers` it is one that blocks: while so many octets it
+ * has said are unread, it reads no further command.
+ */
+export function lineTo(
+  options: ScriptedOptions,
+  fate: Fate = {},
+  buffers = Number.POSITIVE_INFINITY,
+): { line: Line; server: ScriptedPop3 } {
   const server = new ScriptedPop3(options);
   const session = {
     received: [] as string[],
@@ -171,6 +183,7 @@ export function lineTo(options: ScriptedOptions, fate: Fate = {}): { line: Line;
       buffer = buffer.slice(at + 2);
       session.received.push(command);
       queue = queue.then(async () => {
+        while (line.held >= buffers && !line.destroyed) await new Promise((resolve) => setImmediate(resolve));
         const take = session.nextLine;
         session.nextLine = undefined;
         const answer = await (take ? take(command) : server.answer(command, session));

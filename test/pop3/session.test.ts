@@ -585,6 +585,31 @@ describe('pop3: a session', () => {
       assert.equal((await greatest({}, ['USER'])).commands, 1);
     });
 
+    it('cannot dead-lock: socket buffers of 4 kB, and a reader that stops', async () => {
+      const many = Array.from(
+        { length: 2000 },
+        (_, index) => `${index} ${'x'.repeat((index * 37) % 3000)}\r\n`,
+      );
+      const { line, server } = lineTo({ mails: many, capabilities: ['PIPELINING'] }, {}, 4096);
+      const client = await connected(optionsFor(line, { limits: { buffer: 16_384 } }));
+      await client.authenticate(CREDENTIALS);
+      let most = 0;
+      const write = line.write.bind(line);
+      line.write = (data: string) => {
+        // What the server has not read yet would stand in the two socket buffers between: it must fit into one.
+        const read = server.received.join('  ').length + 2 * server.received.length;
+        most = Math.max(most, line.sent.length + data.length - read);
+        return write(data);
+      };
+      let octets = 0;
+      for await (const mail of client.retrieve(many.map((_, index) => index + 1))) {
+        if (mail.number % 100 === 0) for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+        for await (const part of mail.body) octets += part.length;
+      }
+      assert.equal(octets, many.join('').length);
+      assert.ok(most > 500 && most < 4096, `${most} octets of commands under way`);
+    });
+
     it('lets go what is not read, and goes on with the next', async () => {
       const { client } = await ready();
       const got: string[] = [];
