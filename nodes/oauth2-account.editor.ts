@@ -1,4 +1,4 @@
-import { fromEnvironment, offer, unless } from './editor/form.editor';
+import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
 import { prepareSignIn } from './editor/sign-in.editor';
 import { providers } from './oauth2/providers';
 
@@ -50,6 +50,7 @@ RED.nodes.registerType('oauth2-account', {
     return this.name || providers[this.provider]?.label || 'oauth2-account';
   },
   oneditprepare: function (this: Account) {
+    styleForms();
     const provider = $('#node-config-input-provider');
     offer(
       provider,

@@ -1,4 +1,4 @@
-import { fromEnvironment, offer, unless } from './editor/form.editor';
+import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
 import { providers } from './oauth2/providers';
 
 interface Pop3In {
@@ -26,7 +26,7 @@ function rowOf(auth: string, account: string, service: string) {
 
 RED.nodes.registerType('pop3 in', {
   category: 'network',
-  color: '#c7e9c0',
+  color: '#87c1bd',
   icon: 'redletter-in.svg',
   inputs: 0,
   outputs: 1,
@@ -102,6 +102,7 @@ RED.nodes.registerType('pop3 in', {
     return this._(index === 0 ? 'output.mail' : 'output.summary');
   },
   oneditprepare: function (this: Pop3In) {
+    styleForms();
     const auth = $('#node-input-auth');
     const service = $('#node-input-service');
     const mechanism = $('#node-input-mechanism');

@@ -16,3 +16,18 @@ export function offer(select: JQuery, options: { value: string; label: string }[
   select.empty();
   for (const { value, label } of options) select.append($('<option>').val(value).text(label));
 }
+
+/** Labels of these forms are longer than the editor's own; the style is there once, for all of them. */
+export function styleForms(): void {
+  if ($('#redletter-style').length > 0) return;
+  const field = '.redletter-form .form-row > label:first-child + ';
+  $('<style id="redletter-style">')
+    .text(
+      `.redletter-form .form-row > label:first-child { width: 130px }
+      ${field}input:not([type="checkbox"]):last-child, ${field}select:last-child {
+        width: calc(100% - 140px) !important }
+      .redletter-form summary { cursor: pointer; margin: 12px 0 }
+      .redletter-form .redletter-indented { margin-left: 134px }`,
+    )
+    .appendTo('head');
+}
