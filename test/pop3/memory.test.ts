@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+
+function child(...args: string[]): ChildProcess {
+  return fork(join(__dirname, 'memory-child.ts'), args, {
+    execArgv: ['--expose-gc', '--require', 'tsx/cjs'],
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
+}
+
+async function reader(role: 'bare' | 'client', port: number): Promise<{ octets: number; growth: number }> {
+  const [message] = await once(child(role, String(port)), 'message');
+  return message as { octets: number; growth: number };
+}
+
+describe('pop3: memory', () => {
+  it('a mail of 500 MB to a slow reader grows the process by at most 20 MB more than a bare socket does', async function () {
+    this.timeout(120_000);
+    const server = child('server');
+    try {
+      const [{ port }] = (await once(server, 'message')) as [{ port: number }];
+      const bare = await reader('bare', port);
+      const client = await reader('client', port);
+      console.log(`      bare socket ${bare.growth.toFixed(1)} MB, client ${client.growth.toFixed(1)} MB`);
+      assert.ok(client.octets >= 500 * 2 ** 20, `${client.octets} octets`);
+      assert.ok(
+        client.growth <= bare.growth + 20,
+        `client ${client.growth} MB, bare socket ${bare.growth} MB`,
+      );
+    } finally {
+      server.kill('SIGKILL');
+    }
+  });
+});
