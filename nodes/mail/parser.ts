@@ -20,7 +20,8 @@ export interface Part {
   parent?: Part;
   /** An embedded message: its sender, subject and recipients belong to the text. */
   showMeta?: boolean;
-  node: { flowed?: boolean; delSp?: boolean };
+  /** `messageNode`: the container of a message that is parsed as part of this one. */
+  node: { flowed?: boolean; delSp?: boolean; messageNode?: boolean };
 }
 
 interface Line {
@@ -70,6 +71,8 @@ export class StreamingParser extends Base {
     this.depths.set(part, depth);
     if (depth > MAX_DEPTH) throw new Error(`parts nested deeper than ${MAX_DEPTH}`);
     const { decoder } = part;
+    // Nobody reads such a container, and when the mail ends in one mailparser waits for its end for good.
+    if (part.node.messageNode) decoder?.resume();
     if (decoder && !part.isAttachment && part.disposition === 'inline') {
       // Neither attachment nor inline: mailparser leaves the content alone.
       part.disposition = 'text';

@@ -57,7 +57,8 @@ describe('mail: hostile input', () => {
           }
         },
       ),
-      { numRuns: 1000 },
+      // A mail that hangs is named, and not only the test.
+      { numRuns: 1000, timeout: 5_000 },
     );
   }).timeout(60_000);
 
@@ -159,6 +160,14 @@ describe('mail: hostile input', () => {
     await parsing.write(Buffer.from('Content-Type: text/plain; charset=koi8-r\r\n\r\ntext'));
     const parsed = await parsing.end();
     assert.match(parsed.failure?.message ?? '', /not decoded/);
+  });
+
+  it('ends with a mail that is an embedded message of which nothing came', async () => {
+    for (const body of ['', '\r\n\r\n', '\r\n\r\nSubject: x']) {
+      const message = await read(`${HEAD}Content-Disposition: inline\r\nContent-Type: message/rfc822${body}`);
+      assert.deepEqual(problems(message), []);
+      assert.equal(message.topic, 's');
+    }
   });
 
   it('survives an error thrown deep inside the parser', async () => {
