@@ -291,7 +291,7 @@ export class Connection implements Flow {
     if (this.#error || this.#feeding || this.#waiting.length === 0) return;
     const { limits } = this.#settings;
     const window = this.pipelining ? Math.max(1, limits.window) : 1;
-    if (this.#pending.length > window / 2 || (!this.pipelining && this.#pending.length > 0)) return;
+    if (this.#pending.length > window / 2) return;
     let out = '';
     let count = 0;
     for (const exchange of this.#waiting) {

@@ -91,8 +91,9 @@ describe('pop3: quirks seen in the wild', () => {
     assert.equal(client.capabilities.lines, undefined);
     assert.equal(client.capabilities.pipelining, false);
     const before = line.sent.length;
-    assert.deepEqual(await read(client, [1, 2]), MAILS.slice(0, 2));
-    assert.equal(line.sent.slice(before), 'RETR 1\r\nRETR 2\r\n');
+    const iterator = client.retrieve([1, 2]);
+    await iterator.next();
+    assert.equal(line.sent.slice(before), 'RETR 1\r\n');
   });
 
   it('4. STAT with octets below zero (an overflow of 32 bits)', async () => {
@@ -144,7 +145,7 @@ describe('pop3: quirks seen in the wild', () => {
   it('9. one unreadable mail in a batch: it fails alone', async () => {
     const { client } = await ready({
       commands: {
-        RETR: (number) => (number === '2' ? '-ERR Message corrupted\r\n' : retrieved(number)),
+        RETR: (number) => (number === '2' ? '-ERR Message corrupted, try later\r\n' : retrieved(number)),
       },
     });
     const [first, second, third] = await read(client, [1, 2, 3]);

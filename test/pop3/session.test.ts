@@ -485,6 +485,16 @@ describe('pop3: a session', () => {
       });
     }
 
+    it('keeps even a short password out', async () => {
+      const server = await serve({
+        capabilities: ['USER'],
+        commands: { PASS: (said) => `-ERR ${said} is wrong\r\n` },
+      });
+      const client = await connected(at(server.port));
+      const error = await failure(client.authenticate({ user: 'alice', password: 'pw9x' }));
+      assert.equal(error.response, '-ERR *** is wrong');
+    });
+
     it('keeps every secret out of errors and traces, even when the server repeats it', async () => {
       const canary = 'canary-7f3a9c51-secret';
       const digest = createHmac('md5', canary).update('<1.2@host>').digest('hex');
@@ -611,7 +621,7 @@ describe('pop3: a session', () => {
     });
 
     it('lets go what is not read, and goes on with the next', async () => {
-      const { client } = await ready();
+      const { client } = await ready({}, { limits: { buffer: 500, window: 4 } });
       const got: string[] = [];
       for await (const mail of client.retrieve(all)) {
         if (mail.number % 3 === 0) continue;
@@ -631,8 +641,8 @@ describe('pop3: a session', () => {
       assert.equal(await client.quit(), 'ok');
     });
 
-    it('DELE between two mails of an iteration is answered', async () => {
-      const { client } = await ready();
+    it('DELE between two mails of an iteration is answered, though unread mail is in the way', async () => {
+      const { client } = await ready({}, { limits: { buffer: 500 } });
       for await (const mail of client.retrieve(all)) {
         for await (const part of mail.body) void part;
         for await (const { error } of client.dele([mail.number])) assert.equal(error, undefined);

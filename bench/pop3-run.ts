@@ -1,0 +1,89 @@
+// One run of one client in a process of its own: fetches mails 1 to `count` and tells how long it took.
+import { connect } from 'node:net';
+import { Pop3Client } from '../nodes/pop3';
+
+interface Run {
+  client: 'floor' | 'ours' | 'node-pop3';
+  port: number;
+  user: string;
+  password: string;
+  count: number;
+  /** Where node-pop3 is. */
+  folder: string;
+}
+
+/** The same window for the floor as the client has. */
+const WINDOW = 128;
+
+/** A bare socket, pipelined: it looks for the ends of replies, as it must, and throws the bytes away. */
+function floor({ port, user, password, count }: Run): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const end = Buffer.from('\r\n.\r\n');
+    let stage = 0;
+    let sent = 0;
+    let done = 0;
+    let octets = 0;
+    let tail = Buffer.alloc(0);
+    const more = () => {
+      if (sent - done > WINDOW / 2) return;
+      let out = '';
+      while (sent < count && sent - done < WINDOW) {
+        sent += 1;
+        out += `RETR ${sent}\r\n`;
+      }
+      if (out) socket.write(out);
+    };
+    socket.on('error', reject);
+    socket.on('data', (chunk: Buffer) => {
+      if (stage < 3) {
+        socket.write([`USER ${user}\r\n`, `PASS ${password}\r\n`, ''][stage] ?? '');
+        stage += 1;
+        if (stage === 3) more();
+        return;
+      }
+      octets += chunk.length;
+      // An end that was cut by the network: few octets, looked at apart.
+      const seam = Buffer.concat([tail, chunk.subarray(0, 4)]);
+      if (seam.indexOf(end) >= 0) done += 1;
+      for (let at = chunk.indexOf(end); at >= 0; at = chunk.indexOf(end, at + 5)) done += 1;
+      tail = Buffer.from(chunk.subarray(-4));
+      if (done >= count) {
+        socket.end('QUIT\r\n');
+        resolve(octets);
+      } else more();
+    });
+  });
+}
+
+async function ours({ port, user, password, count }: Run): Promise<number> {
+  const client = await Pop3Client.connect({ host: '127.0.0.1', port, security: 'none' });
+  await client.authenticate({ user, password });
+  await client.list();
+  let octets = 0;
+  for await (const mail of client.retrieve(Array.from({ length: count }, (_, index) => index + 1))) {
+    for await (const part of mail.body) octets += part.length;
+  }
+  await client.quit();
+  return octets;
+}
+
+async function nodePop3({ port, user, password, count, folder }: Run): Promise<number> {
+  const { default: Pop3Command } = await import(require.resolve('node-pop3', { paths: [folder] }));
+  const client = new Pop3Command({ host: '127.0.0.1', port, user, password, tls: false, timeout: 120_000 });
+  await client.connect();
+  let octets = 0;
+  for (let number = 1; number <= count; number += 1) octets += (await client.RETR(number)).length;
+  await client.QUIT();
+  return octets;
+}
+
+async function main(): Promise<void> {
+  const run = JSON.parse(process.argv[2] ?? '') as Run;
+  const start = performance.now();
+  const octets = await { floor, ours, 'node-pop3': nodePop3 }[run.client](run);
+  const ms = performance.now() - start;
+  process.send?.({ ms, octets, memory: process.resourceUsage().maxRSS / 1024 }, () => process.exit(0));
+}
+
+void main();
