@@ -17,6 +17,12 @@ const sets = Object.keys(manifest['node-red'].nodes);
 const nodes = filesBelow('nodes', '.ts');
 const forms = filesBelow('nodes', '.html');
 const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
+/** The file that declares a type, wherever it stands now. */
+const declaring = (name: string): string =>
+  [...nodes.values()].find((text) => new RegExp(`^export (?:type|interface) ${name} `, 'm').test(text)) ??
+  assert.fail(`no type ${name}`);
+const union = (name: string): string[] => unionOf(declaring(name), name);
+const properties = (name: string): string[] => propertiesOf(declaring(name), name);
 const catalogues = new Map(languages.map((language) => [language, catalogueOf(language)]));
 
 /** By set; one that is not there is empty, and the tests say what is missing. */
@@ -196,19 +202,19 @@ describe('the sentences for what goes wrong', () => {
   const errors = (reasons: string[]): string[] => reasons.map((reason) => `errors.${reason}`);
 
   it('are there for every code a flow can meet', () => {
-    const codes = unionOf(source('nodes/mailbox/errors.ts'), 'MailboxErrorCode');
+    const codes = union('MailboxErrorCode');
     assert.ok(codes.length >= 14);
     assert.deepEqual(missing('pop3-in', errors(codes)), []);
   });
 
   it('are there for every reason of the account', () => {
-    const reasons = unionOf(source('nodes/oauth2/errors.ts'), 'OAuth2Reason');
+    const reasons = union('OAuth2Reason');
     assert.ok(reasons.length >= 80);
     assert.deepEqual(missing('oauth2-account', errors(reasons)), []);
   });
 
   it('are there for every hint of the POP3 client', () => {
-    const hints = unionOf(source('nodes/pop3/error.ts'), 'Pop3Hint');
+    const hints = union('Pop3Hint');
     assert.ok(hints.length >= 30);
     assert.deepEqual(missing('pop3-in', errors(hints)), []);
   });
@@ -249,7 +255,7 @@ describe('the sentences for what goes wrong', () => {
   });
 
   it('name only facts that errors carry', () => {
-    const ofAccount = propertiesOf(source('nodes/oauth2/errors.ts'), 'OAuth2Facts');
+    const ofAccount = properties('OAuth2Facts');
     const ofMailbox = new Set(['host', 'port', 'user', 'response', 'command', 'detail']);
     for (const [path, text] of nodes) {
       if (!/^nodes\/(mailbox|runtime|editor)\//.test(path)) continue;
@@ -320,17 +326,15 @@ describe('the help', () => {
   }
 
   it('of pop3 in names everything a flow can meet', () => {
-    const message = source('nodes/mail/message.ts');
-    const check = source('nodes/mailbox/check.ts');
     for (const language of languages) {
       const html = pageOf(language, 'pop3-in');
       const said = new Set(namesOf(html).flatMap((text) => text.split(/[^\w.]+/)));
       const wanted = [
-        ...unionOf(source('nodes/mailbox/errors.ts'), 'MailboxErrorCode'),
-        ...propertiesOf(message, 'MailMessage'),
-        ...propertiesOf(message, 'MailDetails').filter((name) => name !== 'truncated'),
-        ...propertiesOf(check, 'Pop3Fields'),
-        ...propertiesOf(check, 'CheckSummary'),
+        ...union('MailboxErrorCode'),
+        ...properties('MailMessage'),
+        ...properties('MailDetails').filter((name) => name !== 'truncated'),
+        ...properties('Pop3Fields'),
+        ...properties('CheckSummary'),
       ];
       assert.deepEqual(
         wanted.filter((name) => !said.has(name)),
