@@ -120,6 +120,8 @@ export class Connection implements Flow {
       this.#waiting.push(exchange);
       if (exchange.kind === 'command') this.#awaited += 1;
     }
+    // Its reply comes behind mail that nobody has read yet: more of that may come in until it is there.
+    if (this.#paused && this.#unread <= this.#most()) this.#resume();
     this.#pump();
   }
 
