@@ -9,6 +9,8 @@ interface Pop3In {
   host: string;
   first: string;
   mechanism: string;
+  attachments: string;
+  content: string;
   _(key: string, facts?: object): string;
 }
 
@@ -22,6 +24,14 @@ function rowOf(auth: string, account: string, service: string) {
   const id =
     auth === 'password' ? service : (RED.nodes.node(account) as { provider?: string } | null)?.provider;
   return id === undefined ? undefined : providers[id];
+}
+
+/** A validator for a number of something; a node made before the field existed has its default. */
+function quantity(label: string) {
+  return function (this: Pop3In, value: unknown): true | string {
+    const fits = value === undefined || fromEnvironment(value) || /^\d+(\.\d+)?$/.test(String(value));
+    return unless(fits, this._('invalid.number', { field: this._(label) }));
+  };
 }
 
 RED.nodes.registerType('pop3 in', {
@@ -86,6 +96,23 @@ RED.nodes.registerType('pop3 in', {
       },
     },
     after: { value: 'keep', required: true },
+    keepDays: { value: 30, validate: quantity('label.keepDays') },
+    handled: { value: 'send', required: true },
+    ackTimeout: { value: 600, validate: quantity('label.ackTimeout') },
+    maxAttempts: { value: 5, validate: quantity('label.maxAttempts') },
+    maxInFlight: { value: 10, validate: quantity('label.maxInFlight') },
+    maxSize: { value: 25, validate: quantity('label.maxSize') },
+    oversize: { value: 'headers', required: true },
+    maxPerCheck: { value: 0, validate: quantity('label.maxPerCheck') },
+    attachments: { value: 'buffer', required: true },
+    directory: {
+      value: '',
+      validate: function (this: Pop3In, value: string) {
+        const saved = this.attachments === 'file' && ['parsed', 'both'].includes(this.content);
+        return unless(!saved || !!value?.trim(), this._('invalid.directory'));
+      },
+    },
+    content: { value: 'parsed', required: true },
     summary: { value: false },
   },
   credentials: {
@@ -148,6 +175,20 @@ RED.nodes.registerType('pop3 in', {
     });
     $('.redletter-plaintext').toggle(security.val() === 'none');
 
+    const shownBy = (select: string, rows: string, values: string[]): void => {
+      const choose = (): void => {
+        $(rows).toggle(values.includes(String($(select).val())));
+      };
+      $(select).on('change', choose);
+      choose();
+    };
+    shownBy('#node-input-after', '.redletter-expire', ['expire']);
+    shownBy('#node-input-handled', '.redletter-ack', ['ack']);
+    shownBy('#node-input-content', '.redletter-attachments', ['parsed', 'both']);
+    shownBy('#node-input-attachments', '.redletter-directory', ['file']);
+
+    const userRow = $('.redletter-user');
+    const passwordRow = $('#node-input-password').closest('.form-row');
     const show = (): void => {
       const password = auth.val() === 'password';
       const row = rowOf(
@@ -157,7 +198,13 @@ RED.nodes.registerType('pop3 in', {
       );
       $('.redletter-oauth2').toggle(!password);
       $('.redletter-password').toggle(password);
-      $('.redletter-user').toggle(password);
+      // With an account the user name is the account's; another mailbox, such as a shared one, is the exception.
+      if (password) userRow.insertBefore(passwordRow);
+      else userRow.appendTo('.redletter-mailbox');
+      userRow.find('label span').text(this._(password ? 'label.user' : 'label.mailbox'));
+      $('#node-input-user').attr('placeholder', password ? '' : this._('placeholder.mailbox'));
+      // Gmail hides a mail once it was fetched, so there is nothing to delete later.
+      $('#node-input-after option[value="expire"]').prop('disabled', row?.id === 'google');
       // A known provider's server needs no typing.
       $('.redletter-host').toggle(row?.pop === undefined || !!$('#node-input-host').val());
       $('#node-input-host').attr('placeholder', row?.pop?.host ?? 'pop.example.com');

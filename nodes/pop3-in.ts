@@ -1,17 +1,12 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { runtimeOf, translateBy } from './editor/process';
 import { type Pop3InProperties, serverOf } from './editor/server';
-import {
-  type CheckSummary,
-  type DeliveredMail,
-  Mailbox,
-  type MailboxError,
-  type MailboxState,
-} from './mailbox';
+import { type MailProperties, settingsOf } from './editor/settings';
+import { type CheckSummary, type DeliveredMail, Mailbox, type MailboxError } from './mailbox';
 import { mailboxId } from './runtime';
 import { NodeError, statusOf } from './runtime/words';
 
-type Pop3InDef = NodeDef & Pop3InProperties & { inputs: number; outputs: number };
+type Pop3InDef = NodeDef & Pop3InProperties & MailProperties & { inputs: number; outputs: number };
 interface Pop3InCredentials {
   user?: string;
   password?: string;
@@ -27,27 +22,15 @@ export = function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const server = serverOf(RED, def, this.credentials ?? {});
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
-    const show = (state: MailboxState): void => {
-      this.status(statusOf(state, translate));
-    };
-
     const mailbox = new Mailbox({
-      settings: {
-        node: this.id,
-        host: server.host,
-        user: server.user,
-        service: server.service,
-        interval: Math.max(0, Number(def.interval) || 0),
-        first: def.first || 'new',
-        after: def.after === 'delete' ? 'delete' : 'keep',
-        maxAttempts: 5,
-      },
+      ...settingsOf(def, { node: this.id, host: server.host, user: server.user, service: server.service }),
       ledger: loan.open,
+      spool: loan.spool,
       open: server.open,
       inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
       mayDelete: loan.mayDelete,
       deliver: (mail) => handOver(this, mail, def.summary),
-      onState: show,
+      onState: (state) => this.status(statusOf(state, translate)),
       onError: (error) => this.error(new NodeError(error, translate), {}),
       onSetAside: (error, pop3, raw) =>
         this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),
@@ -57,6 +40,7 @@ export = function register(RED: NodeAPI): void {
       clock: runtime.clock,
       random: Math.random,
     });
+    runtime.mailboxes.set(this.id, mailbox);
 
     this.on('input', (msg, send, done) => {
       mailbox.check().then(
@@ -72,9 +56,7 @@ export = function register(RED: NodeAPI): void {
       );
     });
 
-    const unlisten = server.onSignIn(() => {
-      if (mailbox.waitsForSignIn) mailbox.wake();
-    });
+    const unlisten = server.onSignIn(() => mailbox.retry());
     // Not before every node stands: a mail may be deleted only when all who want it have had it.
     const start = (): void => mailbox.start();
     RED.events.once('flows:started', start);
@@ -82,6 +64,7 @@ export = function register(RED: NodeAPI): void {
     this.on('close', (done: () => void) => {
       RED.events.removeListener('flows:started', start);
       unlisten();
+      if (runtime.mailboxes.get(this.id) === mailbox) runtime.mailboxes.delete(this.id);
       mailbox
         .stop()
         .then(loan.giveBack)

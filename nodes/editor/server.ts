@@ -5,6 +5,7 @@ import { providers } from '../oauth2';
 import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
 import { asAccountError } from '../runtime';
 import type { AccountNode } from './account';
+import { type MailProperties, settingsOf } from './settings';
 
 /** The properties of a `pop3 in`. */
 export interface Pop3InProperties {
@@ -17,10 +18,6 @@ export interface Pop3InProperties {
   account: string;
   mechanism: string;
   allowPlaintext: boolean;
-  interval: number | string;
-  first: string;
-  after: string;
-  summary: boolean;
 }
 
 /** Where a `pop3 in` fetches its mail, and how it gets in. */
@@ -40,7 +37,7 @@ export interface MailServer {
 /** Puts together what the form says, what the provider's row says, and what the account says. */
 export function serverOf(
   RED: NodeAPI,
-  def: Pop3InProperties,
+  def: Pop3InProperties & Partial<Pick<MailProperties, 'maxSize'>>,
   credentials: { user?: string; password?: string },
 ): MailServer {
   const account = def.auth === 'password' ? undefined : accountOf(RED, def.account);
@@ -58,6 +55,9 @@ export function serverOf(
     : null;
   tlsNode?.addTLSOptions?.(tls);
   const target: ConnectOptions = { host, port, security, tls, allowPlaintext: def.allowPlaintext === true };
+  // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
+  const { maxSize } = settingsOf(def, { node: '', host, user: '', service }).settings;
+  if (maxSize > 0) target.limits = { mail: maxSize * 1.5 };
 
   return {
     service,
@@ -71,10 +71,16 @@ export function serverOf(
         throw asAccountError(error);
       });
     },
-    onSignIn: (signedIn) =>
-      account?.listen((state) => {
-        if (state.kind === 'signed-in') signedIn();
-      }) ?? (() => undefined),
+    onSignIn: (signedIn) => {
+      let since = account?.state.signedInAt;
+      const unlisten = account?.listen((state) => {
+        // A renewal changes only when the token runs out; a person who signs in changes when they did.
+        const isNew = state.kind === 'signed-in' && state.signedInAt !== since;
+        if (state.kind === 'signed-in') since = state.signedInAt;
+        if (isNew) signedIn();
+      });
+      return unlisten ?? (() => undefined);
+    },
   };
 }
 

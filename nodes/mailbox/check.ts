@@ -1,20 +1,18 @@
-import { randomUUID } from 'node:crypto';
-import { type MailMessage, readMail } from '../mail';
-import { type Pop3Client, Pop3Error } from '../pop3';
+import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
 import { MailboxError } from './errors';
+import { type HandOver, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
 import { type ListedMail, listMailbox } from './listing';
+import type { Pop3Fields } from './message';
+import { retryAfterFailure } from './rhythm';
 
-/** How many intents are made durable at a time: one fsync for so many mails, and the most a power failure can repeat. */
-export const INTENT_WINDOW = 64;
 /** A renumbered box: so many of the remembered ids gone at once, out of at least so many. */
 const RENUMBERED_SHARE = 0.9;
 const RENUMBERED_LEAST = 10;
 /** Gmail lists some 250 of the oldest mails; a first listing this long means that "all mail" is switched on there. */
 const GMAIL_FLOOD = 200;
-/** The first wait before a mail that failed is fetched again, ms; four times longer each time. */
-const FIRST_RETRY_MS = 60_000;
+const DAY_MS = 24 * 60 * 60 * 1000;
 /** A refusal with one of these concerns the mail, not the session. */
 const ONE_MAIL: ReadonlySet<string> = new Set(['REFUSED', 'LIMIT', 'SYS_TEMP', 'SYS_PERM']);
 
@@ -26,8 +24,18 @@ export interface CheckSettings {
   service: string;
   /** `new`, `all` or an ISO date. */
   first: string;
-  after: 'keep' | 'delete';
+  after: 'keep' | 'delete' | 'expire';
+  /** `expire`: days from handled to deleted. */
+  keepDays: number;
+  /** Fetches or hand-overs that may fail before a mail is set aside. */
   maxAttempts: number;
+  /** Octets; 0: no limit. */
+  maxSize: number;
+  /** What becomes of a larger mail. */
+  oversize: 'headers' | 'skip';
+  /** Mails in one check; 0: all. */
+  maxPerCheck: number;
+  content: 'parsed' | 'raw' | 'both' | 'headers';
 }
 
 /** What happened in one check; the payload of the second output. */
@@ -43,30 +51,14 @@ export interface CheckSummary {
   ms: number;
 }
 
-/** Names this hand-over and no other, and says where the mail comes from. */
-export interface Pop3Fields {
-  node: string;
-  delivery: string;
-  uid: string;
-  number: number;
-  size: number;
-  user: string;
-  host: string;
-  attempt: number;
-  redelivered: boolean;
-  check: string;
-}
-
-export type DeliveredMail = MailMessage & { pop3: Pop3Fields };
-
 /** Everything a check needs from outside. */
 export interface CheckContext {
   settings: CheckSettings;
   ledger: Ledger;
   /** Connected and authenticated, with the number of mails that STAT told. */
   open(signal: AbortSignal): Promise<{ client: Pop3Client; messages: number }>;
-  /** Resolves when the mail has been handed over; the mail is handled then. */
-  deliver(mail: DeliveredMail): Promise<void>;
+  /** How mails get to the flow, and when they count as handled. */
+  handOver: HandOver;
   /** True where every other enabled node on this mailbox is done with the mail. */
   mayDelete(key: string): boolean;
   onProgress(done: number, total: number): void;
@@ -82,6 +74,8 @@ export interface CheckResult {
   loginDelay: number;
   /** True on the check that wrote the baseline. */
   first: boolean;
+  /** True where mail is left on the server only because the flow has enough to do. */
+  left: boolean;
 }
 
 /**
@@ -105,25 +99,38 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
   };
   const { client, messages } = await context.open(signal);
   try {
-    const listing = await listMailbox(client, { messages, sizes: false, signal });
+    const listing = await listMailbox(client, { messages, sizes: context.settings.maxSize > 0, signal });
     summary.found = listing.length;
     const first = !ledger.hasBaseline;
     if (first) await writeBaseline(context, client, listing);
     else await recognizeRenumbered(context, client, listing);
     await ledger.listed(new Set(listing.map((mail) => mail.key)));
 
-    const now = context.now();
-    const fresh = listing.filter(
-      (mail) => !ledger.known(mail.key) && (ledger.openDelivery(mail.key)?.retryAt ?? 0) <= now,
-    );
-    if (fresh.length > 0) await fetchAll(context, client, fresh, summary);
+    const fresh = newMail(context, listing);
+    const { maxPerCheck } = context.settings;
+    const wanted = maxPerCheck > 0 ? fresh.slice(0, maxPerCheck) : fresh;
+    const taken = wanted.slice(0, context.handOver.room());
+    try {
+      if (taken.length > 0) await fetchAll(context, client, await plan(context, taken, summary), summary);
+    } finally {
+      await context.handOver.end();
+    }
     await finish(context, client, listing, summary);
     await ledger.checked();
     summary.ms = context.now() - started;
-    return { summary, loginDelay: (client.capabilities.loginDelayMs ?? 0) / 1000, first };
+    const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
+    return { summary, loginDelay, first, left: taken.length < wanted.length };
   } finally {
     client.destroy();
   }
+}
+
+/** What is listed, not settled, not on its way, and not waiting for its next attempt. */
+function newMail({ ledger, handOver, now }: CheckContext, listing: ListedMail[]): ListedMail[] {
+  const at = now();
+  return listing.filter(
+    ({ key }) => !ledger.known(key) && !handOver.has(key) && (ledger.openDelivery(key)?.retryAt ?? 0) <= at,
+  );
 }
 
 async function writeBaseline(
@@ -186,140 +193,109 @@ async function arrivedBefore(
   return mails.filter((mail) => (dates.get(mail.number) ?? Number.POSITIVE_INFINITY) < since);
 }
 
-/** Fetches, parses and hands over, one after the other, while the next ones are on their way. */
+/** What is to be done with each new mail, by its size and the node's limits. */
+interface Plan {
+  whole: ListedMail[];
+  /** Only their headers are fetched: too large, or the node wants no more. */
+  headers: ListedMail[];
+}
+
+async function plan(context: CheckContext, fresh: ListedMail[], summary: CheckSummary): Promise<Plan> {
+  const { settings, ledger } = context;
+  const plan: Plan = { whole: [], headers: [] };
+  for (const mail of fresh) {
+    const tooLarge = settings.maxSize > 0 && (mail.octets ?? 0) > settings.maxSize;
+    if (tooLarge && settings.oversize === 'skip') {
+      await ledger.done(mail.key, 'kept');
+      summary.skipped += 1;
+    } else if (tooLarge || settings.content === 'headers') plan.headers.push(mail);
+    else plan.whole.push(mail);
+  }
+  return plan;
+}
+
+/** Fetches and hands over, one after the other in the server's order, while the next ones are on their way. */
 async function fetchAll(
   context: CheckContext,
   client: Pop3Client,
-  fresh: ListedMail[],
+  { whole, headers }: Plan,
   summary: CheckSummary,
 ): Promise<void> {
-  const { ledger, signal } = context;
-  const check = randomUUID();
-  const byNumber = new Map(fresh.map((mail) => [mail.number, mail]));
-  const intents = new Intents(ledger, fresh);
-  const notes: Promise<unknown>[] = [];
-  let noted: Promise<void> = Promise.resolve();
+  const { handOver } = context;
+  const total = whole.length + headers.length;
   let settled = 0;
-  context.onProgress(settled, fresh.length);
-  try {
-    for await (const { number, body } of client.retrieve([...byNumber.keys()])) {
+  const fetch = async (mails: ListedMail[], source: AsyncIterable<RetrievedMail>, isWhole: boolean) => {
+    const byNumber = new Map(mails.map((mail) => [mail.number, mail]));
+    const tooLarge: ListedMail[] = [];
+    for await (const { number, body } of source) {
       const mail = byNumber.get(number);
       if (mail === undefined) continue;
-      const counter = { bytes: 0 };
-      let message: MailMessage;
       try {
-        message = (
-          await readMail(counted(body, counter), { content: 'parsed', attachments: 'buffer', signal })
-        ).message;
+        const taken = await handOver.take(mail, body, isWhole);
+        summary.fetched += 1;
+        summary.bytes += taken.bytes;
+        summary.delivered += 1;
+        if (taken.redelivered) summary.redelivered += 1;
       } catch (error) {
-        if (signal.aborted) throw error;
+        if (context.signal.aborted) throw error;
+        // LIST understates at some servers (quirk 15), so the cap may be met only on the way.
+        if (isWhole && error instanceof Pop3Error && error.hint === 'mail-too-large') {
+          tooLarge.push(mail);
+          continue;
+        }
+        if (!(error instanceof Pop3Error)) throw error;
         summary.failed += 1;
         // Also where the line dropped: a mail that ends every session must not hold up the others for ever.
-        notes.push(noteFailure(context, mail, error, check));
-        if (!concernsOneMail(error)) throw error;
-        continue;
+        await noteFailure(context, mail, error);
+        if (!ONE_MAIL.has(error.code)) throw error;
       }
-      summary.fetched += 1;
-      summary.bytes += counter.bytes;
-      const earlier = await intents.before(mail);
-      signal.throwIfAborted();
-      const pop3: Pop3Fields = {
-        ...fieldsOf(context.settings, mail, check),
-        size: counter.bytes,
-        attempt: earlier + 1,
-        redelivered: earlier > 0,
-      };
-      // At most one mail may be handed over and not noted: that is what a crash can repeat.
-      await noted;
-      await context.deliver(Object.assign(message, { pop3 }));
-      intents.handedOver(mail);
-      noted = ledger.done(mail.key);
-      notes.push(noted);
-      summary.delivered += 1;
-      if (pop3.redelivered) summary.redelivered += 1;
       settled += 1;
-      context.onProgress(settled, fresh.length);
+      context.onProgress(settled, total);
     }
-  } catch (error) {
-    await Promise.allSettled([...notes, intents.withdrawRest()]);
-    throw error;
-  }
-  notes.push(intents.withdrawRest());
-  // Every note is tried; a disk that refuses is one error for the check, and the lines stay queued.
-  const refused = (await Promise.allSettled(notes)).find((note) => note.status === 'rejected');
-  if (refused !== undefined) throw refused.reason;
-}
-
-/** Makes intents durable a window ahead, so that no hand-over waits for the disk but the first. */
-class Intents {
-  private readonly windows: Promise<void>[] = [];
-  private readonly place = new Map<string, number>();
-  private readonly earlier = new Map<string, number>();
-  private readonly outstanding = new Set<string>();
-
-  constructor(
-    private readonly ledger: Ledger,
-    private readonly mails: ListedMail[],
-  ) {
-    for (const [index, mail] of mails.entries()) {
-      this.place.set(mail.key, Math.floor(index / INTENT_WINDOW));
-      // As it stood before this check noted its own intents.
-      this.earlier.set(mail.key, ledger.openDelivery(mail.key)?.handedOver ?? 0);
+    return tooLarge;
+  };
+  handOver.expect([...whole, ...headers]);
+  context.onProgress(settled, total);
+  const tooLarge = await fetch(whole, client.retrieve(whole.map(({ number }) => number)), true);
+  const rest = [...headers];
+  for (const mail of tooLarge) {
+    if (context.settings.oversize === 'headers') rest.push(mail);
+    else {
+      await context.ledger.done(mail.key, 'kept');
+      summary.skipped += 1;
     }
-    this.begin(0);
   }
-
-  /** Resolves when the mail may be handed over, with the number of earlier hand-overs that may have happened. */
-  async before(mail: ListedMail): Promise<number> {
-    const window = this.place.get(mail.key) ?? 0;
-    // Mails come in order; a whole window of failures may have been skipped.
-    for (let index = this.windows.length; index <= window + 1; index += 1) this.begin(index);
-    await this.windows[window];
-    return this.earlier.get(mail.key) ?? 0;
-  }
-
-  handedOver(mail: ListedMail): void {
-    this.outstanding.delete(mail.key);
-  }
-
-  /** What was noted and not handed over: an orderly stop or a failed fetch is no hand-over. */
-  async withdrawRest(): Promise<void> {
-    await Promise.allSettled(this.windows);
-    await this.ledger.withdraw([...this.outstanding]);
-    this.outstanding.clear();
-  }
-
-  private begin(index: number): void {
-    const keys = this.mails.slice(index * INTENT_WINDOW, (index + 1) * INTENT_WINDOW).map((mail) => mail.key);
-    const durable =
-      keys.length === 0
-        ? Promise.resolve()
-        : this.ledger.intend(keys).then(() => {
-            for (const key of keys) this.outstanding.add(key);
-          });
-    // Whoever needs the window hears of it; until then it must not count as unhandled.
-    durable.catch(() => undefined);
-    this.windows[index] = durable;
-  }
+  if (rest.length > 0)
+    await fetch(
+      rest,
+      client.top(
+        rest.map(({ number }) => number),
+        0,
+      ),
+      false,
+    );
 }
 
 /** Tries again later, at growing distance; sets the mail aside when it has failed too often. */
-async function noteFailure(
-  context: CheckContext,
-  mail: ListedMail,
-  cause: unknown,
-  check: string,
-): Promise<void> {
+async function noteFailure(context: CheckContext, mail: ListedMail, cause: unknown): Promise<void> {
   const { ledger, settings } = context;
   const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
-  await ledger.failed(mail.key, context.now() + FIRST_RETRY_MS * 4 ** (failures - 1));
+  // A line that drops once is no fault of the mail it happened to drop in.
+  const atOnce = failures === 1 && !(cause instanceof Pop3Error && ONE_MAIL.has(cause.code));
+  await ledger.failed(mail.key, context.now() + (atOnce ? 0 : retryAfterFailure(failures)));
   if (failures < settings.maxAttempts) return;
   await ledger.done(mail.key, 'kept');
   const pop3: Pop3Fields = {
-    ...fieldsOf(settings, mail, check),
+    node: settings.node,
+    host: settings.host,
+    user: settings.user,
+    delivery: '',
+    uid: uidOf(mail),
+    number: mail.number,
     size: mail.octets ?? 0,
     attempt: failures,
     redelivered: false,
+    check: '',
   };
   const error = new MailboxError('POISON', 'mail-set-aside', {
     facts: { uid: pop3.uid, attempts: failures },
@@ -336,14 +312,12 @@ async function finish(
   listing: ListedMail[],
   summary: CheckSummary,
 ): Promise<void> {
-  const { ledger, settings } = context;
+  const { settings } = context;
   // Some servers mark a mail deleted when it is retrieved (quirk 16); RSET takes that back.
   if (summary.fetched > 0) await client.rset();
   let marked = 0;
-  if (settings.after === 'delete') {
-    const handled = listing.filter(
-      (mail) => !mail.ambiguous && ledger.state(mail.key) === 'handled' && context.mayDelete(mail.key),
-    );
+  if (settings.after !== 'keep') {
+    const handled = listing.filter((mail) => mayDelete(context, mail));
     for await (const { error } of client.dele(handled.map((mail) => mail.number))) {
       if (error === undefined) marked += 1;
     }
@@ -352,30 +326,12 @@ async function finish(
   if (answer === 'ok') summary.deleted = marked;
 }
 
-function fieldsOf(
-  settings: CheckSettings,
+/** Handled whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */
+function mayDelete(
+  { ledger, settings, mayDelete: othersAreDone, now }: CheckContext,
   mail: ListedMail,
-  check: string,
-): Pick<Pop3Fields, 'node' | 'delivery' | 'uid' | 'number' | 'user' | 'host' | 'check'> {
-  return {
-    node: settings.node,
-    delivery: randomUUID(),
-    uid: mail.uid ?? mail.key.slice(1),
-    number: mail.number,
-    user: settings.user,
-    host: settings.host,
-    check,
-  };
-}
-
-/** False where the session is over, or no longer to be trusted. */
-function concernsOneMail(error: unknown): boolean {
-  return error instanceof Pop3Error && ONE_MAIL.has(error.code);
-}
-
-async function* counted(body: AsyncIterable<Buffer>, counter: { bytes: number }): AsyncIterable<Buffer> {
-  for await (const chunk of body) {
-    counter.bytes += chunk.length;
-    yield chunk;
-  }
+): boolean {
+  const handledAt = ledger.handledAt(mail.key);
+  if (handledAt === undefined || mail.ambiguous || !othersAreDone(mail.key)) return false;
+  return settings.after === 'delete' || now() - handledAt >= settings.keepDays * DAY_MS;
 }

@@ -1,3 +1,4 @@
+import { MailError } from '../mail';
 import { Pop3Error } from '../pop3';
 import { isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
 
@@ -11,6 +12,10 @@ const MEANS: Partial<Record<Pop3Error['code'], MailboxErrorCode>> = {
 export function asMailboxError(error: unknown): MailboxError {
   if (error instanceof MailboxError) return error;
   if (error instanceof Pop3Error) return fromPop3(error);
+  if (error instanceof MailError) {
+    const reason = error.code === 'STORE' ? 'attachments-unwritable' : 'directory-missing';
+    return new MailboxError(error.code, reason, { facts: { detail: error.message }, cause: error });
+  }
   const code = (error as { code?: unknown } | undefined)?.code;
   const message = error instanceof Error ? error.message : String(error);
   // A bug of ours, or a system error nobody thought of: it must not stop the polling, and it must be seen.

@@ -1,5 +1,8 @@
-export type { CheckSettings, CheckSummary, DeliveredMail, Pop3Fields } from './check';
+export type { AckSettings, Settlement } from './ack-hand-over';
+export type { CheckSettings, CheckSummary } from './check';
 export { type ErrorFacts, isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
 export { Ledger } from './ledger';
 export { type Clock, Mailbox, type MailboxParts, type MailboxState, systemClock } from './mailbox';
+export type { DeliveredMail, Pop3Fields } from './message';
 export { type Login, openSession, type Session } from './session';
+export { Spool } from './spool';

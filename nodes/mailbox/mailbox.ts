@@ -1,15 +1,12 @@
-import {
-  type CheckContext,
-  type CheckSettings,
-  type CheckSummary,
-  checkMailbox,
-  type DeliveredMail,
-  type Pop3Fields,
-} from './check';
+import { AckHandOver, type AckSettings, type Settlement } from './ack-hand-over';
+import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox } from './check';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
+import { type HandOverParts, SendHandOver } from './hand-over';
 import type { Ledger } from './ledger';
+import type { DeliveredMail, Pop3Fields } from './message';
 import { nextCheckIn, type RhythmState } from './rhythm';
+import type { Spool } from './spool';
 
 /** What a person wants to know of a mailbox at a glance. */
 export type MailboxState =
@@ -41,8 +38,13 @@ export interface MailboxParts {
     /** Seconds between checks; 0: only when asked. */
     interval: number;
   };
+  /** Given: a mail is handled when the flow acknowledges it. Else when it has been sent. */
+  ack?: AckSettings;
+  reading: HandOverParts['reading'];
   /** @throws MailboxError STORE */
   ledger(signal: AbortSignal): Promise<Ledger>;
+  /** Asked for only with `ack`. @throws MailboxError STORE */
+  spool(): Promise<Spool>;
   open: CheckContext['open'];
   /** Runs a session when the mailbox, and the runtime, have room for one. */
   inTurn<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
@@ -76,6 +78,9 @@ export class Mailbox {
   private running: Promise<void> | undefined;
   private asked: Asked[] = [];
   private wanted = false;
+  private roomToUse = false;
+  private acknowledged: AckHandOver | undefined;
+  private leftOnServer = false;
   private rhythm: RhythmState;
   private reported: string | undefined;
   private everChecked = false;
@@ -106,33 +111,68 @@ export class Mailbox {
   wake(): void {
     if (this.stopping.signal.aborted) return;
     this.wanted = true;
-    if (this.running !== undefined) return;
     this.disarm();
-    this.running = this.run().finally(() => {
-      this.running = undefined;
-    });
+    if (this.running === undefined) this.begin();
   }
 
-  /** True where nothing but a sign-in can help. */
-  get waitsForSignIn(): boolean {
-    return this.rhythm.failure?.code === 'SIGN_IN_AGAIN';
+  /** The flow's word about a delivery of this mailbox. */
+  async settle(delivery: string, outcome: 'done' | 'failed'): Promise<Settlement> {
+    return (await this.acknowledged?.settle(delivery, outcome)) ?? 'unknown';
+  }
+
+  /** Mails handed over and not settled. */
+  get inFlight(): number {
+    return this.acknowledged?.inFlight ?? 0;
+  }
+
+  /** Something that may have been the trouble has changed (somebody signed in): a failure is not waited out. */
+  retry(): void {
+    if (this.rhythm.failure !== undefined) this.wake();
   }
 
   /** Ends at once, in the middle of anything; resolves when what was handed over has been noted. */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.disarm();
+    this.acknowledged?.stop();
     await this.running;
     for (const { reject } of this.asked.splice(0)) reject(stopped());
   }
 
+  /** Mails of the spool can be handed over, or fetched, that could not before. */
+  private useRoom(): void {
+    const room = this.acknowledged?.room() ?? 0;
+    if (this.stopping.signal.aborted || room === 0) return;
+    // A session for each settled mail would be a session too many.
+    if (this.leftOnServer && room >= (this.parts.ack?.maxInFlight ?? 1) / 2) {
+      this.wake();
+      return;
+    }
+    this.roomToUse = true;
+    if (this.running === undefined) this.begin();
+  }
+
+  private begin(): void {
+    this.running = this.run().finally(() => {
+      this.running = undefined;
+      // Asked for in the very moment of ending.
+      if ((this.wanted || this.roomToUse) && !this.stopping.signal.aborted) this.begin();
+    });
+  }
+
   private async run(): Promise<void> {
-    while (this.wanted && !this.stopping.signal.aborted) {
+    while ((this.wanted || this.roomToUse) && !this.stopping.signal.aborted) {
+      const checking = this.wanted;
       this.wanted = false;
-      const asked = this.asked.splice(0);
+      this.roomToUse = false;
+      const asked = checking ? this.asked.splice(0) : [];
       const started = this.parts.clock.now();
       let tell: (wait: number | undefined) => void;
       try {
+        if (!checking) {
+          await this.acknowledged?.again();
+          continue;
+        }
         const result = await this.checkOnce();
         tell = () => this.succeeded(result, asked);
       } catch (cause) {
@@ -146,7 +186,11 @@ export class Mailbox {
       }
       const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
-      tell(wait);
+      try {
+        tell(wait);
+      } catch {
+        // Whoever listens may fail; the next check is arranged, and nothing that was delivered is undone.
+      }
     }
   }
 
@@ -155,13 +199,21 @@ export class Mailbox {
     const { signal } = this.stopping;
     parts.onState({ is: 'checking' });
     const ledger = await parts.ledger(signal);
+    const { node, user, host, interval, service } = parts.settings;
+    const common: HandOverParts = {
+      ledger,
+      reading: parts.reading,
+      origin: { node, user, host },
+      deliver: parts.deliver,
+    };
+    const again = parts.ack === undefined ? 0 : await this.handOverAgain(common, parts.ack);
     const result = await parts.inTurn(
       () =>
         checkMailbox({
           settings: parts.settings,
           ledger,
           open: parts.open,
-          deliver: parts.deliver,
+          handOver: this.acknowledged ?? new SendHandOver(common, signal),
           mayDelete: parts.mayDelete,
           onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
           onSetAside: parts.onSetAside,
@@ -170,10 +222,27 @@ export class Mailbox {
         }),
       signal,
     );
-    const { interval } = parts.settings;
-    const more = parts.settings.service === 'google' && result.summary.delivered > 0;
+    const { summary } = result;
+    const more = service === 'google' && summary.delivered > 0;
+    summary.delivered += again;
+    summary.redelivered += again;
+    this.leftOnServer = result.left;
     this.rhythm = { interval, loginDelay: result.loginDelay, failures: 0, more };
     return result;
+  }
+
+  private async handOverAgain(common: HandOverParts, settings: AckSettings): Promise<number> {
+    const { parts } = this;
+    this.acknowledged ??= new AckHandOver({
+      ...common,
+      settings,
+      spool: await parts.spool(),
+      clock: parts.clock,
+      onRoom: () => this.useRoom(),
+      onSetAside: parts.onSetAside,
+      onError: (error) => parts.onError(asMailboxError(error)),
+    });
+    return this.acknowledged.again();
   }
 
   private succeeded(result: Awaited<ReturnType<typeof checkMailbox>>, asked: Asked[]): void {
@@ -206,10 +275,12 @@ export class Mailbox {
     for (const { reject } of asked) reject(error);
     if (blip || this.reported === state) return;
     this.reported = state;
-    this.parts.onError(error);
+    // Whoever asked for the check has heard of it already.
+    if (asked.length === 0) this.parts.onError(error);
   }
 
   private arm(wait: number | undefined): void {
+    this.disarm();
     if (wait === undefined || this.wanted || this.stopping.signal.aborted) return;
     this.timer = this.parts.clock.setTimeout(() => {
       this.timer = undefined;

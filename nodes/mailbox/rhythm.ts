@@ -44,6 +44,11 @@ export function nextCheckIn(state: RhythmState, tookMs: number, random: () => nu
   return Math.max(wait, failure.retryAfterMs ?? 0);
 }
 
+/** Milliseconds until a mail that has failed so many times is tried again: a quarter of a minute, then four times longer each time, up to six hours. */
+export function retryAfterFailure(failures: number): number {
+  return Math.min(15 * SECOND * 4 ** (failures - 1), 6 * HOUR);
+}
+
 /** A node without an interval was asked once; it goes on trying for a while, not for ever. */
 const UNASKED_RETRIES = 5;
 

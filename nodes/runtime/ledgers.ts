@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, Ledger } from '../mailbox';
+import { type Clock, Ledger, Spool } from '../mailbox';
 import { FolderLock } from './folder-lock';
 
 /** A mailbox as the server knows it. */
@@ -49,6 +49,7 @@ export class Ledgers {
     let returned = false;
     return {
       open: (signal) => this.open(mine, signal),
+      spool: () => Spool.open(this.fileOf(mine, 'spool')),
       mayDelete: (mail) => this.othersAreDone(mine, mail),
       giveBack: async () => {
         if (returned) return;
@@ -65,8 +66,7 @@ export class Ledgers {
     await this.releasing;
     await this.ensureLock(signal);
     this.lock?.check();
-    const file = join(this.folder, `${place.node.replace(/[^\w-]/g, '_')}-${place.mailbox}.ledger`);
-    place.ledger ??= Ledger.open(file, this.clock.now).then(
+    place.ledger ??= Ledger.open(this.fileOf(place, 'ledger'), this.clock.now).then(
       (ledger) => {
         place.open = ledger;
         return ledger;
@@ -77,6 +77,10 @@ export class Ledgers {
       },
     );
     return place.ledger;
+  }
+
+  private fileOf({ node, mailbox }: Place, kind: 'ledger' | 'spool'): string {
+    return join(this.folder, `${node.replace(/[^\w-]/g, '_')}-${mailbox}.${kind}`);
   }
 
   private async ensureLock(signal: AbortSignal): Promise<void> {
@@ -119,6 +123,8 @@ export class Ledgers {
 export interface LedgerLoan {
   /** @throws MailboxError STORE */
   open(signal: AbortSignal): Promise<Ledger>;
+  /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
+  spool(): Promise<Spool>;
   /** True where every other node on this mailbox is done with the mail. */
   mayDelete(mail: string): boolean;
   /** Closes the ledger when nobody else holds it. */

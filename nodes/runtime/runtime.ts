@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../mailbox';
+import { type Clock, type Mailbox, systemClock } from '../mailbox';
 import { Accounts } from './accounts';
 import { Ledgers } from './ledgers';
 import { type SettingsStore, TokenVault } from './token-vault';
@@ -20,6 +20,8 @@ export class Runtime {
   readonly accounts: Accounts;
   readonly ledgers: Ledgers;
   readonly turns = new Turns();
+  /** By the id of its node: whoever acknowledges a mail finds its mailbox here. */
+  readonly mailboxes = new Map<string, Pick<Mailbox, 'settle'>>();
   readonly clock: Clock;
 
   constructor({ folder, settings, credentialSecret, readOnly, clock }: RuntimeOptions) {

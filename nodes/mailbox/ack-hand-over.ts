@@ -1,0 +1,217 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { MailboxError } from './errors';
+import { type HandOver, type HandOverParts, isWhole, readAs, type Taken } from './hand-over';
+import type { ListedMail } from './listing';
+import type { Clock } from './mailbox';
+import type { Pop3Fields } from './message';
+import { retryAfterFailure } from './rhythm';
+import { Spool, type SpooledMail } from './spool';
+
+export interface AckSettings {
+  /** Seconds a flow has for a mail. */
+  ackTimeout: number;
+  maxAttempts: number;
+  /** Mails handed over and not settled, at most: what a crash can repeat. */
+  maxInFlight: number;
+}
+
+export interface AckParts extends HandOverParts {
+  settings: AckSettings;
+  spool: Spool;
+  clock: Clock;
+  /** Something can be handed over now that could not before. */
+  onRoom(): void;
+  onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
+  /** What went wrong where nobody waits for it. */
+  onError(error: unknown): void;
+}
+
+/** What became of an acknowledgement. */
+export type Settlement = 'settled' | 'late' | 'unknown';
+
+interface Flight {
+  delivery: string;
+  pop3: Pop3Fields;
+  timer: unknown;
+}
+
+/**
+ * `ack`: a mail is handled when the flow has said so. Its bytes wait in the spool and come again from there: after a
+ * failure, after a time-out, after a restart. The server is not asked twice, and no session waits for the flow.
+ */
+export class AckHandOver implements HandOver {
+  /** By key; an entry without delivery is one being prepared. */
+  private readonly flights = new Map<string, Flight | undefined>();
+  private readonly check = randomUUID();
+  private readonly stopping = new AbortController();
+  private retryTimer: unknown;
+
+  constructor(private readonly parts: AckParts) {}
+
+  room(): number {
+    return this.stopping.signal.aborted
+      ? 0
+      : Math.max(0, this.parts.settings.maxInFlight - this.flights.size);
+  }
+
+  /** Mails handed over and not settled. */
+  get inFlight(): number {
+    return this.flights.size;
+  }
+
+  has(key: string): boolean {
+    return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
+  }
+
+  expect(): void {
+    // Each mail is noted by itself, when its bytes are safe.
+  }
+
+  async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
+    const bytes = await this.parts.spool.put(mail, body, whole);
+    const redelivered = await this.handOver(mail.key);
+    return { bytes, redelivered };
+  }
+
+  async end(): Promise<void> {
+    // Nothing is left over from a check: what is unsettled waits in the spool.
+  }
+
+  /** Hands over what waits in the spool, as far as there is room; says how many came again. */
+  async again(): Promise<number> {
+    const { ledger, spool, clock } = this.parts;
+    let count = 0;
+    for (const { key } of spool.all()) {
+      if (this.room() === 0) break;
+      if (this.flights.has(key)) continue;
+      // Settled, and the process ended before the file was removed.
+      if (ledger.known(key)) await spool.remove(key);
+      else if ((ledger.openDelivery(key)?.retryAt ?? 0) <= clock.now()) {
+        await this.handOver(key);
+        count += 1;
+      }
+    }
+    this.armRetry();
+    return count;
+  }
+
+  /**
+   * The flow's word about a delivery. The first `done` of any attempt settles; `failed` counts only for the present
+   * one, since an older attempt's failure has been answered by a newer attempt already.
+   */
+  async settle(delivery: string, outcome: 'done' | 'failed'): Promise<Settlement> {
+    const mail = this.parts.spool.named(delivery.split('-', 1)[0] ?? '');
+    if (mail === undefined) return 'unknown';
+    const flight = this.flights.get(mail.key);
+    if (outcome === 'failed') {
+      if (flight?.delivery !== delivery) return 'late';
+      await this.failed(mail, flight, 'flow-failed');
+      return 'settled';
+    }
+    this.land(mail.key);
+    await this.parts.ledger.done(mail.key, isWhole(mail.whole, this.parts.reading) ? 'handled' : 'kept');
+    await this.parts.spool.remove(mail.key);
+    this.parts.onRoom();
+    return 'settled';
+  }
+
+  /** Ends all waiting. What is unsettled stays in the spool: an orderly stop is no attempt. */
+  stop(): void {
+    this.stopping.abort();
+    this.parts.clock.clearTimeout(this.retryTimer);
+    for (const key of [...this.flights.keys()]) this.land(key);
+  }
+
+  private async handOver(key: string): Promise<boolean> {
+    const { ledger, spool, origin, reading, deliver, clock, settings } = this.parts;
+    const { signal } = this.stopping;
+    const mail = spool.get(key);
+    if (mail === undefined) throw new TypeError('a mail that is not in the spool');
+    // Its place is taken before the first await, so that two at once never exceed the limit.
+    this.flights.set(key, undefined);
+    let intended = false;
+    try {
+      const { message } = await readAs(spool.read(key), reading, mail.whole, signal);
+      const earlier = ledger.openDelivery(key)?.handedOver ?? 0;
+      const delivery = `${Spool.nameOf(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
+      const pop3: Pop3Fields = {
+        ...origin,
+        delivery,
+        uid: mail.uid,
+        number: mail.number,
+        size: mail.size,
+        attempt: earlier + 1,
+        redelivered: earlier > 0,
+        check: this.check,
+      };
+      await ledger.intend([key]);
+      intended = true;
+      signal.throwIfAborted();
+      const timer = clock.setTimeout(() => this.timedOut(mail, delivery), settings.ackTimeout * 1000);
+      this.flights.set(key, { delivery, pop3, timer });
+      intended = false;
+      await deliver(Object.assign(message, { pop3 }));
+      return pop3.redelivered;
+    } catch (error) {
+      this.land(key);
+      if (intended) await ledger.withdraw([key]);
+      throw error;
+    }
+  }
+
+  private timedOut(mail: SpooledMail, delivery: string): void {
+    const flight = this.flights.get(mail.key);
+    if (flight?.delivery !== delivery) return;
+    this.failed(mail, flight, 'ack-timeout').catch(this.parts.onError);
+  }
+
+  private async failed(mail: SpooledMail, flight: Flight, why: string): Promise<void> {
+    const { ledger, spool, settings, clock, onSetAside, onRoom } = this.parts;
+    this.land(mail.key);
+    const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
+    await ledger.failed(mail.key, clock.now() + retryAfterFailure(failures));
+    if (failures >= settings.maxAttempts) {
+      const raw = await bytesOf(spool.read(mail.key));
+      await ledger.done(mail.key, 'kept');
+      await spool.remove(mail.key);
+      onSetAside(
+        new MailboxError('POISON', 'mail-set-aside', {
+          facts: { uid: mail.uid, attempts: failures, why },
+          retryable: false,
+        }),
+        flight.pop3,
+        raw,
+      );
+    }
+    this.armRetry();
+    onRoom();
+  }
+
+  private land(key: string): void {
+    const flight = this.flights.get(key);
+    if (flight !== undefined) this.parts.clock.clearTimeout(flight.timer);
+    this.flights.delete(key);
+  }
+
+  /** Wakes when the next mail of the spool may be tried again. */
+  private armRetry(): void {
+    const { ledger, spool, clock, onRoom } = this.parts;
+    clock.clearTimeout(this.retryTimer);
+    this.retryTimer = undefined;
+    if (this.stopping.signal.aborted) return;
+    const next = spool
+      .all()
+      .filter(({ key }) => !this.flights.has(key))
+      .map(({ key }) => ledger.openDelivery(key)?.retryAt ?? 0)
+      .reduce((first, at) => Math.min(first, at), Number.POSITIVE_INFINITY);
+    if (next === Number.POSITIVE_INFINITY) return;
+    // One second at least: what is due at once is handed over as soon as there is room, not by this timer.
+    this.retryTimer = clock.setTimeout(onRoom, Math.max(1000, next - clock.now()));
+  }
+}
+
+async function bytesOf(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of source) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

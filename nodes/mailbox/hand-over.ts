@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto';
+import { type MailOptions, type ReadMail, readMail } from '../mail';
+import type { Ledger } from './ledger';
+import type { ListedMail } from './listing';
+import type { DeliveredMail, Pop3Fields } from './message';
+
+/** How many intents are made durable at a time: one fsync for so many mails, and the most a power failure can repeat. */
+export const INTENT_WINDOW = 64;
+
+/** What was taken, for the summary. */
+export interface Taken {
+  /** Octets of the mail as it came. */
+  bytes: number;
+  redelivered: boolean;
+}
+
+/** A way for mails to get to the flow: it decides what is noted when, and when a mail counts as handled. */
+export interface HandOver {
+  /** How many mails may be fetched now. */
+  room(): number;
+  /** Whether the mail is already on its way and must not be fetched. */
+  has(key: string): boolean;
+  /** Told before the first is fetched, in the order in which they come. */
+  expect(mails: ListedMail[]): void;
+  /**
+   * Takes one mail. `whole` is false where only its headers come (TOP).
+   * @throws what the body throws; nothing was handed over then
+   */
+  take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken>;
+  /** Notes what is to be noted; called at the end of every check, whatever happened. @throws MailboxError STORE */
+  end(): Promise<void>;
+}
+
+/** What every way of handing over needs. */
+export interface HandOverParts {
+  ledger: Ledger;
+  /** How mails are read. */
+  reading: Pick<MailOptions, 'content' | 'attachments' | 'directory'>;
+  /** What `msg.pop3` says of every mail of this node. */
+  origin: Pick<Pop3Fields, 'node' | 'user' | 'host'>;
+  /** Resolves when the mail has been sent and one turn of the event loop has passed. */
+  deliver(mail: DeliveredMail): Promise<void>;
+}
+
+/**
+ * `send`: a mail is handled when it has been sent. Intents are durable before the hand-over, a window at a time; done
+ * is written mail by mail after it. So a crash of the process repeats at most one mail.
+ */
+export class SendHandOver implements HandOver {
+  private readonly check = randomUUID();
+  private intents: Intents | undefined;
+  private readonly notes: Promise<unknown>[] = [];
+  private noted: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly parts: HandOverParts,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  room(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+
+  has(): boolean {
+    return false;
+  }
+
+  expect(mails: ListedMail[]): void {
+    this.intents = new Intents(this.parts.ledger, mails);
+  }
+
+  async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
+    const { ledger, reading, origin, deliver } = this.parts;
+    const counter = { bytes: 0 };
+    const { message, discard } = await readAs(counted(body, counter), reading, whole, this.signal);
+    let handedOver = false;
+    try {
+      const earlier = (await this.intents?.before(mail)) ?? 0;
+      // At most one mail may be handed over and not noted: that is what a crash can repeat.
+      await this.noted;
+      this.signal.throwIfAborted();
+      const redelivered = earlier > 0;
+      const pop3: Pop3Fields = {
+        ...origin,
+        delivery: randomUUID(),
+        uid: uidOf(mail),
+        number: mail.number,
+        size: whole ? counter.bytes : (mail.octets ?? counter.bytes),
+        attempt: earlier + 1,
+        redelivered,
+        check: this.check,
+      };
+      handedOver = true;
+      await deliver(Object.assign(message, { pop3 }));
+      this.intents?.handedOver(mail);
+      this.noted = ledger.done(mail.key, isWhole(whole, reading) ? 'handled' : 'kept');
+      this.notes.push(this.noted);
+      return { bytes: counter.bytes, redelivered };
+    } finally {
+      if (!handedOver) await discard();
+    }
+  }
+
+  async end(): Promise<void> {
+    this.notes.push(this.intents?.withdrawRest() ?? Promise.resolve());
+    // Every note is tried; a disk that refuses is one error for the check, and the lines stay queued.
+    const refused = (await Promise.allSettled(this.notes)).find((note) => note.status === 'rejected');
+    if (refused !== undefined) throw refused.reason;
+  }
+}
+
+/** Makes intents durable a window ahead, so that no hand-over waits for the disk but the first. */
+class Intents {
+  private readonly windows: Promise<void>[] = [];
+  private readonly place = new Map<string, number>();
+  private readonly earlier = new Map<string, number>();
+  private readonly outstanding = new Set<string>();
+
+  constructor(
+    private readonly ledger: Ledger,
+    private readonly mails: ListedMail[],
+  ) {
+    for (const [index, mail] of mails.entries()) {
+      this.place.set(mail.key, Math.floor(index / INTENT_WINDOW));
+      // As it stood before this check noted its own intents.
+      this.earlier.set(mail.key, ledger.openDelivery(mail.key)?.handedOver ?? 0);
+    }
+    this.begin(0);
+  }
+
+  /** Resolves when the mail may be handed over, with the number of earlier hand-overs that may have happened. */
+  async before(mail: ListedMail): Promise<number> {
+    const window = this.place.get(mail.key) ?? 0;
+    // Mails come in order; a whole window of failures may have been skipped.
+    for (let index = this.windows.length; index <= window + 1; index += 1) this.begin(index);
+    await this.windows[window];
+    return this.earlier.get(mail.key) ?? 0;
+  }
+
+  handedOver(mail: ListedMail): void {
+    this.outstanding.delete(mail.key);
+  }
+
+  /** What was noted and not handed over: an orderly stop or a failed fetch is no hand-over. */
+  async withdrawRest(): Promise<void> {
+    await Promise.allSettled(this.windows);
+    const rest = [...this.outstanding];
+    this.outstanding.clear();
+    await this.ledger.withdraw(rest);
+  }
+
+  private begin(index: number): void {
+    const keys = this.mails.slice(index * INTENT_WINDOW, (index + 1) * INTENT_WINDOW).map((mail) => mail.key);
+    const durable =
+      keys.length === 0
+        ? Promise.resolve()
+        : this.ledger.intend(keys).then(() => {
+            for (const key of keys) this.outstanding.add(key);
+          });
+    // Whoever needs the window hears of it; until then it must not count as unhandled.
+    durable.catch(() => undefined);
+    this.windows[index] = durable;
+  }
+}
+
+/** Reads a mail as the node is set up, or only its headers where only those came. */
+export function readAs(
+  bytes: AsyncIterable<Buffer>,
+  reading: HandOverParts['reading'],
+  whole: boolean,
+  signal: AbortSignal,
+): Promise<ReadMail> {
+  return readMail(
+    bytes,
+    whole ? { ...reading, signal } : { content: 'headers', attachments: 'none', signal },
+  );
+}
+
+/** Only what was handed over whole may ever be deleted. */
+export const isWhole = (whole: boolean, { content }: HandOverParts['reading']): boolean =>
+  whole && content !== 'headers';
+
+/** The unique-id; where the server gave none, the digest that stands for it. */
+export const uidOf = (mail: Pick<ListedMail, 'uid' | 'key'>): string => mail.uid ?? mail.key.slice(1);
+
+export async function* counted(
+  body: AsyncIterable<Buffer>,
+  counter: { bytes: number },
+): AsyncIterable<Buffer> {
+  for await (const chunk of body) {
+    counter.bytes += chunk.length;
+    yield chunk;
+  }
+}

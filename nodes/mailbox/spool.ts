@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MailboxError } from './errors';
+import type { ListedMail } from './listing';
+
+/** A mail that waits for its acknowledgement. */
+export interface SpooledMail {
+  key: string;
+  uid: string;
+  number: number;
+  /** Octets of the whole mail. */
+  size: number;
+  /** False where only its headers are here. */
+  whole: boolean;
+}
+
+/** The first line of a file is this long at most, octets: a unique-id and a few numbers. */
+const LONGEST_LABEL = 64 * 1024;
+
+/**
+ * The bytes of mails not yet settled, a file each beside the ledger: one line that says which mail it is, then the
+ * mail as it came. On the disk before the session ends, since some servers show a mail only once.
+ */
+export class Spool {
+  private readonly mails = new Map<string, SpooledMail>();
+
+  private constructor(private readonly folder: string) {}
+
+  /** @throws MailboxError STORE */
+  static async open(folder: string): Promise<Spool> {
+    const spool = new Spool(folder);
+    try {
+      await mkdir(folder, { recursive: true, mode: 0o700 });
+      for (const name of await readdir(folder)) {
+        const file = join(folder, name);
+        // A file that was being written when the process ended: the server still has that mail.
+        if (name.endsWith('.new')) await rm(file, { force: true });
+        else await spool.index(name);
+      }
+    } catch (error) {
+      throw spool.storeError(error);
+    }
+    return spool;
+  }
+
+  /** The name of a mail's file: safe in any file system, and good to know the mail by. */
+  static nameOf(key: string): string {
+    return createHash('sha256').update(key).digest('hex').slice(0, 32);
+  }
+
+  get(key: string): SpooledMail | undefined {
+    const mail = this.mails.get(Spool.nameOf(key));
+    return mail?.key === key ? mail : undefined;
+  }
+
+  /** By the name of its file. */
+  named(name: string): SpooledMail | undefined {
+    return this.mails.get(name);
+  }
+
+  all(): SpooledMail[] {
+    return [...this.mails.values()];
+  }
+
+  /**
+   * Takes a mail in. On the disk when it resolves.
+   * @throws MailboxError STORE, or what the body throws; nothing is kept then
+   */
+  async put(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<number> {
+    const name = Spool.nameOf(mail.key);
+    const file = join(this.folder, name);
+    const temporary = `${file}.new`;
+    let size = 0;
+    let failure: unknown;
+    const handle = await open(temporary, 'w', 0o600).catch((error) => {
+      throw this.storeError(error);
+    });
+    try {
+      const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number, whole };
+      await this.stored(handle.writeFile(`${JSON.stringify(label)}\n`));
+      for await (const chunk of body) {
+        size += chunk.length;
+        await this.stored(handle.writeFile(chunk));
+      }
+      await this.stored(handle.sync());
+    } catch (error) {
+      failure = error;
+    } finally {
+      await handle.close();
+    }
+    if (failure !== undefined) {
+      await rm(temporary, { force: true });
+      throw failure;
+    }
+    await this.stored(rename(temporary, file));
+    this.mails.set(name, {
+      key: mail.key,
+      uid: mail.uid ?? mail.key.slice(1),
+      number: mail.number,
+      size: whole ? size : (mail.octets ?? size),
+      whole,
+    });
+    return size;
+  }
+
+  /** The bytes as they came. */
+  async *read(key: string): AsyncIterable<Buffer> {
+    let labelled = true;
+    try {
+      for await (const chunk of createReadStream(join(this.folder, Spool.nameOf(key)))) {
+        const bytes = chunk as Buffer;
+        if (!labelled) yield bytes;
+        else {
+          // The label is written in one piece at the very beginning and is far shorter than a chunk.
+          const end = bytes.indexOf(0x0a);
+          labelled = false;
+          if (end + 1 < bytes.length) yield bytes.subarray(end + 1);
+        }
+      }
+    } catch (error) {
+      throw this.storeError(error);
+    }
+  }
+
+  async remove(key: string): Promise<void> {
+    this.mails.delete(Spool.nameOf(key));
+    await this.stored(rm(join(this.folder, Spool.nameOf(key)), { force: true }));
+  }
+
+  private async index(name: string): Promise<void> {
+    const handle = await open(join(this.folder, name), 'r');
+    try {
+      const { size } = await handle.stat();
+      const start = Buffer.alloc(Math.min(size, LONGEST_LABEL));
+      await handle.read(start, 0, start.length, 0);
+      const end = start.indexOf(0x0a);
+      const label = parsed(start.toString('utf8', 0, Math.max(0, end)));
+      // What is not ours is left alone.
+      if (label === undefined || Spool.nameOf(label.key) !== name) return;
+      this.mails.set(name, { ...label, size: size - end - 1 });
+    } finally {
+      await handle.close();
+    }
+  }
+
+  private stored<T>(writing: Promise<T>): Promise<T> {
+    return writing.catch((error) => {
+      throw this.storeError(error);
+    });
+  }
+
+  private storeError(cause: unknown): MailboxError {
+    if (cause instanceof MailboxError) return cause;
+    const system = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
+    return new MailboxError('STORE', system === 'ENOSPC' ? 'disk-full' : 'folder-unwritable', {
+      facts: { folder: this.folder, file: this.folder, system },
+      cause,
+    });
+  }
+}
+
+function parsed(text: string): Omit<SpooledMail, 'size'> | undefined {
+  try {
+    const label = JSON.parse(text) as Partial<SpooledMail>;
+    if (typeof label.key !== 'string' || typeof label.uid !== 'string') return undefined;
+    return { key: label.key, uid: label.uid, number: Number(label.number) || 0, whole: label.whole === true };
+  } catch {
+    return undefined;
+  }
+}

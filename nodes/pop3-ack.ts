@@ -1,0 +1,56 @@
+import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { runtimeOf } from './editor/process';
+import type { Settlement } from './mailbox';
+
+interface Pop3AckDef extends NodeDef {
+  /** `done`, `failed`, or `msg`: what `msg.ack` says. */
+  outcome: string;
+}
+type Acknowledged = NodeMessage & { pop3?: { node?: unknown; delivery?: unknown }; ack?: unknown };
+
+/** `pop3 ack`: the flow says "handled". */
+export = function register(RED: NodeAPI): void {
+  const runtime = runtimeOf(RED);
+
+  function Pop3Ack(this: Node, def: Pop3AckDef): void {
+    RED.nodes.createNode(this, def);
+
+    const settle = async ({ pop3, ack }: Acknowledged): Promise<Settlement> => {
+      const outcome = def.outcome === 'msg' ? ack : def.outcome;
+      if (typeof pop3?.delivery !== 'string' || (outcome !== 'done' && outcome !== 'failed'))
+        return 'unknown';
+      const mailbox = runtime.mailboxes.get(String(pop3.node));
+      return (await mailbox?.settle(pop3.delivery, outcome)) ?? 'unknown';
+    };
+
+    this.on('input', (msg: Acknowledged, send, done) => {
+      const finish = (): void => {
+        send(msg);
+        done();
+      };
+      if (msg.pop3 === undefined) {
+        finish();
+        return;
+      }
+      // Never an error: behind a Catch node it would come round again.
+      settle(msg).then(
+        (settlement) => {
+          if (settlement === 'settled') this.status({});
+          else
+            this.status({
+              fill: 'yellow',
+              shape: 'ring',
+              text: settlement === 'late' ? 'not settled' : 'unknown delivery',
+            });
+          finish();
+        },
+        () => {
+          this.status({ fill: 'red', shape: 'ring', text: 'cannot store' });
+          finish();
+        },
+      );
+    });
+  }
+
+  RED.nodes.registerType('pop3 ack', Pop3Ack);
+};
