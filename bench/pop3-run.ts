@@ -24,7 +24,7 @@ function floor({ port, user, password, count }: Run): Promise<number> {
     let sent = 0;
     let done = 0;
     let octets = 0;
-    let tail = Buffer.alloc(0);
+    const seam = Buffer.alloc(8);
     const more = () => {
       if (sent - done > WINDOW / 2) return;
       let out = '';
@@ -44,10 +44,12 @@ function floor({ port, user, password, count }: Run): Promise<number> {
       }
       octets += chunk.length;
       // An end that was cut by the network: few octets, looked at apart.
-      const seam = Buffer.concat([tail, chunk.subarray(0, 4)]);
+      seam.fill(0, 4);
+      chunk.copy(seam, 4, 0, 4);
       if (seam.indexOf(end) >= 0) done += 1;
       for (let at = chunk.indexOf(end); at >= 0; at = chunk.indexOf(end, at + 5)) done += 1;
-      tail = Buffer.from(chunk.subarray(-4));
+      if (chunk.length >= 4) chunk.copy(seam, 0, chunk.length - 4);
+      else seam.copyWithin(0, chunk.length, 4 + chunk.length);
       if (done >= count) {
         socket.end('QUIT\r\n');
         resolve(octets);
@@ -71,7 +73,6 @@ async function ours({ port, user, password, count }: Run): Promise<number> {
 async function nodePop3({ port, user, password, count, folder }: Run): Promise<number> {
   const { default: Pop3Command } = await import(require.resolve('node-pop3', { paths: [folder] }));
   const client = new Pop3Command({ host: '127.0.0.1', port, user, password, tls: false, timeout: 120_000 });
-  await client.connect();
   let octets = 0;
   for (let number = 1; number <= count; number += 1) octets += (await client.RETR(number)).length;
   await client.QUIT();
