@@ -1,10 +1,8 @@
-import http from 'node:http';
-import https from 'node:https';
 import type { NodeAPI } from 'node-red';
 import { type AccountCredentials, type AccountDef, type AccountNode, accountConfig } from './editor/account';
+import { agentFor } from './editor/agent';
 import { runtimeOf } from './editor/process';
 import { serveSignIn } from './editor/sign-in-routes';
-import type { AgentFor } from './oauth2';
 
 /** How long closing waits for a renewal under way. */
 const MOST_PATIENCE_MS = 3_000;
@@ -55,16 +53,3 @@ export = function register(RED: NodeAPI): void {
     },
   );
 };
-
-/** Connections to the sign-in server under core's `tls-config`, where one is chosen. */
-function agentFor(RED: NodeAPI, id: string): AgentFor | undefined {
-  const node = id
-    ? (RED.nodes.getNode(id) as { addTLSOptions?(options: https.AgentOptions): unknown } | null)
-    : null;
-  if (!node?.addTLSOptions) return undefined;
-  const options: https.AgentOptions = {};
-  node.addTLSOptions(options);
-  const secure = new https.Agent(options);
-  const plain = new http.Agent();
-  return (url) => (url.protocol === 'https:' ? secure : plain);
-}

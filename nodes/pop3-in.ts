@@ -23,7 +23,7 @@ export = function register(RED: NodeAPI): void {
     const server = serverOf(RED, def, this.credentials ?? {});
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
     const mailbox = new Mailbox({
-      ...settingsOf(def, { node: this.id, host: server.host, user: server.user, service: server.service }),
+      ...settingsOf(def, { ...server, node: this.id }),
       ledger: loan.open,
       spool: loan.spool,
       open: server.open,

@@ -56,7 +56,7 @@ export function serverOf(
   tlsNode?.addTLSOptions?.(tls);
   const target: ConnectOptions = { host, port, security, tls, allowPlaintext: def.allowPlaintext === true };
   // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
-  const { maxSize } = settingsOf(def, { node: '', host, user: '', service }).settings;
+  const { maxSize } = settingsOf(def, { node: '', host, port, user: '', service }).settings;
   if (maxSize > 0) target.limits = { mail: maxSize * 1.5 };
 
   return {

@@ -24,7 +24,7 @@ const MEGABYTE = 1024 * 1024;
 /** The defaults are those of the form: a node from an older flow, or from an empty `${VARIABLE}`, has them too. */
 export function settingsOf(
   def: Partial<MailProperties>,
-  where: { node: string; host: string; user: string; service: string },
+  where: { node: string; host: string; port: number; user: string; service: string },
 ): Pick<MailboxParts, 'settings' | 'reading' | 'ack'> {
   const maxAttempts = Math.max(1, Math.floor(numberOr(def.maxAttempts, 5)));
   const content = oneOf(def.content, ['parsed', 'raw', 'both', 'headers']);

@@ -12,6 +12,7 @@ import {
 import type { Runtime } from '../runtime';
 import { accountSentence } from '../runtime/words';
 import { type AccountNode, accountConfig } from './account';
+import { agentFor } from './agent';
 import { translateBy } from './process';
 
 /** Below the admin root; the editor computes the redirect URI from the same words. */
@@ -51,6 +52,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
         redirectUri: String(redirectUri ?? ''),
         ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
         texts: pageTexts(RED, texts),
+        agent: agentOf(RED, request),
       });
       return { id: started.id, url: started.beginUrl, expiresAt: started.expiresAt };
     }),
@@ -105,7 +107,9 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     ...guarded,
     answering(RED, async (request) => {
       const account = request.params.id as string;
-      const { revoked } = await runtime.accounts.look(account, configOf(RED, request)).revoke();
+      const { revoked } = await runtime.accounts
+        .look(account, configOf(RED, request), agentOf(RED, request))
+        .revoke();
       RED.comms.publish(`redletter/oauth2-account/${account}`, { state: 'signed-out' }, false);
       return { revoked };
     }),
@@ -179,6 +183,11 @@ function configOf(RED: NodeAPI, request: Request): AccountConfig {
     if (forWhom(config) === forWhom(stored)) config.clientSecret = stored.clientSecret;
   }
   return config;
+}
+
+/** The TLS settings chosen in the dialog, as far as they are deployed. */
+function agentOf(RED: NodeAPI, request: Request): ReturnType<typeof agentFor> {
+  return agentFor(RED, (request.body as { properties?: { tls?: unknown } }).properties?.tls);
 }
 
 /** `${NAME}` as Node-RED fills it in at a deploy: whole values only. */

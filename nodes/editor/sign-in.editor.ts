@@ -40,7 +40,10 @@ function redirectUri(): string {
   const given = String($('#node-config-input-redirectUri').val() ?? '').trim();
   if (given !== '') return given;
   const url = callbackUrl();
-  if (url.protocol !== 'https:' && !isLoopback(url)) url.hostname = 'localhost';
+  const lan = url.protocol !== 'https:' && !isLoopback(url);
+  // Microsoft takes the name localhost only, and no address.
+  const byAddress = isLoopback(url) && $('#node-config-input-provider').val() === 'microsoft';
+  if (lan || byAddress) url.hostname = 'localhost';
   return url.href;
 }
 
@@ -72,6 +75,7 @@ export function prepareSignIn(node: DialogNode): () => void {
   };
   showRedirect();
   $('#node-config-input-redirectUri').on('input', showRedirect);
+  $('#node-config-input-provider').on('change', showRedirect);
   $('.redletter-copy').on('click', () => {
     RED.clipboard.copyText(redirectUri(), $('.redletter-copy')[0] as HTMLElement, '');
   });
@@ -144,7 +148,8 @@ export function prepareSignIn(node: DialogNode): () => void {
       failed: node._('page.failed'),
       unknown: node._('page.unknown'),
     };
-    const differs = new URL(registered).origin !== here.origin;
+    // A loopback address is reached here under any of its names.
+    const differs = new URL(registered).origin !== here.origin && !isLoopback(here);
     post('sign-in', body({ redirectUri: registered, ...(differs && { callbackUrl: here.href }), texts }))
       .done((started: { id: string; url: string }) => {
         signIn = started.id;

@@ -19,6 +19,7 @@ const ONE_MAIL: ReadonlySet<string> = new Set(['REFUSED', 'LIMIT', 'SYS_TEMP', '
 export interface CheckSettings {
   node: string;
   host: string;
+  port: number;
   user: string;
   /** `google` lists and hides mail in its own way. */
   service: string;

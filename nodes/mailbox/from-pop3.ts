@@ -1,6 +1,6 @@
 import { MailError } from '../mail';
 import { Pop3Error } from '../pop3';
-import { isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
+import { type ErrorFacts, isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
 
 /** What the client's own codes mean to a mailbox; the others have the same name in both rooms. */
 const MEANS: Partial<Record<Pop3Error['code'], MailboxErrorCode>> = {
@@ -9,7 +9,21 @@ const MEANS: Partial<Record<Pop3Error['code'], MailboxErrorCode>> = {
 };
 
 /** Any error as this room's own, with the server's words as facts and nothing secret in it. */
-export function asMailboxError(error: unknown): MailboxError {
+export function asMailboxError(error: unknown, facts: ErrorFacts = {}): MailboxError {
+  return withFacts(translated(error), facts);
+}
+
+/** The same error with more to say; what it says already stands. */
+export function withFacts(error: MailboxError, facts: ErrorFacts, reason = error.reason): MailboxError {
+  return new MailboxError(error.code, reason, {
+    facts: { ...facts, ...error.facts },
+    retryable: error.retryable,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+    cause: error.cause,
+  });
+}
+
+function translated(error: unknown): MailboxError {
   if (error instanceof MailboxError) return error;
   if (error instanceof Pop3Error) return fromPop3(error);
   if (error instanceof MailError) {
@@ -40,5 +54,7 @@ function fromPop3(error: Pop3Error): MailboxError {
 
 /** The narrower cause where the client knows it, else the code itself: both are keys of words for people. */
 function reasonOf(error: Pop3Error): string {
+  // `refused` is a refused connection.
+  if (error.hint === undefined && error.code === 'REFUSED') return 'command-refused';
   return error.hint ?? error.code.toLowerCase().replace('_', '-');
 }

@@ -180,7 +180,8 @@ export class Mailbox {
           for (const { reject } of asked) reject(stopped());
           return;
         }
-        const error = asMailboxError(cause);
+        const { host, port, user } = this.parts.settings;
+        const error = asMailboxError(cause, { host, port, user });
         const blip = this.failed(error);
         tell = (wait) => this.tellFailure(error, asked, blip, wait);
       }

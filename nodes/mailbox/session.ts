@@ -1,6 +1,6 @@
 import { type ConnectOptions, type MechanismName, Pop3Client, Pop3Error } from '../pop3';
-import { MailboxError } from './errors';
-import { asMailboxError } from './from-pop3';
+import type { MailboxError } from './errors';
+import { asMailboxError, withFacts } from './from-pop3';
 
 /** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
 export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
@@ -32,7 +32,7 @@ export async function openSession(
   const token = 'token' in login ? (await login.token({ signal })).accessToken : undefined;
   const client = await Pop3Client.connect({ ...server, signal }).catch((error) => {
     signal.throwIfAborted();
-    throw withServer(asMailboxError(error), server);
+    throw asMailboxError(error, { host: server.host, port: server.port });
   });
   try {
     const messages = await authenticate(client, login, token, signal);
@@ -40,7 +40,8 @@ export async function openSession(
   } catch (error) {
     client.destroy();
     signal.throwIfAborted();
-    throw error instanceof Pop3Error ? withServer(refusal(error, login), server, login.user) : error;
+    const facts = { host: server.host, port: server.port, user: login.user };
+    throw error instanceof Pop3Error ? withFacts(refusal(error, login), facts) : error;
   }
 }
 
@@ -69,19 +70,5 @@ async function authenticate(
 function refusal(error: Pop3Error, login: Login): MailboxError {
   const refused = asMailboxError(error);
   if (refused.code !== 'AUTH' || error.hint !== undefined) return refused;
-  return renamed(refused, 'password' in login ? 'wrong-password' : 'mailbox-refused');
-}
-
-function withServer(error: MailboxError, server: ConnectOptions, user?: string): MailboxError {
-  const facts = { host: server.host, port: server.port, ...(user !== undefined && { user }), ...error.facts };
-  return renamed(error, error.reason, facts);
-}
-
-function renamed(error: MailboxError, reason: string, facts = error.facts): MailboxError {
-  return new MailboxError(error.code, reason, {
-    facts,
-    retryable: error.retryable,
-    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
-    cause: error.cause,
-  });
+  return withFacts(refused, {}, 'password' in login ? 'wrong-password' : 'mailbox-refused');
 }

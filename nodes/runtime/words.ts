@@ -137,12 +137,19 @@ export class NodeError extends Error {
   }
 }
 
+/** A fact that is not known leaves a gap; without this its placeholder would be shown. */
+const NO_FACTS = Object.fromEntries(
+  'response host port user system detail description error provider uri status aadsts network'
+    .split(' ')
+    .map((name) => [name, '']),
+);
+
 /** One sentence that says what happened and what to do, in the reader's language. */
 export function sentence(
   error: { code: string; reason: string; facts: object },
   translate: Translate,
 ): string {
-  const facts = { response: '', host: '', port: '', user: '', ...error.facts };
+  const facts = { ...NO_FACTS, ...error.facts };
   const ofAccount = error.reason.startsWith(ACCOUNT);
   return (
     (ofAccount
@@ -158,7 +165,7 @@ export function accountSentence(
   error: { reason: string; facts: object },
   translate: Translate,
 ): string | undefined {
-  return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...error.facts });
+  return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...NO_FACTS, ...error.facts });
 }
 
 function words(translate: Translate, set: string, key: string, facts: Record<string, unknown>): string {
