@@ -65,6 +65,11 @@ export class Attachments {
     });
   }
 
+  /** Waits for the write under way, whatever comes of it. Never rejects. */
+  async settled(): Promise<void> {
+    await this.writing;
+  }
+
   /** Removes the files written for this mail. Never rejects. */
   async discard(): Promise<void> {
     this.discarded = true;

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { MailAttachment } from '../../nodes/mail';
+import { inlineImages } from '../../nodes/mail/images';
 import { corpus, problems, read } from './support';
 
 const NAMES = readdirSync(join(__dirname, 'corpus'))
@@ -129,6 +131,21 @@ describe('mail: a corpus', () => {
     assert.equal(image?.contentDisposition, 'inline');
     const named = await read(corpus('inline-image'), { attachments: 'none' });
     assert.equal(named.html, '<p><img src="cid:logo@x"> <img src="cid:gone@x"></p>');
+  });
+
+  it('takes for an image only what is an address, and repeats each as often as it is shown', () => {
+    const image = { cid: 'a', contentType: 'image/png', content: Buffer.from('x') } as MailAttachment;
+    const page = { ...image, cid: 'b', contentType: 'text/html' };
+    const html = `<img src="cid:a"> acid:a <img src='cid:a'> cid:ab <img src="cid:b">`;
+    const url = 'data:image/png;base64,eA==';
+    assert.equal(
+      inlineImages(html, [image, page]),
+      `<img src="${url}"> acid:a <img src='${url}'> cid:ab <img src="cid:b">`,
+    );
+    // A small mail that shows one picture a hundred times must not become a huge one.
+    const large = { ...image, content: Buffer.alloc(1024 * 1024) };
+    const inlined = inlineImages('<img src="cid:a">'.repeat(100), [large]);
+    assert.ok(inlined.length < 21 * 1024 * 1024 && inlined.endsWith('<img src="cid:a">'));
   });
 
   it('keeps what is no text as attachments of the right type', async () => {

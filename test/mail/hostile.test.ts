@@ -95,8 +95,10 @@ describe('mail: hostile input', () => {
     let mail = HEAD;
     for (let i = 0; i < 3000; i++)
       mail += `Content-Type: multipart/mixed; boundary=b${i}_\r\n\r\n--b${i}_\r\n`;
+    mail += 'Content-Type: text/plain\r\n\r\nat the bottom\r\n';
     const message = await read(mail, {}, 10_000);
     assert.deepEqual(problems(message), ['NOT_PARSED']);
+    assert.match(message.mail.problems[0]?.text ?? '', /nested deeper than 1500/);
     assert.equal(message.raw?.length, mail.length);
     assert.equal(message.topic, 's');
   });

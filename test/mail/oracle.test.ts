@@ -177,6 +177,10 @@ describe('mail: beside simpleParser', () => {
         type: 'text/plain; charset=utf-8; format=flowed',
         line: Buffer.from('flows \r\non and \r\n\r\nends.\r\n> q \r\n>\r\n> q\r\n-- \r\nü\r\n'),
       },
+      'flowed over empty lines': {
+        type: 'text/plain; charset=utf-8; format=flowed',
+        line: Buffer.from('on \r\n\r\n'),
+      },
       'flowed, delsp': {
         type: 'text/plain; charset=utf-8; format=flowed; delsp=yes',
         line: Buffer.from('flows \r\non. \r\n\r\n x\r\n'),
