@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, truncate } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MailboxError } from './errors';
 
@@ -8,8 +8,12 @@ export const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 
 const FORMAT = 'redletter-ledger';
 const VERSION = 1;
-/** Below this many dead bytes a compaction is not worth its fsync. */
+/** Below this many bytes a compaction is not worth its fsync. */
 const COMPACT_BYTES = 256 * 1024;
+/** The first line of a file that nobody has compacted yet. */
+const HEADER = `${JSON.stringify({ is: FORMAT, version: VERSION })}\n`;
+/** The first line of one whose second line is a snapshot, which was on the disk before anything came after it. */
+const COMPACTED_HEADER = `${JSON.stringify({ is: FORMAT, version: VERSION, snapshot: true })}\n`;
 
 /** What the ledger knows of a mail. */
 export type MailState =
@@ -70,8 +74,9 @@ const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept
  *
  * - A baseline and intents are on the disk (fsync) when their promise resolves; everything else is with the
  *   operating system, so it survives the end of the process but not always a power failure.
- * - A tail torn by a crash is cut off at the tear. Damage before the tail is a `STORE` error that names the
- *   file: guessing there would lose or repeat mail.
+ * - A tail torn by a crash is cut off at the tear. Damage before the tail, or to what was on the disk before any
+ *   tail could be (the header, a snapshot), is a `STORE` error that names file and line: guessing there would lose
+ *   or repeat mail.
  * - Every failure to write is a `STORE` error, and what could not be written stays queued.
  */
 export class Ledger {
@@ -93,12 +98,15 @@ export class Ledger {
   private pending: PendingWrite[] = [];
   private writing: Promise<void> | undefined;
   private compactionWanted = false;
+  /** A write failed and what it left of a line could not be cut off: it has to go before the next one. */
+  private halfLine = false;
   /** Lines that a full disk kept out of the file; they go before the next ones. */
   private unwritten = '';
 
   private constructor(
     file: string,
     private readonly now: () => number,
+    private readonly compactBytes: number,
   ) {
     this.file = file;
   }
@@ -106,10 +114,15 @@ export class Ledger {
   /**
    * Opens, or makes, the ledger in `file`.
    * @param now ms since the epoch
+   * @param compactBytes a smaller file is never compacted
    * @throws MailboxError STORE, with the file's name and the system's reason
    */
-  static async open(file: string, now: () => number = Date.now): Promise<Ledger> {
-    const ledger = new Ledger(file, now);
+  static async open(
+    file: string,
+    now: () => number = Date.now,
+    compactBytes = COMPACT_BYTES,
+  ): Promise<Ledger> {
+    const ledger = new Ledger(file, now, compactBytes);
     try {
       await ledger.load();
     } catch (error) {
@@ -200,7 +213,7 @@ export class Ledger {
   /** Notes the end of a check that went well, and compacts the file when most of it is history. */
   async checked(): Promise<void> {
     await this.atOnce({ is: 'checked', at: this.seconds() });
-    if (this.size > COMPACT_BYTES && this.size > 2 * this.liveBytes) {
+    if (this.size > this.compactBytes && this.size > 2 * this.liveBytes) {
       this.compactionWanted = true;
       this.startWriting();
       await this.drained();
@@ -219,8 +232,9 @@ export class Ledger {
     }
   }
 
+  /** Never 0, which stands for the baseline: a machine without a battery may begin in 1970. */
   private seconds(): number {
-    return Math.floor(this.now() / 1000);
+    return Math.max(1, Math.floor(this.now() / 1000));
   }
 
   private durably(record: LedgerRecord): Promise<void> {
@@ -317,7 +331,7 @@ export class Ledger {
     }
     const end = this.replay(bytes);
     if (end < bytes.length) {
-      await truncate(this.file, end);
+      await this.handle.truncate(end);
       this.size = end;
       if (end === 0) await this.writeHeader(this.handle);
     }
@@ -325,48 +339,67 @@ export class Ledger {
   }
 
   private async writeHeader(handle: FileHandle): Promise<void> {
-    const header = `${JSON.stringify({ is: FORMAT, version: VERSION })}\n`;
-    await handle.appendFile(header);
+    await handle.appendFile(HEADER);
     await handle.datasync();
     await syncFolder(dirname(this.file));
-    this.size = Buffer.byteLength(header);
+    this.size = Buffer.byteLength(HEADER);
   }
 
   /** Reads every whole line; returns where the torn tail begins. */
   private replay(bytes: Buffer): number {
     let start = 0;
     let line = 0;
-    let torn: number | undefined;
+    /** Lines that were on the disk before anything else was written: these cannot be a torn tail. */
+    let firm = 1;
+    let torn: { start: number; line: number } | undefined;
     while (start < bytes.length) {
-      const newline = bytes.indexOf(0x0a, start);
-      if (newline === -1) return torn ?? start;
       line += 1;
-      const record = parseLine(bytes.toString('utf8', start, newline));
+      const newline = bytes.indexOf(0x0a, start);
+      const record = newline === -1 ? undefined : parseLine(bytes.toString('utf8', start, newline));
       if (record === undefined) {
+        // A process that ended while it made the file: nothing was noted in it yet.
+        if (line === 1 && newline === -1 && bytes.length < HEADER.length) return 0;
+        if (line <= firm) throw this.damaged(line);
         // The end of a file that was being written when the power went can hold anything, but only at its end.
-        torn ??= start;
+        torn ??= { start, line };
+        if (newline === -1) break;
       } else if (torn !== undefined) {
-        throw new MailboxError('STORE', 'ledger-damaged', {
-          facts: { file: this.file, line },
-          retryable: false,
-        });
+        throw this.damaged(torn.line);
       } else if (line === 1) {
-        const header = record as unknown as { is?: unknown; version?: unknown };
-        if (header.is !== FORMAT) {
-          throw new MailboxError('STORE', 'ledger-damaged', {
-            facts: { file: this.file, line },
-            retryable: false,
-          });
-        }
-        if (header.version !== VERSION) {
-          throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.file }, retryable: false });
-        }
+        firm = this.checkHeader(record) ? 2 : 1;
       } else {
-        this.apply(record);
+        if (line <= firm && record.is !== 'snapshot') throw this.damaged(line);
+        this.applyLine(record, line);
       }
       start = newline + 1;
     }
-    return torn ?? bytes.length;
+    if (line < firm) throw this.damaged(firm);
+    return torn?.start ?? bytes.length;
+  }
+
+  /** True where a snapshot has to follow. */
+  private checkHeader(record: object): boolean {
+    const header = record as { is?: unknown; version?: unknown; snapshot?: unknown };
+    if (header.is !== FORMAT) throw this.damaged(1);
+    if (header.version !== VERSION) {
+      throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.file }, retryable: false });
+    }
+    return header.snapshot === true;
+  }
+
+  private applyLine(record: LedgerRecord, line: number): void {
+    try {
+      this.apply(record);
+    } catch {
+      throw this.damaged(line);
+    }
+  }
+
+  private damaged(line: number): MailboxError {
+    return new MailboxError('STORE', 'ledger-damaged', {
+      facts: { file: this.file, line },
+      retryable: false,
+    });
   }
 
   private enqueue(record: LedgerRecord, durable: boolean): Promise<void> {
@@ -378,9 +411,7 @@ export class Ledger {
   }
 
   private startWriting(): void {
-    this.writing ??= this.writeAll().finally(() => {
-      this.writing = undefined;
-    });
+    this.writing ??= this.writeAll();
   }
 
   private async drained(): Promise<void> {
@@ -394,7 +425,9 @@ export class Ledger {
       await this.writeBatch();
       // Only with nothing waiting does memory say exactly what the file says.
       if (this.compactionWanted && this.pending.length === 0) await this.compact();
-    } while (this.pending.length > 0);
+    } while (this.pending.length > 0 || this.compactionWanted);
+    // In one go with the last look at what is waiting: a record that came in between would wait for ever.
+    this.writing = undefined;
   }
 
   private async writeBatch(): Promise<void> {
@@ -426,12 +459,20 @@ export class Ledger {
     if (handle === undefined) throw new Error('the ledger is closed');
     const bytes = Buffer.from(text, 'utf8');
     try {
+      if (this.halfLine) await handle.truncate(this.size);
+      this.halfLine = true;
       await handle.appendFile(bytes);
       if (sync) await handle.datasync();
       this.size += bytes.length;
+      this.halfLine = false;
     } catch (error) {
       // A full disk leaves half a line; cut it off, or the next line would be glued to it.
-      await handle.truncate(this.size).catch(() => undefined);
+      await handle.truncate(this.size).then(
+        () => {
+          this.halfLine = false;
+        },
+        () => undefined,
+      );
       throw error;
     }
   }
@@ -442,7 +483,7 @@ export class Ledger {
     const old = this.handle;
     if (old === undefined) return;
     const temporary = `${this.file}.new`;
-    const text = `${JSON.stringify({ is: FORMAT, version: VERSION })}\n${JSON.stringify(this.snapshot())}\n`;
+    const text = `${COMPACTED_HEADER}${JSON.stringify(this.snapshot())}\n`;
     try {
       await rm(temporary, { force: true });
       const handle = await open(temporary, 'ax', 0o600);
@@ -454,11 +495,13 @@ export class Ledger {
         await handle.close();
         throw error;
       }
-      await syncFolder(dirname(this.file));
+      // From here on the old file has no name: whatever fails, nothing may be written into it any more.
       this.handle = handle;
       this.size = Buffer.byteLength(text);
       this.liveBytes = this.size;
       this.unwritten = '';
+      this.halfLine = false;
+      await syncFolder(dirname(this.file));
       await old.close();
     } catch {
       // The old file is whole and goes on growing; the next check tries again.
