@@ -61,7 +61,6 @@ function floor({ port, user, password, count }: Run): Promise<number> {
 async function ours({ port, user, password, count }: Run): Promise<number> {
   const client = await Pop3Client.connect({ host: '127.0.0.1', port, security: 'none' });
   await client.authenticate({ user, password });
-  await client.list();
   let octets = 0;
   for await (const mail of client.retrieve(Array.from({ length: count }, (_, index) => index + 1))) {
     for await (const part of mail.body) octets += part.length;

@@ -5,7 +5,7 @@ import { addressOf, dial, encrypt, isLoopback } from './dial';
 import { Pop3Error } from './error';
 import { accepted, Command, Greeting, KeepAlive, Lines } from './exchange';
 import { CLOCK, type ConnectOptions, LIMITS, type Limits, TIMEOUTS, type Timeouts } from './options';
-import { type Response, refusal } from './response';
+import { type Response, refusal, showable } from './response';
 import { messageNumber, Retrieval, type RetrievedMail } from './retrieval';
 import { type Credentials, choose, create, isToken, type Mechanism, type MechanismName } from './sasl';
 
@@ -366,7 +366,11 @@ export class Pop3Client {
     const greeting = new Greeting();
     this.#connection.expectGreeting(greeting);
     const response = await greeting.promise;
-    this.#options.trace?.({ type: 'greeting', line: response.line, lineMode: this.#connection.lineMode });
+    this.#options.trace?.({
+      type: 'greeting',
+      line: showable(response.line),
+      lineMode: this.#connection.lineMode,
+    });
     if (response.status !== 'ok') throw refusal(response, 'greeting', '');
     this.#greeting = response.code ? `[${response.code}] ${response.text}` : response.text;
   }

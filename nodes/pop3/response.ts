@@ -7,7 +7,7 @@ export interface Response {
   code: string;
   /** What follows the status indicator and the response code. */
   text: string;
-  /** The whole line, as it may be shown: secrets masked, control characters replaced. */
+  /** The whole line; of a refusal as it may be shown: secrets masked, control characters replaced. */
   line: string;
 }
 
@@ -18,7 +18,7 @@ export function parseResponse(
 ): Response | undefined {
   let status: Response['status'];
   let rest: string;
-  if (/^\+ok(?![^\s])/i.test(line)) {
+  if (line === '+OK' || line.startsWith('+OK ') || /^\+ok(?![^\s])/i.test(line)) {
     status = 'ok';
     rest = line.slice(3);
   } else if (/^-err(?![^\s])/i.test(line)) {
@@ -37,6 +37,8 @@ export function parseResponse(
       text = text.slice(close + 1).trim();
     }
   }
+  // A "+OK" is not shown, and comes once a mail: it is not made fit to be.
+  if (status === 'ok') return { status, code, text, line };
   return { status, code, text: mask(text), line: showable(mask(line)) };
 }
 

@@ -53,25 +53,31 @@ export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined
     return this;
   }
 
-  async next(): Promise<IteratorResult<RetrievedMail, undefined>> {
+  next(): Promise<IteratorResult<RetrievedMail, undefined>> {
     this.#current?.body.discard();
     this.#current = undefined;
     // Whoever ended the session wants no more of it, not even what has come already.
     if (this.#connection.error?.code === 'ABORTED') {
       this.#end();
-      throw this.#connection.error;
+      return Promise.reject(this.#connection.error);
     }
-    this.#ask();
+    try {
+      this.#ask();
+    } catch (error) {
+      this.#end();
+      return Promise.reject(error);
+    }
     const mail = this.#ahead.shift();
-    if (!mail) return { done: true, value: undefined };
+    if (!mail) return Promise.resolve({ done: true, value: undefined });
     this.#aheadOctets -= mail.expected;
     this.#current = mail;
-    if (!mail.begun && !mail.lost) await mail.ready();
-    if (!mail.begun) {
+    // No detour for a mail that is there already: there may be ten thousand.
+    if (mail.begun) return Promise.resolve({ done: false, value: mail });
+    return mail.ready().then((begun) => {
+      if (begun) return { done: false, value: mail };
       this.#end();
       throw mail.lost;
-    }
-    return { done: false, value: mail };
+    });
   }
 
   /** Mails asked for ahead still come in; they are let go, and commands sent later wait their turn. */
