@@ -18,6 +18,7 @@ import { translateBy } from './process';
 /** Below the admin root; the editor computes the redirect URI from the same words. */
 const BASE = '/redletter/oauth2-account';
 const PERMISSION = 'oauth2-account.write';
+const CATALOGUE = '@redletter/node-red-pop3/oauth2-account';
 
 /** Routes are made once for each admin app, however often the file is loaded. */
 const served = new WeakSet<object>();
@@ -49,7 +50,8 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
         account: request.params.id as string,
         adminUser: adminUser(request),
         config,
-        redirectUri: String(redirectUri ?? ''),
+        // What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in.
+        redirectUri: config.redirectUri ?? String(redirectUri ?? ''),
         ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
         texts: pageTexts(RED, texts),
         agent: agentOf(RED, request),
@@ -96,7 +98,9 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           scope: tokens.scope,
           label: tokens.label,
         }),
-        ...(state?.error && { error: sentenceOf(RED, state.error) }),
+        ...(state?.error
+          ? { error: sentenceOf(RED, state.error) }
+          : tokens && !tokens.refreshToken && { error: RED._(`${CATALOGUE}:errors.no-refresh-token`) }),
         ...(outcome && { signIn: outcomeOf(RED, outcome) }),
       };
     }),
@@ -154,7 +158,7 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
           RED.log.error(`oauth2-account: ${error instanceof Error ? error.message : 'failed'}`);
           response.status(500).json({
             code: 'UNEXPECTED',
-            error: RED._('@redletter/node-red-pop3/oauth2-account:errors.unexpected'),
+            error: RED._(`${CATALOGUE}:errors.unexpected`),
           });
         }
       },
@@ -178,7 +182,9 @@ function configOf(RED: NodeAPI, request: Request): AccountConfig {
     );
   const config = accountConfig(filled(body.properties), filled(body.credentials));
   const stored = running?.account;
-  if (config.clientSecret === undefined && stored?.clientSecret !== undefined) {
+  // Absent: the dialog knows no more than that there is one. Empty: somebody has emptied the field.
+  const unsaid = body.credentials?.clientSecret === undefined;
+  if (unsaid && stored?.clientSecret !== undefined) {
     const forWhom = (account: AccountConfig): string => bindingOf({ ...account, user: '' });
     if (forWhom(config) === forWhom(stored)) config.clientSecret = stored.clientSecret;
   }
@@ -227,7 +233,7 @@ function pageTexts(RED: NodeAPI, given: unknown): PageTexts {
     const value = words[name];
     return typeof value === 'string' && value !== '' && value.length < 400
       ? value
-      : RED._(`@redletter/node-red-pop3/oauth2-account:page.${name}`);
+      : RED._(`${CATALOGUE}:page.${name}`);
   };
   const lang = typeof words.lang === 'string' && /^[\w-]{2,12}$/.test(words.lang) ? words.lang : 'en-US';
   return { lang, title: text('title'), done: text('done'), failed: text('failed'), unknown: text('unknown') };

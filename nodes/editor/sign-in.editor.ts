@@ -1,4 +1,5 @@
 /** The sign-in from inside the account's dialog: before its first deploy as well as after. */
+import { fromEnvironment } from './form.editor';
 
 const PROPERTIES = [
   'provider',
@@ -28,8 +29,7 @@ interface Status {
 
 /** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
 function callbackUrl(): URL {
-  const url = new URL('redletter/oauth2-account/callback', window.location.href.replace(/[?#].*$/, ''));
-  return url;
+  return new URL('redletter/oauth2-account/callback', window.location.href.replace(/[?#].*$/, ''));
 }
 
 const isLoopback = ({ hostname }: URL): boolean =>
@@ -45,6 +45,23 @@ function redirectUri(): string {
   const byAddress = isLoopback(url) && $('#node-config-input-provider').val() === 'microsoft';
   if (lan || byAddress) url.hostname = 'localhost';
   return url.href;
+}
+
+/**
+ * The address at which the window is to begin, where that is not beside the redirect URI; undefined: it is. The cookie
+ * has to be set on the host the answer comes back to, so the window begins there wherever this browser reaches Node-RED
+ * under that address. It does not where the redirect URI says "this machine" and the editor is on another one, or
+ * behind a tunnel with a port of its own: then the window ends on an error page, whose address is pasted.
+ * @throws TypeError when the redirect URI is not an address
+ */
+function elsewhere(redirect: string): URL | undefined {
+  if (fromEnvironment(redirect)) return undefined;
+  const registered = new URL(redirect);
+  const here = callbackUrl();
+  const reachable =
+    !isLoopback(registered) ||
+    (isLoopback(here) && here.port === registered.port && here.protocol === registered.protocol);
+  return reachable ? undefined : here;
 }
 
 /** Wires the panel; returns what ends it when the dialog closes. */
@@ -77,7 +94,11 @@ export function prepareSignIn(node: DialogNode): () => void {
   $('#node-config-input-redirectUri').on('input', showRedirect);
   $('#node-config-input-provider').on('change', showRedirect);
   $('.redletter-copy').on('click', () => {
-    RED.clipboard.copyText(redirectUri(), $('.redletter-copy')[0] as HTMLElement, '');
+    RED.clipboard.copyText(
+      redirectUri(),
+      $('.redletter-copy')[0] as HTMLElement,
+      'clipboard.copyMessageValue',
+    );
   });
 
   const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');
@@ -114,6 +135,10 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (attempt?.state === 'failed') say(attempt.error ?? node._('signIn.failed'), 'error');
     else if (status.state === 'signed-in') {
       say(node._('signIn.signedIn', { who: status.label || value('user') }), 'ok');
+      // Signed in, but not for long.
+      if (status.error) {
+        state.append($('<div>').text(status.error).css('color', 'var(--red-ui-text-color-warning)'));
+      }
     } else if (status.state !== 'signed-out') say(status.error ?? node._('signIn.again'), 'error');
     else say('');
   };
@@ -136,11 +161,19 @@ export function prepareSignIn(node: DialogNode): () => void {
       say(problem, 'error');
       return;
     }
+    const registered = redirectUri();
+    let begin: URL | undefined;
+    try {
+      begin = elsewhere(registered);
+    } catch {
+      say(node._('invalid.address'), 'error');
+      return;
+    }
     // Opened in the click itself, or the browser takes it for an advertisement.
     const popup = window.open('', '_blank', 'popup,width=560,height=720');
+    // Pages of the sign-in server have no business in the editor's window.
+    if (popup !== null) popup.opener = null;
     say(node._('signIn.starting'), 'wait');
-    const here = callbackUrl();
-    const registered = redirectUri();
     const texts = {
       lang: document.documentElement.lang || navigator.language,
       title: node._('page.title'),
@@ -148,13 +181,11 @@ export function prepareSignIn(node: DialogNode): () => void {
       failed: node._('page.failed'),
       unknown: node._('page.unknown'),
     };
-    // A loopback address is reached here under any of its names.
-    const differs = new URL(registered).origin !== here.origin && !isLoopback(here);
-    post('sign-in', body({ redirectUri: registered, ...(differs && { callbackUrl: here.href }), texts }))
+    post('sign-in', body({ redirectUri: registered, ...(begin && { callbackUrl: begin.href }), texts }))
       .done((started: { id: string; url: string }) => {
         signIn = started.id;
         say(node._('signIn.waiting'), 'wait');
-        $('.redletter-paste').toggle(differs);
+        $('.redletter-paste').toggle(begin !== undefined);
         if (popup === null) {
           state.append(
             ' ',
@@ -178,8 +209,18 @@ export function prepareSignIn(node: DialogNode): () => void {
       .fail((answer: JQuery.jqXHR) => say(failure(answer), 'error'));
   });
 
+  $('#redletter-paste').on('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    $('.redletter-paste-send').trigger('click');
+  });
+
   const topic = `redletter/oauth2-account/${node.id}`;
   RED.comms.subscribe(topic, ask);
+  // Whoever signed in did so for this address and this application; another one is another sign-in.
+  $('#node-config-input-user, #node-config-input-clientId, #node-config-input-issuer').on('change', () => {
+    if (signIn === undefined && missing() === undefined) ask();
+  });
   if (missing() === undefined) ask();
 
   return () => {
