@@ -8,8 +8,8 @@ import type { Transform } from 'node:stream';
 /** Bytes gathered before they become a string: few large strings instead of many small ones. */
 const SLICE = 64 * 1024;
 
-/** Characters of the head of a text. */
-const HEAD = 512 * 1024;
+/** Characters of a text that are ever converted; its head has more, so that whoever has it knows it is not all. */
+export const LONGEST = 512 * 1024;
 
 const C1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
@@ -39,8 +39,8 @@ function wholeCharacters(bytes: Buffer): number {
 export interface CollectedText {
   whole: string;
   /**
-   * The text from its start, 512 K characters or more of it: of a long text, taking a slice of `whole` would copy
-   * it all.
+   * The text from its start, more than LONGEST characters of it or all: of a long text, taking a slice of `whole`
+   * would copy it all.
    */
   head: string;
 }
@@ -81,7 +81,7 @@ class Utf8Collector {
     }
     // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
     this.whole += text.includes('\r') ? text.split('\r\n').join('\n') : text;
-    if (this.whole.length >= HEAD) this.head ??= this.whole;
+    if (this.whole.length > LONGEST) this.head ??= this.whole;
   }
 }
 

@@ -2,13 +2,12 @@
 // and ends when there was nothing to do for a while.
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { LONGEST } from './charset';
 import { type Conversion, runConversion } from './conversion';
 import type { ConversionReply, ConversionRequest } from './conversion-worker';
 
 /** Characters up to which a conversion stays in this thread: some ten milliseconds of HTML. */
 const SHORT = 32 * 1024;
-/** Characters that are converted at all. */
-const LONGEST = 512 * 1024;
 
 export interface Converted {
   output: string;
@@ -40,16 +39,15 @@ export class Converter {
   ) {}
 
   /**
-   * Converts a text, or the first 512 K characters of it.
+   * Converts a text, or the first LONGEST characters of it.
    *
-   * @param partial true when the input is not the whole text already
    * @throws Error when it cannot be converted, takes too long or needs too much memory
    */
-  async convert(conversion: Conversion, input: string, partial = false): Promise<Converted> {
+  async convert(conversion: Conversion, input: string): Promise<Converted> {
     const head = input.length > LONGEST ? cut(conversion, input) : input;
     const output =
       head.length > SHORT ? await this.elsewhere(conversion, head) : await runConversion(conversion, head);
-    return { output, shortened: partial || head.length < input.length };
+    return { output, shortened: head.length < input.length };
   }
 
   /** True while the second thread is there. */

@@ -87,7 +87,7 @@ async function convertAll(pieces: Piece[], using: Converter, problems: MailProbl
     }
     const { conversion, input } = piece;
     try {
-      const { output, shortened } = await using.convert(conversion, input.head, input.head !== input.whole);
+      const { output, shortened } = await using.convert(conversion, input.head);
       done.push(output);
       if (shortened) problems.push(shortenedProblem(conversion));
     } catch (error) {

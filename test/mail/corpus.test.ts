@@ -133,6 +133,14 @@ describe('mail: a corpus', () => {
     assert.equal(named.html, '<p><img src="cid:logo@x"> <img src="cid:gone@x"></p>');
   });
 
+  it('makes a text of HTML whose alternatives hold no plain text, wherever else there is some', async () => {
+    const html = '--a\r\nContent-Type: text/html\r\n\r\n<p>the letter</p>\r\n--a--\r\n';
+    const alternative = `Content-Type: multipart/alternative; boundary=a\r\n\r\n${html}`;
+    assert.equal((await read(alternative)).payload, 'the letter');
+    const footer = `Content-Type: multipart/mixed; boundary=m\r\n\r\n--m\r\n${alternative}--m\r\n\r\nfooter\r\n--m--`;
+    assert.equal((await read(footer)).payload, 'the letter\nfooter');
+  });
+
   it('takes for an image only what is an address, and repeats each as often as it is shown', () => {
     const image = { cid: 'a', contentType: 'image/png', content: Buffer.from('x') } as MailAttachment;
     const page = { ...image, cid: 'b', contentType: 'text/html' };
