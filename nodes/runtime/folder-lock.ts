@@ -7,6 +7,8 @@ import { type Clock, MailboxError } from '../mailbox';
 export const BEAT_MS = 2_000;
 /** A lock nobody has beaten for so long belongs to a process that is gone, ms. */
 export const STALE_MS = 10_000;
+/** How often whoever waits for the folder looks, ms. */
+const LOOK_MS = BEAT_MS / 4;
 
 /**
  * Keeps a second runtime out of a folder. The holder is known by a random id, because process numbers repeat in
@@ -17,7 +19,7 @@ export class FolderLock {
   private readonly file: string;
   private timer: unknown;
   private beats = 0;
-  private lostTo: string | undefined;
+  private lost = false;
   private beating: Promise<void> = Promise.resolve();
 
   constructor(
@@ -32,38 +34,39 @@ export class FolderLock {
    * @throws MailboxError STORE where another runtime is alive there, or the folder cannot be written
    */
   async acquire(signal: AbortSignal): Promise<void> {
-    const began = this.clock.now();
+    // Waiting is counted in pauses: a clock that jumps must not make a living holder look dead.
+    let waited = 0;
+    let still = 0;
     let seen: string | undefined;
-    let seenAt = began;
     for (;;) {
       signal.throwIfAborted();
       if (await this.create()) break;
-      const text = await readFile(this.file, 'utf8').catch(() => undefined);
-      if (text === undefined) continue;
-      const now = this.clock.now();
-      if (text !== seen) {
-        if (seen !== undefined && now - began > STALE_MS) {
-          throw new MailboxError('STORE', 'folder-in-use', { facts: { folder: this.folder } });
-        }
-        seen = text;
-        seenAt = now;
+      const text = await this.read();
+      if (text === undefined) {
+        await this.pause(LOOK_MS / 10, signal);
+        continue;
       }
-      // A file that has been still for long needs only one more look, so that a clock that jumped is no proof.
-      const still = await stat(this.file).then(
-        (file) => now - file.mtimeMs > STALE_MS,
+      if (text !== seen) {
+        if (seen !== undefined && waited > STALE_MS) throw this.inUse();
+        seen = text;
+        still = 0;
+      }
+      // A file nobody has touched for long needs only to stand still for longer than one beat.
+      const old = await stat(this.file).then(
+        (file) => this.clock.now() - file.mtimeMs > STALE_MS,
         () => false,
       );
-      if (now - seenAt >= (still ? BEAT_MS * 1.5 : STALE_MS) && (await this.takeOver(text))) break;
-      await this.pause(BEAT_MS / 4, signal);
+      if (still >= (old ? BEAT_MS * 1.5 : STALE_MS) && (await this.takeOver(text))) break;
+      await this.pause(LOOK_MS, signal);
+      waited += LOOK_MS;
+      still += LOOK_MS;
     }
     this.arm();
   }
 
   /** @throws MailboxError STORE where another runtime has taken the folder meanwhile */
   check(): void {
-    if (this.lostTo !== undefined) {
-      throw new MailboxError('STORE', 'folder-in-use', { facts: { folder: this.folder } });
-    }
+    if (this.lost) throw this.inUse();
   }
 
   async release(): Promise<void> {
@@ -84,22 +87,51 @@ export class FolderLock {
       }
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-      throw new MailboxError('STORE', 'folder-unwritable', {
-        facts: { folder: this.folder, system: (error as NodeJS.ErrnoException).code },
-        cause: error,
-      });
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await this.isFolder())) return false;
+      throw this.unwritable(error);
     }
+  }
+
+  /** Undefined where the file has gone meanwhile. */
+  private async read(): Promise<string | undefined> {
+    try {
+      return await readFile(this.file, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw this.unwritable(error);
+    }
+  }
+
+  /** A file in the folder's place is no lock of anybody. */
+  private isFolder(): Promise<boolean> {
+    return stat(this.folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+  }
+
+  private inUse(): MailboxError {
+    return new MailboxError('STORE', 'folder-in-use', { facts: { folder: this.folder } });
+  }
+
+  private unwritable(cause: unknown): MailboxError {
+    const system = (cause as NodeJS.ErrnoException).code;
+    return new MailboxError('STORE', 'folder-unwritable', { facts: { folder: this.folder, system }, cause });
   }
 
   private async takeOver(stale: string): Promise<boolean> {
     const temporary = `${this.file}.${this.id}`;
-    await writeFile(temporary, this.text(), { mode: 0o600 });
-    if ((await readFile(this.file, 'utf8').catch(() => undefined)) !== stale) {
-      await rm(temporary, { force: true });
-      return false;
+    try {
+      await writeFile(temporary, this.text(), { mode: 0o600 });
+      if ((await this.read()) !== stale) {
+        await rm(temporary, { force: true });
+        return false;
+      }
+      await rename(temporary, this.file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error instanceof MailboxError ? error : this.unwritable(error);
     }
-    await rename(temporary, this.file);
     // Two may have found it stale at once: the one whose id stands there after a moment has it.
     await this.pause(BEAT_MS / 8);
     return this.isOurs();
@@ -124,7 +156,7 @@ export class FolderLock {
   private async beat(): Promise<void> {
     const text = await readFile(this.file, 'utf8').catch(() => undefined);
     if (text !== undefined && text !== '' && !text.startsWith(this.id)) {
-      this.lostTo = text;
+      this.lost = true;
       return;
     }
     this.beats += 1;

@@ -14,6 +14,7 @@ export const mailboxId = ({ host, port, user }: MailboxName): string =>
   createHash('sha256').update(`${host.toLowerCase()}\n${port}\n${user}`).digest('hex').slice(0, 16);
 
 interface Place {
+  key: string;
   node: string;
   mailbox: string;
   ledger: Promise<Ledger> | undefined;
@@ -27,8 +28,11 @@ interface Place {
  */
 export class Ledgers {
   private readonly places = new Map<string, Place>();
+  /** By key: a ledger that is being closed must be closed before it is opened again. */
+  private readonly closing = new Map<string, Promise<void>>();
   private lock: FolderLock | undefined;
   private locked: Promise<void> | undefined;
+  private acquiring = new AbortController();
   private releasing: Promise<void> = Promise.resolve();
 
   constructor(
@@ -41,7 +45,7 @@ export class Ledgers {
     const key = `${node}\n${mailbox}`;
     let place = this.places.get(key);
     if (place === undefined) {
-      place = { node, mailbox, ledger: undefined, open: undefined, borrowers: 0 };
+      place = { key, node, mailbox, ledger: undefined, open: undefined, borrowers: 0 };
       this.places.set(key, place);
     }
     place.borrowers += 1;
@@ -57,12 +61,19 @@ export class Ledgers {
         mine.borrowers -= 1;
         if (mine.borrowers > 0) return;
         this.places.delete(key);
-        await this.close(mine);
+        const closed = this.close(mine, this.closing.get(key));
+        const settled = closed.catch(() => undefined);
+        this.closing.set(key, settled);
+        await settled;
+        if (this.closing.get(key) === settled) this.closing.delete(key);
+        await this.releaseUnlessWanted();
+        await closed;
       },
     };
   }
 
   private async open(place: Place, signal: AbortSignal): Promise<Ledger> {
+    await this.closing.get(place.key);
     await this.releasing;
     await this.ensureLock(signal);
     this.lock?.check();
@@ -84,6 +95,7 @@ export class Ledgers {
   }
 
   private async ensureLock(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
     // Waiting for the lock belongs to all; one node that leaves must not end it for the others.
     this.locked ??= this.acquireLock().catch((error) => {
       this.locked = undefined;
@@ -94,27 +106,41 @@ export class Ledgers {
 
   private async acquireLock(): Promise<void> {
     const lock = new FolderLock(this.folder, this.clock);
-    await lock.acquire(new AbortController().signal);
+    this.acquiring = new AbortController();
+    const { signal } = this.acquiring;
+    await lock.acquire(signal);
+    if (signal.aborted) {
+      await lock.release();
+      throw signal.reason;
+    }
     this.lock = lock;
   }
 
   private othersAreDone(place: Place, mail: string): boolean {
     for (const other of this.places.values()) {
       if (other === place || other.mailbox !== place.mailbox) continue;
-      // A node whose ledger has not been opened yet has not had its say.
-      if (other.open === undefined || !other.open.known(mail)) return false;
+      // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
+      const state = other.open?.state(mail);
+      if (state === undefined || state === 'kept') return false;
     }
     return true;
   }
 
-  private async close(place: Place): Promise<void> {
+  private async close(place: Place, before: Promise<void> | undefined): Promise<void> {
+    await before;
     const ledger = await place.ledger?.catch(() => undefined);
     await ledger?.close();
-    const { lock } = this;
-    if (this.places.size > 0 || lock === undefined) return;
+  }
+
+  /** The folder is let go when nobody attends a mailbox and everything is written. */
+  private async releaseUnlessWanted(): Promise<void> {
+    if (this.places.size > 0 || this.closing.size > 0 || this.locked === undefined) return;
+    const { lock, locked } = this;
     this.lock = undefined;
     this.locked = undefined;
-    this.releasing = lock.release().catch(() => undefined);
+    this.acquiring.abort();
+    this.releasing =
+      lock === undefined ? locked.catch(() => undefined) : lock.release().catch(() => undefined);
     await this.releasing;
   }
 }
@@ -132,7 +158,6 @@ export interface LedgerLoan {
 }
 
 async function raceAbort(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
     const cancel = (): void => reject(signal.reason);
     signal.addEventListener('abort', cancel, { once: true });

@@ -26,7 +26,10 @@ export class Turns {
       }
     } finally {
       finished();
-      if (this.mailboxes.get(mailbox) === last) this.mailboxes.delete(mailbox);
+      // Whoever gave up waiting leaves the line, but the one before may still be at it.
+      void last.then(() => {
+        if (this.mailboxes.get(mailbox) === last) this.mailboxes.delete(mailbox);
+      });
     }
   }
 
