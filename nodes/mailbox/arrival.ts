@@ -1,12 +1,13 @@
 import type { Pop3Client } from '../pop3';
-
-/** How much of a header TOP may cost before its date is given up. */
-const HEADER_CAP = 256 * 1024;
+import { concernsOneMail } from './from-pop3';
+import { fieldsOf, readHeader } from './header';
 
 /**
  * When each mail arrived, ms since the epoch: by its topmost Received header, else its Date (RFC 5322
  * section 3.6). Undefined where neither can be read: such a mail counts as new, because losing one is worse
  * than sending one too many.
+ *
+ * @throws Pop3Error where the session is over: no date is no answer then
  */
 export async function arrivals(
   client: Pop3Client,
@@ -15,16 +16,10 @@ export async function arrivals(
 ): Promise<Map<number, number | undefined>> {
   const dates = new Map<number, number | undefined>();
   for await (const { number, body } of client.top(numbers, 0)) {
-    const chunks: Buffer[] = [];
-    let size = 0;
     try {
-      for await (const chunk of body) {
-        if (size < HEADER_CAP) chunks.push(Buffer.from(chunk));
-        size += chunk.length;
-      }
-      dates.set(number, arrivalOf(Buffer.concat(chunks).toString('latin1')));
+      dates.set(number, arrivalOf(await readHeader(body)));
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted || !concernsOneMail(error)) throw error;
       dates.set(number, undefined);
     }
   }
@@ -33,8 +28,7 @@ export async function arrivals(
 
 /** The date in the topmost Received header (after its last semicolon), else in Date; ms since the epoch. */
 export function arrivalOf(header: string): number | undefined {
-  const end = header.search(/\r?\n\r?\n/);
-  const fields = (end === -1 ? header : header.slice(0, end)).replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/);
+  const fields = fieldsOf(header);
   const fieldOf = (name: string): string | undefined =>
     fields.find((field) => field.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1);
   const received = fieldOf('received');

@@ -8,6 +8,14 @@ const MEANS: Partial<Record<Pop3Error['code'], MailboxErrorCode>> = {
   ABORTED: 'CONNECT',
 };
 
+/** What concerns one mail when it comes as the answer to a command about that mail; anything else ends the session. */
+const ONE_MAIL: ReadonlySet<Pop3Error['code']> = new Set(['REFUSED', 'LIMIT', 'SYS_TEMP', 'SYS_PERM']);
+
+/** False where the session is over, or no longer to be trusted. */
+export function concernsOneMail(error: unknown): boolean {
+  return error instanceof Pop3Error && ONE_MAIL.has(error.code);
+}
+
 /** Any error as this room's own, with the server's words as facts and nothing secret in it. */
 export function asMailboxError(error: unknown, facts: ErrorFacts = {}): MailboxError {
   return withFacts(translated(error), facts);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Pop3Client } from '../pop3';
+import type { Pop3Client, RetrievedMail } from '../pop3';
+import { concernsOneMail } from './from-pop3';
+import { fieldsOf, readHeader } from './header';
 
 /** A mail as the server lists it in this session. */
 export interface ListedMail {
@@ -19,8 +21,8 @@ export interface ListedMail {
  * Lists the mailbox with an identity for every mail: its unique-id (UIDL, RFC 1939 section 7), else a digest
  * of its headers, and its place among equals.
  *
- * Servers repeat unique-ids (quirk 13), send blank ones or leave lines out; those mails are told apart by
- * their headers, which costs a TOP each.
+ * Servers send blank unique-ids or leave lines out (quirk 13); those mails are told apart by their headers, which
+ * costs a TOP each. Mails with the same unique-id are told apart by their place alone.
  */
 export async function listMailbox(
   client: Pop3Client,
@@ -63,22 +65,44 @@ export async function listMailbox(
   return listing;
 }
 
-/** A mail whose headers cannot be had has no identity and is left for the next check. */
+/**
+ * A mail whose headers cannot be had has no identity and is left for the next check.
+ * @throws Pop3Error where the session is over
+ */
 async function digestHeaders(
   client: Pop3Client,
   numbers: number[],
   signal?: AbortSignal,
 ): Promise<Map<number, string>> {
+  const digests = await digestEach(client.top(numbers, 0), signal);
+  if (digests.size > 0 || client.capabilities.has('TOP')) return digests;
+  // A server with neither UIDL nor TOP, both of which RFC 1939 leaves open: the whole mails, then.
+  const whole = await digestEach(client.retrieve(numbers), signal);
+  // Some servers delete at QUIT what was retrieved (quirk 16); RSET takes that back.
+  await client.rset();
+  return whole;
+}
+
+async function digestEach(
+  mails: AsyncIterable<RetrievedMail>,
+  signal?: AbortSignal,
+): Promise<Map<number, string>> {
   const digests = new Map<number, string>();
-  for await (const { number, body } of client.top(numbers, 0)) {
-    const hash = createHash('sha256');
+  for await (const { number, body } of mails) {
     try {
-      for await (const chunk of body) hash.update(chunk);
-      digests.set(number, hash.digest('base64url'));
+      digests.set(number, digestOf(await readHeader(body)));
     } catch (error) {
-      if (signal?.aborted) throw error;
-      // A session that ended says so at the next command; one refused TOP concerns one mail.
+      if (signal?.aborted || !concernsOneMail(error)) throw error;
     }
   }
   return digests;
+}
+
+/** Servers that keep mails in one mbox file note in the header itself that a mail has been read. */
+const NOTES = /^(status|x-status|x-keywords|x-uid|x-uidl|x-imap|x-imapbase|content-length|lines):/i;
+
+/** The identity of a mail by its header (RFC 5322 section 2.2). */
+export function digestOf(header: string): string {
+  const fields = fieldsOf(header).filter((field) => !NOTES.test(field));
+  return createHash('sha256').update(fields.join('\n'), 'latin1').digest('base64url');
 }

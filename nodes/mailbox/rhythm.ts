@@ -3,6 +3,10 @@ import type { MailboxErrorCode } from './errors';
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
+/** A server that names a longer time has been misread, or means nothing good. */
+const MOST_PATIENCE = 24 * HOUR;
+/** A timer of a longer time would ring at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /** What decides when the next check comes. */
 export interface RhythmState {
@@ -25,12 +29,18 @@ export interface RhythmState {
  * @param random 0 ≤ random < 1, spreads many mailboxes over time
  */
 export function nextCheckIn(state: RhythmState, tookMs: number, random: () => number): number | undefined {
+  const wait = waitAfter(state, tookMs, random);
+  return wait === undefined ? undefined : Math.min(wait, LONGEST_TIMER);
+}
+
+function waitAfter(state: RhythmState, tookMs: number, random: () => number): number | undefined {
   const { failure } = state;
   const every = Math.max(state.interval, state.interval > 0 ? state.loginDelay : 0) * SECOND;
   if (failure === undefined) {
     if (state.more) return Math.max(state.loginDelay * SECOND, SECOND);
     if (every === 0) return undefined;
-    return Math.max(SECOND, spread(every, 0.05, random) - tookMs);
+    // A clock that was set back during the check makes it seem to have taken less than nothing.
+    return Math.max(SECOND, spread(every, 0.05, random) - Math.max(0, tookMs));
   }
   if (failure.code === 'SIGN_IN_AGAIN') return undefined;
   if (failure.code === 'AUTH' || failure.code === 'SYS_PERM') {
@@ -38,11 +48,18 @@ export function nextCheckIn(state: RhythmState, tookMs: number, random: () => nu
     return spread(Math.min(15 * MINUTE * 2 ** (state.failures - 1), 6 * HOUR), 0.05, random);
   }
   if (every === 0 && failure.retryAfterMs === undefined && state.failures > UNASKED_RETRIES) return undefined;
-  const patience = failure.code === 'IN_USE' ? 30 * SECOND : 5 * SECOND;
+  const patience = PATIENCE[failure.code] ?? 5 * SECOND;
   const longest = Math.max(every, 5 * MINUTE);
   const wait = spread(Math.min(patience * 2 ** (state.failures - 1), longest), 0.2, random);
-  return Math.max(wait, failure.retryAfterMs ?? 0);
+  const announced = failure.code === 'LOGIN_DELAY' ? state.loginDelay * SECOND : 0;
+  return Math.max(wait, announced, Math.min(failure.retryAfterMs ?? 0, MOST_PATIENCE));
 }
+
+/** The first wait after a failure, ms. Whoever was told "too soon" without a time makes it worse by asking at once. */
+const PATIENCE: Partial<Record<MailboxErrorCode, number>> = {
+  IN_USE: 30 * SECOND,
+  LOGIN_DELAY: MINUTE,
+};
 
 /** Milliseconds until a mail that has failed so many times is tried again: a quarter of a minute, then four times longer each time, up to six hours. */
 export function retryAfterFailure(failures: number): number {
