@@ -169,9 +169,9 @@ async function main(): Promise<void> {
   });
   try {
     console.log(
-      '| seconds (median; least) | floor | this client | mpop | curl | node-pop3 | memory: floor, this client, node-pop3 |',
+      '| seconds: median (least) | floor | this client | mpop | curl | node-pop3 | this client ÷ floor, mpop, curl | memory: floor, this client, node-pop3 |',
     );
-    console.log('|---|---|---|---|---|---|---|');
+    console.log('|---|---|---|---|---|---|---|---|');
     for (const box of BOXES) {
       for (let index = 1; index <= box.count; index += 1)
         await dovecot.deliver(box.user, mail(index, box.octets));
@@ -190,15 +190,23 @@ async function main(): Promise<void> {
       line.close();
       const seconds = (client: Client) => {
         const all = results.get(client)?.map(({ ms }) => ms / 1000);
-        return all ? `${median(all).toFixed(2)} (${Math.min(...all).toFixed(2)})` : '–';
+        return all ? `${median(all).toFixed(3)} (${Math.min(...all).toFixed(3)})` : '–';
+      };
+      const ratio = (client: Client) => {
+        const [own, other] = [results.get('ours'), results.get(client)].map((all) =>
+          all?.map(({ ms }) => ms),
+        );
+        return own && other ? (median(own) / median(other)).toFixed(2) : '–';
       };
       const memory = (client: Client) => {
         const all = results.get(client)?.flatMap(({ memory }) => memory ?? []);
         return all?.length ? `${Math.round(median(all))} MB` : '–';
       };
+      const ratios = (['floor', 'mpop', 'curl'] as const).map(ratio).join(', ');
       const row = [
         box.name,
         ...CLIENTS.map(seconds),
+        ratios,
         (['floor', 'ours', 'node-pop3'] as const).map(memory).join(', '),
       ];
       console.log(`| ${row.join(' | ')} |`);
