@@ -131,3 +131,44 @@ for (const pipelining of [true, false]) {
     }
   });
 }
+
+describe('pop3 under abuse by a server that says anything', () => {
+  it('settles with whole mails and errors of its own, 3,000 times over', async function () {
+    this.timeout(120_000);
+    const seed = Number(process.env.POP3_SEED ?? Date.now() % 1e9);
+    const draw = random(seed);
+    const words = [
+      '+OK\r\n',
+      '+OK 2 20\r\n',
+      '-ERR [IN-USE] x\r\n',
+      '-ERR\r\n',
+      '+ \r\n',
+      '+ eyJ9\r\n',
+      '.\r\n',
+      '..\r\n',
+      '1 a\r\n',
+      '\r\n',
+      '\n',
+      '\r',
+      '\0\xff',
+      'PIPELINING\r\nSASL LOGIN\r\n',
+    ];
+    const anything = () =>
+      Array.from({ length: Math.floor(draw() * 5) }, () => words[Math.floor(draw() * words.length)]).join('');
+    for (let round = 0; round < 3000; round += 1) {
+      const clock = new ManualClock();
+      // Right for a while, then anything: otherwise few would get past the greeting.
+      let right = Math.floor(draw() * 16);
+      const { line, server } = lineTo({ mails: MAILS, greeting: right-- > 0 ? '+OK' : `+OK${anything()}` });
+      const answer = server.answer.bind(server);
+      server.answer = async (text, session) => (right-- > 0 ? answer(text, session) : anything());
+      try {
+        await settle(wholeSession(optionsFor(line, { clock }), NUMBERS), clock);
+        assert.equal(clock.timers, 0, 'a timer was left behind');
+        assert.ok(line.destroyed, 'the socket was left open');
+      } catch (error) {
+        throw new Error(`POP3_SEED=${seed}, round ${round}`, { cause: error });
+      }
+    }
+  });
+});
