@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { MailboxError } from '../../nodes/mailbox';
 import { Ledger, type MailState, type OpenDelivery } from '../../nodes/mailbox/ledger';
-import { BEGINNING, DAY, newFolder, removeFolders } from './support';
+import { BEGINNING, cleanUp, DAY, newFolder } from './support';
 
 let now = BEGINNING;
 const clock = (): number => now;
@@ -48,7 +48,7 @@ describe('the ledger', () => {
   beforeEach(() => {
     now = BEGINNING;
   });
-  after(removeFolders);
+  after(cleanUp);
 
   it('remembers everything over a restart', async () => {
     const file = await newFile();

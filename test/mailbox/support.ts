@@ -21,15 +21,25 @@ export const HOUR = 60 * MINUTE;
 export const DAY = 24 * HOUR;
 
 const folders: string[] = [];
+const ledgers: Ledger[] = [];
 
-/** A folder of the test's own; {@link removeFolders} takes them all away. */
+/** A folder of the test's own; {@link cleanUp} takes them all away. */
 export async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'redletter-mailbox-'));
   folders.push(folder);
   return folder;
 }
 
-export async function removeFolders(): Promise<void> {
+/** Opens a ledger; {@link cleanUp} closes it. */
+export async function openLedger(file: string, now: () => number): Promise<Ledger> {
+  const ledger = await Ledger.open(file, now);
+  ledgers.push(ledger);
+  return ledger;
+}
+
+/** Closes the ledgers and removes the folders of the tests so far. */
+export async function cleanUp(): Promise<void> {
+  for (const ledger of ledgers.splice(0)) await ledger.close();
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
 }
 
@@ -201,7 +211,7 @@ export class Checker {
   }
 
   static async make(changes: Partial<CheckSettings> = {}, clock = new TestClock()): Promise<Checker> {
-    const ledger = await Ledger.open(join(await newFolder(), 'a.ledger'), clock.now);
+    const ledger = await openLedger(join(await newFolder(), 'a.ledger'), clock.now);
     return new Checker(ledger, clock, changes);
   }
 
@@ -215,7 +225,7 @@ export class Checker {
   /** The same ledger in a new process. */
   async restarted(): Promise<Checker> {
     await this.ledger.close();
-    const ledger = await Ledger.open(this.ledger.file, this.clock.now);
+    const ledger = await openLedger(this.ledger.file, this.clock.now);
     return new Checker(ledger, this.clock, this.settings);
   }
 
