@@ -148,13 +148,16 @@ describe('mail: given up half-way', () => {
       for (; asked < 5; asked++) yield Buffer.alloc(64 * 1024);
     }
     const feeding = eachChunk(source(), new Abortable(undefined), (chunk) => parsing.write(chunk));
-    for (let taken = 0; taken < 5; taken++) {
-      for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
-      assert.equal(asked, taken);
-      takeOne?.();
+    try {
+      for (let taken = 0; taken < 5; taken++) {
+        for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+        assert.equal(asked, taken);
+        takeOne?.();
+      }
+      await feeding;
+    } finally {
+      parsing.destroy();
     }
-    await feeding;
-    parsing.destroy();
   });
 
   it('lets the event loop go round while it works', async () => {
