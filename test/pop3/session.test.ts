@@ -156,11 +156,11 @@ describe('pop3: a session', () => {
         'plaintext-not-allowed',
       ]);
       const allowed = lineTo({});
-      await (
-        await Pop3Client.connect(
-          optionsFor(allowed.line, { host: 'mail.example.test', allowPlaintext: true }),
-        )
-      ).authenticate(CREDENTIALS);
+      const trusting = await Pop3Client.connect(
+        optionsFor(allowed.line, { host: 'mail.example.test', allowPlaintext: true }),
+      );
+      await trusting.authenticate(CREDENTIALS);
+      trusting.destroy();
     });
   });
 
