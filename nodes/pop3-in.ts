@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { runtimeOf, translateBy } from './editor/process';
+import { onceStarted, runtimeOf, translateBy } from './editor/process';
 import { type Pop3InProperties, serverOf } from './editor/server';
 import { type MailProperties, settingsOf } from './editor/settings';
 import { type CheckSummary, type DeliveredMail, Mailbox, type MailboxError } from './mailbox';
@@ -58,16 +58,15 @@ export = function register(RED: NodeAPI): void {
 
     const unlisten = server.onSignIn(() => mailbox.retry());
     // Not before every node stands: a mail may be deleted only when all who want it have had it.
-    const start = (): void => mailbox.start();
-    RED.events.once('flows:started', start);
+    const dontStart = onceStarted(RED, () => mailbox.start());
 
     this.on('close', (done: () => void) => {
-      RED.events.removeListener('flows:started', start);
+      dontStart();
       unlisten();
       if (runtime.mailboxes.get(this.id) === mailbox) runtime.mailboxes.delete(this.id);
       mailbox
         .stop()
-        .then(loan.giveBack)
+        .finally(loan.giveBack)
         .catch((error) => this.warn(error.message))
         .finally(done);
     });

@@ -11,9 +11,13 @@ const out = join(root, 'dist', 'nodes');
 process.chdir(root);
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 
-const tsc = spawnSync(process.execPath, [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
-  stdio: 'inherit',
-});
+const tsc = spawnSync(
+  process.execPath,
+  [join('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'],
+  {
+    stdio: 'inherit',
+  },
+);
 if (tsc.status !== 0) {
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   process.exit(tsc.status ?? 1);

@@ -47,3 +47,26 @@ function forgetRemovedAccounts(RED: NodeAPI, runtime: Runtime): void {
     before = configured;
   });
 }
+
+/** What waits for the flows to be started; one listener for all of them, since an emitter warns of many. */
+const waiting = new WeakMap<object, Set<() => void>>();
+
+/** Runs once, when every node of the deploy under way stands; returns how to call it off. */
+export function onceStarted(RED: NodeAPI, run: () => void): () => void {
+  const { events } = RED;
+  let runs = waiting.get(events);
+  if (runs === undefined) {
+    const added = new Set<() => void>();
+    runs = added;
+    waiting.set(events, added);
+    events.on('flows:started', () => {
+      const all = [...added];
+      added.clear();
+      for (const one of all) one();
+    });
+  }
+  const mine = runs.add(run);
+  return () => {
+    mine.delete(run);
+  };
+}

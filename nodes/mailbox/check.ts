@@ -1,3 +1,4 @@
+import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
 import { MailboxError } from './errors';
@@ -12,6 +13,10 @@ const RENUMBERED_SHARE = 0.9;
 const RENUMBERED_LEAST = 10;
 /** Gmail lists some 250 of the oldest mails; a first listing this long means that "all mail" is switched on there. */
 const GMAIL_FLOOD = 200;
+/** How far the clocks of servers on a mail's way may be off. */
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
+/** A mail that has failed waits six hours at most; whoever waits longer has had the clock set back. */
+const LONGEST_RETRY_MS = 6 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** A refusal with one of these concerns the mail, not the session. */
 const ONE_MAIL: ReadonlySet<string> = new Set(['REFUSED', 'LIMIT', 'SYS_TEMP', 'SYS_PERM']);
@@ -129,9 +134,10 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
 /** What is listed, not settled, not on its way, and not waiting for its next attempt. */
 function newMail({ ledger, handOver, now }: CheckContext, listing: ListedMail[]): ListedMail[] {
   const at = now();
-  return listing.filter(
-    ({ key }) => !ledger.known(key) && !handOver.has(key) && (ledger.openDelivery(key)?.retryAt ?? 0) <= at,
-  );
+  return listing.filter(({ key }) => {
+    const wait = (ledger.openDelivery(key)?.retryAt ?? 0) - at;
+    return !ledger.known(key) && !handOver.has(key) && (wait <= 0 || wait > LONGEST_RETRY_MS);
+  });
 }
 
 async function writeBaseline(
@@ -167,7 +173,7 @@ async function recognizeRenumbered(
   const unknown = listing.filter(
     (mail) => !ledger.known(mail.key) && ledger.openDelivery(mail.key) === undefined,
   );
-  if (unknown.length === 0) return;
+  if (unknown.length === 0 || hidesWhatWasFetched(context, client)) return;
   const listed = new Set(listing.map((mail) => mail.key));
   let remembered = 0;
   let vanished = 0;
@@ -176,8 +182,15 @@ async function recognizeRenumbered(
     if (!listed.has(key)) vanished += 1;
   }
   if (remembered < RENUMBERED_LEAST || vanished < remembered * RENUMBERED_SHARE) return;
-  const old = await arrivedBefore(client, unknown, ledger.lastChecked, context.signal);
+  // Clocks differ, and this one may have been set back: a mail too many is better than a mail too few.
+  const since = Math.min(ledger.lastChecked, context.now()) - CLOCK_SKEW_MS;
+  const old = await arrivedBefore(client, unknown, since, context.signal);
   if (old.length > 0) await ledger.markOld(old.map((mail) => mail.key));
+}
+
+/** Where a fetched mail is not listed again, the vanishing of many is no sign of anything (Gmail: EXPIRE 0, RFC 2449). */
+function hidesWhatWasFetched({ settings }: CheckContext, { capabilities }: Pop3Client): boolean {
+  return settings.service === 'google' || capabilities.arguments('EXPIRE')[0] === '0';
 }
 
 async function arrivedBefore(
@@ -226,34 +239,46 @@ async function fetchAll(
   const total = whole.length + headers.length;
   let settled = 0;
   const fetch = async (mails: ListedMail[], source: AsyncIterable<RetrievedMail>, isWhole: boolean) => {
-    const byNumber = new Map(mails.map((mail) => [mail.number, mail]));
+    const waiting = new Map(mails.map((mail) => [mail.number, mail]));
     const tooLarge: ListedMail[] = [];
-    for await (const { number, body } of source) {
-      const mail = byNumber.get(number);
-      if (mail === undefined) continue;
-      try {
-        const taken = await handOver.take(mail, body, isWhole);
-        summary.fetched += 1;
-        summary.bytes += taken.bytes;
-        summary.delivered += 1;
-        if (taken.redelivered) summary.redelivered += 1;
-      } catch (error) {
-        if (context.signal.aborted) throw error;
-        // LIST understates at some servers (quirk 15), so the cap may be met only on the way.
-        if (isWhole && error instanceof Pop3Error && error.hint === 'mail-too-large') {
-          tooLarge.push(mail);
-          continue;
+    try {
+      for await (const { number, body } of source) {
+        const mail = waiting.get(number);
+        if (mail === undefined) continue;
+        waiting.delete(number);
+        try {
+          const taken = await handOver.take(mail, body, isWhole);
+          summary.fetched += 1;
+          summary.bytes += taken.bytes;
+          summary.delivered += 1;
+          if (taken.redelivered) summary.redelivered += 1;
+        } catch (error) {
+          // LIST understates at some servers (quirk 15), so the cap may be met only on the way.
+          if (isWhole && error instanceof Pop3Error && error.hint === 'mail-too-large') {
+            tooLarge.push(mail);
+            continue;
+          }
+          await failed(mail, error);
         }
-        if (!(error instanceof Pop3Error)) throw error;
-        summary.failed += 1;
-        // Also where the line dropped: a mail that ends every session must not hold up the others for ever.
-        await noteFailure(context, mail, error);
-        if (!ONE_MAIL.has(error.code)) throw error;
+        settled += 1;
+        context.onProgress(settled, total);
       }
-      settled += 1;
-      context.onProgress(settled, total);
+    } catch (error) {
+      // A server that hangs up at the RETR of one mail, each time, must not hold up the others for ever.
+      const [mail] = waiting.values();
+      if (mail !== undefined && !noted.has(error)) await failed(mail, error);
+      throw error;
     }
     return tooLarge;
+  };
+  const noted = new Set<unknown>();
+  /** Notes the failure with the mail it concerns; throws again what concerns more than that. */
+  const failed = async (mail: ListedMail, error: unknown): Promise<void> => {
+    noted.add(error);
+    if (context.signal.aborted || concernsTheNode(error)) throw error;
+    summary.failed += 1;
+    await noteFailure(context, mail, error);
+    if (error instanceof Pop3Error && !ONE_MAIL.has(error.code)) throw error;
   };
   handOver.expect([...whole, ...headers]);
   context.onProgress(settled, total);
@@ -275,6 +300,13 @@ async function fetchAll(
       ),
       false,
     );
+}
+
+/** A disk that is full, a folder that is missing: no mail's fault. */
+function concernsTheNode(error: unknown): boolean {
+  return (
+    error instanceof MailboxError || (error instanceof MailError && ['STORE', 'CONFIG'].includes(error.code))
+  );
 }
 
 /** Tries again later, at growing distance; sets the mail aside when it has failed too often. */
@@ -316,15 +348,19 @@ async function finish(
   const { settings } = context;
   // Some servers mark a mail deleted when it is retrieved (quirk 16); RSET takes that back.
   if (summary.fetched > 0) await client.rset();
-  let marked = 0;
+  const marked = new Set<number>();
   if (settings.after !== 'keep') {
     const handled = listing.filter((mail) => mayDelete(context, mail));
-    for await (const { error } of client.dele(handled.map((mail) => mail.number))) {
-      if (error === undefined) marked += 1;
+    for await (const { number, error } of client.dele(handled.map((mail) => mail.number))) {
+      if (error === undefined) marked.add(number);
     }
   }
   const answer = await client.quit();
-  if (answer === 'ok') summary.deleted = marked;
+  if (answer !== 'ok' || marked.size === 0) return;
+  summary.deleted = marked.size;
+  // What we deleted ourselves has not vanished.
+  const rest = listing.filter(({ number }) => !marked.has(number));
+  await context.ledger.listed(new Set(rest.map(({ key }) => key)));
 }
 
 /** Handled whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */

@@ -91,8 +91,9 @@ export class SendHandOver implements HandOver {
         check: this.check,
       };
       handedOver = true;
-      await deliver(Object.assign(message, { pop3 }));
+      // From here on it may have been seen, whatever happens: the intent stands.
       this.intents?.handedOver(mail);
+      await deliver(Object.assign(message, { pop3 }));
       this.noted = ledger.done(mail.key, isWhole(whole, reading) ? 'handled' : 'kept');
       this.notes.push(this.noted);
       return { bytes: counter.bytes, redelivered };

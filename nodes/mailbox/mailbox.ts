@@ -28,7 +28,8 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: Date.now,
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  // A longer time than a timer can hold would be over at once.
+  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
@@ -153,7 +154,9 @@ export class Mailbox {
   }
 
   private begin(): void {
-    this.running = this.run().finally(() => {
+    // Not in the caller's own turn: whoever hears of the check may ask for another.
+    const run = Promise.resolve().then(() => this.run());
+    this.running = run.finally(() => {
       this.running = undefined;
       // Asked for in the very moment of ending.
       if ((this.wanted || this.roomToUse) && !this.stopping.signal.aborted) this.begin();
@@ -260,11 +263,14 @@ export class Mailbox {
 
   /** Takes the failure into the rhythm; true where it may well heal by itself before anyone has to hear of it. */
   private failed(error: MailboxError): boolean {
-    const failures = this.rhythm.failures + 1;
+    // A refusal after a few dropped lines is the first refusal.
+    const same = this.rhythm.failure?.code === error.code;
+    const blip = this.everChecked && this.rhythm.failures === 0 && BLIPS.has(error.code);
+    const failures = same ? this.rhythm.failures + 1 : 1;
     const failure: RhythmState['failure'] = { code: error.code };
     if (error.retryAfterMs !== undefined) failure.retryAfterMs = error.retryAfterMs;
     this.rhythm = { ...this.rhythm, failures, failure, more: false };
-    return this.everChecked && failures === 1 && BLIPS.has(error.code);
+    return blip;
   }
 
   private tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {

@@ -10,8 +10,18 @@ export interface MailboxName {
   user: string;
 }
 
-export const mailboxId = ({ host, port, user }: MailboxName): string =>
-  createHash('sha256').update(`${host.toLowerCase()}\n${port}\n${user}`).digest('hex').slice(0, 16);
+/**
+ * Names a mailbox in file names. The port does not count, since a maildrop is the same by 110 and by 995; but on
+ * loopback, where each port may be another server's.
+ */
+export function mailboxId({ host, port, user }: MailboxName): string {
+  const name = host.toLowerCase();
+  const local = /^(localhost|127\.[\d.]+|\[?::1\]?)$/.test(name);
+  return createHash('sha256')
+    .update(`${name}\n${local ? port : ''}\n${user}`)
+    .digest('hex')
+    .slice(0, 16);
+}
 
 interface Place {
   key: string;
