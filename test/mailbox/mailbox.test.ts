@@ -1,0 +1,498 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { Mailbox, MailboxError, type MailboxErrorCode, type MailboxParts } from '../../nodes/mailbox';
+import type { CheckSummary } from '../../nodes/mailbox/check';
+import type { MailboxState } from '../../nodes/mailbox/mailbox';
+import type { DeliveredMail } from '../../nodes/mailbox/message';
+import { Pop3Error } from '../../nodes/pop3';
+import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
+
+const CODES: MailboxErrorCode[] = ['AUTH', 'SIGN_IN_AGAIN', 'CONFIG', 'TLS', 'CONNECT', 'TIMEOUT', 'IN_USE'];
+CODES.push('LOGIN_DELAY', 'SYS_TEMP', 'SYS_PERM', 'PROTOCOL', 'LIMIT', 'POISON', 'STORE');
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/** A mailbox with everything that was heard of it. */
+class Heard {
+  readonly clock = new TestClock();
+  readonly states: string[] = [];
+  readonly errors: MailboxError[] = [];
+  readonly summaries: CheckSummary[] = [];
+  readonly delivered: DeliveredMail[] = [];
+  /** Runs in place of opening a session, where it is set. */
+  failure: unknown;
+  opened = 0;
+  onState: (state: MailboxState) => void = () => undefined;
+  mailbox: Mailbox;
+  private waiting: (() => void)[] = [];
+
+  constructor(box: Box, ledger: MailboxParts['ledger'], changes: Partial<MailboxParts> = {}, interval = 300) {
+    this.mailbox = new Mailbox({
+      settings: { ...settings, interval },
+      reading: { content: 'parsed', attachments: 'buffer' },
+      ledger,
+      spool: () => Promise.reject(new Error('not with `send`')),
+      open: (signal) => {
+        this.opened += 1;
+        if (this.failure !== undefined) throw this.failure;
+        return box.open(signal);
+      },
+      inTurn: (run) => run(),
+      mayDelete: () => true,
+      deliver: async (mail) => {
+        this.delivered.push(mail);
+      },
+      onState: (state) => {
+        this.states.push(nameOf(state));
+        this.onState(state);
+        if (state.is === 'checking' || state.is === 'progress') return;
+        for (const resolve of this.waiting.splice(0)) resolve();
+      },
+      onError: (error) => this.errors.push(error),
+      onSetAside: () => undefined,
+      onSummary: (summary) => this.summaries.push(summary),
+      clock: this.clock,
+      random: () => 0.5,
+      ...changes,
+    });
+  }
+
+  /** Resolves when the check that is under way, or about to be, has been told of. */
+  async outcome(begin: () => void): Promise<string> {
+    const told = new Promise<void>((resolve) => this.waiting.push(resolve));
+    begin();
+    await told;
+    await turn();
+    return this.states.at(-1) ?? '';
+  }
+
+  /** Lets the time pass until the next check, and waits for its outcome. */
+  next(): Promise<string> {
+    const [wait] = this.clock.waits;
+    assert.ok(wait !== undefined, 'no check is arranged');
+    return this.outcome(() => this.clock.advance(wait));
+  }
+}
+
+function nameOf(state: MailboxState): string {
+  switch (state.is) {
+    case 'progress':
+      return `${state.done} / ${state.total}`;
+    case 'new':
+      return `${state.count} new${state.left === undefined ? '' : `, ${state.left} left`}`;
+    case 'waiting':
+      return `waiting ${state.ms / 1000} s`;
+    case 'failed':
+      return `failed ${state.error.code}`;
+    default:
+      return state.is;
+  }
+}
+
+describe('a mailbox', () => {
+  let box: Box;
+  let heard: Heard;
+
+  async function make(
+    changes: Partial<MailboxParts> = {},
+    interval?: number,
+    letters = '',
+    service?: string,
+  ): Promise<Heard> {
+    box = await Box.start(lettered(letters));
+    const file = join(await newFolder(), 'a.ledger');
+    const ledger = openLedger(file, () => heard.clock.now());
+    const all =
+      service === undefined ? changes : { ...changes, settings: { ...settings, service, interval: 300 } };
+    heard = new Heard(box, () => ledger, all, interval);
+    return heard;
+  }
+  const start = (): Promise<string> => heard.outcome(() => heard.mailbox.start());
+  const fail = (code: MailboxErrorCode, reason = code.toLowerCase(), retryAfterMs?: number): void => {
+    heard.failure = new MailboxError(code, reason, retryAfterMs === undefined ? {} : { retryAfterMs });
+  };
+
+  afterEach(async () => {
+    await heard.mailbox.stop();
+    assert.deepEqual(heard.clock.waits, [], 'a stopped mailbox leaves no timer');
+    await box.close();
+  });
+  after(cleanUp);
+
+  it('tells how it goes, in the words of the contract', async () => {
+    await make({}, 300, 'abc');
+    await start();
+    box.holds(lettered('abcde'));
+    await heard.next();
+    await heard.next();
+    assert.deepEqual(heard.states, [
+      ...['checking', '0 new, 3 left'],
+      ...['checking', '0 / 2', '1 / 2', '2 / 2', '2 new'],
+      ...['checking', 'idle'],
+    ]);
+    assert.deepEqual(
+      heard.summaries.map(({ found, delivered }) => [found, delivered]),
+      [
+        [3, 0],
+        [5, 2],
+        [5, 0],
+      ],
+    );
+    assert.deepEqual(heard.errors, []);
+  });
+
+  it('re-arms after every outcome', async () => {
+    await make();
+    assert.equal(await start(), '0 new, 0 left');
+    assert.deepEqual(heard.clock.waits, [300_000]);
+    assert.equal(await heard.next(), 'idle');
+    for (const code of CODES.filter((code) => code !== 'SIGN_IN_AGAIN')) {
+      fail(code);
+      await heard.next();
+      assert.equal(heard.clock.waits.length, 1, code);
+    }
+    for (const odd of [new Error('a bug'), undefined, 'a string', new Pop3Error('REFUSED', 'no')]) {
+      heard.failure = odd ?? null;
+      assert.match(await heard.next(), /^failed PROTOCOL/);
+      assert.equal(heard.clock.waits.length, 1);
+    }
+    heard.failure = undefined;
+    assert.equal(await heard.next(), 'idle');
+    assert.deepEqual(heard.clock.waits, [300_000]);
+  });
+
+  it('re-arms when the ledger cannot be had, and goes on when it can', async () => {
+    const ledger = openLedger(join(await newFolder(), 'b.ledger'), () => heard.clock.now());
+    let broken = true;
+    await make({
+      ledger: async () => {
+        if (broken) throw new MailboxError('STORE', 'disk-full');
+        return ledger;
+      },
+    });
+    assert.equal(await start(), 'failed STORE');
+    assert.equal(heard.opened, 0, 'no session without a ledger');
+    broken = false;
+    assert.equal(await heard.next(), '0 new, 0 left');
+  });
+
+  it('a refused login is tried again after 15 minutes, doubling to six hours', async () => {
+    for (const code of ['AUTH', 'SYS_PERM'] as const) {
+      await make();
+      fail(code);
+      await start();
+      for (const minutes of [15, 30, 60, 120, 240, 360, 360]) {
+        assert.deepEqual(heard.clock.waits, [minutes * MINUTE]);
+        await heard.next();
+      }
+      assert.equal(heard.errors.length, 1, 'and told of once');
+      if (code === 'AUTH') {
+        await heard.mailbox.stop();
+        await box.close();
+      }
+    }
+  });
+
+  it('a refused login waits 15 minutes at first, whatever failed before', async () => {
+    await make();
+    await start();
+    fail('CONNECT');
+    for (let count = 0; count < 4; count += 1) await heard.next();
+    fail('AUTH');
+    await heard.next();
+    assert.deepEqual(heard.clock.waits, [15 * MINUTE]);
+  });
+
+  it('waits for a person where only a sign-in helps, and goes on the moment it has come', async () => {
+    await make();
+    fail('SIGN_IN_AGAIN');
+    assert.equal(await start(), 'failed SIGN_IN_AGAIN');
+    assert.deepEqual(heard.clock.waits, []);
+    heard.clock.advance(1000 * HOUR);
+    assert.equal(heard.opened, 1);
+    heard.failure = undefined;
+    assert.equal(await heard.outcome(() => heard.mailbox.retry()), '0 new, 0 left');
+    assert.deepEqual(heard.clock.waits, [300_000]);
+    heard.mailbox.retry();
+    await turn();
+    assert.equal(heard.opened, 2, 'a sign-in is no reason to check where nothing is wrong');
+  });
+
+  it('waits as long as the server says, without a word', async () => {
+    await make();
+    await start();
+    fail('LOGIN_DELAY', 'login-delay', 15 * MINUTE);
+    assert.equal(await heard.next(), 'waiting 900 s');
+    assert.deepEqual(heard.clock.waits, [15 * MINUTE]);
+    fail('IN_USE');
+    await heard.next();
+    assert.ok((heard.clock.waits[0] ?? 0) >= 30_000);
+  });
+
+  it('says nothing of one blip after a good check, and one word of the second', async () => {
+    await make();
+    await start();
+    for (let round = 0; round < 2; round += 1) {
+      fail('CONNECT', 'hung-up');
+      assert.match(await heard.next(), /^waiting/);
+      assert.equal(heard.errors.length, round, 'the first is silent');
+      assert.equal(await heard.next(), 'failed CONNECT');
+      assert.equal(heard.errors.length, round + 1, 'the second is told');
+      await heard.next();
+      await heard.next();
+      assert.equal(heard.errors.length, round + 1, 'and the others not');
+      heard.failure = undefined;
+      assert.equal(await heard.next(), 'idle');
+    }
+  });
+
+  it('tells of a failure at the very first check', async () => {
+    await make();
+    fail('CONNECT');
+    assert.equal(await start(), 'failed CONNECT');
+    assert.equal(heard.errors.length, 1);
+    assert.deepEqual(heard.errors[0]?.facts, { host: '127.0.0.1', port: 110, user: 'alice' });
+  });
+
+  it('tells of each change of state, once', async () => {
+    await make();
+    await start();
+    const outcomes: [MailboxErrorCode, string][] = [
+      ['AUTH', 'wrong-password'],
+      ['AUTH', 'wrong-password'],
+      ['AUTH', 'app-password-needed'],
+      ['STORE', 'disk-full'],
+      ['STORE', 'disk-full'],
+      ['AUTH', 'wrong-password'],
+    ];
+    for (const [code, reason] of outcomes) {
+      fail(code, reason);
+      await heard.next();
+    }
+    assert.deepEqual(
+      heard.errors.map(({ reason }) => reason),
+      ['wrong-password', 'app-password-needed', 'disk-full', 'wrong-password'],
+    );
+  });
+
+  describe('that is asked', () => {
+    it('checks at once, and answers the one who asked', async () => {
+      await make({}, 0, 'ab');
+      assert.equal(await start(), 'idle');
+      assert.deepEqual(heard.clock.waits, []);
+      assert.equal(heard.opened, 0);
+      const { found } = await heard.mailbox.check();
+      assert.equal(found, 2);
+      assert.deepEqual(heard.summaries, [], 'nobody else needs to know');
+      assert.deepEqual(heard.clock.waits, [], 'and no other comes by itself');
+    });
+
+    it('does not wait for the interval, nor for the end of a failure', async () => {
+      await make();
+      fail('AUTH');
+      await start();
+      heard.failure = undefined;
+      await heard.mailbox.check();
+      assert.deepEqual(heard.clock.waits, [300_000], 'one timer, not two');
+    });
+
+    it('tells a failure to the one who asked, and to nobody else', async () => {
+      await make();
+      await start();
+      fail('AUTH', 'wrong-password');
+      await assert.rejects(heard.mailbox.check(), { code: 'AUTH' });
+      await heard.next();
+      assert.deepEqual(heard.errors, []);
+      assert.equal(heard.states.at(-1), 'failed AUTH');
+    });
+
+    it('during a check, checks again after it', async () => {
+      await make({}, 300, 'a');
+      const asked: Promise<CheckSummary>[] = [];
+      heard.onState = ({ is }) => {
+        if (is !== 'checking' || asked.length > 0) return;
+        asked.push(heard.mailbox.check(), heard.mailbox.check());
+        box.holds(lettered('ab'));
+      };
+      heard.mailbox.start();
+      await turn();
+      const summaries = await Promise.all(asked);
+      assert.equal(heard.opened, 2, 'one check answers both');
+      assert.equal(summaries[0], summaries[1]);
+      assert.equal(heard.summaries.length, 1, 'the first came by itself');
+      assert.deepEqual(heard.clock.waits, [300_000]);
+    });
+
+    it('the moment it has told of a check, checks again', async () => {
+      await make();
+      let asked: Promise<CheckSummary> | undefined;
+      heard.onState = ({ is }) => {
+        if (is === 'new') asked ??= heard.mailbox.check();
+      };
+      await start();
+      await asked;
+      assert.equal(heard.opened, 2);
+      await turn();
+      assert.deepEqual(heard.clock.waits, [300_000]);
+    });
+
+    it('after it was stopped, says so', async () => {
+      await make();
+      await heard.mailbox.stop();
+      await assert.rejects(heard.mailbox.check(), { reason: 'stopped' });
+      heard.mailbox.wake();
+      heard.mailbox.retry();
+      await turn();
+      assert.equal(heard.opened, 0);
+    });
+  });
+
+  it('survives whoever listens, and answers all the same', async () => {
+    await make({
+      onSummary: () => {
+        throw new Error('of the flow');
+      },
+      onError: () => {
+        throw new Error('of the flow');
+      },
+    });
+    heard.onState = ({ is }) => {
+      if (is !== 'checking') throw new Error('of the status');
+    };
+    heard.mailbox.start();
+    await new Promise<void>((resolve) => {
+      heard.clock.onSet = resolve;
+    });
+    await turn();
+    await heard.mailbox.check();
+    fail('AUTH');
+    await assert.rejects(heard.mailbox.check(), { code: 'AUTH' });
+    assert.deepEqual(heard.clock.waits, [15 * MINUTE]);
+  });
+
+  it('fetches round after round from Google, until one brings nothing', async () => {
+    await make({}, 300, 'ab', 'google');
+    await start();
+    for (const letters of ['cd', 'ef']) {
+      box.holds(lettered(letters));
+      assert.equal(await heard.next(), '2 new');
+      assert.deepEqual(heard.clock.waits, [1000]);
+    }
+    box.holds([]);
+    assert.equal(await heard.next(), 'idle');
+    assert.deepEqual(heard.clock.waits, [300_000]);
+  });
+
+  describe('stopped', () => {
+    /** Stops when the mailbox has got there; it has to be over within a second, with whoever asked told. */
+    async function stopsAt(there: Promise<unknown>): Promise<void> {
+      const asked = assert.rejects(heard.mailbox.check(), { reason: 'stopped' });
+      await there;
+      const stopped = heard.mailbox.stop();
+      const late = new Promise((_, reject) => setTimeout(reject, 1000, new Error('too late')).unref());
+      await Promise.race([stopped, late]);
+      await asked;
+      assert.equal(heard.states.filter((state) => state.startsWith('failed')).length, 0);
+      assert.deepEqual(heard.errors, []);
+    }
+    const event = (): [Promise<void>, () => void] => {
+      let happen: () => void = () => undefined;
+      const happened = new Promise<void>((resolve) => {
+        happen = resolve;
+      });
+      return [happened, happen];
+    };
+    const untilAborted = (signal: AbortSignal): Promise<never> =>
+      new Promise((_, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason));
+      });
+
+    it('while it waits for the ledger', async () => {
+      const [there, arrive] = event();
+      await make({
+        ledger: (signal) => {
+          arrive();
+          return untilAborted(signal);
+        },
+      });
+      await stopsAt(there);
+    });
+
+    it('while it waits for its turn', async () => {
+      const [there, arrive] = event();
+      await make({
+        inTurn: (_, signal) => {
+          arrive();
+          return untilAborted(signal);
+        },
+      });
+      await stopsAt(there);
+    });
+
+    it('while it waits for a token', async () => {
+      const [there, arrive] = event();
+      await make({
+        open: (signal) => {
+          arrive();
+          return untilAborted(signal);
+        },
+      });
+      await stopsAt(there);
+    });
+
+    for (const word of ['CAPA', 'AUTH', 'STAT', 'UIDL', 'RETR', 'RSET']) {
+      it(`while the server is silent after ${word}`, async () => {
+        await make({}, 300, 'abc');
+        const { clock } = heard;
+        const ledger = await openLedger(join(await newFolder(), 'c.ledger'), clock.now);
+        await ledger.setBaseline([]);
+        const [there, arrive] = event();
+        box.server.options.commands = {
+          [word]: () => {
+            arrive();
+            return undefined;
+          },
+        };
+        heard = new Heard(box, async () => ledger);
+        await stopsAt(there);
+        assert.deepEqual(
+          ['ua', 'ub', 'uc'].map((key) => ledger.openDelivery(key)),
+          [undefined, undefined, undefined],
+          'no intent stays',
+        );
+      });
+    }
+
+    it('in the middle of a hand-over: it is noted first', async () => {
+      const [there, arrive] = event();
+      const [released, release] = event();
+      await make({}, 300, 'abc');
+      const ledger = await openLedger(join(await newFolder(), 'd.ledger'), heard.clock.now);
+      await ledger.setBaseline([]);
+      heard = new Heard(box, async () => ledger, {
+        deliver: async () => {
+          arrive();
+          await released;
+        },
+      });
+      const asked = assert.rejects(heard.mailbox.check(), { reason: 'stopped' });
+      await there;
+      const stopped = heard.mailbox.stop();
+      release();
+      await stopped;
+      await asked;
+      assert.equal(ledger.state('ua'), 'handled');
+      assert.deepEqual(
+        ['ub', 'uc'].map((key) => ledger.openDelivery(key)),
+        [undefined, undefined],
+      );
+    });
+
+    it('while it only waits for the next check', async () => {
+      await make();
+      await start();
+      await heard.mailbox.stop();
+      assert.deepEqual(heard.clock.waits, []);
+    });
+  });
+});
