@@ -86,7 +86,16 @@ export class Mailbox {
   private reported: string | undefined;
   private everChecked = false;
 
-  constructor(private readonly parts: MailboxParts) {
+  private readonly parts: MailboxParts;
+
+  constructor(parts: MailboxParts) {
+    this.parts = {
+      ...parts,
+      onState: guarded(parts.onState),
+      onError: guarded(parts.onError),
+      onSetAside: guarded(parts.onSetAside),
+      onSummary: guarded(parts.onSummary),
+    };
     this.rhythm = { interval: parts.settings.interval, loginDelay: 0, failures: 0, more: false };
   }
 
@@ -190,11 +199,7 @@ export class Mailbox {
       }
       const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
-      try {
-        tell(wait);
-      } catch {
-        // Whoever listens may fail; the next check is arranged, and nothing that was delivered is undone.
-      }
+      tell(wait);
     }
   }
 
@@ -303,4 +308,15 @@ export class Mailbox {
 
 function stopped(): MailboxError {
   return new MailboxError('CONNECT', 'stopped');
+}
+
+/** Whoever listens may fail; that changes nothing about what was delivered and when the next check comes. */
+function guarded<T extends unknown[]>(listener: (...heard: T) => void): (...heard: T) => void {
+  return (...heard) => {
+    try {
+      listener(...heard);
+    } catch {
+      // Nobody is left to tell.
+    }
+  };
 }
