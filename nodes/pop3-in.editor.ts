@@ -64,6 +64,7 @@ RED.nodes.registerType('pop3 in', {
     },
     security: { value: 'tls', required: true },
     tls: { value: '', type: 'tls-config', required: false },
+    proxy: { value: '', type: 'http proxy', required: false },
     auth: { value: 'oauth2', required: true },
     account: {
       value: '',

@@ -2,7 +2,13 @@ import type { ConnectionOptions } from 'node:tls';
 import type { NodeAPI } from 'node-red';
 import { type Login, MailboxError, openSession, type Session } from '../mailbox';
 import { providers } from '../oauth2';
-import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
+import {
+  type ConnectOptions,
+  MECHANISMS,
+  type MechanismName,
+  proxyFromEnvironment,
+  throughProxy,
+} from '../pop3';
 import { asAccountError } from '../runtime';
 import type { AccountNode } from './account';
 import { type MailProperties, settingsOf } from './settings';
@@ -14,6 +20,7 @@ export interface Pop3InProperties {
   port: number | string;
   security: 'tls' | 'starttls' | 'none';
   tls: string;
+  proxy: string;
   auth: 'oauth2' | 'password';
   account: string;
   mechanism: string;
@@ -67,7 +74,8 @@ export function serverOf(
     open: async (signal) => {
       if (host === '') throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
       const login = loginOf(def, credentials, account, user);
-      return openSession(target, login, signal).catch((error) => {
+      const open = openerOf(RED, def.proxy, target);
+      return openSession({ ...target, ...(open && { open }) }, login, signal).catch((error) => {
         throw asAccountError(error);
       });
     },
@@ -102,6 +110,37 @@ function loginOf(
   if (!credentials.password) throw new MailboxError('CONFIG', 'password-missing', { retryable: false });
   return { user, mechanism, password: credentials.password };
 }
+
+/** Core's `http proxy`, else what the environment names, as Node-RED's own http request does. */
+function openerOf(
+  RED: NodeAPI,
+  id: string | undefined,
+  { host, port = 995, security }: ConnectOptions,
+): ConnectOptions['open'] {
+  const node = id ? (RED.nodes.getNode(id) as ProxyNode | null) : null;
+  try {
+    if (node?.url) {
+      const url = new URL(node.url);
+      const { username, password } = node.credentials ?? {};
+      if (username) url.username = encodeURIComponent(username);
+      if (password) url.password = encodeURIComponent(password);
+      return throughProxy({ url: url.href, ...(node.noproxy && { noProxy: node.noproxy }) });
+    }
+    const url = LOOPBACK.test(host) ? undefined : proxyFromEnvironment({ host, port, security });
+    return url === undefined ? undefined : throughProxy({ url });
+  } catch (error) {
+    throw new MailboxError('CONFIG', 'proxy', { facts: { host, port }, retryable: false, cause: error });
+  }
+}
+
+/** Core's configuration node for a proxy. */
+interface ProxyNode {
+  url?: string;
+  noproxy?: string[];
+  credentials?: { username?: string; password?: string };
+}
+
+const LOOPBACK = /^(localhost|127\.[\d.]+|\[?::1\]?)$/i;
 
 function accountOf(RED: NodeAPI, id: string): AccountNode | undefined {
   const node = id ? (RED.nodes.getNode(id) as AccountNode | null) : null;
