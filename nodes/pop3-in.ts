@@ -81,5 +81,7 @@ export = function register(RED: NodeAPI): void {
 async function handOver(node: Pop3InNode, mail: DeliveredMail, twoOutputs: boolean): Promise<void> {
   const message: NodeMessage = { ...mail };
   node.send(twoOutputs ? [message, null] : message);
+  // Written to the log where the user has metrics switched on.
+  node.metric('pop3.octets', message, mail.pop3.size);
   await new Promise((resolve) => setImmediate(resolve));
 }
