@@ -99,8 +99,10 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           label: tokens.label,
         }),
         ...(state?.error
-          ? { error: sentenceOf(RED, state.error) }
-          : tokens && !tokens.refreshToken && { error: RED._(`${CATALOGUE}:errors.no-refresh-token`) }),
+          ? toldOf(RED, state.error)
+          : tokens &&
+            !tokens.refreshToken &&
+            toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token'))),
         ...(outcome && { signIn: outcomeOf(RED, outcome) }),
       };
     }),
@@ -151,9 +153,7 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
       (body) => response.json(body),
       (error: unknown) => {
         if (error instanceof OAuth2Error) {
-          response
-            .status(400)
-            .json({ code: error.code, reason: error.reason, error: sentenceOf(RED, error) });
+          response.status(400).json({ code: error.code, ...toldOf(RED, error) });
         } else {
           RED.log.error(`oauth2-account: ${error instanceof Error ? error.message : 'failed'}`);
           response.status(500).json({
@@ -213,12 +213,14 @@ function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutco
     state,
     label,
     renewable,
-    ...(error && { error: sentenceOf(RED, error), reason: error.reason }),
+    ...(error && toldOf(RED, error)),
   };
 }
 
-function sentenceOf(RED: NodeAPI, error: OAuth2Error): string {
-  return accountSentence(error, translateBy(RED)) ?? error.message;
+/** A sentence in this Node-RED's language, and what the dialog makes one of in the reader's. */
+function toldOf(RED: NodeAPI, error: OAuth2Error): { error: string; reason: string; facts: object } {
+  const { reason, facts, message } = error;
+  return { error: accountSentence(error, translateBy(RED)) ?? message, reason, facts };
 }
 
 function adminUser(request: Request): string {

@@ -19,12 +19,17 @@ interface DialogNode {
   _(key: string, facts?: object): string;
 }
 
-interface Status {
+/** What the runtime says has gone wrong: a sentence in its own language, and what makes one in the reader's. */
+interface Told {
+  error?: string;
+  reason?: string;
+  facts?: object;
+}
+
+interface Status extends Told {
   state: string;
   label?: string;
-  signedInAt?: number;
-  error?: string;
-  signIn?: { state: string; error?: string; renewable?: boolean };
+  signIn?: Told & { state: string };
 }
 
 /** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
@@ -96,7 +101,8 @@ export function prepareSignIn(node: DialogNode): () => void {
   $('.redletter-copy').on('click', () => {
     RED.clipboard.copyText(
       redirectUri(),
-      $('.redletter-copy')[0] as HTMLElement,
+      // Its popover wants jQuery, whatever the types say.
+      $('.redletter-copy') as never,
       'clipboard.copyMessageValue',
     );
   });
@@ -122,8 +128,14 @@ export function prepareSignIn(node: DialogNode): () => void {
       contentType: 'application/json',
       data,
     });
+  const sentence = ({ error, reason, facts }: Told): string | undefined => {
+    const key = `errors.${reason}`;
+    const text = reason === undefined ? key : node._(key, facts);
+    // A key without a text comes back as it is.
+    return text.endsWith(key) ? error : text;
+  };
   const failure = (answer: JQuery.jqXHR): string =>
-    (answer.responseJSON as { error?: string } | undefined)?.error ?? node._('signIn.unreachable');
+    sentence((answer.responseJSON as Told | undefined) ?? {}) ?? node._('signIn.unreachable');
 
   const show = (status: Status): void => {
     if (closed) return;
@@ -132,14 +144,15 @@ export function prepareSignIn(node: DialogNode): () => void {
     signIn = undefined;
     $('.redletter-paste').hide();
     button.find('span').text(node._(status.state === 'signed-out' ? 'label.signIn' : 'label.signInAgain'));
-    if (attempt?.state === 'failed') say(attempt.error ?? node._('signIn.failed'), 'error');
+    if (attempt?.state === 'failed') say(sentence(attempt) ?? node._('signIn.failed'), 'error');
     else if (status.state === 'signed-in') {
       say(node._('signIn.signedIn', { who: status.label || value('user') }), 'ok');
       // Signed in, but not for long.
-      if (status.error) {
-        state.append($('<div>').text(status.error).css('color', 'var(--red-ui-text-color-warning)'));
+      const warning = sentence(status);
+      if (warning !== undefined) {
+        state.append($('<div>').text(warning).css('color', 'var(--red-ui-text-color-warning)'));
       }
-    } else if (status.state !== 'signed-out') say(status.error ?? node._('signIn.again'), 'error');
+    } else if (status.state !== 'signed-out') say(sentence(status) ?? node._('signIn.again'), 'error');
     else say('');
   };
   const ask = (): void => {

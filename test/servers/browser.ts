@@ -24,8 +24,11 @@ function chromiumPath(): string | undefined {
   ].find((path) => existsSync(path));
 }
 
-/** A real Chromium without a window, which reaches nothing but this machine. */
-export async function startBrowser(): Promise<Browser> {
+/**
+ * A real Chromium without a window, which reaches nothing but this machine.
+ * @param names by which this machine is known to it besides, as a host on the LAN would be
+ */
+export async function startBrowser(names: string[] = []): Promise<Browser> {
   const executablePath = chromiumPath();
   if (!executablePath) throw new Error(`Missing: ${chromiumMissing()}`);
   return chromium.launch({
@@ -38,7 +41,12 @@ export async function startBrowser(): Promise<Browser> {
       '--disable-sync',
       '--no-first-run',
       // The sign-in server's pages ask for a font from elsewhere; nobody shall wait for it.
-      '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1',
+      `--host-resolver-rules=${[
+        ...names.map((name) => `MAP ${name} 127.0.0.1`),
+        'MAP * ~NOTFOUND',
+        'EXCLUDE localhost',
+        'EXCLUDE 127.0.0.1',
+      ].join()}`,
     ],
   });
 }
