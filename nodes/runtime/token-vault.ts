@@ -165,7 +165,9 @@ export class TokenVault {
 
   private keyOf(which: 'secret' | 'own'): Buffer | undefined {
     if (which === 'secret') return this.secretKey;
-    return this.kept.ownKey === undefined ? undefined : Buffer.from(this.kept.ownKey, 'base64');
+    return which === 'own' && this.kept.ownKey !== undefined
+      ? Buffer.from(this.kept.ownKey, 'base64')
+      : undefined;
   }
 
   private makeOwnKey(): Buffer {
@@ -193,18 +195,24 @@ function own<T>(record: Record<string, T> | undefined, key: string): T | undefin
   return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
+/** Settings may not be there yet (the test helper), or somebody has edited them by hand: what is of no use is left out. */
 function readKept(settings: SettingsStore): Kept {
+  const kept: Kept = { version: 1, entries: {} };
   try {
     const value = settings.get(SETTINGS_KEY) as Partial<Kept> | undefined;
-    if (value?.version === 1 && typeof value.entries === 'object' && value.entries !== null) {
-      const kept = structuredClone(value) as Kept;
-      for (const [node, slots] of Object.entries(kept.entries)) {
-        if (typeof slots !== 'object' || slots === null) delete kept.entries[node];
-      }
-      return kept;
+    if (value?.version !== 1 || !isObject(value.entries)) return kept;
+    const { ownKey } = value;
+    if (typeof ownKey === 'string' && Buffer.from(ownKey, 'base64').length === 32) kept.ownKey = ownKey;
+    for (const [node, slots] of Object.entries(value.entries)) {
+      if (!isObject(slots)) continue;
+      kept.entries[node] = structuredClone(
+        Object.fromEntries(Object.entries(slots).filter(([, entry]) => isObject(entry))),
+      );
     }
   } catch {
-    // Settings that are not there yet (the test helper) or that somebody has edited by hand.
+    // Nobody is signed in then.
   }
-  return { version: 1, entries: {} };
+  return kept;
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Ledgers, mailboxId } from '../../nodes/runtime/ledgers';
+import { cleanUp, newFolder, TestClock } from '../mailbox/support';
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+describe('the ledgers of a runtime', () => {
+  const { signal } = new AbortController();
+  let folder: string;
+  let clock: TestClock;
+  let ledgers: Ledgers;
+  const loans: { giveBack(): Promise<void> }[] = [];
+  const attend = (node: string, mailbox = 'm'): ReturnType<Ledgers['attend']> => {
+    const loan = ledgers.attend(node, mailbox);
+    loans.push(loan);
+    return loan;
+  };
+  beforeEach(async () => {
+    folder = join(await newFolder(), 'redletter');
+    clock = new TestClock();
+    ledgers = new Ledgers(folder, clock);
+  });
+  afterEach(async () => {
+    for (const loan of loans.splice(0)) await loan.giveBack();
+    assert.deepEqual(clock.waits, [], 'a timer is left');
+  });
+  after(cleanUp);
+
+  it('are one for each node and mailbox, in a locked folder', async () => {
+    const same = [attend('a'), attend('a')];
+    const [first, second] = await Promise.all(same.map((loan) => loan.open(signal)));
+    assert.equal(first, second, 'an old instance and a new one of a node');
+    assert.notEqual(await attend('b').open(signal), first);
+    assert.notEqual(await attend('a', 'another').open(signal), first);
+    assert.deepEqual((await readdir(folder)).sort(), [
+      'a-another.ledger',
+      'a-m.ledger',
+      'b-m.ledger',
+      'lock',
+    ]);
+  });
+
+  it('have names that any file system takes', async () => {
+    await attend('../../etc/passwd').open(signal);
+    assert.deepEqual((await readdir(folder)).sort(), ['______etc_passwd-m.ledger', 'lock']);
+  });
+
+  it('stay open until the last of their nodes is gone, and let the folder go then', async () => {
+    const [old, young] = [attend('a'), attend('a')];
+    const ledger = await old.open(signal);
+    await old.giveBack();
+    await old.giveBack();
+    await ledger.done('x');
+    await young.giveBack();
+    await assert.rejects(ledger.done('y'), { code: 'STORE' });
+    assert.deepEqual(await readdir(folder), ['a-m.ledger']);
+  });
+
+  it('are closed before they are opened again, whoever is faster', async () => {
+    const other = attend('other');
+    await other.open(signal);
+    for (let round = 0; round < 20; round += 1) {
+      const old = attend('a');
+      const ledger = await old.open(signal);
+      // Still on their way to the disk when the node is closed.
+      const notes = [ledger.done(`${round}-1`), ledger.failed(`${round}-2`, 1000), ledger.checked()];
+      const closing = old.giveBack();
+      const young = attend('a');
+      const again = await young.open(signal);
+      assert.notEqual(again, ledger);
+      assert.ok(again.known(`${round}-1`), `${round}`);
+      assert.equal(again.openDelivery(`${round}-2`)?.failures, 1);
+      await Promise.all([...notes, closing]);
+      await again.done(`${round}-3`);
+      await young.giveBack();
+    }
+    const last = await attend('a').open(signal);
+    for (let round = 0; round < 20; round += 1) assert.ok(last.known(`${round}-3`));
+  });
+
+  it('keep the folder over a deploy that closes everything and opens it again at once', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const old = [attend('a'), attend('b')];
+      for (const loan of old) await loan.open(signal);
+      const closing = Promise.all(old.map((loan) => loan.giveBack()));
+      const young = attend('a');
+      const opening = young.open(signal);
+      await closing;
+      await opening;
+      assert.ok((await readdir(folder)).includes('lock'));
+      await young.giveBack();
+      assert.equal((await readdir(folder)).includes('lock'), false);
+    }
+  });
+
+  describe('deleting', () => {
+    it('waits for every other node on the mailbox, and for no other', async () => {
+      const [a, b] = [attend('a'), attend('b')];
+      const elsewhere = attend('c', 'another');
+      const ledgerOfA = await a.open(signal);
+      await elsewhere.open(signal);
+      await ledgerOfA.done('x');
+      assert.equal(a.mayDelete('x'), false, 'b has not had its say');
+      const ledgerOfB = await b.open(signal);
+      assert.equal(a.mayDelete('x'), false, 'b has not had the mail');
+      await ledgerOfB.intend(['x']);
+      assert.equal(a.mayDelete('x'), false, 'b is at it');
+      await ledgerOfB.done('x');
+      assert.equal(a.mayDelete('x'), true);
+      assert.equal(a.mayDelete('y'), false);
+      await b.giveBack();
+      assert.equal(a.mayDelete('y'), true, 'nobody else wants anything');
+    });
+
+    it('leaves what another has had in part only, not what it never wanted', async () => {
+      const [a, b] = [attend('a'), attend('b')];
+      await a.open(signal);
+      const ledger = await b.open(signal);
+      await ledger.setBaseline(['old']);
+      await ledger.done('poisoned', 'kept');
+      assert.equal(a.mayDelete('poisoned'), false);
+      assert.equal(a.mayDelete('old'), true);
+    });
+  });
+
+  it('that cannot be opened are tried again', async () => {
+    await mkdir(join(folder, 'a-m.ledger'), { recursive: true });
+    const loan = attend('a');
+    await assert.rejects(loan.open(signal), { code: 'STORE', reason: 'ledger-unwritable' });
+    ledgers = new Ledgers(join(folder, 'elsewhere'), clock);
+    await attend('a').open(signal);
+  });
+
+  it('in a folder that cannot be: STORE, again and again, and nothing unhandled', async () => {
+    await writeFile(folder, 'a file');
+    const loan = attend('a');
+    for (let round = 0; round < 3; round += 1) {
+      await assert.rejects(loan.open(signal), { code: 'STORE', reason: 'folder-unwritable' });
+    }
+    // One that leaves while everybody waits for the folder must not leave an error nobody hears of.
+    const unhandled: unknown[] = [];
+    const note = (error: unknown): unknown => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const leaving = new AbortController();
+    const opening = loan.open(leaving.signal);
+    leaving.abort(new Error('deploy'));
+    await assert.rejects(opening);
+    for (let turns = 0; turns < 20; turns += 1) await turn();
+    process.removeListener('unhandledRejection', note);
+    assert.deepEqual(unhandled, []);
+  });
+
+  it('in a folder of another runtime: the one who leaves does not wait, and nothing goes on waiting', async () => {
+    await mkdir(folder);
+    await writeFile(join(folder, 'lock'), 'another 1\n');
+    const loan = attend('a');
+    const leaving = new AbortController();
+    const opening = loan.open(leaving.signal);
+    while (clock.waits.length === 0) await turn();
+    leaving.abort(new Error('deploy'));
+    await assert.rejects(opening, /deploy/);
+    await loan.giveBack();
+    assert.deepEqual(clock.waits, []);
+    assert.deepEqual(await readdir(folder), ['lock']);
+  });
+
+  it('belong to mailboxes by host and user, in any case of the host', () => {
+    const box = { host: 'pop.example.test', port: 995, user: 'alice' };
+    assert.equal(mailboxId({ ...box, host: 'POP.Example.test' }), mailboxId(box));
+    assert.notEqual(mailboxId({ ...box, user: 'bob' }), mailboxId(box));
+    assert.notEqual(mailboxId({ ...box, host: 'pop.example.org' }), mailboxId(box));
+    assert.match(mailboxId(box), /^[0-9a-f]{16}$/);
+  });
+});
