@@ -1,8 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { Clock } from './clock';
 import { MailboxError } from './errors';
 import { type HandOver, type HandOverParts, isWhole, readAs, type Taken } from './hand-over';
 import type { ListedMail } from './listing';
-import type { Clock } from './mailbox';
 import type { Pop3Fields } from './message';
 import { retryAfterFailure } from './rhythm';
 import { Spool, type SpooledMail } from './spool';

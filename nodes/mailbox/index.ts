@@ -1,8 +1,9 @@
 export type { AckSettings, Settlement } from './ack-hand-over';
 export type { CheckSettings, CheckSummary } from './check';
+export { type Clock, systemClock } from './clock';
 export { type ErrorFacts, isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
 export { Ledger } from './ledger';
-export { type Clock, Mailbox, type MailboxParts, type MailboxState, systemClock } from './mailbox';
+export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
 export type { DeliveredMail, Pop3Fields } from './message';
 export { type Login, openSession, type Session } from './session';
 export { Spool } from './spool';

@@ -1,5 +1,6 @@
 import { AckHandOver, type AckSettings, type Settlement } from './ack-hand-over';
 import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox } from './check';
+import type { Clock } from './clock';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
 import { type HandOverParts, SendHandOver } from './hand-over';
@@ -17,21 +18,6 @@ export type MailboxState =
   | { is: 'idle' }
   | { is: 'waiting'; ms: number }
   | { is: 'failed'; error: MailboxError };
-
-/** The system's clock, or a test's. */
-export interface Clock {
-  /** ms since the epoch */
-  now(): number;
-  setTimeout(run: () => void, ms: number): unknown;
-  clearTimeout(timer: unknown): void;
-}
-
-export const systemClock: Clock = {
-  now: Date.now,
-  // A longer time than a timer can hold would be over at once.
-  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
-  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
-};
 
 /** What a mailbox is made of; all of it comes from outside. */
 export interface MailboxParts {
