@@ -210,10 +210,10 @@ export class Ledger {
     if (forget.length > 0) await this.atOnce({ is: 'forget', keys: forget });
   }
 
-  /** Notes the end of a check that went well, and compacts the file when most of it is history. */
+  /** Notes the end of a check that went well, and compacts the file when a third of it is history. */
   async checked(): Promise<void> {
     await this.atOnce({ is: 'checked', at: this.seconds() });
-    if (this.size > this.compactBytes && this.size > 2 * this.liveBytes) {
+    if (this.size > this.compactBytes && this.size > 1.5 * this.liveBytes) {
       this.compactionWanted = true;
       this.startWriting();
       await this.drained();

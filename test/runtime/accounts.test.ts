@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { type AccountConfig, bindingOf, type TokenState, type Tokens } from '../../nodes/oauth2';
+import { Accounts } from '../../nodes/runtime/accounts';
+import { type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
+
+const config: AccountConfig = {
+  provider: 'custom',
+  grant: 'authorization_code',
+  tokenUrl: 'http://127.0.0.1:1/token',
+  clientId: 'client',
+  user: 'alice@example.test',
+};
+const now = Date.now();
+const tokens = (name: string): Tokens => ({
+  accessToken: `access of ${name}`,
+  refreshToken: `refresh of ${name}`,
+  expiresAt: now + 3_600_000,
+  obtainedAt: now,
+  signedInAt: now,
+});
+const signIn = (accounts: Accounts, account: string, name = account, of = config): Promise<void> =>
+  accounts.signedIn({ account, binding: bindingOf(of), tokens: tokens(name) });
+
+describe('the accounts of a runtime', () => {
+  let stored: string;
+  let later: number;
+  let broken: boolean;
+  let accounts: Accounts;
+  const settings: SettingsStore = {
+    get: (key) => JSON.parse(stored)[key],
+    set: async (key, value) => {
+      if (broken) throw new Error('the disk is full');
+      stored = JSON.stringify({ ...JSON.parse(stored), [key]: value });
+    },
+  };
+  const restarted = (): Accounts => new Accounts(new TokenVault({ settings, now: () => Date.now() + later }));
+  beforeEach(() => {
+    stored = '{}';
+    later = 0;
+    broken = false;
+    accounts = restarted();
+  });
+
+  it('share one source, over a deploy too', () => {
+    const old = accounts.borrow('a', config);
+    const young = accounts.borrow('a', { ...config, scope: 'more' });
+    assert.equal(young.source, old.source);
+    old.giveBack();
+    young.giveBack();
+    const next = accounts.borrow('a', config);
+    assert.equal(next.source, old.source);
+    assert.notEqual(accounts.borrow('b', config).source, old.source);
+    const other = accounts.borrow('a', { ...config, user: 'bob@example.test' });
+    assert.notEqual(other.source, old.source, 'another user is another account');
+    other.giveBack();
+    next.giveBack();
+  });
+
+  it('a sign-in goes to the running account, and everybody hears of it, until they are gone', async () => {
+    const [one, two] = [accounts.borrow('a', config), accounts.borrow('a', config)];
+    const heard: string[] = [];
+    const listen = (who: string) => (state: TokenState) => heard.push(`${who}: ${state.kind}`);
+    const unlisten = one.listen(listen('first'));
+    one.listen(listen('second'));
+    two.listen(listen('third'));
+    await signIn(accounts, 'a');
+    assert.deepEqual(heard.sort(), ['first: signed-in', 'second: signed-in', 'third: signed-in']);
+    assert.equal((await one.source.token()).accessToken, 'access of a');
+    heard.length = 0;
+    unlisten();
+    one.giveBack();
+    await one.source.revoke();
+    assert.deepEqual(heard, ['third: signed-out']);
+    two.giveBack();
+  });
+
+  it('a sign-in before the first deploy waits for it, over a restart', async () => {
+    await signIn(accounts, 'a');
+    const loan = restarted().borrow('a', config);
+    assert.equal((await loan.source.token()).accessToken, 'access of a');
+    loan.giveBack();
+    assert.deepEqual(await accounts.stored('a', config), tokens('a'));
+    assert.equal(await accounts.stored('a', { ...config, clientId: 'another' }), undefined);
+  });
+
+  it('a sign-in that cannot be kept says so, and works until the end of the process', async () => {
+    const loan = accounts.borrow('a', config);
+    broken = true;
+    await assert.rejects(signIn(accounts, 'a'), { code: 'STORE' });
+    assert.equal((await loan.source.token()).accessToken, 'access of a');
+    assert.equal(loan.source.state.storeError?.code, 'STORE');
+    broken = false;
+    await loan.source.token();
+    assert.equal(loan.source.state.storeError, undefined, 'and is kept as soon as that works again');
+    assert.deepEqual(await restarted().stored('a', config), tokens('a'));
+    loan.giveBack();
+  });
+
+  it('can be looked at without being borrowed', async () => {
+    await signIn(accounts, 'a');
+    const looked = accounts.look('a', config);
+    await looked.token();
+    assert.equal(looked.state.kind, 'signed-in');
+    const loan = accounts.borrow('a', config);
+    assert.equal(accounts.look('a', config), loan.source);
+    loan.giveBack();
+  });
+
+  describe('after a deploy', () => {
+    const ids = (...names: string[]): ReadonlySet<string> => new Set(names);
+    const known = async (...names: string[]): Promise<string> => {
+      const fresh = restarted();
+      const found: string[] = [];
+      for (const name of names) if (await fresh.stored(name, config)) found.push(name);
+      return found.join(' ');
+    };
+
+    it('a disabled account keeps its sign-in, a removed one loses it', async () => {
+      const loans = ['used', 'disabled', 'removed'].map((name) => accounts.borrow(name, config));
+      for (const name of ['used', 'disabled', 'removed']) await signIn(accounts, name);
+      const before = ids('used', 'disabled', 'removed');
+      await accounts.sweep(before, ids());
+      loans[1]?.giveBack();
+      loans[2]?.giveBack();
+      await accounts.sweep(ids('used', 'disabled'), before);
+      assert.equal(await known('used', 'disabled', 'removed'), 'used disabled');
+      later = 400 * UNDEPLOYED_MS;
+      await accounts.sweep(ids('used', 'disabled'), ids('used', 'disabled'));
+      assert.equal(await known('used', 'disabled'), 'used disabled');
+      loans[0]?.giveBack();
+    });
+
+    it('one that was never deployed goes after a day, not before', async () => {
+      await signIn(accounts, 'never');
+      await accounts.sweep(ids(), ids());
+      assert.equal(await known('never'), 'never');
+      later = UNDEPLOYED_MS + 1000;
+      await accounts.sweep(ids(), ids());
+      assert.equal(await known('never'), '');
+    });
+
+    it('one removed while the process was away goes after a day', async () => {
+      await signIn(accounts, 'gone');
+      accounts = restarted();
+      await accounts.sweep(ids(), ids());
+      assert.equal(await known('gone'), 'gone');
+      later = UNDEPLOYED_MS + 1000;
+      await accounts.sweep(ids(), ids());
+      assert.equal(await known('gone'), '');
+    });
+
+    it('the sign-in of another user at the same node goes after a day', async () => {
+      await signIn(accounts, 'a', 'alice');
+      const changed = { ...config, user: 'bob@example.test' };
+      const loan = accounts.borrow('a', changed);
+      await signIn(accounts, 'a', 'bob', changed);
+      later = UNDEPLOYED_MS + 1000;
+      await accounts.sweep(ids('a'), ids('a'));
+      assert.equal(await known('a'), '');
+      assert.deepEqual(await restarted().stored('a', changed), tokens('bob'));
+      loan.giveBack();
+    });
+  });
+});
