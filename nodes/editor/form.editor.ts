@@ -23,11 +23,11 @@ export function styleForms(): void {
   const field = '.redletter-form .form-row > label:first-child + ';
   $('<style id="redletter-style">')
     .text(
-      `.redletter-form .form-row > label:first-child { width: 130px }
+      `.redletter-form .form-row > label:first-child { width: 150px }
       ${field}input:not([type="checkbox"]):last-child, ${field}select:last-child {
-        width: calc(100% - 140px) !important }
+        width: calc(100% - 160px) !important }
       .redletter-form summary { cursor: pointer; margin: 12px 0 }
-      .redletter-form .redletter-indented { margin-left: 134px }`,
+      .redletter-form .redletter-indented { margin-left: 154px }`,
     )
     .appendTo('head');
 }

@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import type { Browser } from 'playwright-core';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { nodeRed5Missing } from '../servers/node-red';
+import { ALICE, mail, PASSWORD, startWorld, type World } from '../world';
+
+for (const version of [4, 5] as const) {
+  describe(`the form of pop3 in, Node-RED ${version}`, function () {
+    this.timeout(60_000);
+    let world: World;
+    let browser: Browser;
+    let editor: Editor;
+    let node: string;
+    before(async function () {
+      needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
+      [world, browser] = await Promise.all([startWorld({ version }), startBrowser()]);
+      // A mail server whose certificate the machine trusts, as a provider's is.
+      world.nodeRed = await world.nodeRed.restart('SIGTERM', { env: { NODE_EXTRA_CA_CERTS: world.ca } });
+      editor = await openEditor(browser, world.nodeRed, { language: 'de' });
+    });
+    after(async () => {
+      await browser?.close();
+      await world?.close();
+    });
+
+    const unfold = async (): Promise<void> => {
+      for (const summary of await editor.dialog
+        .locator('details:not([open]) > summary')
+        .all()
+        .then((all) => all.reverse())) {
+        await summary.click();
+      }
+    };
+    const saved = async (): Promise<Record<string, unknown>> =>
+      (await world.nodeRed.getFlows()).find(({ id }) => id === node) ?? {};
+
+    it('a password, the mail of the last days, an input and a second output: in German', async () => {
+      await world.dovecot.deliver(ALICE, mail('Old', { Date: 'Mon, 05 Jan 2026 10:00:00 +0000' }));
+      await world.dovecot.deliver(ALICE, mail('Young', { Date: 'Mon, 02 Nov 2026 10:00:00 +0000' }));
+      node = await editor.addNode('pop3 in', { x: 240, y: 120 });
+      await editor.openDialog(node);
+      await editor.fill({ auth: 'password' });
+      await editor.fill({
+        service: 'custom',
+        user: ALICE,
+        password: PASSWORD,
+        host: 'localhost',
+        port: world.dovecot.tlsPort,
+        interval: 300,
+      });
+      await unfold();
+      const labels = (await editor.dialog.locator('.redletter-form label').allTextContents()).join();
+      assert.match(labels, /Passwort/);
+      assert.doesNotMatch(labels, /label\./);
+      await editor.dialog.locator('#redletter-first').selectOption('date');
+      await editor.dialog.locator('#redletter-first-date').fill('2026-10-01');
+      await editor.dialog.locator('#redletter-input').check();
+      await editor.fill({ summary: true });
+      await editor.screenshot(`pop3-in-de-${version}`);
+      await editor.done();
+
+      const inject = await editor.addNode('inject', { x: 60, y: 300 });
+      const mails = await editor.addNode('debug', { x: 420, y: 60 });
+      const checks = await editor.addNode('debug', { x: 420, y: 240 });
+      await editor.wire(inject, node);
+      await editor.wire(node, mails, 0);
+      await editor.wire(node, checks, 1);
+      await editor.deploy();
+      const { first, inputs, outputs, wires, interval } = await saved();
+      assert.deepEqual(
+        { first, inputs, outputs, wires, interval: Number(interval) },
+        { first: '2026-10-01', inputs: 1, outputs: 2, wires: [[mails], [checks]], interval: 300 },
+      );
+      // Words with numbers in them are made by the runtime, in its own language.
+      await editor.waitForStatus(node, /1 new/);
+      const published = JSON.stringify(await world.nodeRed.getFlows());
+      assert.ok(!published.includes(PASSWORD));
+    });
+
+    it('opened again and saved: everything is as it was, wires and password too', async () => {
+      const before = await saved();
+      await editor.openDialog(node);
+      assert.equal(await editor.field('password').inputValue(), '__PWRD__');
+      assert.equal(await editor.dialog.locator('#redletter-first').inputValue(), 'date');
+      assert.equal(await editor.dialog.locator('#redletter-first-date').inputValue(), '2026-10-01');
+      assert.equal(await editor.dialog.locator('#redletter-input').isChecked(), true);
+      await editor.fill({ interval: 1 });
+      await editor.done();
+      await editor.deploy();
+      const { interval, ...rest } = await saved();
+      const { interval: _, ...old } = before;
+      assert.equal(Number(interval), 1);
+      assert.deepEqual(rest, old);
+      await world.dovecot.deliver(ALICE, mail('Third', {}, 'Third day.'));
+      await editor.page
+        .locator('.red-ui-debug-msg', { hasText: 'Third day.' })
+        .waitFor({ state: 'attached' });
+      const flow = (await world.nodeRed.getFlows()).find(({ type }) => type === 'inject');
+      assert.deepEqual(flow?.wires, [[node]]);
+    });
+
+    it('says in German what is wrong', async () => {
+      await editor.openDialog(node);
+      await editor.fill({ port: 1 });
+      await editor.done();
+      await editor.deploy();
+      const status = await editor.waitForStatus(node, /abgelehnt|verweigert|Verbindung/);
+      assert.doesNotMatch(status, /refused/);
+      await editor.screenshot(`pop3-in-status-de-${version}`);
+    });
+
+    it('without the input and the second output their wires go, and only those', async () => {
+      await editor.openDialog(node);
+      await unfold();
+      await editor.dialog.locator('#redletter-input').uncheck();
+      await editor.fill({ summary: false });
+      await editor.done();
+      await editor.deploy();
+      const { inputs, outputs, wires } = await saved();
+      assert.deepEqual({ inputs, outputs }, { inputs: 0, outputs: 1 });
+      assert.equal((wires as string[][]).length, 1);
+      assert.equal((wires as string[][])[0]?.length, 1);
+      const inject = (await world.nodeRed.getFlows()).find(({ type }) => type === 'inject');
+      assert.deepEqual(inject?.wires, [[]]);
+      assert.deepEqual(editor.problems, []);
+    });
+  });
+}
