@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, rm } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { folderWithProbe, handedOver, markedRepeats, seeded } from './probe';
 import type { Comms } from './servers/comms';
 import { dovecotMissing } from './servers/dovecot';
@@ -134,6 +137,34 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
       assert.equal((await handedOver(userDir)).length, 3);
     } finally {
       await second.stop('SIGKILL');
+    }
+  });
+
+  it('a full disk: nothing is handed over that cannot be recorded, and it goes on when there is room', async function () {
+    const folder = join(userDir, 'redletter');
+    await mkdir(folder, { recursive: true });
+    // A disk of its own that can be filled without harm; only root can have one.
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder]).status === 0;
+    if (!mounted) this.skip();
+    try {
+      await world.nodeRed.deploy(flows(world, ...nodes()));
+      const comms = await world.nodeRed.comms();
+      await comms.waitForStatus('mail', /idle|0 new/);
+      const ballast = join(folder, 'ballast');
+      spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=1k', 'count=100']);
+      // Enough of them not to fit into what is left of the ledger's last block.
+      await deliver(200);
+      const full = await comms.waitForStatus('mail', ({ fill }) => fill === 'red', 0, 40_000);
+      assert.equal(full.text, 'disk full');
+      const error = (await world.sink.next('errors')).error as { code: string };
+      assert.equal(error.code, 'STORE');
+      assert.ok((await handedOver(userDir)).length < 200);
+      await rm(ballast);
+      await reached(comms, 200);
+      assert.ok(markedRepeats(await handedOver(userDir)) <= 1);
+    } finally {
+      await world.nodeRed.stop('SIGKILL');
+      spawnSync('umount', [folder]);
     }
   });
 });

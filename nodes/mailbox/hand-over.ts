@@ -95,6 +95,8 @@ export class SendHandOver implements HandOver {
       this.intents?.handedOver(mail);
       await deliver(Object.assign(message, { pop3 }));
       this.noted = ledger.done(mail.key, isWhole(whole, reading) ? 'handled' : 'kept');
+      // Whoever comes next hears of a refusal; until then it must not count as unhandled, which would end Node-RED.
+      this.noted.catch(() => undefined);
       this.notes.push(this.noted);
       return { bytes: counter.bytes, redelivered };
     } finally {
