@@ -41,6 +41,8 @@ function forgetRemovedAccounts(RED: NodeAPI, runtime: Runtime): void {
     RED.nodes.eachNode((node) => {
       if (node.type === 'oauth2-account') configured.add(node.id);
     });
+    // A start without any account may be one whose flow file could not be read: no reason to forget a sign-in.
+    if (configured.size === 0 && before.size === 0) return;
     runtime.accounts
       .sweep(configured, before)
       .catch((error) => RED.log.warn(`oauth2-account: ${(error as Error).message}`));
