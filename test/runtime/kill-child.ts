@@ -5,28 +5,7 @@
 import { appendFileSync, writeSync } from 'node:fs';
 import { type Clock, Mailbox, openSession } from '../../nodes/mailbox';
 import { mailboxId, Runtime } from '../../nodes/runtime';
-
-export interface ChildOrders {
-  /** Which process of the series this is. */
-  life: number;
-  folder: string;
-  probe: string;
-  port: number;
-  user: string;
-  password: string;
-  handled: 'send' | 'ack';
-  after: 'keep' | 'delete';
-  maxInFlight: number;
-}
-
-/** One mail as it was handed over. */
-export interface ProbeLine {
-  life: number;
-  topic: string;
-  payload: string;
-  redelivered: boolean;
-  attempt: number;
-}
+import { type ChildOrders, digestOf, type ProbeLine } from './probe';
 
 const { life, folder, probe, port, user, password, handled, after, maxInFlight } = JSON.parse(
   process.argv[2] ?? '',
@@ -72,11 +51,12 @@ const mailbox: Mailbox = new Mailbox({
     const line: ProbeLine = {
       life,
       topic: topic ?? '',
-      payload: payload ?? '',
+      digest: digestOf(payload ?? ''),
       redelivered: pop3.redelivered,
       attempt: pop3.attempt,
     };
-    appendFileSync(probe, `${JSON.stringify(line)}\n`);
+    // A kill may tear this line as well: the next one begins on a line of its own.
+    appendFileSync(probe, `\n${JSON.stringify(line)}\n`);
     writeSync(1, '.');
     await new Promise((resolve) => setImmediate(resolve));
     if (handled === 'ack') setTimeout(acknowledge, Math.random() * 8, pop3.delivery);
