@@ -274,6 +274,21 @@ describe('one check of a mailbox', () => {
       assert.equal(new Set(node.delivered.map(({ pop3 }) => pop3.delivery)).size, 150);
     });
 
+    it('waits until the mail before is noted, however slow the disk', async () => {
+      await start('abcdef');
+      const node = await Checker.begun();
+      const noted = new Set<string>();
+      const done = node.ledger.done.bind(node.ledger);
+      node.ledger.done = async (key, state) => {
+        for (let turns = 0; turns < 50; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+        await done(key, state);
+        noted.add(key);
+      };
+      node.onDeliver = () => assert.equal(noted.size, node.delivered.length - 1);
+      await node.check(box);
+      assert.equal(noted.size, 6, 'and the check until the last one is');
+    });
+
     it('after a crash in the middle of it: again, marked, and counted', async () => {
       await start('abc');
       const node = await Checker.begun();

@@ -418,6 +418,27 @@ describe('the ledger', () => {
       await again.close();
     });
 
+    it('counts nothing twice that comes in meanwhile', async () => {
+      const file = await newFile();
+      const ledger = await openAt(file, 0);
+      await ledger.setBaseline(Array.from({ length: 5000 }, (_, at) => `old-${at}`));
+      const checking = ledger.checked();
+      const notes: Promise<void>[] = [];
+      for (let at = 0; at < 200; at += 1) {
+        const note = ledger.failed('a', now);
+        notes.push(note);
+        // Some come while a write is under way, some while nothing is waiting.
+        await (at % 3 === 0 ? note : new Promise((resolve) => setImmediate(resolve)));
+      }
+      await checking;
+      await Promise.all(notes);
+      await ledger.close();
+      assert.match((await linesOf(file))[0] ?? '', /snapshot/, 'it has been compacted');
+      const again = await openAt(file);
+      assert.equal(again.openDelivery('a')?.failures, notes.length);
+      await again.close();
+    });
+
     it('killed before the rename, leaves the old file good and the new one is thrown away', async () => {
       const file = await newFile();
       const ledger = await openAt(file, 0);

@@ -80,6 +80,18 @@ describe('the ledgers of a runtime', () => {
     for (let round = 0; round < 20; round += 1) assert.ok(last.known(`${round}-3`));
   });
 
+  it('are written to the end before they are opened again', async () => {
+    const old = attend('a');
+    const ledger = await old.open(signal);
+    // So long that it takes its time: read half-way, it would be cut off.
+    const long = 'x'.repeat(32 * 1024 * 1024);
+    const note = ledger.done(long);
+    const closing = old.giveBack();
+    const again = await attend('a').open(signal);
+    await Promise.all([note, closing]);
+    assert.ok(again.known(long));
+  });
+
   it('keep the folder over a deploy that closes everything and opens it again at once', async () => {
     for (let round = 0; round < 5; round += 1) {
       const old = [attend('a'), attend('b')];
