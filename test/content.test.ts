@@ -74,7 +74,8 @@ describe('what of a mail is fetched, and how much', function () {
   it('attachments as files: in the folder named, for nobody else to read, under a safe name', async () => {
     const directory = join(world.nodeRed.userDir, 'attachments');
     const [first] = await fetched('files', { attachments: 'file', directory }, 2);
-    const [attachment] = first?.attachments as { path: string; content?: unknown; filename: string }[];
+    assert.ok(first);
+    const [attachment] = first.attachments as { path: string; content?: unknown; filename: string }[];
     assert.ok(attachment);
     assert.ok(attachment.path.startsWith(`${directory}/`), attachment.path);
     assert.equal(attachment.content, undefined);
@@ -85,8 +86,9 @@ describe('what of a mail is fetched, and how much', function () {
   it('a larger mail: its headers, marked, and it is never deleted', async () => {
     const messages = await fetched('headers', { maxSize: 0.1, after: 'delete' }, 2);
     const large = messages.find(({ topic }) => topic === 'Large');
-    assert.equal((large?.mail as { truncated: boolean }).truncated, true);
-    assert.ok(Number((large?.pop3 as { size: number }).size) > 200_000);
+    assert.ok(large);
+    assert.equal((large.mail as { truncated: boolean }).truncated, true);
+    assert.ok(Number((large.pop3 as { size: number }).size) > 200_000);
     assert.equal((await summaryWith('deleted')).deleted, 1);
     assert.deepEqual(
       (await world.dovecot.mails(ALICE)).map((bytes) => bytes.includes('Subject: Large')),

@@ -2,6 +2,7 @@ import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
 import { MailboxError } from './errors';
+import { concernsOneMail } from './from-pop3';
 import { type HandOver, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
 import { type ListedMail, listMailbox } from './listing';
@@ -18,8 +19,6 @@ const CLOCK_SKEW_MS = 60 * 60 * 1000;
 /** A mail that has failed waits six hours at most; whoever waits longer has had the clock set back. */
 const LONGEST_RETRY_MS = 6 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** A refusal with one of these concerns the mail, not the session. */
-const ONE_MAIL: ReadonlySet<string> = new Set(['REFUSED', 'LIMIT', 'SYS_TEMP', 'SYS_PERM']);
 
 export interface CheckSettings {
   node: string;
@@ -278,7 +277,7 @@ async function fetchAll(
     if (context.signal.aborted || concernsTheNode(error)) throw error;
     summary.failed += 1;
     await noteFailure(context, mail, error);
-    if (error instanceof Pop3Error && !ONE_MAIL.has(error.code)) throw error;
+    if (error instanceof Pop3Error && !concernsOneMail(error)) throw error;
   };
   handOver.expect([...whole, ...headers]);
   context.onProgress(settled, total);
@@ -314,7 +313,7 @@ async function noteFailure(context: CheckContext, mail: ListedMail, cause: unkno
   const { ledger, settings } = context;
   const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
   // A line that drops once is no fault of the mail it happened to drop in.
-  const atOnce = failures === 1 && !(cause instanceof Pop3Error && ONE_MAIL.has(cause.code));
+  const atOnce = failures === 1 && !concernsOneMail(cause);
   await ledger.failed(mail.key, context.now() + (atOnce ? 0 : retryAfterFailure(failures)));
   if (failures < settings.maxAttempts) return;
   await ledger.done(mail.key, 'kept');
