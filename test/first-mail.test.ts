@@ -5,7 +5,18 @@ import { dovecotMissing } from './servers/dovecot';
 import { needs } from './servers/needs';
 import { nodeRed5Missing } from './servers/node-red';
 import { clients } from './servers/oidc';
-import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from './world';
+import {
+  ALICE,
+  account,
+  flows,
+  mail,
+  PASSWORD,
+  pop3In,
+  quietlySaved,
+  signIn,
+  startWorld,
+  type World,
+} from './world';
 
 /** As a user types it into a field. */
 const variable = (name: string): string => `$\{${name}}`;
@@ -79,11 +90,11 @@ for (const version of [4, 5] as const) {
 
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       it(`goes on after ${signal}: nobody has to sign in, and nothing comes twice`, async () => {
-        // What has been used has been saved: from here to the next renewal nothing can be lost, not even by a kill.
+        const at = Date.now();
         await world.provider.nextTokenRequest('refresh_token');
-        await world.dovecot.deliver(ALICE, mail(`Before ${signal}`));
-        assert.equal((await world.sink.next('messages')).topic, `Before ${signal}`);
+        const release = await quietlySaved(world, at);
         await world.nodeRed.stop(signal);
+        release();
         await world.dovecot.deliver(ALICE, mail(`While away by ${signal}`));
         world.nodeRed = await world.nodeRed.restart(signal);
         const message = await world.sink.next('messages');
@@ -141,12 +152,16 @@ for (const version of [4, 5] as const) {
       await world.nodeRed.deploy(
         flows(world, fromEnvironment, pop3In(world, { id: 'env-mail', account: 'env-account' })),
       );
+      const at = Date.now();
       await signIn(world, fromEnvironment);
       assert.equal(
         (await world.sink.next('messages')).topic,
         'First',
         'a node of its own has a record of its own',
       );
+      const release = await quietlySaved(world, at);
+      await world.nodeRed.stop('SIGKILL');
+      release();
       world.nodeRed = await world.nodeRed.restart('SIGKILL');
       for (let last = ''; last !== 'Fresh'; ) {
         if (last === 'After signing in again') await world.dovecot.deliver(ALICE, mail('Fresh'));

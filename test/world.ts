@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dovecot, startDovecot } from './servers/dovecot';
@@ -147,4 +148,20 @@ export function mail(subject: string, more: Record<string, string> = {}, body = 
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return `${[...lines, '', body].join('\r\n')}\r\n`;
+}
+
+/**
+ * Settles when the account's tokens stand on the disk as saved at `at` (ms since the epoch) or later; no renewal reaches
+ * the sign-in server from here on, until the function it answers is called. In between, a kill can cost nothing.
+ */
+export async function quietlySaved(world: World, at: number): Promise<() => void> {
+  const release = world.provider.fault({ grantType: 'refresh_token', hangUp: 'before' });
+  const file = join(world.nodeRed.userDir, '.config.runtime.json');
+  for (let tries = 0; tries < 1000; tries += 1) {
+    const text = await readFile(file, 'utf8').catch(() => '');
+    const times = [...text.matchAll(/"savedAt":\s*(\d+)/g)].map(([, time]) => Number(time));
+    if (times.some((time) => time >= at)) return release;
+    await once(AbortSignal.timeout(10), 'abort');
+  }
+  throw new Error('The tokens were not saved');
 }
