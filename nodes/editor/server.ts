@@ -9,7 +9,7 @@ import {
   proxyFromEnvironment,
   throughProxy,
 } from '../pop3';
-import { asAccountError } from '../runtime';
+import { asAccountError, isLoopback } from '../runtime';
 import type { AccountNode } from './account';
 import { type MailProperties, settingsOf } from './settings';
 
@@ -126,7 +126,7 @@ function openerOf(
       if (password) url.password = encodeURIComponent(password);
       return throughProxy({ url: url.href, ...(node.noproxy && { noProxy: node.noproxy }) });
     }
-    const url = LOOPBACK.test(host) ? undefined : proxyFromEnvironment({ host, port, security });
+    const url = isLoopback(host) ? undefined : proxyFromEnvironment({ host, port, security });
     return url === undefined ? undefined : throughProxy({ url });
   } catch (error) {
     throw new MailboxError('CONFIG', 'proxy', { facts: { host, port }, retryable: false, cause: error });
@@ -139,8 +139,6 @@ interface ProxyNode {
   noproxy?: string[];
   credentials?: { username?: string; password?: string };
 }
-
-const LOOPBACK = /^(localhost|127\.[\d.]+|\[?::1\]?)$/i;
 
 function accountOf(RED: NodeAPI, id: string): AccountNode | undefined {
   const node = id ? (RED.nodes.getNode(id) as AccountNode | null) : null;

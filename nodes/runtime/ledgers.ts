@@ -10,15 +10,17 @@ export interface MailboxName {
   user: string;
 }
 
+/** Whether a host name means this machine itself. */
+export const isLoopback = (host: string): boolean => /^(localhost|127\.[\d.]+|\[?::1\]?)$/i.test(host);
+
 /**
  * Names a mailbox in file names. The port does not count, since a maildrop is the same by 110 and by 995; but on
  * loopback, where each port may be another server's.
  */
 export function mailboxId({ host, port, user }: MailboxName): string {
   const name = host.toLowerCase();
-  const local = /^(localhost|127\.[\d.]+|\[?::1\]?)$/.test(name);
   return createHash('sha256')
-    .update(`${name}\n${local ? port : ''}\n${user}`)
+    .update(`${name}\n${isLoopback(name) ? port : ''}\n${user}`)
     .digest('hex')
     .slice(0, 16);
 }
