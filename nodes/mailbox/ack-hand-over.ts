@@ -59,6 +59,11 @@ export class AckHandOver implements HandOver {
     return this.flights.size;
   }
 
+  /** Mails not settled, whether the flow has them or they wait for their next attempt. */
+  get unsettled(): number {
+    return this.parts.spool.size;
+  }
+
   has(key: string): boolean {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
   }
@@ -172,7 +177,7 @@ export class AckHandOver implements HandOver {
     await ledger.failed(mail.key, clock.now() + retryAfterFailure(failures));
     if (failures >= settings.maxAttempts) {
       const raw = await bytesOf(spool.read(mail.key));
-      await ledger.done(mail.key, 'kept');
+      await ledger.done(mail.key, 'set-aside');
       await spool.remove(mail.key);
       onSetAside(
         new MailboxError('POISON', 'mail-set-aside', {

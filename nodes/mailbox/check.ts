@@ -316,7 +316,7 @@ async function noteFailure(context: CheckContext, mail: ListedMail, cause: unkno
   const atOnce = failures === 1 && !concernsOneMail(cause);
   await ledger.failed(mail.key, context.now() + (atOnce ? 0 : retryAfterFailure(failures)));
   if (failures < settings.maxAttempts) return;
-  await ledger.done(mail.key, 'kept');
+  await ledger.done(mail.key, 'set-aside');
   const pop3: Pop3Fields = {
     node: settings.node,
     host: settings.host,

@@ -21,8 +21,10 @@ export type MailState =
   | 'baseline'
   /** Handed over whole. */
   | 'handled'
-  /** Handed over in part, skipped or set aside: not asked for again, never deleted. */
-  | 'kept';
+  /** Handed over in part or skipped: not asked for again, never deleted. */
+  | 'kept'
+  /** Failed too often: kept, until a person wants it tried again. */
+  | 'set-aside';
 
 /** A hand-over that was begun and not finished, or a fetch that failed. */
 export interface OpenDelivery {
@@ -45,6 +47,7 @@ type LedgerRecord =
   | { is: 'gone'; at: number; keys: string[] }
   | { is: 'back'; keys: string[] }
   | { is: 'forget'; keys: string[] }
+  | { is: 'again'; key: string }
   | { is: 'checked'; at: number }
   | Snapshot;
 
@@ -66,8 +69,9 @@ interface PendingWrite {
   reject: (error: unknown) => void;
 }
 
-const LETTER: Record<MailState, string> = { baseline: 'b', handled: 'h', kept: 'k' };
-const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept' };
+const LETTER: Record<MailState, string> = { baseline: 'b', handled: 'h', kept: 'k', 'set-aside': 's' };
+const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept', s: 'set-aside' };
+const NUMBER: Record<Exclude<MailState, 'handled'>, number> = { baseline: 0, kept: -1, 'set-aside': -2 };
 
 /**
  * What was delivered from one mailbox to one node: an append-only file of JSON lines.
@@ -87,8 +91,10 @@ export class Ledger {
   lastChecked = 0;
 
   // Numbers rather than objects: a hundred thousand mails have to fit into a few megabytes.
-  // > 0: handled, seconds since the epoch; 0: baseline; -1: kept
+  // > 0: handled, seconds since the epoch; 0: baseline; -1: kept; -2: set aside
   private readonly mails = new Map<string, number>();
+  /** Those of -2: a few, which somebody may want to see without a look at all the others. */
+  private readonly aside = new Set<string>();
   private readonly openDeliveries = new Map<string, OpenDelivery>();
   private readonly missing = new Map<string, number>();
 
@@ -140,7 +146,12 @@ export class Ledger {
   state(key: string): MailState | undefined {
     const at = this.mails.get(key);
     if (at === undefined) return undefined;
-    return at > 0 ? 'handled' : at === 0 ? 'baseline' : 'kept';
+    return stateOf(at);
+  }
+
+  /** The mails that failed too often, in the order in which they did. */
+  get setAside(): string[] {
+    return [...this.aside];
   }
 
   /** When the mail was handled, ms since the epoch; undefined where it was not. */
@@ -183,6 +194,11 @@ export class Ledger {
     const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
     if (state !== 'handled') record.state = state;
     await this.atOnce(record);
+  }
+
+  /** A mail that was set aside is new once more. It may have been handed over, so the next time is a repeat. */
+  async again(key: string): Promise<void> {
+    if (this.aside.has(key)) await this.atOnce({ is: 'again', key });
   }
 
   /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */
@@ -250,10 +266,10 @@ export class Ledger {
     switch (record.is) {
       case 'baseline':
         this.hasBaseline = true;
-        for (const key of record.keys) this.mails.set(key, 0);
+        for (const key of record.keys) this.settle(key, 'baseline', 0);
         break;
       case 'old':
-        for (const key of record.keys) this.mails.set(key, 0);
+        for (const key of record.keys) this.settle(key, 'baseline', 0);
         break;
       case 'intend':
         for (const key of record.keys) this.opened(key).handedOver += 1;
@@ -268,10 +284,12 @@ export class Ledger {
         break;
       case 'done':
         this.openDeliveries.delete(record.key);
-        this.mails.set(
-          record.key,
-          record.state === 'kept' ? -1 : record.state === 'baseline' ? 0 : record.at,
-        );
+        this.settle(record.key, record.state ?? 'handled', record.at);
+        break;
+      case 'again':
+        this.aside.delete(record.key);
+        this.mails.delete(record.key);
+        this.opened(record.key).handedOver ||= 1;
         break;
       case 'failed': {
         const delivery = this.opened(record.key);
@@ -288,6 +306,7 @@ export class Ledger {
       case 'forget':
         for (const key of record.keys) {
           this.mails.delete(key);
+          this.aside.delete(key);
           this.missing.delete(key);
           this.openDeliveries.delete(key);
         }
@@ -299,8 +318,7 @@ export class Ledger {
         this.hasBaseline = record.baseline;
         this.lastChecked = record.checked * 1000;
         for (const [key, letter, at] of record.known) {
-          const state = STATE[letter];
-          this.mails.set(key, state === 'handled' ? at : state === 'kept' ? -1 : 0);
+          this.settle(key, STATE[letter] ?? 'baseline', at);
         }
         for (const [key, handedOver, failures, retryAt] of record.open) {
           this.openDeliveries.set(key, { handedOver, failures, retryAt });
@@ -308,6 +326,12 @@ export class Ledger {
         for (const [key, at] of record.gone) this.missing.set(key, at);
         break;
     }
+  }
+
+  private settle(key: string, state: MailState, at: number): void {
+    this.mails.set(key, state === 'handled' ? at : NUMBER[state]);
+    if (state === 'set-aside') this.aside.add(key);
+    else this.aside.delete(key);
   }
 
   private opened(key: string): OpenDelivery {
@@ -512,7 +536,7 @@ export class Ledger {
   private snapshot(): Snapshot {
     const known: Snapshot['known'] = [];
     for (const [key, at] of this.mails) {
-      known.push([key, LETTER[at > 0 ? 'handled' : at === 0 ? 'baseline' : 'kept'], Math.max(0, at)]);
+      known.push([key, LETTER[stateOf(at)], Math.max(0, at)]);
     }
     return {
       is: 'snapshot',
@@ -540,6 +564,11 @@ export class Ledger {
       cause,
     });
   }
+}
+
+function stateOf(at: number): MailState {
+  if (at > 0) return 'handled';
+  return at === 0 ? 'baseline' : at === -1 ? 'kept' : 'set-aside';
 }
 
 function parseLine(text: string): LedgerRecord | undefined {

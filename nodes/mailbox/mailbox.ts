@@ -3,7 +3,7 @@ import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox 
 import type { Clock } from './clock';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
-import { type HandOverParts, SendHandOver } from './hand-over';
+import { type HandOverParts, SendHandOver, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
 import type { DeliveredMail, Pop3Fields } from './message';
 import { nextCheckIn, type RhythmState } from './rhythm';
@@ -43,6 +43,8 @@ export interface MailboxParts {
   onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
   /** How a check went that came by itself; whoever asked for one hears of it by `check()`. */
   onSummary(summary: CheckSummary): void;
+  /** `inFlight`, `unsettled` or `setAside` may have changed without a state that says so. */
+  onChange?(): void;
   clock: Clock;
   random: () => number;
 }
@@ -71,6 +73,9 @@ export class Mailbox {
   private rhythm: RhythmState;
   private reported: string | undefined;
   private everChecked = false;
+  private ledger: Ledger | undefined;
+  /** When the next check comes by itself, ms since the epoch; undefined: none is arranged. */
+  nextCheckAt: number | undefined;
 
   private readonly parts: MailboxParts;
 
@@ -81,6 +86,7 @@ export class Mailbox {
       onError: guarded(parts.onError),
       onSetAside: guarded(parts.onSetAside),
       onSummary: guarded(parts.onSummary),
+      onChange: guarded(parts.onChange ?? (() => undefined)),
     };
     this.rhythm = { interval: parts.settings.interval, loginDelay: 0, failures: 0, more: false };
   }
@@ -121,6 +127,29 @@ export class Mailbox {
     return this.acknowledged?.inFlight ?? 0;
   }
 
+  /** Mails that wait for an acknowledgement: in flight, or in the spool for their next attempt. */
+  get unsettled(): number {
+    return this.acknowledged?.unsettled ?? 0;
+  }
+
+  /** The unique-ids, or what stands for them, of the mails that failed too often; empty before the first check. */
+  get setAside(): string[] {
+    return (this.ledger?.setAside ?? []).map((key) => uidOf({ key }));
+  }
+
+  /**
+   * Fetches a mail that was set aside once more, at once. False where there is no such mail.
+   * @throws MailboxError STORE
+   */
+  async tryAgain(uid: string): Promise<boolean> {
+    const { ledger } = this;
+    const key = ledger?.setAside.find((one) => uidOf({ key: one }) === uid);
+    if (ledger === undefined || key === undefined) return false;
+    await ledger.again(key);
+    this.wake();
+    return true;
+  }
+
   /** Something that may have been the trouble has changed (somebody signed in): a failure is not waited out. */
   retry(): void {
     if (this.rhythm.failure !== undefined) this.wake();
@@ -137,6 +166,7 @@ export class Mailbox {
 
   /** Mails of the spool can be handed over, or fetched, that could not before. */
   private useRoom(): void {
+    this.parts.onChange?.();
     const room = this.acknowledged?.room() ?? 0;
     if (this.stopping.signal.aborted || room === 0) return;
     // A session for each settled mail would be a session too many.
@@ -194,6 +224,7 @@ export class Mailbox {
     const { signal } = this.stopping;
     parts.onState({ is: 'checking' });
     const ledger = await parts.ledger(signal);
+    this.ledger = ledger;
     const { node, user, host, interval, service } = parts.settings;
     const common: HandOverParts = {
       ledger,
@@ -280,6 +311,7 @@ export class Mailbox {
   private arm(wait: number | undefined): void {
     this.disarm();
     if (wait === undefined || this.wanted || this.stopping.signal.aborted) return;
+    this.nextCheckAt = this.parts.clock.now() + wait;
     this.timer = this.parts.clock.setTimeout(() => {
       this.timer = undefined;
       this.wake();
@@ -289,6 +321,7 @@ export class Mailbox {
   private disarm(): void {
     if (this.timer !== undefined) this.parts.clock.clearTimeout(this.timer);
     this.timer = undefined;
+    this.nextCheckAt = undefined;
   }
 }
 

@@ -60,6 +60,10 @@ export class Spool {
     return this.mails.get(name);
   }
 
+  get size(): number {
+    return this.mails.size;
+  }
+
   all(): SpooledMail[] {
     return [...this.mails.values()];
   }

@@ -133,7 +133,7 @@ export class Ledgers {
       if (other === place || other.mailbox !== place.mailbox) continue;
       // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
       const state = other.open?.state(mail);
-      if (state === undefined || state === 'kept') return false;
+      if (state === undefined || state === 'kept' || state === 'set-aside') return false;
     }
     return true;
   }

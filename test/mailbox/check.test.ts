@@ -388,6 +388,22 @@ describe('one check of a mailbox', () => {
       assert.deepEqual(box.uids, ['b'], 'it stays on the server');
     });
 
+    it('set aside, comes when a person wants it tried again, and as a repeat it may be', async () => {
+      const trouble = await troubled('ab', 'RETR', () => REFUSED);
+      trouble.with = (argument) => argument === '1';
+      const node = await Checker.begun({ maxAttempts: 1 });
+      await node.check(box);
+      assert.deepEqual(node.ledger.setAside, ['ua']);
+      trouble.with = () => false;
+      const again = await node.restarted();
+      assert.deepEqual(again.ledger.setAside, ['ua'], 'also after a restart');
+      await again.ledger.again('ub');
+      await again.ledger.again('ua');
+      await again.check(box);
+      assert.equal(again.uids, 'a*');
+      assert.deepEqual(again.ledger.setAside, []);
+    });
+
     it('though it ends every session, holds up the others for a while only', async () => {
       const trouble = await troubled('abc', 'RETR', (_, session) => {
         session.socket.destroy();
@@ -401,7 +417,7 @@ describe('one check of a mailbox', () => {
       }
       assert.equal(node.uids, 'b c');
       assert.equal(node.setAside.length, 1);
-      assert.equal(node.ledger.state('ua'), 'kept');
+      assert.equal(node.ledger.state('ua'), 'set-aside');
     });
 
     it('healed before its last attempt, is delivered, unmarked', async () => {

@@ -30,6 +30,7 @@ interface Known {
   handledAt: (number | undefined)[];
   open: (OpenDelivery | undefined)[];
   present: string[];
+  setAside: string[];
 }
 
 const knownBy = (ledger: Ledger, keys: string[]): Known => ({
@@ -42,6 +43,7 @@ const knownBy = (ledger: Ledger, keys: string[]): Known => ({
     return open && { ...open };
   }),
   present: [...ledger.present()].sort(),
+  setAside: ledger.setAside.sort(),
 });
 
 describe('the ledger', () => {
@@ -498,6 +500,11 @@ class Model {
         this.open.delete(command.key);
         this.mails.set(command.key, { state: command.state, at: now });
         break;
+      case 'again':
+        if (this.mails.get(command.key)?.state !== 'set-aside') break;
+        this.mails.delete(command.key);
+        this.delivery(command.key).handedOver ||= 1;
+        break;
       case 'failed': {
         const delivery = this.delivery(command.key);
         delivery.failures += 1;
@@ -543,6 +550,7 @@ class Model {
         return open && { ...open };
       }),
       present: [...this.mails.keys()].filter((key) => !this.goneSince.has(key)).sort(),
+      setAside: [...this.mails.keys()].filter((key) => this.mails.get(key)?.state === 'set-aside').sort(),
     };
   }
 }
@@ -550,7 +558,7 @@ class Model {
 type Command =
   | { is: 'baseline' | 'old' | 'intend' | 'withdraw' | 'listed'; keys: string[] }
   | { is: 'done'; key: string; state: MailState }
-  | { is: 'failed'; key: string }
+  | { is: 'failed' | 'again'; key: string }
   | { is: 'checked' | 'reopen' }
   | { is: 'wait'; days: number }
   /** Not one after the other: what is written waits in one queue. */
@@ -564,9 +572,9 @@ const atOnce = fc.oneof(
   fc.record({
     is: fc.constant('done' as const),
     key,
-    state: fc.constantFrom<MailState>('handled', 'kept'),
+    state: fc.constantFrom<MailState>('handled', 'kept', 'set-aside'),
   }),
-  fc.record({ is: fc.constant('failed' as const), key }),
+  fc.record({ is: fc.constantFrom('failed' as const, 'again' as const), key }),
   fc.record({ is: fc.constant('checked' as const) }),
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -604,6 +612,8 @@ async function agreesWithModel(given: Command[]): Promise<void> {
         return ledger.done(command.key, command.state);
       case 'failed':
         return ledger.failed(command.key, now + 60_000);
+      case 'again':
+        return ledger.again(command.key);
       case 'checked':
         return ledger.checked();
       case 'together':

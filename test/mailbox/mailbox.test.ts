@@ -370,6 +370,30 @@ describe('a mailbox', () => {
     assert.deepEqual(heard.clock.waits, [15 * MINUTE]);
   });
 
+  it('says when the next check comes, and which mails are set aside: one of them is tried again at once', async () => {
+    box = await Box.start(lettered('ab'));
+    const clock = new TestClock();
+    const ledger = await openLedger(join(await newFolder(), 'a.ledger'), clock.now);
+    heard = new Heard(box, async () => ledger);
+    assert.equal(heard.mailbox.nextCheckAt, undefined);
+    assert.equal(await heard.mailbox.tryAgain('b'), false, 'before the first check nothing is known');
+    await start();
+    assert.equal(heard.mailbox.nextCheckAt, heard.clock.now() + (heard.clock.waits[0] ?? 0));
+    await ledger.done('ub', 'set-aside');
+    assert.deepEqual(heard.mailbox.setAside, ['b']);
+    assert.equal(await heard.mailbox.tryAgain('c'), false);
+    await heard.outcome(() => {
+      heard.mailbox.tryAgain('b');
+    });
+    assert.deepEqual(heard.mailbox.setAside, []);
+    assert.deepEqual(
+      heard.delivered.map(({ pop3 }) => `${pop3.uid} ${pop3.redelivered}`),
+      ['b true'],
+    );
+    await heard.mailbox.stop();
+    assert.equal(heard.mailbox.nextCheckAt, undefined);
+  });
+
   it('fetches round after round from Google, until one brings nothing', async () => {
     await make({}, 300, 'ab', 'google');
     await start();

@@ -131,7 +131,9 @@ describe('the ledgers of a runtime', () => {
       await a.open(signal);
       const ledger = await b.open(signal);
       await ledger.setBaseline(['old']);
-      await ledger.done('poisoned', 'kept');
+      await ledger.done('in part', 'kept');
+      await ledger.done('poisoned', 'set-aside');
+      assert.equal(a.mayDelete('in part'), false);
       assert.equal(a.mayDelete('poisoned'), false);
       assert.equal(a.mayDelete('old'), true);
     });
