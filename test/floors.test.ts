@@ -9,10 +9,11 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pop3: [],
   mail: [],
   oauth2: [],
+  'connection-test': ['pop3'],
   mailbox: ['pop3', 'mail'],
   runtime: ['mailbox', 'oauth2'],
-  editor: ['runtime', 'mailbox', 'pop3', 'mail', 'oauth2'],
-  palette: ['editor', 'runtime', 'mailbox', 'pop3', 'mail', 'oauth2'],
+  editor: ['runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
+  palette: ['editor', 'runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
 };
 /** The rooms that know Node-RED. */
 const KNOW_RED: readonly string[] = ['palette', 'editor'];

@@ -59,9 +59,16 @@ function encryption(socket: TLSSocket): TraceEvent {
     trusted: socket.authorized,
     subject: name(certificate.subject),
     issuer: name(certificate.issuer),
+    names: namesOf(certificate.subjectaltname),
+    validFrom: certificate.valid_from,
     validTo: certificate.valid_to,
     fingerprint256: certificate.fingerprint256,
   };
+}
+
+/** `DNS:a.example, IP Address:127.0.0.1`, as Node writes it. */
+function namesOf(alternatives: string | undefined): string[] {
+  return [...(alternatives ?? '').matchAll(/(?:DNS|IP Address):([^,\s"]+)/g)].map(([, one]) => one ?? '');
 }
 
 /** Whether what is said to this host stays on this machine; judged by both the name and, where known, the peer. */

@@ -8,6 +8,9 @@ export type TraceEvent =
       trusted: boolean;
       subject?: string;
       issuer?: string;
+      /** DNS names and IP addresses it is good for (RFC 5280 §4.2.1.6). */
+      names?: readonly string[];
+      validFrom?: string;
       validTo?: string;
       fingerprint256?: string;
     }
