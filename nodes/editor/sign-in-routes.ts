@@ -13,6 +13,8 @@ import type { Runtime } from '../runtime';
 import { accountSentence } from '../runtime/words';
 import { type AccountNode, accountConfig } from './account';
 import { agentFor } from './agent';
+import { fillFromEnvironment } from './environment';
+import { onlyFromTheEditor } from './guard';
 import { translateBy } from './process';
 
 /** Below the admin root; the editor computes the redirect URI from the same words. */
@@ -132,20 +134,6 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   });
 }
 
-/**
- * A page elsewhere must not start anything in the name of whoever has the editor open (S7): the browser says where a
- * request comes from, and JSON cannot be sent from a form.
- */
-const onlyFromTheEditor: RequestHandler = (request, response, next) => {
-  const site = request.headers['sec-fetch-site'];
-  if ((site !== undefined && site !== 'same-origin') || !request.is('application/json')) {
-    response.status(403).json({ error: 'forbidden' });
-    return;
-  }
-  response.setHeader('cache-control', 'no-store');
-  next();
-};
-
 /** Every answer settles, and an error says what a person can do. */
 function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>): RequestHandler {
   return (request, response) => {
@@ -178,7 +166,7 @@ function configOf(RED: NodeAPI, request: Request): AccountConfig {
   const running = deployed(RED, request.params.id as string);
   const filled = (values: Record<string, unknown> | undefined): Record<string, unknown> =>
     Object.fromEntries(
-      Object.entries(values ?? {}).map(([name, value]) => [name, fromEnvironment(RED, value, running)]),
+      Object.entries(values ?? {}).map(([name, value]) => [name, fillFromEnvironment(RED, value, running)]),
     );
   const config = accountConfig(filled(body.properties), filled(body.credentials));
   const stored = running?.account;
@@ -194,13 +182,6 @@ function configOf(RED: NodeAPI, request: Request): AccountConfig {
 /** The TLS settings chosen in the dialog, as far as they are deployed. */
 function agentOf(RED: NodeAPI, request: Request): ReturnType<typeof agentFor> {
   return agentFor(RED, (request.body as { properties?: { tls?: unknown } }).properties?.tls);
-}
-
-/** `${NAME}` as Node-RED fills it in at a deploy: whole values only. */
-function fromEnvironment(RED: NodeAPI, value: unknown, node: AccountNode | undefined): unknown {
-  const name = typeof value === 'string' ? /^\$\{(\S+)\}$/.exec(value)?.[1] : undefined;
-  if (name === undefined) return value;
-  return RED.util.evaluateNodeProperty(name, 'env', node as AccountNode, {}) ?? '';
 }
 
 function deployed(RED: NodeAPI, id: string): AccountNode | undefined {
