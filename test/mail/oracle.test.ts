@@ -76,8 +76,13 @@ function leaves(node: Tree): Tree[] {
   return 'parts' in node ? node.parts.flatMap(leaves) : [node];
 }
 
+/** A flowed text loses the line end it closes with, so that one which is nothing else is none. */
+function isPlain(node: Tree): boolean {
+  return node.kind === 'plain' && (node.flowed ? node.text.replace(/\r\n$/, '') : node.text) !== '';
+}
+
 function hasPlain(node: Tree): boolean {
-  return leaves(node).some((one) => one.kind === 'plain' && one.text !== '');
+  return leaves(node).some(isPlain);
 }
 
 /** simpleParser makes no text of HTML that is in a multipart and has no plain text beside it; this package does. */
