@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect, type Socket } from 'node:net';
@@ -118,21 +119,38 @@ function throughConnect(proxy: URL, { host, port, signal }: Target): Promise<Soc
   });
 }
 
-/** SOCKS 5 (RFC 1928); `socks5h` and `socks` leave it to the proxy to look up the name. */
-async function throughSocks(proxy: URL, { host, port }: Target): Promise<Socket> {
-  const { SocksProxyAgent } = await import('socks-proxy-agent');
-  const agent = new SocksProxyAgent(proxy);
+/**
+ * SOCKS 5 (RFC 1928), with user and password (RFC 1929) where there are any; `socks5h` and `socks` leave it to the
+ * proxy to look up the name.
+ */
+async function throughSocks(proxy: URL, { host, port, signal }: Target): Promise<Socket> {
+  const { SocksClient } = await import('socks');
+  const at = { host: proxy.hostname.replace(/^\[|\]$/g, ''), port: Number(proxy.port) || 1080 };
+  const existing_socket = await directly({ ...at, ...(signal && { signal }) }).catch((error) => {
+    throw connectError(error, 'proxy');
+  });
   try {
-    return await agent.connect({} as Parameters<typeof agent.connect>[0], {
-      host: host.replace(/^\[|\]$/g, ''),
-      port,
-      secureEndpoint: false,
+    const name = host.replace(/^\[|\]$/g, '');
+    const { socket } = await SocksClient.createConnection({
+      existing_socket,
+      command: 'connect',
+      destination: { host: proxy.protocol === 'socks5:' ? (await lookup(name)).address : name, port },
+      proxy: {
+        ...at,
+        type: 5,
+        ...(proxy.username && {
+          userId: decodeURIComponent(proxy.username),
+          password: decodeURIComponent(proxy.password),
+        }),
+      },
     });
+    return socket;
   } catch (error) {
+    existing_socket.destroy();
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== undefined) throw connectError(error as Error, 'proxy');
     // The library's own errors carry the proxy's password in their options.
-    const { message, code } = error as { message?: string; code?: string };
-    const cause = Object.assign(new Error(message), code === undefined ? {} : { code });
-    throw code ? connectError(cause, 'proxy') : refused(`The proxy failed: ${message}`, false);
+    throw refused(`The proxy failed: ${message}`, false);
   }
 }
 

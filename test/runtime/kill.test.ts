@@ -47,7 +47,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       bundle: true,
       platform: 'node',
       format: 'cjs',
-      external: ['mailparser', 'simple-oauth2', 'https-proxy-agent', 'socks-proxy-agent'],
+      external: ['mailparser', 'simple-oauth2', 'socks'],
       logLevel: 'error',
     });
     console.log(`    seed ${SEED} (REDLETTER_SEED, REDLETTER_KILLS)`);
