@@ -1,7 +1,7 @@
 /**
- * Runs before the tests (`pretest`) and brings in the servers they need: on Debian as root with apt-get, Node-RED 5
- * and a Node for it with npm. Elsewhere it says in one line what is missing. With everything there it does nothing
- * and asks no network.
+ * Runs before the tests (`pretest`) and brings in the servers they need: on Debian as root with apt-get, Node-RED 5,
+ * a Node for it and the scorecard with npm. Elsewhere it says in one line what is missing. With everything there it
+ * does nothing and asks no network.
  */
 import { execFileSync, type StdioOptions } from 'node:child_process';
 import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { opensslMissing } from './certificates';
 import { dovecotMissing } from './dovecot';
 import { nodeRed5Folder, nodeRed5Missing } from './node-red';
 import { npmCommand } from './packed';
+import { scorecardFolder, scorecardMissing } from './scorecard';
 
 /** Their own words are worth showing only when something goes wrong. */
 const stdio: StdioOptions = ['ignore', 'ignore', 'inherit'];
@@ -24,10 +25,13 @@ function main(): void {
   if (packages.length > 0 && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     attempt(`Installing ${packages.join(' ')}`, () => aptGetInstall(packages));
   }
-  if (!installedFromThisLockFile()) {
-    attempt('Installing Node-RED 5 for the tests', installNodeRed5);
+  for (const [what, folder] of [
+    ['Node-RED 5', nodeRed5Folder],
+    ['the scorecard', scorecardFolder],
+  ] as const) {
+    if (!isInstalled(folder)) attempt(`Installing ${what} for the tests`, () => install(folder));
   }
-  for (const missing of [dovecotMissing(), chromiumMissing(), nodeRed5Missing()]) {
+  for (const missing of [dovecotMissing(), chromiumMissing(), nodeRed5Missing(), scorecardMissing()]) {
     if (missing) console.log(`The tests lack ${missing}`);
   }
 }
@@ -56,25 +60,22 @@ function aptGetInstall(packages: string[]): void {
   }
 }
 
-const lockFile = join(nodeRed5Folder, 'package-lock.json');
-const installedFrom = join(nodeRed5Folder, 'node_modules', '.installed-from.json');
+const lockFile = (folder: string): string => join(folder, 'package-lock.json');
+const installedFrom = (folder: string): string => join(folder, 'node_modules', '.installed-from.json');
 
-function installedFromThisLockFile(): boolean {
-  return existsSync(installedFrom) && readFileSync(installedFrom).equals(readFileSync(lockFile));
+/** From this very lock file. */
+function isInstalled(folder: string): boolean {
+  return (
+    existsSync(installedFrom(folder)) &&
+    readFileSync(installedFrom(folder)).equals(readFileSync(lockFile(folder)))
+  );
 }
 
-function installNodeRed5(): void {
+function install(folder: string): void {
   const { command, first } = npmCommand();
-  const options = [
-    '--prefix',
-    nodeRed5Folder,
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ];
+  const options = ['--prefix', folder, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   execFileSync(command, [...first, 'ci', ...options], { stdio });
-  copyFileSync(lockFile, installedFrom);
+  copyFileSync(lockFile(folder), installedFrom(folder));
 }
 
 main();
