@@ -1,8 +1,15 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { serveHealth } from './editor/health-routes';
 import { onceStarted, runtimeOf, translateBy } from './editor/process';
 import { type Pop3InProperties, serverOf } from './editor/server';
 import { type MailProperties, settingsOf } from './editor/settings';
-import { type CheckSummary, type DeliveredMail, Mailbox, type MailboxError } from './mailbox';
+import {
+  type CheckSummary,
+  type DeliveredMail,
+  Mailbox,
+  type MailboxError,
+  type MailboxParts,
+} from './mailbox';
 import { mailboxId } from './runtime';
 import { NodeError, statusOf } from './runtime/words';
 
@@ -17,12 +24,21 @@ type Pop3InNode = Node<Pop3InCredentials>;
 export = function register(RED: NodeAPI): void {
   const runtime = runtimeOf(RED);
   const translate = translateBy(RED);
+  serveHealth(RED, runtime);
 
   function Pop3In(this: Pop3InNode, def: Pop3InDef): void {
     RED.nodes.createNode(this, def);
     const server = serverOf(RED, def, this.credentials ?? {});
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
-    const mailbox = new Mailbox({
+    const seen = runtime.health.attend({
+      id: this.id,
+      // Within a subflow a node has an id of its own; this is the one in the editor.
+      node: (this as { _alias?: string })._alias ?? this.id,
+      name: this.name ?? '',
+      host: server.host,
+      user: server.user,
+    });
+    const parts: MailboxParts = seen.hearing({
       ...settingsOf(def, { ...server, node: this.id }),
       ledger: loan.open,
       spool: loan.spool,
@@ -40,6 +56,8 @@ export = function register(RED: NodeAPI): void {
       clock: runtime.clock,
       random: Math.random,
     });
+    const mailbox = new Mailbox(parts);
+    seen.begin(mailbox);
     runtime.mailboxes.set(this.id, mailbox);
 
     this.on('input', (msg, send, done) => {
@@ -63,6 +81,7 @@ export = function register(RED: NodeAPI): void {
     this.on('close', (done: () => void) => {
       dontStart();
       unlisten();
+      seen.end();
       if (runtime.mailboxes.get(this.id) === mailbox) runtime.mailboxes.delete(this.id);
       mailbox
         .stop()

@@ -25,6 +25,8 @@ export interface TokenState {
   /** Set while the newest tokens are only in memory, because they cannot be saved: a restart would lose them. */
   storeError?: OAuth2Error;
   signedInAt?: number;
+  /** When the access token was given out. */
+  obtainedAt?: number;
   /** When the access token runs out. */
   expiresAt?: number;
   /** False: when the access token has run out, somebody has to sign in again. */
@@ -368,6 +370,7 @@ export class TokenSource {
       ...(this.#storeError && { storeError: this.#storeError }),
       ...(tokens && {
         signedInAt: tokens.signedInAt,
+        obtainedAt: tokens.obtainedAt,
         expiresAt: tokens.expiresAt,
         renewable: !!tokens.refreshToken || !keepsTokens(this.#config.grant),
         ...(tokens.label && { label: tokens.label }),

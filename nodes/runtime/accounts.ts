@@ -16,6 +16,7 @@ type Listener = (state: TokenState) => void;
 
 interface Kept {
   source: TokenSource;
+  config: AccountConfig;
   listeners: Set<Listener>;
   /** A refresh that has been sent goes on after its nodes are gone; this counts who is still there. */
   borrowers: number;
@@ -37,12 +38,17 @@ export class Accounts {
   private readonly kept = new Map<string, Kept>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly vault: TokenVault) {}
+  /** @param changed called whenever any of them stands differently */
+  constructor(
+    private readonly vault: TokenVault,
+    private readonly changed: () => void = () => undefined,
+  ) {}
 
   /** `node` is the account's id in the editor; several instances of a subflow share it and differ by their binding. */
   borrow(node: string, config: AccountConfig, agent?: AgentFor): AccountLoan {
     const kept = this.keep(node, config, agent);
     kept.borrowers += 1;
+    this.changed();
     const mine: Listener[] = [];
     this.startKeepingAlive();
     return {
@@ -55,6 +61,7 @@ export class Accounts {
       giveBack: () => {
         for (const listener of mine) kept.listeners.delete(listener);
         kept.borrowers -= 1;
+        this.changed();
         if (this.inUse().next().done) this.stopKeepingAlive();
       },
     };
@@ -80,6 +87,13 @@ export class Accounts {
     return (
       this.kept.get(keyOf(node, bindingOf(config)))?.source ?? this.fresh(node, config, undefined, agent)
     );
+  }
+
+  /** The accounts that are deployed, by their ids in the editor. */
+  *deployed(): Iterable<{ node: string; config: AccountConfig; state: TokenState }> {
+    for (const [key, { borrowers, config, source }] of this.kept) {
+      if (borrowers > 0) yield { node: split(key)[0], config, state: source.state };
+    }
   }
 
   /** Tokens kept for the account, whether deployed or not. */
@@ -113,14 +127,16 @@ export class Accounts {
     const there = this.kept.get(key);
     if (there !== undefined) {
       // The same account; its secret, scope or way of connecting may have been changed.
+      there.config = config;
       there.source.configure(config, agent);
       return there;
     }
     const listeners = new Set<Listener>();
     const tell: Listener = (state) => {
       for (const listener of [...listeners]) listener(state);
+      this.changed();
     };
-    const kept: Kept = { source: this.fresh(node, config, tell, agent), listeners, borrowers: 0 };
+    const kept: Kept = { source: this.fresh(node, config, tell, agent), config, listeners, borrowers: 0 };
     this.kept.set(key, kept);
     return kept;
   }

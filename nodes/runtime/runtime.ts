@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Clock, type Mailbox, systemClock } from '../mailbox';
 import { Accounts } from './accounts';
+import { Health } from './health';
 import { Ledgers } from './ledgers';
 import { type SettingsStore, TokenVault } from './token-vault';
 import { Turns } from './turns';
@@ -20,12 +21,15 @@ export class Runtime {
   readonly accounts: Accounts;
   readonly ledgers: Ledgers;
   readonly turns = new Turns();
+  /** How all of it is, for a person to see. */
+  readonly health: Health;
   /** By the id of its node: whoever acknowledges a mail finds its mailbox here. */
   readonly mailboxes = new Map<string, Pick<Mailbox, 'settle'>>();
   readonly clock: Clock;
 
   constructor({ folder, settings, credentialSecret, readOnly, clock }: RuntimeOptions) {
     this.clock = clock ?? systemClock;
+    this.health = new Health(this.clock);
     this.accounts = new Accounts(
       new TokenVault({
         settings,
@@ -33,6 +37,7 @@ export class Runtime {
         ...(readOnly && { readOnly }),
         now: this.clock.now,
       }),
+      () => this.health.changed(),
     );
     this.ledgers = new Ledgers(join(folder, 'redletter'), this.clock);
   }

@@ -1,0 +1,237 @@
+import type { Clock, Mailbox, MailboxError, MailboxParts, MailboxState } from '../mailbox';
+
+/** Mails are counted by the hour for so long. */
+export const COUNTED_HOURS = 24;
+const HOUR_MS = 60 * 60 * 1000;
+/** A thousand mailboxes change all the time; whoever looks on is told once in so many ms at most. */
+const TELL_EVERY_MS = 1000;
+/** Mails of a mailbox of which more than the unique-id is remembered. */
+const MOST_REMEMBERED = 100;
+
+/** Whose mailbox it is. */
+export interface Attended {
+  /** Of the running node; every instance of a subflow has one of its own. */
+  id: string;
+  /** Where the node stands in the editor. */
+  node: string;
+  name: string;
+  host: string;
+  user: string;
+}
+
+/** A mail that failed too often. */
+export interface SetAside {
+  uid: string;
+  /** Where somebody has seen it since Node-RED was started. */
+  subject?: string;
+  /** ms since the epoch */
+  at?: number;
+}
+
+/** How one mailbox is. Times are ms since the epoch. */
+export interface MailboxHealth extends Attended {
+  state: MailboxState;
+  /** When the last check ended, well or not. */
+  checkedAt?: number;
+  nextCheckAt?: number;
+  /** The last failure, and whether it is how things stand. */
+  failure?: { error: MailboxError; at: number; over: boolean };
+  /** Mails handed over in each of the last {@link COUNTED_HOURS} hours, the present one last. */
+  hours: number[];
+  /** Handed over and not acknowledged; 0 where nobody has to. */
+  inFlight: number;
+  /** Those, and what waits for its next attempt. */
+  unsettled: number;
+  setAside: SetAside[];
+}
+
+type Listeners = Pick<MailboxParts, 'deliver' | 'onState' | 'onError' | 'onSetAside' | 'onChange'>;
+type Shown = Pick<Mailbox, 'inFlight' | 'unsettled' | 'setAside' | 'nextCheckAt' | 'wake' | 'tryAgain'>;
+
+/** How the mailboxes of this runtime are, for a person to see at a glance. In memory only. */
+export class Health {
+  private readonly kept = new Map<string, WatchedMailbox>();
+  private readonly listeners = new Set<() => void>();
+  private timer: unknown;
+  private again = false;
+
+  constructor(private readonly clock: Clock) {}
+
+  /** From now on this mailbox is shown; a deploy in between costs it none of its counts. */
+  attend(name: Attended): WatchedMailbox {
+    const before = this.kept.get(name.id);
+    const watched = new WatchedMailbox(name, this.clock, () => this.changed(), before);
+    this.kept.set(name.id, watched);
+    this.changed();
+    return watched;
+  }
+
+  /** The mailboxes there are just now. */
+  get mailboxes(): MailboxHealth[] {
+    return [...this.kept.values()].flatMap((watched) => watched.health ?? []);
+  }
+
+  /** Undefined where there is no such mailbox. */
+  mailbox(id: string): Shown | undefined {
+    return this.kept.get(id)?.mailbox;
+  }
+
+  /** After a deploy: what is gone by then stays gone. */
+  sweep(): void {
+    for (const [id, watched] of this.kept) if (watched.mailbox === undefined) this.kept.delete(id);
+    this.changed();
+  }
+
+  /** Hears that something has changed, at most once a second; returns how to stop. */
+  listen(listener: () => void): () => void {
+    this.listeners.add(listener);
+    return () => {
+      this.listeners.delete(listener);
+    };
+  }
+
+  /** Something may look different now. */
+  changed(): void {
+    if (this.listeners.size === 0) return;
+    if (this.timer !== undefined) {
+      this.again = true;
+      return;
+    }
+    this.timer = this.clock.setTimeout(() => {
+      this.timer = undefined;
+      if (this.again) this.changed();
+    }, TELL_EVERY_MS);
+    this.again = false;
+    for (const listener of [...this.listeners]) listener();
+  }
+}
+
+/** One mailbox under observation. */
+export class WatchedMailbox {
+  mailbox: Shown | undefined;
+  private state: MailboxState = { is: 'idle' };
+  private checkedAt: number | undefined;
+  private failure: MailboxHealth['failure'];
+  private readonly hours: Hours;
+  private readonly subjects: Map<string, string>;
+  private readonly aside: Map<string, Omit<SetAside, 'uid'>>;
+
+  constructor(
+    private readonly name: Attended,
+    private readonly clock: Clock,
+    private readonly changed: () => void,
+    before: WatchedMailbox | undefined,
+  ) {
+    this.hours = before?.hours ?? new Hours();
+    this.subjects = before?.subjects ?? new Map();
+    this.aside = before?.aside ?? new Map();
+  }
+
+  /** What a mailbox is to be made of so that it is heard here too. */
+  hearing<T extends Listeners & Pick<MailboxParts, 'ack'>>(parts: T): T {
+    return {
+      ...parts,
+      deliver: async (mail) => {
+        // Only the flow's word can set a mail aside whose subject is known.
+        if (parts.ack !== undefined) remember(this.subjects, mail.pop3.uid, mail.topic);
+        await parts.deliver(mail);
+        this.hours.count(this.clock.now());
+        this.changed();
+      },
+      onState: (state) => {
+        this.hear(state);
+        parts.onState(state);
+      },
+      onError: (error) => {
+        this.failure = { error, at: this.clock.now(), over: this.state.is !== 'failed' };
+        this.changed();
+        parts.onError(error);
+      },
+      onSetAside: (error, pop3, raw) => {
+        const subject = this.subjects.get(pop3.uid);
+        remember(this.aside, pop3.uid, { at: this.clock.now(), ...(subject !== undefined && { subject }) });
+        this.changed();
+        parts.onSetAside(error, pop3, raw);
+      },
+      onChange: () => {
+        this.changed();
+        parts.onChange?.();
+      },
+    };
+  }
+
+  begin(mailbox: Shown): void {
+    this.mailbox = mailbox;
+    this.changed();
+  }
+
+  end(): void {
+    this.mailbox = undefined;
+    this.changed();
+  }
+
+  /** Undefined where the node has been closed. */
+  get health(): MailboxHealth | undefined {
+    const { mailbox, name, state, checkedAt, failure } = this;
+    if (mailbox === undefined) return undefined;
+    const { inFlight, unsettled, nextCheckAt, setAside } = mailbox;
+    return {
+      ...name,
+      state,
+      ...(checkedAt !== undefined && { checkedAt }),
+      ...(nextCheckAt !== undefined && { nextCheckAt }),
+      ...(failure && { failure }),
+      hours: this.hours.until(this.clock.now()),
+      inFlight,
+      unsettled,
+      setAside: setAside.map((uid) => ({ uid, ...this.aside.get(uid) })),
+    };
+  }
+
+  private hear(state: MailboxState): void {
+    const at = this.clock.now();
+    const underWay = state.is === 'checking' || state.is === 'progress';
+    const wasUnderWay = this.state.is === 'checking' || this.state.is === 'progress';
+    if (!underWay && wasUnderWay) this.checkedAt = at;
+    this.state = state;
+    if (state.is === 'failed') this.failure = { error: state.error, at, over: false };
+    else if ((state.is === 'new' || state.is === 'idle') && this.failure)
+      this.failure = { ...this.failure, over: true };
+    this.changed();
+  }
+}
+
+/** The newest are kept. */
+function remember<T>(memory: Map<string, T>, uid: string, what: T): void {
+  memory.delete(uid);
+  memory.set(uid, what);
+  const [oldest] = memory.keys();
+  if (memory.size > MOST_REMEMBERED && oldest !== undefined) memory.delete(oldest);
+}
+
+/** Counts by the hour, for as long as they are shown. */
+class Hours {
+  private readonly counts = new Map<number, number>();
+
+  count(at: number): void {
+    const hour = Math.floor(at / HOUR_MS);
+    this.counts.set(hour, (this.counts.get(hour) ?? 0) + 1);
+    this.forget(hour);
+  }
+
+  /** The oldest first. */
+  until(at: number): number[] {
+    const last = Math.floor(at / HOUR_MS);
+    this.forget(last);
+    return Array.from(
+      { length: COUNTED_HOURS },
+      (_, index) => this.counts.get(last - COUNTED_HOURS + 1 + index) ?? 0,
+    );
+  }
+
+  private forget(last: number): void {
+    // A clock that was set back leaves hours of the future behind.
+    for (const hour of this.counts.keys())
+      if (hour <= last - COUNTED_HOURS || hour > last) this.counts.delete(hour);
+  }
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { MailboxError, type MailboxParts, type MailboxState } from '../../nodes/mailbox';
+import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/message';
+import { COUNTED_HOURS, Health, type WatchedMailbox } from '../../nodes/runtime/health';
+import { HOUR, MINUTE, TestClock } from '../mailbox/support';
+
+const name = { id: 'mail', node: 'mail', name: 'Orders', host: 'pop.example.com', user: 'alice@example.com' };
+const refused = new MailboxError('AUTH', 'wrong-password');
+
+/** What a mailbox shows of itself. */
+const mailbox = () => ({
+  inFlight: 0,
+  unsettled: 0,
+  setAside: [] as string[],
+  nextCheckAt: undefined as number | undefined,
+  wake: () => undefined,
+  tryAgain: async () => true,
+});
+
+describe('the health of the mailboxes', () => {
+  let clock: TestClock;
+  let health: Health;
+  let told: number;
+
+  beforeEach(() => {
+    clock = new TestClock();
+    health = new Health(clock);
+    told = 0;
+    health.listen(() => {
+      told += 1;
+    });
+  });
+
+  /** A mailbox under observation, and what its node hears of it. */
+  function attend(ack = false, id = 'mail') {
+    const heard: string[] = [];
+    const watched: WatchedMailbox = health.attend({ ...name, id });
+    const parts = watched.hearing({
+      ...(ack && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 } }),
+      deliver: async ({ topic }: DeliveredMail) => {
+        heard.push(`mail ${topic}`);
+      },
+      onState: (state: MailboxState) => heard.push(state.is),
+      onError: (error: MailboxError) => heard.push(`error ${error.code}`),
+      onSetAside: (_: MailboxError, { uid }: Pop3Fields) => heard.push(`aside ${uid}`),
+    } as Pick<MailboxParts, 'ack' | 'deliver' | 'onState' | 'onError' | 'onSetAside' | 'onChange'>);
+    const shown = mailbox();
+    watched.begin(shown);
+    return { watched, parts, heard, shown };
+  }
+  const mail = (uid: string, topic = uid) => ({ topic, pop3: { uid } }) as DeliveredMail;
+  const only = () => health.mailboxes[0] ?? assert.fail('nobody is there');
+
+  it('changes nothing of what the node hears', async () => {
+    const { parts, heard } = attend(true);
+    parts.onState({ is: 'checking' });
+    await parts.deliver(mail('a'));
+    parts.onError(refused);
+    parts.onSetAside(refused, { uid: 'a' } as Pop3Fields);
+    parts.onChange?.();
+    assert.deepEqual(heard, ['checking', 'mail a', 'error AUTH', 'aside a']);
+  });
+
+  it('knows the state, and when it was checked: not when it only begins to wait', () => {
+    const { parts, shown } = attend();
+    parts.onState({ is: 'idle' });
+    assert.deepEqual([only().state.is, only().checkedAt], ['idle', undefined]);
+    parts.onState({ is: 'checking' });
+    parts.onState({ is: 'progress', done: 0, total: 1 });
+    clock.advance(MINUTE);
+    parts.onState({ is: 'new', count: 1 });
+    shown.nextCheckAt = clock.now() + HOUR;
+    clock.advance(MINUTE);
+    assert.equal(only().checkedAt, clock.now() - MINUTE);
+    assert.equal(only().nextCheckAt, clock.now() + HOUR - MINUTE);
+  });
+
+  it('remembers the last failure, and says when it is over', () => {
+    const { parts } = attend();
+    parts.onState({ is: 'checking' });
+    parts.onState({ is: 'failed', error: refused });
+    const { at } = only().failure ?? assert.fail();
+    assert.deepEqual(only().failure, { error: refused, at, over: false });
+    parts.onState({ is: 'checking' });
+    assert.equal(only().failure?.over, false, 'nobody knows yet');
+    clock.advance(HOUR);
+    parts.onState({ is: 'idle' });
+    assert.deepEqual(only().failure, { error: refused, at, over: true });
+  });
+
+  it('counts mails by the hour, for a day', async () => {
+    const { parts } = attend();
+    await parts.deliver(mail('a'));
+    await parts.deliver(mail('b'));
+    clock.advance(2 * HOUR);
+    await parts.deliver(mail('c'));
+    const counted = (): string => only().hours.join('');
+    assert.equal(counted(), `${'0'.repeat(COUNTED_HOURS - 3)}201`);
+    clock.advance(21 * HOUR);
+    assert.equal(counted(), `201${'0'.repeat(COUNTED_HOURS - 3)}`);
+    clock.advance(2 * HOUR);
+    assert.equal(counted(), `1${'0'.repeat(COUNTED_HOURS - 1)}`);
+    clock.jump(-48 * HOUR);
+    assert.equal(counted(), '0'.repeat(COUNTED_HOURS), 'hours to come are no hours of mail');
+  });
+
+  it('does not count what could not be handed over', async () => {
+    const watched = health.attend(name);
+    const parts = watched.hearing({
+      deliver: (_: DeliveredMail): Promise<void> => Promise.reject(new Error('no')),
+      onState: () => undefined,
+      onError: () => undefined,
+      onSetAside: () => undefined,
+    });
+    watched.begin(mailbox());
+    await assert.rejects(parts.deliver(mail('a')));
+    assert.equal(
+      only().hours.reduce((sum, count) => sum + count),
+      0,
+    );
+  });
+
+  it('names what is set aside by its subject, where the flow has had it', async () => {
+    const { parts, shown } = attend(true);
+    await parts.deliver(mail('a', 'Order 17'));
+    shown.setAside = ['before', 'a'];
+    parts.onSetAside(refused, { uid: 'a' } as Pop3Fields);
+    assert.deepEqual(only().setAside, [
+      { uid: 'before' },
+      { uid: 'a', subject: 'Order 17', at: clock.now() },
+    ]);
+    shown.setAside = ['before'];
+    assert.deepEqual(only().setAside, [{ uid: 'before' }], 'tried again');
+  });
+
+  it('does not remember without end', async () => {
+    const { parts, shown } = attend(true);
+    for (let count = 0; count < 150; count += 1) {
+      await parts.deliver(mail(`${count}`, `Subject ${count}`));
+    }
+    for (const uid of ['0', '149']) parts.onSetAside(refused, { uid } as Pop3Fields);
+    shown.setAside = ['0', '149'];
+    assert.deepEqual(
+      only().setAside.map(({ subject }) => subject),
+      [undefined, 'Subject 149'],
+    );
+  });
+
+  it('keeps its counts over a deploy, and forgets a node that is gone', async () => {
+    const { watched, parts } = attend();
+    await parts.deliver(mail('a'));
+    watched.end();
+    assert.deepEqual(health.mailboxes, []);
+    assert.equal(health.mailbox('mail'), undefined);
+    const after = attend();
+    health.sweep();
+    assert.equal(only().hours.at(-1), 1);
+    after.watched.end();
+    health.sweep();
+    attend();
+    assert.equal(only().hours.at(-1), 0);
+  });
+
+  it('is told the moment it changes, and then once a second at most', () => {
+    const { parts } = attend();
+    assert.equal(told, 1);
+    clock.advance(1000);
+    assert.equal(told, 2, 'it has begun to be watched meanwhile');
+    clock.advance(10_000);
+    assert.equal(told, 2, 'nothing has changed');
+    for (let count = 0; count < 100; count += 1) parts.onState({ is: 'progress', done: count, total: 100 });
+    assert.equal(told, 3);
+    clock.advance(999);
+    assert.equal(told, 3);
+    clock.advance(1);
+    assert.equal(told, 4);
+    clock.advance(10_000);
+    assert.equal(told, 4);
+    assert.deepEqual(clock.waits, [], 'and no timer goes on');
+  });
+
+  it('costs nothing where nobody looks on', () => {
+    health = new Health(clock);
+    attend();
+    assert.deepEqual(clock.waits, []);
+  });
+});
