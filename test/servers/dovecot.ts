@@ -29,6 +29,8 @@ export interface Dovecot {
   tlsPort: number;
   /** What a client has to trust, PEM. */
   ca: string;
+  /** Where it keeps everything: the mailbox of a user is the Maildir `mail/<user>`. */
+  folder: string;
   /** Puts a mail into a mailbox, as it stands. Mails are listed in the order they were delivered. */
   deliver(user: string, mail: Buffer | string): Promise<void>;
   /** The mails a mailbox holds, in the order they were delivered: what a DELE has really removed is not there. */

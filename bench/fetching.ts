@@ -1,0 +1,98 @@
+// Fetching a whole mailbox: this package in Node-RED, the e-mail node in the same Node-RED, and everybody else, in
+// turn on the same Dovecot.
+import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startDovecot } from '../test/servers/dovecot';
+import type { Run } from './bare-run';
+import { BOXES, type BoxName, prepare, refill } from './boxes';
+import { emailIn, fetchInNodeRed, type Mailbox, pop3In } from './in-node-red';
+import { type Cost, type Summary, summary } from './measure';
+import { installPeers, versionOf } from './peers';
+import { fetchByProgram, PROGRAMS, type Program } from './programs';
+import { wire } from './wire';
+
+const PASSWORD = 'correct-horse';
+
+type Fetch = (mailbox: Mailbox, count: number, folder: string) => Promise<Cost>;
+
+const bare =
+  (client: Run['client']): Fetch =>
+  (mailbox, count) =>
+    new Promise((resolve, reject) => {
+      const child = fork(join(__dirname, 'bare-run.ts'), [JSON.stringify({ client, ...mailbox, count })], {
+        execArgv: ['--require', 'tsx/cjs'],
+      });
+      child.once('message', (cost) => resolve(cost as Cost));
+      child.once('exit', (code) => reject(new Error(`${client} ended with ${code}`)));
+    });
+
+const CLIENTS: Record<string, Fetch> = {
+  'this package': (mailbox, count) => fetchInNodeRed(pop3In(mailbox), count),
+  'node-red-node-email': (mailbox, count) => fetchInNodeRed(emailIn(mailbox), count),
+  'this package, mail kept': (mailbox, count) => fetchInNodeRed(pop3In(mailbox, { after: 'keep' }), count),
+  'floor + bare parser': bare('floor + parser'),
+  floor: bare('floor'),
+  'node-pop3 + simpleParser': bare('node-pop3 + simpleParser'),
+  ...Object.fromEntries(
+    PROGRAMS.map((program): [Program, Fetch] => [
+      program,
+      (mailbox, count, folder) => fetchByProgram(program, mailbox, count, folder),
+    ]),
+  ),
+};
+
+/** They take as long as all the others together, and nothing hangs on their last digit: one round. */
+const ONCE = new Set(['node-pop3 + simpleParser', ...PROGRAMS]);
+
+export interface FetchingOptions {
+  rounds: number;
+  /** Only these clients. */
+  clients?: string[];
+}
+
+export async function measureFetching(
+  name: BoxName,
+  { rounds, clients = Object.keys(CLIENTS) }: FetchingOptions,
+): Promise<Record<string, Summary>> {
+  const box = BOXES[name];
+  installPeers();
+  const user = `${name}@example.test`;
+  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
+  const dovecot = await startDovecot({ users: { [user]: PASSWORD } });
+  const line = await wire(dovecot.port, box.roundTrip);
+  const near: Mailbox = { port: dovecot.port, user, password: PASSWORD };
+  const mailbox = box.roundTrip > 0 ? { ...near, port: line.port } : near;
+  const costs = new Map<string, Cost[]>();
+  const able = clients.filter((client) => {
+    if (CLIENTS[client] === undefined) throw new Error(`No client is called ${client}`);
+    return !PROGRAMS.includes(client as Program) || versionOf(client) !== undefined;
+  });
+  try {
+    say(`${box.title}: writing the mails`);
+    await prepare(dovecot, user, box);
+    for (let round = 0; round < rounds; round += 1) {
+      // Now one way round, now the other: nobody shall always come after the same neighbour.
+      for (const client of round % 2 ? able.toReversed() : able) {
+        if (round > 0 && ONCE.has(client)) continue;
+        await refill(dovecot, user);
+        // Dovecot makes its indexes at the first session, and has everything in the page cache.
+        await bare('floor')(near, box.count, folder);
+        const cost = await (CLIENTS[client] as Fetch)(mailbox, box.count, folder);
+        costs.set(client, [...(costs.get(client) ?? []), cost]);
+        say(`${box.title}, round ${round + 1} of ${rounds}: ${client} ${(cost.wall / 1000).toFixed(2)} s`);
+      }
+    }
+  } finally {
+    line.close();
+    await dovecot.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+  return Object.fromEntries(able.map((client) => [client, summary(costs.get(client) ?? [])]));
+}
+
+/** Progress goes where it does not disturb what is to be read. */
+export function say(text: string): void {
+  console.error(text);
+}

@@ -1,0 +1,31 @@
+// What we are measured against: brought into a folder of its own, or found on the machine.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const PEERS = join(__dirname, '..', 'node_modules', '.cache', 'bench');
+
+/** Installs the peers from npm, once. */
+export function installPeers(): void {
+  const wanted = { 'node-red-node-email': '5.2.5', 'node-pop3': '0.11.0' };
+  if (Object.keys(wanted).every((name) => existsSync(join(PEERS, 'node_modules', name)))) return;
+  mkdirSync(PEERS, { recursive: true });
+  writeFileSync(join(PEERS, 'package.json'), JSON.stringify({ private: true, dependencies: wanted }));
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: PEERS,
+    stdio: 'inherit',
+  });
+}
+
+/** The version a program tells of itself; undefined where it is not installed. */
+export function versionOf(program: string): string | undefined {
+  try {
+    const said = execFileSync(program, ['--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return /\d+(\.\d+)+/.exec(said)?.[0];
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,94 @@
+// The peers that are programs of their own: how each is told to fetch everything, leave it there, and throw it away.
+import { spawn } from 'node:child_process';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mailbox } from './in-node-red';
+import { type Cost, look } from './measure';
+
+export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'getmail'] as const;
+export type Program = (typeof PROGRAMS)[number];
+
+/** `folder`: one of the run's own. */
+export async function fetchByProgram(
+  program: Program,
+  mailbox: Mailbox,
+  count: number,
+  folder: string,
+): Promise<Cost> {
+  const [command, ...args] = await COMMANDS[program](mailbox, count, folder);
+  const start = performance.now();
+  const child = spawn(command as string, args, {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, HOME: folder, FETCHMAILHOME: folder },
+  });
+  let said = '';
+  child.stderr.on('data', (bytes) => {
+    said += bytes;
+  });
+  const cost = { cpu: 0, peak: 0 };
+  const looking = setInterval(() => Object.assign(cost, child.pid && look(child.pid)), 10);
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  clearInterval(looking);
+  if (code !== 0) throw new Error(`${program} ended with ${code}: ${said.slice(0, 500)}`);
+  return { wall: performance.now() - start, ...cost };
+}
+
+type Prepare = (mailbox: Mailbox, count: number, folder: string) => Promise<string[]>;
+
+const COMMANDS: Record<Program, Prepare> = {
+  curl: async ({ port, user, password }, count) => {
+    const url = `pop3://127.0.0.1:${port}/[1-${count}]`;
+    return ['curl', '-sS', '--fail', '-u', `${user}:${password}`, '-o', '/dev/null', url];
+  },
+  mpop: async ({ port, user, password }, _, folder) => {
+    const lines = [
+      'account bench',
+      'host 127.0.0.1',
+      `port ${port}`,
+      `user ${user}`,
+      `password ${password}`,
+      'auth user',
+      'tls off',
+      'keep on',
+      'only_new off',
+      'received_header off',
+      `uidls_file ${join(folder, 'uidls')}`,
+      'delivery mbox /dev/null',
+    ];
+    await rm(join(folder, 'uidls'), { force: true });
+    return ['mpop', `--file=${await written(folder, 'mpoprc', lines)}`, '--quiet', 'bench'];
+  },
+  fetchmail: async ({ port, user, password }, _, folder) => {
+    const lines = [
+      `poll 127.0.0.1 port ${port} protocol POP3 auth password user "${user}" password "${password}"`,
+      '  keep fetchall bsmtp "/dev/null" sslproto "" no rewrite',
+    ];
+    return ['fetchmail', '--silent', '--nodetach', '-f', await written(folder, 'fetchmailrc', lines)];
+  },
+  getmail: async ({ port, user, password }, _, folder) => {
+    const lines = [
+      '[retriever]',
+      'type = SimplePOP3Retriever',
+      'server = 127.0.0.1',
+      `port = ${port}`,
+      `username = ${user}`,
+      `password = ${password}`,
+      '[destination]',
+      'type = MDA_external',
+      'path = /bin/true',
+      '[options]',
+      'read_all = true',
+      'delete = false',
+      'verbose = 0',
+      'delivered_to = false',
+      'received = false',
+    ];
+    return ['getmail', `--getmaildir=${folder}`, `--rcfile=${await written(folder, 'getmailrc', lines)}`];
+  },
+};
+
+async function written(folder: string, name: string, lines: string[]): Promise<string> {
+  const file = join(folder, name);
+  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  return file;
+}
