@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
@@ -352,6 +353,18 @@ describe('the ledger', () => {
       assert.equal(again.state('b'), 'handled');
       await again.close();
     });
+  });
+
+  it('has a note in the file before done() has even returned', async () => {
+    const file = await newFile();
+    const ledger = await openAt(file);
+    await ledger.setBaseline([]);
+    // The writer of the baseline has gone home by then.
+    await new Promise(setImmediate);
+    const noted = ledger.done('a');
+    assert.match(readFileSync(file, 'utf8'), /"done".*"a"/);
+    await noted;
+    await ledger.close();
   });
 
   describe('forgetting', () => {
