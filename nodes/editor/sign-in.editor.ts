@@ -1,4 +1,5 @@
 /** The sign-in from inside the account's dialog: before its first deploy as well as after. */
+import { accountPanel, type SignedIn } from './account-panel.editor';
 import { fromEnvironment } from './form.editor';
 
 const PROPERTIES = [
@@ -26,7 +27,7 @@ interface Told {
   facts?: object;
 }
 
-interface Status extends Told {
+interface Status extends Told, SignedIn {
   state: string;
   label?: string;
   signIn?: Told & { state: string };
@@ -73,6 +74,8 @@ function elsewhere(redirect: string): URL | undefined {
 export function prepareSignIn(node: DialogNode): () => void {
   const state = $('.redletter-state');
   const button = $('.redletter-sign-in');
+  const panel = accountPanel();
+  panel.element.insertAfter(state);
   let signIn: string | undefined;
   let closed = false;
 
@@ -154,7 +157,11 @@ export function prepareSignIn(node: DialogNode): () => void {
       }
     } else if (status.state !== 'signed-out') say(sentence(status) ?? node._('signIn.again'), 'error');
     else say('');
+    showPanel(status);
   };
+  // Who it is stands above the panel already.
+  const showPanel = ({ label: _, ...status }: Status): void =>
+    panel.show(status.state === 'signed-out' ? {} : status);
   const ask = (): void => {
     post('status', body(signIn === undefined ? {} : { signIn })).done((status: Status) => show(status));
   };
@@ -230,6 +237,11 @@ export function prepareSignIn(node: DialogNode): () => void {
 
   const topic = `redletter/oauth2-account/${node.id}`;
   RED.comms.subscribe(topic, ask);
+  // A renewal is nothing to be told aloud; only the panel shows it.
+  const refresh = (): void => {
+    if (signIn === undefined && missing() === undefined) post('status', body()).done(showPanel);
+  };
+  RED.comms.subscribe('redletter/health', refresh);
   // Whoever signed in did so for this address and this application; another one is another sign-in.
   $('#node-config-input-user, #node-config-input-clientId, #node-config-input-issuer').on('change', () => {
     if (signIn === undefined && missing() === undefined) ask();
@@ -239,5 +251,6 @@ export function prepareSignIn(node: DialogNode): () => void {
   return () => {
     closed = true;
     RED.comms.unsubscribe(topic, ask);
+    RED.comms.unsubscribe('redletter/health', refresh);
   };
 }
