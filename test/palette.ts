@@ -88,7 +88,7 @@ export class Palette {
       set: async (key: string, value: unknown) => void this.kept.set(key, value),
       ...settings,
     });
-    const files = ['../nodes/oauth2-account', '../nodes/pop3-in'];
+    const files = ['../nodes/oauth2-account', '../nodes/pop3-in', '../nodes/oauth2-token'];
     const registers = files.map((file) => require(file) as Register);
     this.#loaded = true;
     await helper.load(

@@ -1,4 +1,4 @@
-import type { Node, NodeDef } from 'node-red';
+import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { AccountConfig, ClientAuth, Grant, TokenState } from '../oauth2';
 
 /** The properties of an `oauth2-account`. */
@@ -74,4 +74,10 @@ export function accountConfig(
     if (value !== undefined) config[name] = value;
   }
   return config;
+}
+
+/** The account a node names; undefined where it names none, or one that is disabled or gone. */
+export function accountOf(RED: NodeAPI, id: string): AccountNode | undefined {
+  const node = id ? (RED.nodes.getNode(id) as AccountNode | null) : null;
+  return node?.type === 'oauth2-account' ? node : undefined;
 }

@@ -10,7 +10,7 @@ import {
   throughProxy,
 } from '../pop3';
 import { asAccountError, isLoopback } from '../runtime';
-import type { AccountNode } from './account';
+import { type AccountNode, accountOf } from './account';
 import { type MailProperties, settingsOf } from './settings';
 
 /** The properties of a `pop3 in`. */
@@ -138,9 +138,4 @@ interface ProxyNode {
   url?: string;
   noproxy?: string[];
   credentials?: { username?: string; password?: string };
-}
-
-function accountOf(RED: NodeAPI, id: string): AccountNode | undefined {
-  const node = id ? (RED.nodes.getNode(id) as AccountNode | null) : null;
-  return node?.type === 'oauth2-account' ? node : undefined;
 }

@@ -1,5 +1,6 @@
-import type { MailboxError, MailboxState } from '../mailbox';
-import { ACCOUNT } from './from-oauth2';
+import { MailboxError, type MailboxState } from '../mailbox';
+import type { TokenState } from '../oauth2';
+import { ACCOUNT, asAccountError } from './from-oauth2';
 
 /** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
 export type Translate = (key: string, facts?: Record<string, unknown>) => string;
@@ -87,6 +88,15 @@ export const statusTexts: readonly string[] = [
   ]),
 ];
 
+/** Those of a node that needs an account and nothing else. */
+export const accountStatusTexts: readonly string[] = [
+  ...new Set([
+    ...['account/not-signed-in', 'account-missing'].map((reason) => String(STATUS_BY_REASON[reason])),
+    ...Object.values(STATUS_OF_ACCOUNT),
+    ...(['SIGN_IN_AGAIN', 'TLS', 'STORE'] as const).map((code) => STATUS_BY_CODE[code]),
+  ]),
+];
+
 /** The status of a mailbox, as the contract has it. */
 export function statusOf(state: MailboxState, translate: Translate): NodeStatus {
   switch (state.is) {
@@ -112,8 +122,18 @@ export function statusOf(state: MailboxState, translate: Translate): NodeStatus 
         text: words(translate, 'pop3-in', 'status.waiting', { seconds: Math.ceil(state.ms / 1000) }),
       };
     case 'failed':
-      return { fill: 'red', shape: 'ring', text: failureText(state.error) };
+      return failureStatus(state.error);
   }
+}
+
+/** The status of a node that needs an account and nothing else: none while all is well. */
+export function accountStatus({ error }: TokenState): NodeStatus | Record<string, never> {
+  const failure = asAccountError(error);
+  return failure instanceof MailboxError ? failureStatus(failure) : {};
+}
+
+export function failureStatus(error: MailboxError): NodeStatus {
+  return { fill: 'red', shape: 'ring', text: failureText(error) };
 }
 
 function failureText({ code, reason }: MailboxError): string {
@@ -126,11 +146,14 @@ function failureText({ code, reason }: MailboxError): string {
 
 /** What a Catch node gets: the sentence for a person, the code for the flow. */
 export class NodeError extends Error {
-  override readonly name = 'Pop3InError';
   readonly code: MailboxError['code'];
   readonly reason: string;
 
-  constructor(error: MailboxError, translate: Translate) {
+  constructor(
+    error: MailboxError,
+    translate: Translate,
+    override readonly name = 'Pop3InError',
+  ) {
     super(sentence(error, translate), { cause: error });
     this.code = error.code;
     this.reason = error.reason;

@@ -1,0 +1,35 @@
+import { fromEnvironment, styleForms, unless } from './editor/form.editor';
+
+interface OAuth2Token {
+  name: string;
+  _(key: string): string;
+}
+
+RED.nodes.registerType('oauth2 token', {
+  category: 'network',
+  color: '#87c1bd',
+  icon: 'redletter-token.svg',
+  inputs: 1,
+  outputs: 1,
+  defaults: {
+    name: { value: '' },
+    account: { value: '', type: 'oauth2-account', required: true },
+    property: {
+      value: 'token',
+      validate: function (this: OAuth2Token, value: unknown) {
+        const fits = !value || fromEnvironment(value) || RED.utils.validatePropertyExpression(String(value));
+        return unless(fits === true, this._('invalid.property'));
+      },
+    },
+  },
+  label: function (this: OAuth2Token) {
+    return this.name || 'oauth2 token';
+  },
+  labelStyle: function (this: OAuth2Token) {
+    return this.name ? 'node_label_italic' : '';
+  },
+  oneditprepare: () => {
+    styleForms();
+    $('#node-input-property').typedInput({ default: 'msg', types: ['msg'] });
+  },
+} as never);
