@@ -89,6 +89,7 @@ async function startNodeRed(port: number): Promise<string> {
       projects: { enabled: false },
       tours: false,
     },
+    nodesExcludes: ['node-red-node-email'],
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
     functionGlobalContext: { terminal: { print } },
     // Node-RED warns about things nobody misses here; what a node has to say stands in the editor.

@@ -266,6 +266,8 @@ function settingsFile(port: number, { settings = {}, users }: NodeRedOptions): s
     uiPort: port,
     flowFile: 'flows.json',
     telemetry: { enabled: false, updateNotification: false },
+    // It is there for the tests that send mail; the palette of all others is as a user finds it.
+    nodesExcludes: ['node-red-node-email'],
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
     editorTheme: { tours: false, palette: { catalogues: [] } },
     logging: { console: { level: 'info', metrics: false, audit: false } },
