@@ -72,6 +72,8 @@ export async function openEditor(
     locale: options.language ?? 'en-US',
     viewport: { width: 1280, height: 800 },
     colorScheme: options.dark ? 'dark' : 'light',
+    // Certificates are the tests' own.
+    ignoreHTTPSErrors: true,
   });
   // What is evaluated in the page has gone through tsx, which names functions by a helper of its own.
   await context.addInitScript('globalThis.__name ??= (named) => named;');
