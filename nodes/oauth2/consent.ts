@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestTokens } from './client';
-import { type AccountConfig, bindingOf } from './config';
+import type { AccountConfig } from './config';
 import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 import { OAuth2Error, refused } from './errors';
 import type { AgentFor } from './http';
@@ -11,11 +11,11 @@ import { checkRedirectUri } from './redirect-uri';
 import {
   randomText,
   SIGN_IN_MS,
-  type SignedIn,
   type SignInOutcome,
   type SignInQuestion,
   type SignInRequest,
   SignIns,
+  type SignInsOptions,
 } from './sign-ins';
 import { signedIn, type Tokens } from './tokens';
 
@@ -44,15 +44,9 @@ export interface StartedSignIn {
   expiresAt: number;
 }
 
-export interface ConsentOptions {
-  /** Takes the tokens; the sign-in has succeeded when this resolves. */
-  onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
+export interface ConsentOptions extends SignInsOptions {
   /** For pages where the sign-in, and with it the reader's language, is not known. */
   texts: PageTexts;
-  /** Hears of the end of each sign-in. */
-  onOutcome?: (outcome: SignInOutcome) => void;
-  /** Milliseconds since the epoch. */
-  now?: () => number;
   /** Milliseconds for one answer of the sign-in server; for tests. */
   timeoutMs?: number;
 }
@@ -78,17 +72,15 @@ interface SignIn {
  * ticket, on the callback's own host, and gets a cookie there; the callback takes only an answer that comes with it.
  */
 export class Consent {
-  readonly #onSignedIn: ConsentOptions['onSignedIn'];
   readonly #texts: PageTexts;
   readonly #now: () => number;
   readonly #timeoutMs: number | undefined;
   readonly #signIns: SignIns<SignIn>;
 
-  constructor({ onSignedIn, onOutcome, texts, now, timeoutMs }: ConsentOptions) {
-    this.#onSignedIn = onSignedIn;
+  constructor({ texts, timeoutMs, ...options }: ConsentOptions) {
     this.#texts = texts;
-    this.#now = now ?? Date.now;
-    this.#signIns = new SignIns(this.#now, onOutcome);
+    this.#now = options.now ?? Date.now;
+    this.#signIns = new SignIns(options);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -200,27 +192,7 @@ export class Consent {
     // One use, whatever comes of it.
     signIn.state = undefined;
     signIn.ticket = undefined;
-    const { request, outcome } = signIn;
-    try {
-      const tokens = await this.#exchange(signIn, parameters);
-      // Cancelled, or pushed aside, while the code was being exchanged.
-      if (signIn.outcome.state !== 'waiting') return signIn.outcome;
-      const { account, adminUser, config } = request;
-      await this.#onSignedIn({
-        id: outcome.id,
-        account,
-        adminUser,
-        config,
-        binding: bindingOf(config),
-        tokens,
-      });
-      this.#signIns.end(signIn, undefined, tokens);
-    } catch (error) {
-      this.#signIns.end(
-        signIn,
-        error instanceof OAuth2Error ? error : new OAuth2Error('STORE', 'store-failed', { cause: error }),
-      );
-    }
+    await this.#signIns.settle(signIn, () => this.#exchange(signIn, parameters));
     return signIn.outcome;
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestTokens } from './client';
-import { bindingOf, secretsOf } from './config';
+import { secretsOf } from './config';
 import { type Endpoints, isLoopback, resolveEndpoints, scopeOf } from './endpoints';
 import { failed, isRecord, OAuth2Error, refused, retryAfter } from './errors';
 import { type AgentFor, exchange } from './http';
@@ -8,11 +8,11 @@ import { identify, identifyInForm } from './identification';
 import {
   randomText,
   SIGN_IN_MS,
-  type SignedIn,
   type SignInOutcome,
   type SignInQuestion,
   type SignInRequest,
   SignIns,
+  type SignInsOptions,
 } from './sign-ins';
 import { signedIn, type Tokens } from './tokens';
 
@@ -41,13 +41,7 @@ export interface StartedDeviceSignIn {
   expiresAt: number;
 }
 
-export interface DeviceSignInOptions {
-  /** Takes the tokens; the sign-in has succeeded when this resolves. */
-  onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
-  /** Hears of the end of each sign-in. */
-  onOutcome?: (outcome: SignInOutcome) => void;
-  /** Milliseconds since the epoch. */
-  now?: () => number;
+export interface DeviceSignInOptions extends SignInsOptions {
   /** Resolves after so many milliseconds, rejects when aborted. */
   wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
   /** Milliseconds for one answer of the sign-in server; for tests. */
@@ -70,7 +64,6 @@ interface SignIn {
  * the meantime the token endpoint is asked again and again. Needs neither redirect URI nor callback.
  */
 export class DeviceSignIn {
-  readonly #onSignedIn: DeviceSignInOptions['onSignedIn'];
   readonly #now: () => number;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
   readonly #timeoutMs: number | undefined;
@@ -78,14 +71,17 @@ export class DeviceSignIn {
   readonly #waiting = new Map<string, AbortController>();
 
   constructor({ onSignedIn, onOutcome, now, wait, timeoutMs }: DeviceSignInOptions) {
-    this.#onSignedIn = onSignedIn;
     this.#now = now ?? Date.now;
     this.#wait = wait ?? ((ms, signal) => sleep(ms, undefined, { signal, ref: false }));
     this.#timeoutMs = timeoutMs;
-    this.#signIns = new SignIns(this.#now, (outcome) => {
-      this.#waiting.get(outcome.id)?.abort();
-      this.#waiting.delete(outcome.id);
-      onOutcome?.(outcome);
+    this.#signIns = new SignIns({
+      onSignedIn,
+      now,
+      onOutcome: (outcome) => {
+        this.#waiting.get(outcome.id)?.abort();
+        this.#waiting.delete(outcome.id);
+        onOutcome?.(outcome);
+      },
     });
   }
 
@@ -167,24 +163,7 @@ export class DeviceSignIn {
         return;
       }
       if (!this.#signIns.waiting(outcome.id)) return;
-      try {
-        const tokens = await this.#ask(signIn);
-        // Cancelled while the answer was on its way: tokens nobody wants any more are not kept.
-        if (!tokens || !this.#signIns.waiting(outcome.id)) continue;
-        const { account, adminUser, config } = signIn.request;
-        await this.#onSignedIn({
-          id: outcome.id,
-          account,
-          adminUser,
-          config,
-          binding: bindingOf(config),
-          tokens,
-        });
-        this.#signIns.end(signIn, undefined, tokens);
-      } catch (error) {
-        const store = () => new OAuth2Error('STORE', 'store-failed', { cause: error });
-        this.#signIns.end(signIn, error instanceof OAuth2Error ? error : store());
-      }
+      await this.#signIns.settle(signIn, () => this.#ask(signIn));
     }
   }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AccountConfig } from './config';
+import { type AccountConfig, bindingOf } from './config';
 import { OAuth2Error } from './errors';
 import type { Tokens } from './tokens';
 
@@ -60,16 +60,28 @@ interface SignIn {
   request: SignInRequest;
 }
 
+/** What a room of sign-ins is told when it is made. */
+export interface SignInsOptions {
+  /** Takes the tokens; the sign-in has succeeded when this resolves. */
+  onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
+  /** Hears of the end of each sign-in. */
+  onOutcome?: ((outcome: SignInOutcome) => void) | undefined;
+  /** Milliseconds since the epoch. */
+  now?: (() => number) | undefined;
+}
+
 /** Sign-ins under way, and for a while those that have ended. In memory only, and bounded in number and time. */
 export class SignIns<T extends SignIn> {
-  readonly #now: () => number;
+  readonly #onSignedIn: SignInsOptions['onSignedIn'];
   readonly #onOutcome: (outcome: SignInOutcome) => void;
+  readonly #now: () => number;
   /** By id, the oldest first. */
   readonly #all = new Map<string, T>();
 
-  constructor(now: () => number, onOutcome: ((outcome: SignInOutcome) => void) | undefined) {
-    this.#now = now;
+  constructor({ onSignedIn, onOutcome, now }: SignInsOptions) {
+    this.#onSignedIn = onSignedIn;
     this.#onOutcome = onOutcome ?? (() => {});
+    this.#now = now ?? Date.now;
   }
 
   /** Makes room where there are too many, by ending the oldest. */
@@ -105,6 +117,25 @@ export class SignIns<T extends SignIn> {
   cancel(question: SignInQuestion): void {
     const signIn = this.outcome(question) && this.waiting(question.id);
     if (signIn) this.end(signIn, new OAuth2Error('DECLINED', 'sign-in-cancelled'));
+  }
+
+  /**
+   * Ends a sign-in by what `ask` brings: tokens, which are handed over, or an error. Undefined is no end: not yet.
+   * Never rejects.
+   */
+  async settle(signIn: T, ask: () => Promise<Tokens | undefined>): Promise<void> {
+    const { id } = signIn.outcome;
+    try {
+      const tokens = await ask();
+      // Ended while the answer was on its way: tokens nobody wants any more are not kept.
+      if (!tokens || !this.waiting(id)) return;
+      const { account, adminUser, config } = signIn.request;
+      await this.#onSignedIn({ id, account, adminUser, config, binding: bindingOf(config), tokens });
+      this.end(signIn, undefined, tokens);
+    } catch (error) {
+      const unkept = () => new OAuth2Error('STORE', 'store-failed', { cause: error });
+      this.end(signIn, error instanceof OAuth2Error ? error : unkept());
+    }
   }
 
   /** Ends a sign-in: with an error, or with tokens. The first end counts. */

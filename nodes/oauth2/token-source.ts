@@ -284,8 +284,11 @@ export class TokenSource {
     return waiting;
   }
 
-  /** A sign-in at Google that ends after just a week points to a consent screen left in testing. */
+  /** What ended it. A sign-in at Google that ends after just a week points to a consent screen left in testing. */
   #explain(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
+    // Nobody signs in to such an account: another refresh token has to be given.
+    if (this.#config.grant === 'refresh_token' && error.facts.error === 'invalid_grant')
+      return new OAuth2Error('SIGN_IN_AGAIN', 'refresh-token-refused', { facts: error.facts });
     const age = tokens ? this.#now() - tokens.signedInAt : 0;
     const weekly = providerOf(this.#config).quirks.testingDiesWeekly && age > 6.5 * DAY && age < 9 * DAY;
     if (!weekly || error.facts.error !== 'invalid_grant') return error;

@@ -11,7 +11,7 @@ describe('oauth2/sign-ins', () => {
   beforeEach(() => {
     clock = new Clock();
     told = [];
-    all = new SignIns(clock.now, (outcome) => told.push(outcome));
+    all = new SignIns({ onSignedIn: () => {}, now: clock.now, onOutcome: (outcome) => told.push(outcome) });
   });
 
   function signIn(id: string, account = 'account-1') {
@@ -49,8 +49,12 @@ describe('oauth2/sign-ins', () => {
   });
 
   it('a listener’s mistake changes nothing', () => {
-    const failing = new SignIns<ReturnType<typeof signIn>>(clock.now, () => {
-      throw new Error('listener');
+    const failing = new SignIns<ReturnType<typeof signIn>>({
+      onSignedIn: () => {},
+      now: clock.now,
+      onOutcome: () => {
+        throw new Error('listener');
+      },
     });
     const one = signIn('one');
     failing.add(one);
