@@ -1,5 +1,11 @@
 import type { NodeAPI } from 'node-red';
-import { type AccountCredentials, type AccountDef, type AccountNode, accountConfig } from './editor/account';
+import {
+  type AccountCredentials,
+  type AccountDef,
+  type AccountNode,
+  accountConfig,
+  CREDENTIALS,
+} from './editor/account';
 import { agentFor } from './editor/agent';
 import { runtimeOf } from './editor/process';
 import { serveSignIn } from './editor/sign-in-routes';
@@ -17,7 +23,7 @@ export = function register(RED: NodeAPI): void {
     // Within a subflow a configuration node has an id of its own; the sign-in belongs to the one in the editor.
     const id = (this as { _alias?: string })._alias ?? this.id;
     const account = accountConfig(def, this.credentials);
-    const loan = runtime.accounts.borrow(id, account, agentFor(RED, def.tls));
+    const loan = runtime.accounts.borrow(id, account, agentFor(RED, def.tls, def.proxy));
 
     Object.defineProperties(this, {
       account: { value: account },
@@ -44,12 +50,6 @@ export = function register(RED: NodeAPI): void {
   RED.nodes.registerType<AccountNode, AccountDef, object, AccountCredentials>(
     'oauth2-account',
     OAuth2Account,
-    {
-      credentials: {
-        user: { type: 'text' },
-        clientId: { type: 'text' },
-        clientSecret: { type: 'password' },
-      },
-    },
+    { credentials: CREDENTIALS },
   );
 };

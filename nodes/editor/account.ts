@@ -15,13 +15,28 @@ export interface AccountProperties {
   clientAuth: ClientAuth;
   redirectUri: string;
   tls: string;
+  proxy: string;
 }
 
 export interface AccountCredentials {
   user?: string;
   clientId?: string;
   clientSecret?: string;
+  privateKey?: string;
+  refreshToken?: string;
 }
+
+/** As Node-RED is told of them: what is a password never comes back to the editor. */
+export const CREDENTIALS = {
+  user: { type: 'text' },
+  clientId: { type: 'text' },
+  clientSecret: { type: 'password' },
+  privateKey: { type: 'password' },
+  refreshToken: { type: 'password' },
+} as const satisfies Record<keyof AccountCredentials, object>;
+
+/** The credentials that must never be seen. */
+export const SECRETS = ['clientSecret', 'privateKey', 'refreshToken'] as const;
 
 export type AccountDef = NodeDef & AccountProperties;
 
@@ -69,7 +84,7 @@ export function accountConfig(
     const value = text(properties[name]);
     if (value !== undefined) config[name] = value;
   }
-  for (const name of ['user', 'clientId', 'clientSecret'] as const) {
+  for (const name of ['user', 'clientId', ...SECRETS] as const) {
     const value = text(credentials[name]);
     if (value !== undefined) config[name] = value;
   }

@@ -1,18 +1,85 @@
 import http from 'node:http';
 import https from 'node:https';
+import { connect } from 'node:tls';
 import type { NodeAPI } from 'node-red';
 import type { AgentFor } from '../oauth2';
+import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
+import { isLoopback } from '../runtime';
+import { proxyOf } from './proxy';
 
-/** Connections to the sign-in server under core's `tls-config`, where one is chosen. */
-export function agentFor(RED: NodeAPI, id: unknown): AgentFor | undefined {
-  const node =
-    typeof id === 'string' && id !== ''
-      ? (RED.nodes.getNode(id) as { addTLSOptions?(options: https.AgentOptions): unknown } | null)
-      : null;
-  if (!node?.addTLSOptions) return undefined;
+type Open = NonNullable<ConnectOptions['open']>;
+
+/**
+ * Connections to the sign-in server: under core's `tls-config` and through core's `http proxy`, where they are chosen,
+ * else through what the environment names. Both count as they are deployed.
+ */
+export function agentFor(RED: NodeAPI, tls: unknown, proxy: unknown): AgentFor {
   const options: https.AgentOptions = {};
-  node.addTLSOptions(options);
-  const secure = new https.Agent(options);
-  const plain = new http.Agent();
-  return (url) => (url.protocol === 'https:' ? secure : plain);
+  const node =
+    typeof tls === 'string' && tls !== ''
+      ? (RED.nodes.getNode(tls) as { addTLSOptions?(options: https.AgentOptions): unknown } | null)
+      : null;
+  node?.addTLSOptions?.(options);
+  const secure = node?.addTLSOptions ? new https.Agent(options) : undefined;
+  const settings = proxyOf(RED, proxy);
+  return (url) => {
+    const open = settings ? through(settings) : fromEnvironment(url);
+    if (open !== undefined) return new Tunnel(open, url, options);
+    return url.protocol === 'https:' ? secure : undefined;
+  };
 }
+
+/** As Node-RED's own http request does it; `pop3_proxy` is for the mail server alone. */
+function fromEnvironment(url: URL): Open | undefined {
+  if (isLoopback(url.hostname)) return undefined;
+  const { pop3_proxy: _, POP3_PROXY: __, ...environment } = process.env;
+  const security = url.protocol === 'https:' ? 'tls' : 'none';
+  const found = proxyFromEnvironment({ host: url.hostname, port: portOf(url), security }, environment);
+  return found === undefined ? undefined : through({ url: found });
+}
+
+/** An address that is none fails like a proxy that is not there: when it is used. */
+function through(settings: ProxySettings): Open {
+  try {
+    return throughProxy(settings);
+  } catch (error) {
+    return () => Promise.reject(error);
+  }
+}
+
+/** One connection through a proxy: to the server itself, so that the proxy sees no token. */
+class Tunnel extends http.Agent {
+  readonly protocol: string;
+  readonly defaultPort: number;
+  readonly #open: Open;
+  readonly #url: URL;
+  readonly #tls: https.AgentOptions;
+
+  constructor(open: Open, url: URL, tls: https.AgentOptions) {
+    super();
+    this.protocol = url.protocol;
+    this.defaultPort = portOf(url);
+    this.#open = open;
+    this.#url = url;
+    this.#tls = tls;
+  }
+
+  override createConnection(
+    _options: unknown,
+    callback: (error: Error | null, socket?: NodeJS.WritableStream) => void,
+  ): undefined {
+    const { protocol, hostname } = this.#url;
+    const host = hostname.replace(/^\[|\]$/g, '');
+    this.#open({ host, port: this.defaultPort }).then(
+      (socket) => {
+        if (protocol !== 'https:') return callback(null, socket);
+        // An address has no server name (RFC 6066 section 3).
+        const servername = /^[\d.]+$|:/.test(host) ? '' : host;
+        callback(null, connect({ servername, ...this.#tls, host, socket }));
+      },
+      (cause: Error) => callback(Object.assign(new Error('the proxy failed', { cause }), { code: 'EPROXY' })),
+    );
+  }
+}
+
+const portOf = ({ port, protocol }: URL): number => Number(port) || (protocol === 'https:' ? 443 : 80);

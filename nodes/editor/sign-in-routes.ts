@@ -1,19 +1,19 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { NodeAPI } from 'node-red';
 import {
-  type AccountConfig,
   bindingOf,
   Consent,
+  DeviceSignIn,
   type HttpReply,
   OAuth2Error,
   type PageTexts,
+  type SignedIn,
   type SignInOutcome,
+  type SignInQuestion,
 } from '../oauth2';
 import type { Runtime } from '../runtime';
 import { accountSentence } from '../runtime/words';
-import { type AccountNode, accountConfig } from './account';
-import { agentFor } from './agent';
-import { fillFromEnvironment } from './environment';
+import { type Dialog, deployed, dialogOf } from './dialog';
 import { onlyFromTheEditor } from './guard';
 import { translateBy } from './process';
 
@@ -26,41 +26,57 @@ const CATALOGUE = '@redletter/node-red-pop3/oauth2-account';
 const served = new WeakSet<object>();
 
 /**
- * The routes of the sign-in: start, status, paste and sign-out for whoever may edit; begin and callback for the
+ * The routes of the sign-in: start, status, paste, cancel and sign-out for whoever may edit; begin and callback for the
  * browser window, which has no bearer and is known by ticket, state and cookie.
  */
 export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   if (served.has(RED.httpAdmin)) return;
   served.add(RED.httpAdmin);
 
-  const consent = new Consent({
-    texts: pageTexts(RED, undefined),
-    onSignedIn: (signedIn) => runtime.accounts.signedIn(signedIn),
+  const hears = {
+    onSignedIn: (signedIn: SignedIn) => runtime.accounts.signedIn(signedIn),
     // Everybody who may read the editor hears this, so it says no more than which node and how it went.
-    onOutcome: ({ account, state }) =>
-      RED.comms.publish(`redletter/oauth2-account/${account}`, { state }, false),
-  });
+    onOutcome: ({ account, state }: SignInOutcome) => tell(account, state),
+  };
+  const consent = new Consent({ texts: pageTexts(RED, undefined), ...hears });
+  const device = new DeviceSignIn(hears);
+  const tell = (account: string, state: string): void =>
+    RED.comms.publish(`redletter/oauth2-account/${account}`, { state }, false);
   const guarded = [onlyFromTheEditor, RED.auth.needsPermission(PERMISSION) as unknown as RequestHandler];
 
   RED.httpAdmin.post(
     `${BASE}/:id/sign-in`,
     ...guarded,
     answering(RED, async (request) => {
-      const config = configOf(RED, request);
-      const { redirectUri, callbackUrl, texts } = request.body as Record<string, unknown>;
-      const started = await consent.start({
-        account: request.params.id as string,
-        adminUser: adminUser(request),
-        config,
-        // What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in.
-        redirectUri: config.redirectUri ?? String(redirectUri ?? ''),
-        ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
-        texts: pageTexts(RED, texts),
-        agent: agentOf(RED, request),
-      });
-      return { id: started.id, url: started.beginUrl, expiresAt: started.expiresAt };
+      const dialog = dialogOf(RED, request);
+      const adminUser = adminUserOf(request);
+      switch (dialog.config.grant) {
+        case 'authorization_code':
+          return openWindow(request, adminUser, dialog);
+        case 'device_code': {
+          const { expiresAt, ...shown } = await device.start({ ...dialog, adminUser });
+          // How long, since the browser's clock may be another one.
+          return { ...shown, lastsMs: expiresAt - Date.now() };
+        }
+        default:
+          await runtime.accounts.connect(dialog.account, dialog.config, dialog.agent);
+          return { state: 'signed-in' };
+      }
     }),
   );
+
+  const openWindow = async (request: Request, adminUser: string, dialog: Dialog): Promise<object> => {
+    const { redirectUri, callbackUrl, texts } = request.body as Record<string, unknown>;
+    const { id, beginUrl } = await consent.start({
+      ...dialog,
+      adminUser,
+      // What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in.
+      redirectUri: dialog.config.redirectUri ?? String(redirectUri ?? ''),
+      ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
+      texts: pageTexts(RED, texts),
+    });
+    return { id, url: beginUrl };
+  };
 
   RED.httpAdmin.post(
     `${BASE}/:id/paste`,
@@ -69,7 +85,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
       const { text } = request.body as Record<string, unknown>;
       const outcome = await consent.paste({
         account: request.params.id as string,
-        adminUser: adminUser(request),
+        adminUser: adminUserOf(request),
         text: String(text ?? ''),
       });
       return outcomeOf(RED, outcome);
@@ -80,13 +96,9 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/status`,
     ...guarded,
     answering(RED, async (request) => {
-      const account = request.params.id as string;
-      const { signIn } = request.body as Record<string, unknown>;
-      const outcome =
-        typeof signIn === 'string'
-          ? consent.outcome({ id: signIn, account, adminUser: adminUser(request) })
-          : undefined;
-      const config = configOf(RED, request);
+      const { account, config } = dialogOf(RED, request);
+      const question = questionOf(request);
+      const outcome = question && (consent.outcome(question) ?? device.outcome(question));
       const tokens = await runtime.accounts.stored(account, config);
       const running = deployed(RED, account);
       const state = running && bindingOf(running.account) === bindingOf(config) ? running.state : undefined;
@@ -114,12 +126,23 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/sign-out`,
     ...guarded,
     answering(RED, async (request) => {
-      const account = request.params.id as string;
-      const { revoked } = await runtime.accounts
-        .look(account, configOf(RED, request), agentOf(RED, request))
-        .revoke();
-      RED.comms.publish(`redletter/oauth2-account/${account}`, { state: 'signed-out' }, false);
-      return { revoked };
+      const { account, config, agent } = dialogOf(RED, request);
+      const { revoked, error } = await runtime.accounts.look(account, config, agent).revoke();
+      tell(account, 'signed-out');
+      return { revoked, ...(error && toldOf(RED, error)) };
+    }),
+  );
+
+  RED.httpAdmin.post(
+    `${BASE}/:id/cancel`,
+    ...guarded,
+    answering(RED, async (request) => {
+      const question = questionOf(request);
+      if (question) {
+        consent.cancel(question);
+        device.cancel(question);
+      }
+      return {};
     }),
   );
 
@@ -154,41 +177,6 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
   };
 }
 
-/**
- * What the dialog shows, saved or not. A stored secret is used only with the client and endpoint it was deployed for:
- * whoever changes one has to type the secret again (S7).
- */
-function configOf(RED: NodeAPI, request: Request): AccountConfig {
-  const body = request.body as {
-    properties?: Record<string, unknown>;
-    credentials?: Record<string, unknown>;
-  };
-  const running = deployed(RED, request.params.id as string);
-  const filled = (values: Record<string, unknown> | undefined): Record<string, unknown> =>
-    Object.fromEntries(
-      Object.entries(values ?? {}).map(([name, value]) => [name, fillFromEnvironment(RED, value, running)]),
-    );
-  const config = accountConfig(filled(body.properties), filled(body.credentials));
-  const stored = running?.account;
-  // Absent: the dialog knows no more than that there is one. Empty: somebody has emptied the field.
-  const unsaid = body.credentials?.clientSecret === undefined;
-  if (unsaid && stored?.clientSecret !== undefined) {
-    const forWhom = (account: AccountConfig): string => bindingOf({ ...account, user: '' });
-    if (forWhom(config) === forWhom(stored)) config.clientSecret = stored.clientSecret;
-  }
-  return config;
-}
-
-/** The TLS settings chosen in the dialog, as far as they are deployed. */
-function agentOf(RED: NodeAPI, request: Request): ReturnType<typeof agentFor> {
-  return agentFor(RED, (request.body as { properties?: { tls?: unknown } }).properties?.tls);
-}
-
-function deployed(RED: NodeAPI, id: string): AccountNode | undefined {
-  const node = RED.nodes.getNode(id) as AccountNode | null;
-  return node?.type === 'oauth2-account' ? node : undefined;
-}
-
 function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutcome): object {
   return {
     state,
@@ -204,7 +192,14 @@ function toldOf(RED: NodeAPI, error: OAuth2Error): { error: string; reason: stri
   return { error: accountSentence(error, translateBy(RED)) ?? message, reason, facts };
 }
 
-function adminUser(request: Request): string {
+/** Which sign-in the dialog means, and who asks. */
+function questionOf(request: Request): SignInQuestion | undefined {
+  const { signIn } = request.body as Record<string, unknown>;
+  if (typeof signIn !== 'string') return undefined;
+  return { id: signIn, account: request.params.id as string, adminUser: adminUserOf(request) };
+}
+
+function adminUserOf(request: Request): string {
   const user = (request as Request & { user?: { username?: unknown } }).user?.username;
   return typeof user === 'string' ? user : '';
 }

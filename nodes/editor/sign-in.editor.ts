@@ -1,18 +1,24 @@
 /** The sign-in from inside the account's dialog: before its first deploy as well as after. */
 import { accountPanel, type SignedIn } from './account-panel.editor';
+import { prepareDevicePanel, type ShownCode } from './device.editor';
 import { fromEnvironment } from './form.editor';
 
 const PROPERTIES = [
   'provider',
+  'grant',
   'tenant',
   'issuer',
   'authorizationUrl',
   'tokenUrl',
+  'deviceUrl',
   'revocationUrl',
   'scope',
   'clientAuth',
   'redirectUri',
 ];
+/** Configuration nodes of the editor's own. */
+const CHOSEN = ['tls', 'proxy'];
+const SECRETS = ['clientSecret', 'privateKey', 'refreshToken'];
 
 interface DialogNode {
   id: string;
@@ -33,23 +39,28 @@ interface Status extends Told, SignedIn {
   signIn?: Told & { state: string };
 }
 
+/** How a sign-in has begun: by a window, by a code, or it is over already since it needed nobody. */
+type Started = { id: string; url: string } | ShownCode | { state: 'signed-in' };
+
 /** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
-function callbackUrl(): URL {
+export function callbackUrl(): URL {
   return new URL('redletter/oauth2-account/callback', window.location.href.replace(/[?#].*$/, ''));
 }
 
 const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
 
+/** Neither https nor this machine: no provider sends a browser back there. */
+export const isLan = (url: URL): boolean => url.protocol !== 'https:' && !isLoopback(url);
+
 /** What to register with the provider: providers take https and loopback only, so a plain LAN address becomes localhost. */
 function redirectUri(): string {
   const given = String($('#node-config-input-redirectUri').val() ?? '').trim();
   if (given !== '') return given;
   const url = callbackUrl();
-  const lan = url.protocol !== 'https:' && !isLoopback(url);
   // Microsoft takes the name localhost only, and no address.
   const byAddress = isLoopback(url) && $('#node-config-input-provider').val() === 'microsoft';
-  if (lan || byAddress) url.hostname = 'localhost';
+  if (isLan(url) || byAddress) url.hostname = 'localhost';
   return url.href;
 }
 
@@ -70,10 +81,19 @@ function elsewhere(redirect: string): URL | undefined {
   return reachable ? undefined : here;
 }
 
+/** What will happen when the button is pressed, as the key of a sentence. */
+function wayHere(grant: string): string {
+  if (grant === 'device_code') return isLan(callbackUrl()) ? 'deviceHere' : 'device';
+  if (grant !== 'authorization_code') return grant;
+  const registered = redirectUri();
+  return URL.canParse(registered) && elsewhere(registered) !== undefined ? 'paste' : 'window';
+}
+
 /** Wires the panel; returns what ends it when the dialog closes. */
 export function prepareSignIn(node: DialogNode): () => void {
   const state = $('.redletter-state');
   const button = $('.redletter-sign-in');
+  const signOut = $('.redletter-sign-out');
   const panel = accountPanel();
   panel.element.insertAfter(state);
   let signIn: string | undefined;
@@ -93,34 +113,23 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (icon !== '') state.append($('<i class="fa">').addClass(icon), document.createTextNode(' '));
     state.append($('<span>').text(text)).css('color', color === '' ? '' : `var(${color})`);
   };
-
-  const showRedirect = (): void => {
-    $('.redletter-redirect').text(redirectUri());
-    $('#node-config-input-redirectUri').attr('placeholder', redirectUri());
+  /** Besides, on a line of its own. */
+  const warn = (text: string): void => {
+    state.append($('<div>').text(text).css('color', 'var(--red-ui-text-color-warning)'));
   };
-  showRedirect();
-  $('#node-config-input-redirectUri').on('input', showRedirect);
-  $('#node-config-input-provider').on('change', showRedirect);
-  $('.redletter-copy').on('click', () => {
-    RED.clipboard.copyText(
-      redirectUri(),
-      // Its popover wants jQuery, whatever the types say.
-      $('.redletter-copy') as never,
-      'clipboard.copyMessageValue',
-    );
-  });
 
   const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');
+  const needsPerson = (): boolean => ['authorization_code', 'device_code'].includes(value('grant'));
   const body = (more: object = {}): string => {
-    const properties: Record<string, string> = { grant: 'authorization_code' };
-    for (const name of PROPERTIES) properties[name] = value(name);
-    const tls = value('tls');
-    if (tls !== '_ADD_') properties.tls = tls;
+    const properties = Object.fromEntries(PROPERTIES.map((name) => [name, value(name)]));
+    for (const name of CHOSEN) if (value(name) !== '_ADD_') properties[name] = value(name);
     const credentials: Record<string, string> = { user: value('user'), clientId: value('clientId') };
-    // Node-RED shows a stored password as this word; typed in an earlier dialog and not yet deployed, it is here.
-    const typed = value('clientSecret');
-    const secret = typed === '__PWRD__' ? node.credentials?.clientSecret : typed;
-    if (secret !== undefined && secret !== '__PWRD__') credentials.clientSecret = secret;
+    for (const name of SECRETS) {
+      // Node-RED shows a stored password as this word; typed in an earlier dialog and not yet deployed, it is here.
+      const typed = value(name);
+      const secret = typed === '__PWRD__' ? node.credentials?.[name] : typed;
+      if (secret !== undefined && secret !== '__PWRD__') credentials[name] = secret;
+    }
     return JSON.stringify({ properties, credentials, ...more });
   };
   // Relative and without a leading slash: only so does the editor add its bearer.
@@ -131,31 +140,60 @@ export function prepareSignIn(node: DialogNode): () => void {
       contentType: 'application/json',
       data,
     });
-  const sentence = ({ error, reason, facts }: Told): string | undefined => {
-    const key = `errors.${reason}`;
-    const text = reason === undefined ? key : node._(key, facts);
-    // A key without a text comes back as it is.
-    return text.endsWith(key) ? error : text;
+  /** A key without a text comes back as it is. */
+  const known = (key: string, facts: object | undefined): string | undefined => {
+    const text = node._(key, facts);
+    return text.endsWith(key) ? undefined : text;
   };
+  const sentence = ({ error, reason, facts }: Told): string | undefined =>
+    reason === undefined ? error : (known(`errors.${reason}`, facts) ?? error);
+  /** For what was tried from this dialog, which nobody tries again but whoever reads it. */
+  const sentenceHere = (told: Told): string | undefined =>
+    known(`dialog.${told.reason}`, told.facts) ?? sentence(told);
   const failure = (answer: JQuery.jqXHR): string =>
-    sentence((answer.responseJSON as Told | undefined) ?? {}) ?? node._('signIn.unreachable');
+    sentenceHere((answer.responseJSON as Told | undefined) ?? {}) ?? node._('signIn.unreachable');
+
+  const code = prepareDevicePanel(node, () => cancel());
+  const cancel = (): void => {
+    if (signIn !== undefined) post('cancel', JSON.stringify({ signIn }));
+  };
+
+  const showWay = (): void => {
+    $('.redletter-redirect').text(redirectUri());
+    $('#node-config-input-redirectUri').attr('placeholder', redirectUri());
+    const way = wayHere(value('grant'));
+    $('.redletter-way').text(node._(`way.${way}`));
+    if (!needsPerson()) button.find('span').text(node._('label.test'));
+  };
+  $('#node-config-input-redirectUri').on('input', showWay);
+  $('.redletter-copy').on('click', () => {
+    RED.clipboard.copyText(
+      redirectUri(),
+      // Its popover wants jQuery, whatever the types say.
+      $('.redletter-copy') as never,
+      'clipboard.copyMessageValue',
+    );
+  });
 
   const show = (status: Status): void => {
     if (closed) return;
     const attempt = status.signIn;
     if (attempt?.state === 'waiting') return;
     signIn = undefined;
+    code.hide();
     $('.redletter-paste').hide();
-    button.find('span').text(node._(status.state === 'signed-out' ? 'label.signIn' : 'label.signInAgain'));
-    if (attempt?.state === 'failed') say(sentence(attempt) ?? node._('signIn.failed'), 'error');
+    const signedOut = ['signed-out', 'unknown'].includes(status.state);
+    signOut.toggle(
+      !signedOut && value('grant') !== 'client_credentials' && value('grant') !== 'service_account',
+    );
+    if (needsPerson()) button.find('span').text(node._(signedOut ? 'label.signIn' : 'label.signInAgain'));
+    if (attempt?.state === 'failed') say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
     else if (status.state === 'signed-in') {
       say(node._('signIn.signedIn', { who: status.label || value('user') }), 'ok');
       // Signed in, but not for long.
       const warning = sentence(status);
-      if (warning !== undefined) {
-        state.append($('<div>').text(warning).css('color', 'var(--red-ui-text-color-warning)'));
-      }
-    } else if (status.state !== 'signed-out') say(sentence(status) ?? node._('signIn.again'), 'error');
+      if (warning !== undefined) warn(warning);
+    } else if (!signedOut) say(sentence(status) ?? node._('signIn.again'), 'error');
     else say('');
     showPanel(status);
   };
@@ -168,19 +206,16 @@ export function prepareSignIn(node: DialogNode): () => void {
 
   const missing = (): string | undefined => {
     if (value('user').trim() === '') return node._('invalid.user');
-    if (value('clientId').trim() === '') return node._('invalid.clientId');
+    const fromJson = value('grant') === 'service_account' && value('provider') !== 'custom';
+    if (value('clientId').trim() === '' && !fromJson) return node._('invalid.clientId');
     if (value('provider') === 'custom' && value('issuer').trim() === '' && value('tokenUrl').trim() === '') {
       return node._('invalid.issuer');
     }
     return undefined;
   };
 
-  button.on('click', () => {
-    const problem = missing();
-    if (problem !== undefined) {
-      say(problem, 'error');
-      return;
-    }
+  /** By the provider's own pages, in a window. */
+  const openWindow = (): void => {
     const registered = redirectUri();
     let begin: URL | undefined;
     try {
@@ -193,7 +228,6 @@ export function prepareSignIn(node: DialogNode): () => void {
     const popup = window.open('', '_blank', 'popup,width=560,height=720');
     // Pages of the sign-in server have no business in the editor's window.
     if (popup !== null) popup.opener = null;
-    say(node._('signIn.starting'), 'wait');
     const texts = {
       lang: document.documentElement.lang || navigator.language,
       title: node._('page.title'),
@@ -201,23 +235,80 @@ export function prepareSignIn(node: DialogNode): () => void {
       failed: node._('page.failed'),
       unknown: node._('page.unknown'),
     };
-    post('sign-in', body({ redirectUri: registered, ...(begin && { callbackUrl: begin.href }), texts }))
-      .done((started: { id: string; url: string }) => {
-        signIn = started.id;
-        say(node._('signIn.waiting'), 'wait');
-        $('.redletter-paste').toggle(begin !== undefined);
-        if (popup === null) {
-          state.append(
-            ' ',
-            $('<a target="_blank" rel="noopener">').attr('href', started.url).text(node._('signIn.open')),
-          );
-        } else popup.location.href = started.url;
+    const more = { redirectUri: registered, ...(begin && { callbackUrl: begin.href }), texts };
+    start(more, popup).done((started: Started) => {
+      if (!('url' in started)) return;
+      say(node._('signIn.waiting'), 'wait');
+      $('.redletter-paste').toggle(begin !== undefined);
+      if (popup === null) {
+        state.append(
+          ' ',
+          $('<a target="_blank" rel="noopener">').attr('href', started.url).text(node._('signIn.open')),
+        );
+      } else popup.location.href = started.url;
+    });
+  };
+
+  const start = (more: object, popup?: Window | null): JQuery.jqXHR => {
+    cancel();
+    say(node._('signIn.starting'), 'wait');
+    return post('sign-in', body(more))
+      .done((started: Started) => {
+        if ('id' in started) signIn = started.id;
+        if (closed) cancel();
       })
       .fail((answer: JQuery.jqXHR) => {
         popup?.close();
         say(failure(answer), 'error');
       });
+  };
+
+  button.on('click', () => {
+    const problem = missing();
+    if (problem !== undefined) say(problem, 'error');
+    else if (value('grant') === 'authorization_code') openWindow();
+    else {
+      start({}).done((started: Started) => {
+        if ('userCode' in started) {
+          say(node._('signIn.code'), 'wait');
+          code.show(started);
+        } else {
+          say(node._('signIn.works'), 'ok');
+          signOut.toggle(value('grant') === 'refresh_token');
+        }
+      });
+    }
   });
+
+  signOut.on('click', () => {
+    const question = RED.notify(node._('signOut.ask'), {
+      modal: true,
+      fixed: true,
+      type: 'warning',
+      buttons: [
+        { text: node._('label.cancel'), click: () => question.close() },
+        {
+          text: node._('label.signOut'),
+          class: 'primary',
+          click: () => {
+            question.close();
+            forget();
+          },
+        },
+      ],
+    } as never) as unknown as { close(): void };
+  });
+  const forget = (): void => {
+    say(node._('signOut.under'), 'wait');
+    post('sign-out', body())
+      .done((answer: Told & { revoked: boolean }) => {
+        signOut.hide();
+        say(node._(answer.revoked ? 'signOut.done' : 'signOut.forgotten'));
+        const why = sentenceHere(answer);
+        if (why !== undefined) warn(why);
+      })
+      .fail((answer: JQuery.jqXHR) => say(failure(answer), 'error'));
+  };
 
   $('.redletter-paste-send').on('click', () => {
     const text = String($('#redletter-paste').val() ?? '');
@@ -236,21 +327,40 @@ export function prepareSignIn(node: DialogNode): () => void {
   });
 
   const topic = `redletter/oauth2-account/${node.id}`;
-  RED.comms.subscribe(topic, ask);
   // A renewal is nothing to be told aloud; only the panel shows it.
   const refresh = (): void => {
     if (signIn === undefined && missing() === undefined) post('status', body()).done(showPanel);
   };
   RED.comms.subscribe('redletter/health', refresh);
-  // Whoever signed in did so for this address and this application; another one is another sign-in.
+  // What the dialog itself has done stands there already.
+  const heard = (_topic: string, { state }: { state: string }): void => {
+    if (state !== 'signed-out') ask();
+  };
+  RED.comms.subscribe(topic, heard as never);
+  // Another provider, grant, address or application is another sign-in.
+  $('#node-config-input-grant').on('redletter', () => {
+    cancel();
+    signIn = undefined;
+    code.hide();
+    $('.redletter-paste').hide();
+    say('');
+    signOut.hide();
+    if (needsPerson()) button.find('span').text(node._('label.signIn'));
+    showWay();
+    if (missing() === undefined) ask();
+  });
   $('#node-config-input-user, #node-config-input-clientId, #node-config-input-issuer').on('change', () => {
     if (signIn === undefined && missing() === undefined) ask();
   });
+  showWay();
   if (missing() === undefined) ask();
 
   return () => {
     closed = true;
-    RED.comms.unsubscribe(topic, ask);
+    code.hide();
+    // Nobody sees the code any more; a window that is open may still be finished.
+    if (value('grant') === 'device_code') cancel();
+    RED.comms.unsubscribe(topic, heard as never);
     RED.comms.unsubscribe('redletter/health', refresh);
   };
 }

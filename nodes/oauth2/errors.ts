@@ -93,6 +93,7 @@ export type OAuth2Reason =
   // later
   | 'unreachable'
   | 'host-not-found'
+  | 'proxy-failed'
   | 'timeout'
   | 'too-large'
   | 'server-busy'
@@ -404,6 +405,8 @@ export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new OAuth2Error('TEMPORARY', 'host-not-found', options);
+    case 'EPROXY':
+      return new OAuth2Error('TEMPORARY', 'proxy-failed', options);
     case 'ETIMEDOUT':
     case 'ESOCKETTIMEDOUT':
       return new OAuth2Error('TEMPORARY', 'timeout', options);

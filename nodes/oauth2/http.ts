@@ -1,7 +1,10 @@
 import http from 'node:http';
 import https from 'node:https';
 
-/** Chooses the connection for an address: a private certificate authority, a client certificate, a proxy. */
+/**
+ * Chooses the connection for an address: a private certificate authority, a client certificate, a proxy. One that
+ * cannot get through its proxy fails with the code `EPROXY`.
+ */
 export type AgentFor = (url: URL) => http.Agent | undefined;
 
 /** The longest any one exchange with a sign-in server may take, in milliseconds. */

@@ -96,6 +96,22 @@ export class Accounts {
     }
   }
 
+  /**
+   * Gets tokens for an account that nobody signs in to, to see whether it works: with what the dialog says now, which
+   * need not be what is deployed.
+   * @throws OAuth2Error
+   */
+  async connect(node: string, config: AccountConfig, agent?: AgentFor): Promise<void> {
+    const running = this.kept.get(keyOf(node, bindingOf(config)))?.source;
+    // Whatever was refused before may be in order by now.
+    running?.retry();
+    // A refresh token may be good for one use only, so a second source beside the running one would end it.
+    if (running === undefined || config.grant !== 'refresh_token') {
+      await this.fresh(node, config, undefined, agent).token();
+    }
+    await running?.token();
+  }
+
   /** Tokens kept for the account, whether deployed or not. */
   stored(node: string, config: AccountConfig): Promise<Tokens | undefined> {
     return this.vault.store(node, bindingOf(config)).load();

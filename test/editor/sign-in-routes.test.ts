@@ -149,7 +149,7 @@ for (const version of [4, 5] as const) {
     };
 
     describe('who may (S7)', () => {
-      const all = ['sign-in', 'paste', 'status', 'sign-out'];
+      const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel'];
 
       it('refuses whoever is not logged in, and whoever may only read', async () => {
         const guest = await fetch(new URL('auth/token', routes.nodeRed.url), {
@@ -534,7 +534,8 @@ for (const version of [4, 5] as const) {
           routes.endpoint.answer({ status, body: {} });
           const answer = await routes.post('sign-out', unsaid(routes.account()));
           routes.endpoint.answer(tokens({ access_token: 'canary-access', refresh_token: 'canary-refresh' }));
-          assert.deepEqual(answer.json, { revoked });
+          assert.equal(answer.json.revoked, revoked);
+          assert.equal(answer.json.reason, revoked ? undefined : 'server-error');
           const [told] = routes.endpoint.requests.slice(since);
           assert.equal(told?.path, '/revoke');
           assert.equal(told?.form.get('token'), 'canary-refresh');
@@ -555,7 +556,13 @@ for (const version of [4, 5] as const) {
 
       it('shows no secret in any answer, log or file', async () => {
         const shown = await routes.nodeRed.credentials('oauth2-account', 'account');
-        assert.deepEqual(shown, { user: ALICE, clientId: 'client-one', has_clientSecret: true });
+        assert.deepEqual(shown, {
+          user: ALICE,
+          clientId: 'client-one',
+          has_clientSecret: true,
+          has_privateKey: false,
+          has_refreshToken: false,
+        });
         await routes.signIn(routes.account());
         const places: Record<string, string> = {
           answers: routes.said.join('\n'),
