@@ -88,16 +88,14 @@ RED.nodes.registerType('oauth2-account', {
     offerGrants();
 
     const show = (): void => showFields(this, field);
-    // The editor reports a change of every field once more when the dialog is ready; nobody has changed anything then.
-    provider.on('change', (_event: unknown, ready?: boolean) => {
-      if (ready) return;
+    provider.on('change', () => {
       offerGrants();
       show();
       grant.trigger('redletter');
     });
-    grant.on('change', (_event: unknown, ready?: boolean) => {
-      if (ready) return;
-      chosen = true;
+    grant.on('change', (event) => {
+      // The editor reports a change of every field when the dialog is ready; only a person's comes from the browser.
+      if (event.originalEvent !== undefined) chosen = true;
       show();
       grant.trigger('redletter');
     });
