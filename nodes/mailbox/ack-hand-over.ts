@@ -1,11 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { attemptsInVain, endsTheProcess, poison } from './attempts';
 import type { Clock } from './clock';
-import { MailboxError } from './errors';
+import type { MailboxError } from './errors';
 import { type HandOver, type HandOverParts, isWhole, readAs, type Taken } from './hand-over';
 import type { ListedMail } from './listing';
 import type { Pop3Fields } from './message';
 import { retryAfterFailure } from './rhythm';
 import { Spool, type SpooledMail } from './spool';
+
+/** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
+const ALONE_MS = 10_000;
 
 export interface AckSettings {
   /** Seconds a flow has for a mail. */
@@ -45,11 +49,13 @@ export class AckHandOver implements HandOver {
   private readonly check = randomUUID();
   private readonly stopping = new AbortController();
   private retryTimer: unknown;
+  /** The suspected mail that is with the flow, and nothing comes after it for a while. */
+  private alone: { key: string; timer: unknown } | undefined;
 
   constructor(private readonly parts: AckParts) {}
 
   room(): number {
-    return this.stopping.signal.aborted
+    return this.stopping.signal.aborted || this.alone !== undefined
       ? 0
       : Math.max(0, this.parts.settings.maxInFlight - this.flights.size);
   }
@@ -68,7 +74,7 @@ export class AckHandOver implements HandOver {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
   }
 
-  expect(): void {
+  async expect(): Promise<void> {
     // Each mail is noted by itself, when its bytes are safe.
   }
 
@@ -84,14 +90,18 @@ export class AckHandOver implements HandOver {
 
   /** Hands over what waits in the spool, as far as there is room; says how many came again. */
   async again(): Promise<number> {
-    const { ledger, spool, clock } = this.parts;
+    const { ledger, spool, clock, settings } = this.parts;
     let count = 0;
-    for (const { key } of spool.all()) {
+    for (const mail of this.suspectsFirst()) {
+      const { key } = mail;
       if (this.room() === 0) break;
       if (this.flights.has(key)) continue;
+      const delivery = ledger.openDelivery(key);
       // Settled, and the process ended before the file was removed.
       if (ledger.known(key)) await spool.remove(key);
-      else if ((ledger.openDelivery(key)?.retryAt ?? 0) <= clock.now()) {
+      else if (endsTheProcess(delivery, settings.maxAttempts)) {
+        await this.setAside(mail, 'ended', this.fieldsOf(mail, '', attemptsInVain(delivery)));
+      } else if ((delivery?.retryAt ?? 0) <= clock.now()) {
         await this.handOver(key);
         count += 1;
       }
@@ -124,11 +134,12 @@ export class AckHandOver implements HandOver {
   stop(): void {
     this.stopping.abort();
     this.parts.clock.clearTimeout(this.retryTimer);
+    this.parts.clock.clearTimeout(this.alone?.timer);
     for (const key of [...this.flights.keys()]) this.land(key);
   }
 
   private async handOver(key: string): Promise<boolean> {
-    const { ledger, spool, origin, reading, deliver, clock, settings } = this.parts;
+    const { ledger, spool, reading, deliver, clock, settings } = this.parts;
     const { signal } = this.stopping;
     const mail = spool.get(key);
     if (mail === undefined) throw new TypeError('a mail that is not in the spool');
@@ -136,24 +147,18 @@ export class AckHandOver implements HandOver {
     this.flights.set(key, undefined);
     let intended = false;
     try {
-      const { message } = await readAs(spool.read(key), reading, mail.whole, signal);
       const earlier = ledger.openDelivery(key)?.handedOver ?? 0;
-      const delivery = `${Spool.nameOf(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
-      const pop3: Pop3Fields = {
-        ...origin,
-        delivery,
-        uid: mail.uid,
-        number: mail.number,
-        size: mail.size,
-        attempt: earlier + 1,
-        redelivered: earlier > 0,
-        check: this.check,
-      };
+      const suspected = ledger.openDelivery(key)?.suspected ?? false;
+      // Before it is read: a mail may end the process by that alone.
       await ledger.intend([key]);
       intended = true;
+      const { message } = await readAs(spool.read(key), reading, mail.whole, signal);
+      const delivery = `${Spool.nameOf(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
+      const pop3 = this.fieldsOf(mail, delivery, earlier + 1);
       signal.throwIfAborted();
       const timer = clock.setTimeout(() => this.timedOut(mail, delivery), settings.ackTimeout * 1000);
       this.flights.set(key, { delivery, pop3, timer });
+      if (suspected) this.leaveAlone(key);
       intended = false;
       await deliver(Object.assign(message, { pop3 }));
       return pop3.redelivered;
@@ -164,6 +169,29 @@ export class AckHandOver implements HandOver {
     }
   }
 
+  private fieldsOf({ uid, number, size }: SpooledMail, delivery: string, attempt: number): Pop3Fields {
+    const redelivered = attempt > 1;
+    return { ...this.parts.origin, delivery, uid, number, size, attempt, redelivered, check: this.check };
+  }
+
+  private suspectsFirst(): SpooledMail[] {
+    const { ledger, spool } = this.parts;
+    const suspected = ({ key }: SpooledMail): boolean => ledger.openDelivery(key)?.suspected ?? false;
+    const all = spool.all();
+    return [...all.filter(suspected), ...all.filter((mail) => !suspected(mail))];
+  }
+
+  /** Nothing else is handed over until the flow is done with this one, or has had it for a while and lives. */
+  private leaveAlone(key: string): void {
+    const { ledger, clock, onError, onRoom } = this.parts;
+    const timer = clock.setTimeout(() => {
+      this.alone = undefined;
+      ledger.survived(key).catch(onError);
+      onRoom();
+    }, ALONE_MS);
+    this.alone = { key, timer };
+  }
+
   private timedOut(mail: SpooledMail, delivery: string): void {
     const flight = this.flights.get(mail.key);
     if (flight?.delivery !== delivery) return;
@@ -171,28 +199,34 @@ export class AckHandOver implements HandOver {
   }
 
   private async failed(mail: SpooledMail, flight: Flight, why: string): Promise<void> {
-    const { ledger, spool, settings, clock, onSetAside, onRoom } = this.parts;
+    const { ledger, settings, clock, onRoom } = this.parts;
     this.land(mail.key);
-    const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
+    const failures = attemptsInVain(ledger.openDelivery(mail.key)) + 1;
     await ledger.failed(mail.key, clock.now() + retryAfterFailure(failures));
-    if (failures >= settings.maxAttempts) {
-      const raw = await bytesOf(spool.read(mail.key));
-      await ledger.done(mail.key, 'set-aside');
-      await spool.remove(mail.key);
-      onSetAside(
-        new MailboxError('POISON', 'mail-set-aside', {
-          facts: { uid: mail.uid, attempts: failures, why },
-          retryable: false,
-        }),
-        flight.pop3,
-        raw,
-      );
-    }
+    if (failures >= settings.maxAttempts) await this.setAside(mail, 'failed', flight.pop3, why);
     this.armRetry();
     onRoom();
   }
 
+  private async setAside(
+    mail: SpooledMail,
+    last: 'failed' | 'ended',
+    pop3: Pop3Fields,
+    why?: string,
+  ): Promise<void> {
+    const { ledger, spool, onSetAside } = this.parts;
+    const attempts = attemptsInVain(ledger.openDelivery(mail.key));
+    const raw = await bytesOf(spool.read(mail.key));
+    await ledger.done(mail.key, 'set-aside');
+    await spool.remove(mail.key);
+    onSetAside(poison(last, { uid: mail.uid, attempts, ...(why !== undefined && { why }) }), pop3, raw);
+  }
+
   private land(key: string): void {
+    if (this.alone?.key === key) {
+      this.parts.clock.clearTimeout(this.alone.timer);
+      this.alone = undefined;
+    }
     const flight = this.flights.get(key);
     if (flight !== undefined) this.parts.clock.clearTimeout(flight.timer);
     this.flights.delete(key);

@@ -1,6 +1,7 @@
 import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
+import { attemptsInVain, endsTheProcess, poison } from './attempts';
 import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
 import { type HandOver, uidOf } from './hand-over';
@@ -111,6 +112,7 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     else await recognizeRenumbered(context, client, listing);
     await ledger.listed(new Set(listing.map((mail) => mail.key)));
 
+    await setAsideWhatCrashes(context, listing, summary);
     const fresh = newMail(context, listing);
     const { maxPerCheck } = context.settings;
     const wanted = maxPerCheck > 0 ? fresh.slice(0, maxPerCheck) : fresh;
@@ -279,7 +281,7 @@ async function fetchAll(
     await noteFailure(context, mail, error);
     if (error instanceof Pop3Error && !concernsOneMail(error)) throw error;
   };
-  handOver.expect([...whole, ...headers]);
+  await handOver.expect(whole);
   context.onProgress(settled, total);
   const tooLarge = await fetch(whole, client.retrieve(whole.map(({ number }) => number)), true);
   const rest = [...headers];
@@ -290,15 +292,13 @@ async function fetchAll(
       summary.skipped += 1;
     }
   }
-  if (rest.length > 0)
-    await fetch(
-      rest,
-      client.top(
-        rest.map(({ number }) => number),
-        0,
-      ),
-      false,
-    );
+  if (rest.length === 0) return;
+  await handOver.expect(rest);
+  const headersOnly = client.top(
+    rest.map(({ number }) => number),
+    0,
+  );
+  await fetch(rest, headersOnly, false);
 }
 
 /** A disk that is full, a folder that is missing: no mail's fault. */
@@ -311,11 +311,36 @@ function concernsTheNode(error: unknown): boolean {
 /** Tries again later, at growing distance; sets the mail aside when it has failed too often. */
 async function noteFailure(context: CheckContext, mail: ListedMail, cause: unknown): Promise<void> {
   const { ledger, settings } = context;
-  const failures = (ledger.openDelivery(mail.key)?.failures ?? 0) + 1;
+  const failures = attemptsInVain(ledger.openDelivery(mail.key)) + 1;
   // A line that drops once is no fault of the mail it happened to drop in.
   const atOnce = failures === 1 && !concernsOneMail(cause);
   await ledger.failed(mail.key, context.now() + (atOnce ? 0 : retryAfterFailure(failures)));
-  if (failures < settings.maxAttempts) return;
+  if (failures >= settings.maxAttempts) await setAside(context, mail, 'failed', failures, cause);
+}
+
+/** A mail on which the process has ended so often is not handed over once more. */
+async function setAsideWhatCrashes(
+  context: CheckContext,
+  listing: ListedMail[],
+  summary: CheckSummary,
+): Promise<void> {
+  const { ledger, settings, handOver } = context;
+  for (const mail of listing) {
+    const delivery = ledger.openDelivery(mail.key);
+    if (!endsTheProcess(delivery, settings.maxAttempts) || handOver.has(mail.key)) continue;
+    summary.failed += 1;
+    await setAside(context, mail, 'ended', attemptsInVain(delivery));
+  }
+}
+
+async function setAside(
+  context: CheckContext,
+  mail: ListedMail,
+  last: 'failed' | 'ended',
+  attempts: number,
+  cause?: unknown,
+): Promise<void> {
+  const { ledger, settings } = context;
   await ledger.done(mail.key, 'set-aside');
   const pop3: Pop3Fields = {
     node: settings.node,
@@ -325,16 +350,11 @@ async function noteFailure(context: CheckContext, mail: ListedMail, cause: unkno
     uid: uidOf(mail),
     number: mail.number,
     size: mail.octets ?? 0,
-    attempt: failures,
+    attempt: attempts,
     redelivered: false,
     check: '',
   };
-  const error = new MailboxError('POISON', 'mail-set-aside', {
-    facts: { uid: pop3.uid, attempts: failures },
-    retryable: false,
-    cause,
-  });
-  context.onSetAside(error, pop3);
+  context.onSetAside(poison(last, { uid: pop3.uid, attempts }, cause), pop3);
 }
 
 /** Leaves the server as the settings say: handled mail deleted or everything as it was. */

@@ -1,21 +1,5 @@
 /** What can go wrong with a mailbox: the closed list that flows branch on as `err.code`. */
-export type MailboxErrorCode =
-  | 'AUTH'
-  | 'SIGN_IN_AGAIN'
-  | 'CONFIG'
-  | 'TLS'
-  | 'CONNECT'
-  | 'TIMEOUT'
-  | 'IN_USE'
-  | 'LOGIN_DELAY'
-  | 'SYS_TEMP'
-  | 'SYS_PERM'
-  | 'PROTOCOL'
-  | 'LIMIT'
-  | 'POISON'
-  | 'STORE';
-
-const CODES: ReadonlySet<string> = new Set<MailboxErrorCode>([
+export const MAILBOX_ERROR_CODES = [
   'AUTH',
   'SIGN_IN_AGAIN',
   'CONFIG',
@@ -30,7 +14,9 @@ const CODES: ReadonlySet<string> = new Set<MailboxErrorCode>([
   'LIMIT',
   'POISON',
   'STORE',
-]);
+] as const;
+
+export type MailboxErrorCode = (typeof MAILBOX_ERROR_CODES)[number];
 
 /** Facts a sentence for people may mention; never a secret. */
 export type ErrorFacts = Record<string, string | number | undefined>;
@@ -65,4 +51,4 @@ export class MailboxError extends Error {
 }
 
 export const isMailboxErrorCode = (code: unknown): code is MailboxErrorCode =>
-  typeof code === 'string' && CODES.has(code);
+  (MAILBOX_ERROR_CODES as readonly unknown[]).includes(code);

@@ -20,8 +20,8 @@ export interface HandOver {
   room(): number;
   /** Whether the mail is already on its way and must not be fetched. */
   has(key: string): boolean;
-  /** Told before the first is fetched, in the order in which they come. */
-  expect(mails: ListedMail[]): void;
+  /** Told before the first of so many is fetched, in the order in which they come. @throws MailboxError STORE */
+  expect(mails: ListedMail[]): Promise<void>;
   /**
    * Takes one mail. `whole` is false where only its headers come (TOP).
    * @throws what the body throws; nothing was handed over then
@@ -65,16 +65,20 @@ export class SendHandOver implements HandOver {
     return false;
   }
 
-  expect(mails: ListedMail[]): void {
+  async expect(mails: ListedMail[]): Promise<void> {
+    // What was left out of the mails before comes at its own place among these.
+    await this.intents?.withdrawRest();
     this.intents = new Intents(this.parts.ledger, mails);
   }
 
   async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
     const { ledger, reading, origin, deliver } = this.parts;
     const counter = { bytes: 0 };
-    const { message, discard } = await readAs(counted(body, counter), reading, whole, this.signal);
+    let discard = (): Promise<void> => Promise.resolve();
     let handedOver = false;
     try {
+      const read = await readAs(counted(body, counter), reading, whole, this.signal);
+      discard = read.discard;
       const earlier = (await this.intents?.before(mail)) ?? 0;
       // At most one mail may be handed over and not noted: that is what a crash can repeat.
       await this.noted;
@@ -93,14 +97,18 @@ export class SendHandOver implements HandOver {
       handedOver = true;
       // From here on it may have been seen, whatever happens: the intent stands.
       this.intents?.handedOver(mail);
-      await deliver(Object.assign(message, { pop3 }));
+      await deliver(Object.assign(read.message, { pop3 }));
       this.noted = ledger.done(mail.key, isWhole(whole, reading) ? 'handled' : 'kept');
       // Whoever comes next hears of a refusal; until then it must not count as unhandled, which would end Node-RED.
       this.noted.catch(() => undefined);
       this.notes.push(this.noted);
       return { bytes: counter.bytes, redelivered };
     } finally {
-      if (!handedOver) await discard();
+      if (!handedOver) {
+        await discard();
+        // At once: the first mail that is noted and not done is the one on which the process has ended.
+        await this.intents?.withdraw(mail);
+      }
     }
   }
 
@@ -142,6 +150,12 @@ class Intents {
 
   handedOver(mail: ListedMail): void {
     this.outstanding.delete(mail.key);
+  }
+
+  /** A mail that was certainly not handed over. Never rejects: a disk that refuses is told of by the next note. */
+  async withdraw(mail: ListedMail): Promise<void> {
+    await this.windows[this.place.get(mail.key) ?? 0]?.catch(() => undefined);
+    if (this.outstanding.delete(mail.key)) await this.ledger.withdraw([mail.key]).catch(() => undefined);
   }
 
   /** What was noted and not handed over: an orderly stop or a failed fetch is no hand-over. */

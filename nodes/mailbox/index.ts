@@ -1,7 +1,13 @@
 export type { AckSettings, Settlement } from './ack-hand-over';
 export type { CheckSettings, CheckSummary } from './check';
 export { type Clock, systemClock } from './clock';
-export { type ErrorFacts, isMailboxErrorCode, MailboxError, type MailboxErrorCode } from './errors';
+export {
+  type ErrorFacts,
+  isMailboxErrorCode,
+  MAILBOX_ERROR_CODES,
+  MailboxError,
+  type MailboxErrorCode,
+} from './errors';
 export { Ledger } from './ledger';
 export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
 export type { DeliveredMail, Pop3Fields } from './message';

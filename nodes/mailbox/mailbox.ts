@@ -1,4 +1,5 @@
 import { AckHandOver, type AckSettings, type Settlement } from './ack-hand-over';
+import { noteCrash } from './attempts';
 import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox } from './check';
 import type { Clock } from './clock';
 import { MailboxError } from './errors';
@@ -225,6 +226,7 @@ export class Mailbox {
     parts.onState({ is: 'checking' });
     const ledger = await parts.ledger(signal);
     this.ledger = ledger;
+    await noteCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
     const { node, user, host, interval, service } = parts.settings;
     const common: HandOverParts = {
       ledger,

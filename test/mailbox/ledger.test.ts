@@ -5,7 +5,8 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { MailboxError } from '../../nodes/mailbox';
-import { Ledger, type MailState, type OpenDelivery } from '../../nodes/mailbox/ledger';
+import { Ledger } from '../../nodes/mailbox/ledger';
+import type { MailState, OpenDelivery } from '../../nodes/mailbox/memory';
 import { BEGINNING, cleanUp, DAY, newFolder } from './support';
 
 let now = BEGINNING;
@@ -22,6 +23,8 @@ function isStore(error: unknown, reason: string, facts: Record<string, unknown>)
   for (const [name, value] of Object.entries(facts)) assert.equal(error.facts[name], value, name);
   return true;
 }
+
+const OPENED: OpenDelivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0 };
 
 /** Everything a ledger knows of these keys. */
 interface Known {
@@ -81,11 +84,12 @@ describe('the ledger', () => {
     assert.equal(again.handledAt('b'), undefined);
     assert.equal(again.openDelivery('c'), undefined);
     assert.deepEqual(again.openDelivery('d'), {
+      ...OPENED,
       handedOver: 1,
       failures: 1,
       retryAt: BEGINNING + 60_000,
     });
-    assert.deepEqual(again.openDelivery('e'), { handedOver: 1, failures: 0, retryAt: 0 });
+    assert.deepEqual(again.openDelivery('e'), { ...OPENED, handedOver: 1 });
     assert.deepEqual([...again.present()].sort(), ['a', 'old']);
     await again.close();
   });
@@ -482,9 +486,10 @@ class Model {
   readonly mails = new Map<string, { state: MailState; at: number }>();
   readonly open = new Map<string, OpenDelivery>();
   readonly goneSince = new Map<string, number>();
+  underWay: string[] = [];
 
   private delivery(key: string): OpenDelivery {
-    const delivery = this.open.get(key) ?? { handedOver: 0, failures: 0, retryAt: 0 };
+    const delivery = this.open.get(key) ?? { ...OPENED };
     this.open.set(key, delivery);
     return delivery;
   }
@@ -500,16 +505,36 @@ class Model {
         break;
       case 'intend':
         for (const key of command.keys) this.delivery(key).handedOver += 1;
+        this.landed(command.keys);
+        this.underWay.push(...command.keys);
         break;
       case 'withdraw':
+        this.landed(command.keys);
         for (const key of command.keys) {
           const delivery = this.open.get(key);
           if (delivery === undefined) continue;
           delivery.handedOver = Math.max(0, delivery.handedOver - 1);
-          if (delivery.handedOver === 0 && delivery.failures === 0) this.open.delete(key);
+          const { handedOver, failures, crashes, suspected } = delivery;
+          if (handedOver === 0 && failures === 0 && crashes === 0 && !suspected) this.open.delete(key);
         }
         break;
+      case 'killed':
+        for (const key of this.underWay) this.delivery(key).suspected = true;
+        if (this.underWay.length === 1) {
+          const delivery = this.delivery(this.underWay[0] ?? '');
+          delivery.crashes += 1;
+          delivery.retryAt = now + 30_000;
+        }
+        this.underWay = [];
+        break;
+      case 'survived': {
+        const delivery = this.open.get(command.key);
+        if (delivery) delivery.suspected = false;
+        this.landed([command.key]);
+        break;
+      }
       case 'done':
+        this.landed([command.key]);
         this.open.delete(command.key);
         this.mails.set(command.key, { state: command.state, at: now });
         break;
@@ -519,6 +544,7 @@ class Model {
         this.delivery(command.key).handedOver ||= 1;
         break;
       case 'failed': {
+        this.landed([command.key]);
         const delivery = this.delivery(command.key);
         delivery.failures += 1;
         delivery.retryAt = now + 60_000;
@@ -533,6 +559,7 @@ class Model {
             this.goneSince.delete(key);
             this.mails.delete(key);
             this.open.delete(key);
+            this.landed([key]);
           }
         }
         break;
@@ -543,10 +570,15 @@ class Model {
         now += command.days * DAY;
         break;
       case 'reopen':
+        this.underWay = [];
         break;
       case 'together':
         for (const inner of command.commands) this.apply(inner);
     }
+  }
+
+  private landed(keys: string[]): void {
+    this.underWay = this.underWay.filter((key) => !keys.includes(key));
   }
 
   known(keys: string[]): Known {
@@ -571,8 +603,9 @@ class Model {
 type Command =
   | { is: 'baseline' | 'old' | 'intend' | 'withdraw' | 'listed'; keys: string[] }
   | { is: 'done'; key: string; state: MailState }
-  | { is: 'failed' | 'again'; key: string }
-  | { is: 'checked' | 'reopen' }
+  | { is: 'failed' | 'again' | 'survived'; key: string }
+  /** `killed`: opened again without having been closed, and the crash is noted. */
+  | { is: 'checked' | 'reopen' | 'killed' }
   | { is: 'wait'; days: number }
   /** Not one after the other: what is written waits in one queue. */
   | { is: 'together'; commands: Command[] };
@@ -587,7 +620,7 @@ const atOnce = fc.oneof(
     key,
     state: fc.constantFrom<MailState>('handled', 'kept', 'set-aside'),
   }),
-  fc.record({ is: fc.constantFrom('failed' as const, 'again' as const), key }),
+  fc.record({ is: fc.constantFrom('failed' as const, 'again' as const, 'survived' as const), key }),
   fc.record({ is: fc.constant('checked' as const) }),
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -596,7 +629,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   fc.record({ is: fc.constantFrom('baseline' as const, 'old' as const), keys }),
   fc.record({ is: fc.constant('listed' as const), keys }),
   fc.record({ is: fc.constant('wait' as const), days: fc.integer({ min: 1, max: 40 }) }),
-  fc.record({ is: fc.constant('reopen' as const) }),
+  fc.record({ is: fc.constantFrom('reopen' as const, 'killed' as const) }),
   fc.record({
     is: fc.constant('together' as const),
     commands: fc.array(atOnce as fc.Arbitrary<Command>, { minLength: 2, maxLength: 8 }),
@@ -627,6 +660,8 @@ async function agreesWithModel(given: Command[]): Promise<void> {
         return ledger.failed(command.key, now + 60_000);
       case 'again':
         return ledger.again(command.key);
+      case 'survived':
+        return ledger.survived(command.key);
       case 'checked':
         return ledger.checked();
       case 'together':
@@ -637,10 +672,18 @@ async function agreesWithModel(given: Command[]): Promise<void> {
   };
   for (const command of given) {
     await run(command);
+    const { underWay } = model;
     model.apply(command);
     if (command.is === 'reopen') {
       await ledger.close();
       ledger = await openAt(file, 300);
+      assert.deepEqual(ledger.interrupted, []);
+    }
+    if (command.is === 'killed') {
+      await ledger.abandon();
+      ledger = await openAt(file, 300);
+      assert.deepEqual(ledger.interrupted, underWay);
+      if (underWay.length > 0) await ledger.crashed(underWay, now + 30_000);
     }
     assert.deepEqual(knownBy(ledger, KEYS), model.known(KEYS));
   }

@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { Mailbox, MailboxError, type MailboxErrorCode, type MailboxParts } from '../../nodes/mailbox';
+import {
+  MAILBOX_ERROR_CODES,
+  Mailbox,
+  MailboxError,
+  type MailboxErrorCode,
+  type MailboxParts,
+} from '../../nodes/mailbox';
 import type { CheckSummary } from '../../nodes/mailbox/check';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import type { DeliveredMail } from '../../nodes/mailbox/message';
 import { Pop3Error } from '../../nodes/pop3';
 import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
-
-const CODES: MailboxErrorCode[] = ['AUTH', 'SIGN_IN_AGAIN', 'CONFIG', 'TLS', 'CONNECT', 'TIMEOUT', 'IN_USE'];
-CODES.push('LOGIN_DELAY', 'SYS_TEMP', 'SYS_PERM', 'PROTOCOL', 'LIMIT', 'POISON', 'STORE');
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -146,7 +149,7 @@ describe('a mailbox', () => {
     assert.equal(await start(), '0 new, 0 left');
     assert.deepEqual(heard.clock.waits, [300_000]);
     assert.equal(await heard.next(), 'idle');
-    for (const code of CODES.filter((code) => code !== 'SIGN_IN_AGAIN')) {
+    for (const code of MAILBOX_ERROR_CODES.filter((code) => code !== 'SIGN_IN_AGAIN')) {
       fail(code);
       await heard.next();
       assert.equal(heard.clock.waits.length, 1, code);

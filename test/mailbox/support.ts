@@ -155,13 +155,15 @@ export class Box {
     return (this.server.sessions.at(-1)?.received ?? []).filter((line) => line.startsWith(word));
   }
 
-  open = (signal: AbortSignal): ReturnType<CheckContext['open']> =>
+  /** @param largest octets of a mail that are read at most */
+  open = (signal: AbortSignal, largest?: number): ReturnType<CheckContext['open']> =>
     openSession(
       {
         host: '127.0.0.1',
         port: this.server.port,
         security: 'none',
         timeouts: { quit: 200 },
+        ...(largest !== undefined && { limits: { mail: largest } }),
       } as Parameters<typeof openSession>[0],
       { user: 'alice', password: 'secret', mechanism: 'auto' },
       signal,

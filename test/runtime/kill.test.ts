@@ -35,7 +35,12 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
     needs(dovecotMissing).call(this);
     folder = await mkdtemp(join(tmpdir(), 'redletter-kill-'));
     dovecot = await startDovecot({
-      users: Object.fromEntries(kinds.map((kind) => [userOf(kind), password])),
+      users: Object.fromEntries(
+        [...kinds.map(userOf), 'deadly-send@example.test', 'deadly-ack@example.test'].map((user) => [
+          user,
+          password,
+        ]),
+      ),
     });
     // In one file it starts five times as fast, and has to stand where its dependencies are found.
     const cache = join(__dirname, '../../node_modules/.cache');
@@ -85,7 +90,8 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       for (let life = 0; kills < KILLS; life += 1) {
         const distinct = new Set((await delivered()).map(({ topic }) => topic)).size;
         while (sent.size - distinct < BACKLOG) await send();
-        await liveAndDie(program, { ...orders, life, maxInFlight: MAX_IN_FLIGHT }, random);
+        const said = await liveAndDie(program, { ...orders, life, maxInFlight: MAX_IN_FLIGHT }, random);
+        assert.doesNotMatch(said, /set aside/, 'a kill is no fault of a mail');
         kills += 1;
         await nothingIsLost(await delivered());
       }
@@ -94,7 +100,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
         await until(async () => {
           const topics = new Set((await delivered()).map(({ topic }) => topic));
           const left = after === 'delete' ? (await mailsOf(dovecot, user)).length : 0;
-          return topics.size === sent.size && left === 0 && (await spooled()) === 0;
+          return topics.size === sent.size && left === 0 && (await spooledIn(own)) === 0;
         }, last.said);
       } finally {
         await endChild(last.child, 'SIGTERM');
@@ -126,11 +132,6 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       assert.equal(unmarked, 0, 'unmarked');
       assert.ok(most <= (handled === 'send' ? 1 : MAX_IN_FLIGHT), `${most} repeated by one kill`);
 
-      async function spooled(): Promise<number> {
-        const spool = (await readdir(join(own, 'redletter'))).find((name) => name.endsWith('.spool'));
-        return spool === undefined ? 0 : (await readdir(join(own, 'redletter', spool))).length;
-      }
-
       /** Whatever the server does not have any more was handed over. */
       async function nothingIsLost(lines: ProbeLine[]): Promise<void> {
         const kept = new Set(
@@ -143,10 +144,62 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       }
     });
   }
+
+  for (const handled of ['send', 'ack'] as const) {
+    it(`${handled}: a mail that ends the process is set aside after its attempts, and no other`, async () => {
+      const user = `deadly-${handled}@example.test`;
+      const own = join(folder, user);
+      const probe = join(folder, `${user}.probe`);
+      const deadly = 'mail-13';
+      const orders = { folder: own, probe, port: dovecot.port, user, password, handled, deadly };
+      for (let at = 0; at < 40; at += 1)
+        await dovecot.deliver(user, mailOf(`mail-${at}`, `This is mail ${at}.\n`));
+      const began = Date.now();
+      let said = '';
+      let deaths = 0;
+      for (let ended = true; ended; ) {
+        const more = { after: 'delete' as const, clockFrom: began + deaths * 86_400_000, life: deaths };
+        const last = start(program, { ...orders, ...more, maxInFlight: MAX_IN_FLIGHT });
+        const exit = once(last.child, 'exit').then(() => true);
+        const all = until(async () => (await left()) === 1 && last.said().includes('set aside'), last.said);
+        try {
+          ended = await Promise.race([exit, all.then(() => false)]);
+        } finally {
+          await endChild(last.child, 'SIGTERM');
+        }
+        if (ended) deaths += 1;
+        said += last.said();
+        assert.ok(deaths < 12, said);
+      }
+      const lines = (await readFile(probe, 'utf8'))
+        .split('\n')
+        .flatMap((line) => (line ? [JSON.parse(line) as ProbeLine] : []));
+      const topics = new Set(lines.map(({ topic }) => topic));
+      console.log(
+        `      ${deaths} deaths, ${topics.size} of 40 mails handed over, ${lines.length} hand-overs`,
+      );
+      assert.equal(topics.size, 40, 'the rest flows on');
+      assert.equal(said.match(/set aside/g)?.length, 1, said);
+      // What was with the flow together with others is counted only when it was alone.
+      assert.ok(handled === 'send' ? deaths === 5 : deaths === 5 || deaths === 6, `${deaths} deaths`);
+      const [kept] = await mailsOf(dovecot, user);
+      assert.match(String(kept), new RegExp(`^Subject: ${deadly}\r$`, 'm'), 'it stays on the server');
+      assert.equal(await spooledIn(own), 0);
+
+      async function left(): Promise<number> {
+        return (await mailsOf(dovecot, user)).length;
+      }
+    });
+  }
 });
 
+async function spooledIn(folder: string): Promise<number> {
+  const spool = (await readdir(join(folder, 'redletter'))).find((name) => name.endsWith('.spool'));
+  return spool === undefined ? 0 : (await readdir(join(folder, 'redletter', spool))).length;
+}
+
 /** Lets the process work for a random while, and kills it in the midst of it. */
-async function liveAndDie(program: string, orders: ChildOrders, random: () => number): Promise<void> {
+async function liveAndDie(program: string, orders: ChildOrders, random: () => number): Promise<string> {
   const { child, heard, said } = start(program, orders);
   const exit = once(child, 'exit');
   // Some die young, most after so many mails, and a little later.
@@ -157,6 +210,7 @@ async function liveAndDie(program: string, orders: ChildOrders, random: () => nu
   }
   assert.equal(child.exitCode, null, `ended by itself: ${said()}`);
   await endChild(child, 'SIGKILL');
+  return said();
 }
 
 function start(program: string, orders: ChildOrders) {

@@ -12,6 +12,10 @@ export interface ChildOrders {
   handled: 'send' | 'ack';
   after: 'keep' | 'delete';
   maxInFlight: number;
+  /** The process ends the moment it is handed this one. */
+  deadly?: string;
+  /** Where its clock begins, ms since the epoch. */
+  clockFrom?: number;
 }
 
 /** What a text is known by, whatever its end. */

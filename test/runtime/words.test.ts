@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
+import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import { OAuth2Error } from '../../nodes/oauth2';
 import { asAccountError } from '../../nodes/runtime/from-oauth2';
 import { NodeError, sentence, statusOf, type Translate } from '../../nodes/runtime/words';
-
-const CODES: MailboxErrorCode[] = ['AUTH', 'SIGN_IN_AGAIN', 'CONFIG', 'TLS', 'CONNECT', 'TIMEOUT', 'IN_USE'];
-CODES.push('LOGIN_DELAY', 'SYS_TEMP', 'SYS_PERM', 'PROTOCOL', 'LIMIT', 'POISON', 'STORE');
 
 /** As Node-RED does it: `set:key.of.dots`, `__fact__`, and the key itself where there is nothing. */
 function translator(language: string): Translate {
@@ -59,7 +56,7 @@ describe('the words of a mailbox', () => {
 
   it('have a status of twenty characters at most for every code and every reason', () => {
     assert.ok(reasons.length > 60 && accountReasons.length > 60);
-    for (const code of CODES) {
+    for (const code of MAILBOX_ERROR_CODES) {
       for (const reason of [...reasons, ...accountReasons, 'nobody-has-thought-of']) {
         for (const translate of [english, silent]) {
           const { text, fill } = statusOf(failed(code, reason), translate);
@@ -92,7 +89,7 @@ describe('the words of a mailbox', () => {
       detail: 'a bug.',
     };
     for (const language of ['en-US', 'de']) {
-      for (const reason of [...CODES, ...reasons, ...accountReasons]) {
+      for (const reason of [...MAILBOX_ERROR_CODES, ...reasons, ...accountReasons]) {
         const text = sentence(new MailboxError('AUTH', reason, { facts }), translator(language));
         assert.match(text, /^\S.{10,}\S$/s, `${language} ${reason}: ${text}`);
         assert.equal(text.includes('__'), false, text);

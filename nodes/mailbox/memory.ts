@@ -1,0 +1,270 @@
+/** What the ledger knows of a mail. */
+export type MailState =
+  /** Was there before the first check, or counts as old: never handed over, never deleted. */
+  | 'baseline'
+  /** Handed over whole. */
+  | 'handled'
+  /** Handed over in part or skipped: not asked for again, never deleted. */
+  | 'kept'
+  /** Failed too often: kept, until a person wants it tried again. */
+  | 'set-aside';
+
+/** A hand-over that was begun and not finished, or a fetch that failed. */
+export interface OpenDelivery {
+  /** Hand-overs that may have happened already. */
+  handedOver: number;
+  /** Fetches or hand-overs that are known to have failed. */
+  failures: number;
+  /** Ends of the process that this mail alone can have caused. */
+  crashes: number;
+  /** The process has ended while this mail, or others with it, were being handed over. */
+  suspected: boolean;
+  /** Not to be tried before, ms since the epoch. */
+  retryAt: number;
+}
+
+/** One line of the file. `at` is seconds since the epoch: the file is read by people too. */
+export type LedgerRecord =
+  | { is: 'baseline'; at: number; keys: string[] }
+  | { is: 'intend'; at: number; keys: string[] }
+  | { is: 'withdraw'; keys: string[] }
+  | { is: 'done'; at: number; key: string; state?: MailState }
+  | { is: 'failed'; at: number; key: string; retryAt: number }
+  /** The process before ended without a word; these may be why. One alone is counted, and waits until `retryAt`. */
+  | { is: 'crashed'; at: number; keys: string[]; retryAt: number }
+  /** Handed over, and the process is alive all the same. */
+  | { is: 'survived'; key: string }
+  /** An orderly end: what is under way now is no reason for anything. */
+  | { is: 'closed'; at: number }
+  | { is: 'old'; at: number; keys: string[] }
+  | { is: 'gone'; at: number; keys: string[] }
+  | { is: 'back'; keys: string[] }
+  | { is: 'forget'; keys: string[] }
+  | { is: 'again'; key: string }
+  | { is: 'checked'; at: number }
+  | Snapshot;
+
+interface Snapshot {
+  is: 'snapshot';
+  baseline: boolean;
+  checked: number;
+  /** key, state in one letter, handled at */
+  known: [string, string, number][];
+  /** key, handed over, failures, retry at (ms), crashes, suspected; the last two came later */
+  open: [string, number, number, number, number?, boolean?][];
+  gone: [string, number][];
+  /** Came later. */
+  underWay?: string[];
+}
+
+const LETTER: Record<MailState, string> = { baseline: 'b', handled: 'h', kept: 'k', 'set-aside': 's' };
+const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept', s: 'set-aside' };
+const NUMBER: Record<Exclude<MailState, 'handled'>, number> = { baseline: 0, kept: -1, 'set-aside': -2 };
+
+/** What the lines of a ledger have said so far. */
+export class Memory {
+  /** True once the first complete listing stands on the disk. */
+  hasBaseline = false;
+  /** When the last check ended well, ms since the epoch; 0 for never. */
+  lastChecked = 0;
+  /** When mails vanished from the listing, seconds since the epoch. */
+  readonly missing = new Map<string, number>();
+  readonly openDeliveries = new Map<string, OpenDelivery>();
+  /** What is noted as about to be handed over, and neither finished, failed nor taken back: in this order. */
+  readonly underWay = new Set<string>();
+
+  // Numbers rather than objects: a hundred thousand mails have to fit into a few megabytes.
+  // > 0: handled, seconds since the epoch; 0: baseline; -1: kept; -2: set aside
+  private readonly mails = new Map<string, number>();
+  /** Those of -2: a few, which somebody may want to see without a look at all the others. */
+  private readonly aside = new Set<string>();
+
+  state(key: string): MailState | undefined {
+    const at = this.mails.get(key);
+    if (at === undefined) return undefined;
+    return stateOf(at);
+  }
+
+  /** The mails that failed too often, in the order in which they did. */
+  get setAside(): string[] {
+    return [...this.aside];
+  }
+
+  isSetAside(key: string): boolean {
+    return this.aside.has(key);
+  }
+
+  known(key: string): boolean {
+    return this.mails.has(key);
+  }
+
+  /** When the mail was handled, ms since the epoch; undefined where it was not. */
+  handledAt(key: string): number | undefined {
+    const at = this.mails.get(key);
+    return at !== undefined && at > 0 ? at * 1000 : undefined;
+  }
+
+  /** The remembered mails, settled or not. */
+  *keys(): Iterable<string> {
+    yield* this.mails.keys();
+    for (const key of this.openDeliveries.keys()) if (!this.mails.has(key)) yield key;
+  }
+
+  /** The settled mails that the last listing still had. */
+  *present(): Iterable<string> {
+    for (const key of this.mails.keys()) if (!this.missing.has(key)) yield key;
+  }
+
+  apply(record: LedgerRecord): void {
+    switch (record.is) {
+      case 'baseline':
+        this.hasBaseline = true;
+        for (const key of record.keys) this.settle(key, 'baseline', 0);
+        break;
+      case 'old':
+        for (const key of record.keys) this.settle(key, 'baseline', 0);
+        break;
+      case 'intend':
+        for (const key of record.keys) {
+          this.opened(key).handedOver += 1;
+          // At the end, also where it stood before.
+          this.underWay.delete(key);
+          this.underWay.add(key);
+        }
+        break;
+      case 'withdraw':
+        for (const key of record.keys) this.withdraw(key);
+        break;
+      case 'done':
+        this.openDeliveries.delete(record.key);
+        this.underWay.delete(record.key);
+        this.settle(record.key, record.state ?? 'handled', record.at);
+        break;
+      case 'again':
+        this.aside.delete(record.key);
+        this.mails.delete(record.key);
+        this.opened(record.key).handedOver ||= 1;
+        break;
+      case 'failed': {
+        const delivery = this.opened(record.key);
+        delivery.failures += 1;
+        delivery.retryAt = record.retryAt * 1000;
+        this.underWay.delete(record.key);
+        break;
+      }
+      case 'crashed':
+        for (const key of record.keys) this.opened(key).suspected = true;
+        if (record.keys.length === 1) {
+          const delivery = this.opened(record.keys[0] as string);
+          delivery.crashes += 1;
+          delivery.retryAt = record.retryAt * 1000;
+        }
+        this.underWay.clear();
+        break;
+      case 'survived': {
+        const delivery = this.openDeliveries.get(record.key);
+        if (delivery !== undefined) delivery.suspected = false;
+        this.underWay.delete(record.key);
+        break;
+      }
+      case 'closed':
+        this.underWay.clear();
+        break;
+      case 'gone':
+        for (const key of record.keys) this.missing.set(key, record.at);
+        break;
+      case 'back':
+        for (const key of record.keys) this.missing.delete(key);
+        break;
+      case 'forget':
+        for (const key of record.keys) {
+          this.mails.delete(key);
+          this.aside.delete(key);
+          this.missing.delete(key);
+          this.openDeliveries.delete(key);
+          this.underWay.delete(key);
+        }
+        break;
+      case 'checked':
+        this.lastChecked = record.at * 1000;
+        break;
+      case 'snapshot':
+        this.restore(record);
+        break;
+    }
+  }
+
+  snapshot(): Snapshot {
+    const known: Snapshot['known'] = [];
+    for (const [key, at] of this.mails) {
+      known.push([key, LETTER[stateOf(at)], Math.max(0, at)]);
+    }
+    return {
+      is: 'snapshot',
+      baseline: this.hasBaseline,
+      checked: Math.floor(this.lastChecked / 1000),
+      known,
+      open: [...this.openDeliveries].map(([key, o]) => [
+        key,
+        o.handedOver,
+        o.failures,
+        o.retryAt,
+        o.crashes,
+        o.suspected,
+      ]),
+      gone: [...this.missing],
+      underWay: [...this.underWay],
+    };
+  }
+
+  /** How many octets a snapshot would have, roughly. */
+  estimateBytes(): number {
+    let bytes = 200;
+    for (const key of this.mails.keys()) bytes += key.length + 20;
+    for (const key of this.missing.keys()) bytes += key.length + 16;
+    for (const key of this.openDeliveries.keys()) bytes += key.length + 40;
+    return bytes;
+  }
+
+  private restore(record: Snapshot): void {
+    this.hasBaseline = record.baseline;
+    this.lastChecked = record.checked * 1000;
+    for (const [key, letter, at] of record.known) {
+      this.settle(key, STATE[letter] ?? 'baseline', at);
+    }
+    for (const [key, handedOver, failures, retryAt, crashes = 0, suspected = false] of record.open) {
+      this.openDeliveries.set(key, { handedOver, failures, retryAt, crashes, suspected });
+    }
+    for (const [key, at] of record.gone) this.missing.set(key, at);
+    for (const key of record.underWay ?? []) this.underWay.add(key);
+  }
+
+  private settle(key: string, state: MailState, at: number): void {
+    this.mails.set(key, state === 'handled' ? at : NUMBER[state]);
+    if (state === 'set-aside') this.aside.add(key);
+    else this.aside.delete(key);
+  }
+
+  private withdraw(key: string): void {
+    this.underWay.delete(key);
+    const delivery = this.openDeliveries.get(key);
+    if (delivery === undefined) return;
+    delivery.handedOver = Math.max(0, delivery.handedOver - 1);
+    const { handedOver, failures, crashes, suspected } = delivery;
+    if (handedOver + failures + crashes === 0 && !suspected) this.openDeliveries.delete(key);
+  }
+
+  private opened(key: string): OpenDelivery {
+    let delivery = this.openDeliveries.get(key);
+    if (delivery === undefined) {
+      delivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0 };
+      this.openDeliveries.set(key, delivery);
+    }
+    return delivery;
+  }
+}
+
+function stateOf(at: number): MailState {
+  if (at > 0) return 'handled';
+  return at === 0 ? 'baseline' : at === -1 ? 'kept' : 'set-aside';
+}
