@@ -15,12 +15,18 @@ interface Run {
 /** The same window for the floor as the client has. */
 const WINDOW = 128;
 
-/** A bare socket, pipelined: it looks for the ends of replies, as it must, and throws the bytes away. */
+/**
+ * A bare socket that does what RFC 1939 and RFC 2449 make any client do: it waits for the greeting, asks by CAPA
+ * whether it may pipeline, logs in, learns from STAT how many mails there are, looks for the ends of their replies,
+ * and waits for the answer to QUIT. It throws the bytes away as they come.
+ */
 function floor({ port, user, password, count }: Run): Promise<number> {
   return new Promise((resolve, reject) => {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     const end = Buffer.from('\r\n.\r\n');
-    let stage = 0;
+    const steps = ['CAPA', `USER ${user}`, `PASS ${password}`, 'STAT'];
+    let step = 0;
+    let said = '';
     let sent = 0;
     let done = 0;
     let octets = 0;
@@ -34,12 +40,24 @@ function floor({ port, user, password, count }: Run): Promise<number> {
       }
       if (out) socket.write(out);
     };
+    const converse = (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.startsWith('-ERR')) reject(new Error(said));
+      if (!said.endsWith(steps[step - 1] === 'CAPA' ? '\r\n.\r\n' : '\r\n')) return;
+      if (step === 1 && !said.includes('PIPELINING')) reject(new Error('No PIPELINING'));
+      said = '';
+      if (step < steps.length) socket.write(`${steps[step]}\r\n`);
+      else more();
+      step += 1;
+    };
     socket.on('error', reject);
     socket.on('data', (chunk: Buffer) => {
-      if (stage < 3) {
-        socket.write([`USER ${user}\r\n`, `PASS ${password}\r\n`, ''][stage] ?? '');
-        stage += 1;
-        if (stage === 3) more();
+      if (step <= steps.length) {
+        converse(chunk);
+        return;
+      }
+      if (done >= count) {
+        resolve(octets);
         return;
       }
       octets += chunk.length;
@@ -50,10 +68,8 @@ function floor({ port, user, password, count }: Run): Promise<number> {
       for (let at = chunk.indexOf(end); at >= 0; at = chunk.indexOf(end, at + 5)) done += 1;
       if (chunk.length >= 4) chunk.copy(seam, 0, chunk.length - 4);
       else seam.copyWithin(0, chunk.length, 4 + chunk.length);
-      if (done >= count) {
-        socket.end('QUIT\r\n');
-        resolve(octets);
-      } else more();
+      if (done >= count) socket.write('QUIT\r\n');
+      else more();
     });
   });
 }

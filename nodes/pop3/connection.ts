@@ -185,8 +185,9 @@ export class Connection implements Flow {
 
   taken(octets: number): void {
     this.#unread -= octets;
+    if (!this.#paused) return;
     this.#progress = this.#settings.clock.now();
-    if (this.#paused && this.#unread <= this.#most() / 2) this.#resume();
+    if (this.#unread <= this.#most() / 2) this.#resume();
   }
 
   #resume(): void {

@@ -158,7 +158,7 @@ export class Mail implements Exchange {
   readonly line: string;
   readonly body: Body;
   readonly #limits: Limits;
-  readonly #tooMuch: (error: Pop3Error) => void;
+  readonly #flow: Flow;
   #octets = 0;
   #over = false;
   #begun = false;
@@ -173,11 +173,10 @@ export class Mail implements Exchange {
     readonly expected: number,
     limits: Limits,
     flow: Flow,
-    tooMuch: (error: Pop3Error) => void,
   ) {
     this.line = command;
     this.#limits = limits;
-    this.#tooMuch = tooMuch;
+    this.#flow = flow;
     this.body = new Body(flow);
   }
 
@@ -223,7 +222,7 @@ export class Mail implements Exchange {
       this.#over = true;
       this.body.fail(tooLarge(this));
     }
-    if (this.#octets > this.#limits.mail + this.#limits.drain) this.#tooMuch(tooLarge(this));
+    if (this.#octets > this.#limits.mail + this.#limits.drain) this.#flow.fail(tooLarge(this));
   }
 
   abandon(): void {

@@ -1,8 +1,8 @@
-/** Who is told what the server said. Chunks are only lent: see `ReplyParser.feed`. */
+/** Who is told what the server said. */
 export interface ReplyHandler {
   /** A status line, without its line end. The answer says whether a multi-line reply (RFC 1939 §3) follows. */
   statusLine(line: string): boolean;
-  /** Bytes of a multi-line reply: byte-stuffing undone, nothing else touched. */
+  /** Bytes of a multi-line reply: byte-stuffing undone, nothing else touched. They may be part of a chunk fed. */
   data(bytes: Buffer): void;
   /** The reply is complete; `left` octets of the chunk come after it. */
   end(left: number): void;
@@ -15,6 +15,7 @@ const LF = 10;
 const DOT = 46;
 const CRLF_DOT = Buffer.from('\r\n.');
 const LF_DOT = Buffer.from('\n.');
+const NOTHING = Buffer.alloc(0);
 
 /** Where in a reply the next byte stands. */
 enum At {
@@ -42,6 +43,7 @@ enum At {
 export class ReplyParser {
   readonly #handler: ReplyHandler;
   readonly #longestStatusLine: number;
+  readonly #run: Run;
   /** Unknown until the greeting has come. */
   #crlf: boolean | undefined;
   #at = At.Status;
@@ -52,6 +54,7 @@ export class ReplyParser {
 
   constructor(handler: ReplyHandler, longestStatusLine: number) {
     this.#handler = handler;
+    this.#run = new Run(handler);
     this.#longestStatusLine = longestStatusLine;
   }
 
@@ -71,19 +74,15 @@ export class ReplyParser {
     this.#status = [];
   }
 
-  /**
-   * Reads on. `chunk` is never written to; what `data` is given may be part of it, so that a caller who reuses
-   * the chunk says `reused` and gets copies handed out instead.
-   */
-  feed(chunk: Buffer, reused = false): void {
+  /** Reads on. `chunk` is never written to, and must not be used again: what `data` is given may be part of it. */
+  feed(chunk: Buffer): void {
     let position = 0;
     if (this.#forgivenLf && chunk.length > 0) {
       this.#forgivenLf = false;
       if (chunk[0] === LF) position = 1;
     }
     while (position < chunk.length && !this.#stopped) {
-      position =
-        this.#at === At.Status ? this.#readStatus(chunk, position) : this.#readData(chunk, position, reused);
+      position = this.#at === At.Status ? this.#readStatus(chunk, position) : this.#readData(chunk, position);
     }
   }
 
@@ -138,10 +137,11 @@ export class ReplyParser {
     return last !== undefined && last[last.length - 1] === CR;
   }
 
-  #readData(chunk: Buffer, start: number, reused: boolean): number {
+  #readData(chunk: Buffer, start: number): number {
     const crlf = this.#crlf === true;
     const needle = crlf ? CRLF_DOT : LF_DOT;
-    const run = new Run(this.#handler, chunk, reused);
+    const run = this.#run;
+    run.begin(chunk);
     let from = start;
     let position = start;
     let at = this.#at;
@@ -214,17 +214,22 @@ export class ReplyParser {
 /** Collects what one chunk holds of one reply, to hand it out as one piece whatever dots were taken out. */
 class Run {
   readonly #handler: ReplyHandler;
-  readonly #chunk: Buffer;
-  readonly #reused: boolean;
+  #chunk: Buffer = NOTHING;
   #first = 0;
   #firstEnd = 0;
   #copy: Buffer | undefined;
   #used = 0;
 
-  constructor(handler: ReplyHandler, chunk: Buffer, reused: boolean) {
+  constructor(handler: ReplyHandler) {
     this.#handler = handler;
+  }
+
+  begin(chunk: Buffer): void {
     this.#chunk = chunk;
-    this.#reused = reused;
+    this.#first = 0;
+    this.#firstEnd = 0;
+    this.#copy = undefined;
+    this.#used = 0;
   }
 
   add(from: number, to: number): void {
@@ -249,11 +254,15 @@ class Run {
   }
 
   flush(): void {
-    if (this.#copy) {
-      if (this.#used > 0) this.#handler.data(this.#copy.subarray(0, this.#used));
+    const chunk = this.#chunk;
+    const copy = this.#copy;
+    // Nothing is held on to: the chunk belongs to whoever reads the mail.
+    this.#chunk = NOTHING;
+    this.#copy = undefined;
+    if (copy) {
+      if (this.#used > 0) this.#handler.data(copy.subarray(0, this.#used));
     } else if (this.#firstEnd > this.#first) {
-      const piece = this.#chunk.subarray(this.#first, this.#firstEnd);
-      this.#handler.data(this.#reused ? Buffer.from(piece) : piece);
+      this.#handler.data(chunk.subarray(this.#first, this.#firstEnd));
     }
   }
 

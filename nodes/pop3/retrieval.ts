@@ -111,14 +111,7 @@ export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined
       const expected = this.#expected(number);
       if (this.#ahead.length > 0 && this.#aheadOctets + expected > this.#limits.windowReplies) break;
       this.#drawn = undefined;
-      const mail = new Mail(
-        number,
-        this.#command(number),
-        expected,
-        this.#limits,
-        this.#connection,
-        (error) => this.#connection.fail(error),
-      );
+      const mail = new Mail(number, this.#command(number), expected, this.#limits, this.#connection);
       this.#aheadOctets += expected;
       this.#ahead.push(mail);
       asked.push(mail);
