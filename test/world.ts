@@ -49,7 +49,7 @@ export async function startWorld(
 }
 
 /** An account at the test's own sign-in server. */
-export const account = ({ provider }: World, more: Partial<FlowNode> = {}): FlowNode => ({
+export const account = ({ provider }: Pick<World, 'provider'>, more: Partial<FlowNode> = {}): FlowNode => ({
   id: 'account',
   type: 'oauth2-account',
   name: '',
@@ -65,6 +65,7 @@ export const account = ({ provider }: World, more: Partial<FlowNode> = {}): Flow
   clientAuth: 'body',
   redirectUri: '',
   tls: '',
+  proxy: '',
   credentials: { user: ALICE, clientId: clients.native.id },
   ...more,
 });

@@ -10,6 +10,8 @@ export interface Dialog {
   account: string;
   config: AccountConfig;
   agent: AgentFor;
+  /** The id of core's `http proxy`. */
+  proxy: unknown;
   /** Whether a secret is in use that was deployed and not typed here. */
   stored: boolean;
 }
@@ -40,7 +42,7 @@ export function dialogOf(RED: NodeAPI, request: Request): Dialog {
     stored = true;
   }
   const { tls, proxy } = body.properties ?? {};
-  return { account, config, agent: agentFor(RED, tls, proxy), stored };
+  return { account, config, agent: agentFor(RED, tls, proxy), proxy, stored };
 }
 
 /** The account as it runs; undefined where it was never deployed, or is disabled. */

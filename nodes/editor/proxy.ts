@@ -1,5 +1,7 @@
 import type { NodeAPI } from 'node-red';
-import type { ProxySettings } from '../pop3';
+import { MailboxError } from '../mailbox';
+import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
+import { isLoopback } from '../runtime';
 
 /** Core's configuration node for a proxy. */
 interface ProxyNode {
@@ -13,9 +15,30 @@ export function proxyOf(RED: NodeAPI, id: unknown): ProxySettings | undefined {
   const node = typeof id === 'string' && id !== '' ? (RED.nodes.getNode(id) as ProxyNode | null) : null;
   if (!node?.url) return undefined;
   const { username, password } = node.credentials ?? {};
+  // What is no address is said to be none by whoever uses it.
   if (!URL.canParse(node.url)) return { url: node.url };
   const url = new URL(node.url);
   if (username) url.username = encodeURIComponent(username);
   if (password) url.password = encodeURIComponent(password);
   return { url: url.href, ...(node.noproxy && { noProxy: node.noproxy }) };
+}
+
+/**
+ * The way to a mail server through core's `http proxy`, else through what the environment names, as Node-RED's own http
+ * request does it; undefined: straight.
+ * @throws MailboxError CONFIG where the proxy's address is none
+ */
+export function openerOf(
+  RED: NodeAPI,
+  id: unknown,
+  { host, port = 995, security }: ConnectOptions,
+): ConnectOptions['open'] {
+  const settings = proxyOf(RED, id);
+  const url = settings || isLoopback(host) ? undefined : proxyFromEnvironment({ host, port, security });
+  try {
+    if (settings) return throughProxy(settings);
+    return url === undefined ? undefined : throughProxy({ url });
+  } catch (error) {
+    throw new MailboxError('CONFIG', 'proxy', { facts: { host, port }, retryable: false, cause: error });
+  }
 }

@@ -2,15 +2,10 @@ import type { ConnectionOptions } from 'node:tls';
 import type { NodeAPI } from 'node-red';
 import { type Login, MailboxError, openSession, type Session } from '../mailbox';
 import { providers } from '../oauth2';
-import {
-  type ConnectOptions,
-  MECHANISMS,
-  type MechanismName,
-  proxyFromEnvironment,
-  throughProxy,
-} from '../pop3';
-import { asAccountError, isLoopback } from '../runtime';
+import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
+import { asAccountError } from '../runtime';
 import { type AccountNode, accountOf } from './account';
+import { openerOf } from './proxy';
 import { type MailProperties, settingsOf } from './settings';
 
 /** The properties of a `pop3 in`. */
@@ -109,33 +104,4 @@ function loginOf(
   if (account !== undefined) return { user, mechanism, token: (question) => account.token(question) };
   if (!credentials.password) throw new MailboxError('CONFIG', 'password-missing', { retryable: false });
   return { user, mechanism, password: credentials.password };
-}
-
-/** Core's `http proxy`, else what the environment names, as Node-RED's own http request does. */
-function openerOf(
-  RED: NodeAPI,
-  id: string | undefined,
-  { host, port = 995, security }: ConnectOptions,
-): ConnectOptions['open'] {
-  const node = id ? (RED.nodes.getNode(id) as ProxyNode | null) : null;
-  try {
-    if (node?.url) {
-      const url = new URL(node.url);
-      const { username, password } = node.credentials ?? {};
-      if (username) url.username = encodeURIComponent(username);
-      if (password) url.password = encodeURIComponent(password);
-      return throughProxy({ url: url.href, ...(node.noproxy && { noProxy: node.noproxy }) });
-    }
-    const url = isLoopback(host) ? undefined : proxyFromEnvironment({ host, port, security });
-    return url === undefined ? undefined : throughProxy({ url });
-  } catch (error) {
-    throw new MailboxError('CONFIG', 'proxy', { facts: { host, port }, retryable: false, cause: error });
-  }
-}
-
-/** Core's configuration node for a proxy. */
-interface ProxyNode {
-  url?: string;
-  noproxy?: string[];
-  credentials?: { username?: string; password?: string };
 }

@@ -12,9 +12,10 @@ import {
   type SignInQuestion,
 } from '../oauth2';
 import type { Runtime } from '../runtime';
-import { accountSentence } from '../runtime/words';
+import { accountSentence, sentence } from '../runtime/words';
 import { type Dialog, deployed, dialogOf } from './dialog';
 import { onlyFromTheEditor } from './guard';
+import { lookIntoMailbox } from './mailbox-look';
 import { translateBy } from './process';
 
 /** Below the admin root; the editor computes the redirect URI from the same words. */
@@ -26,7 +27,8 @@ const CATALOGUE = '@redletter/node-red-pop3/oauth2-account';
 const served = new WeakSet<object>();
 
 /**
- * The routes of the sign-in: start, status, paste, cancel and sign-out for whoever may edit; begin and callback for the
+ * The routes of the sign-in: start, status, paste, cancel, sign-out and a look into the
+ * mailbox for whoever may edit; begin and callback for the
  * browser window, which has no bearer and is known by ticket, state and cookie.
  */
 export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
@@ -134,6 +136,24 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   );
 
   RED.httpAdmin.post(
+    `${BASE}/:id/mailbox`,
+    ...guarded,
+    answering(RED, async (request) => {
+      const dialog = dialogOf(RED, request);
+      const question = questionOf(request);
+      const outcome = question && (consent.outcome(question) ?? device.outcome(question));
+      const trusted = question ? outcome?.state === 'signed-in' : !byPerson(dialog.config) && !dialog.stored;
+      const { mailbox } = request.body as Record<string, unknown>;
+      const look = await lookIntoMailbox(RED, runtime, dialog, mailbox, trusted);
+      if (look === undefined || 'messages' in look) return { ...look };
+      const { failure, catalogue } = look;
+      const words = catalogue === 'pop3-in' ? sentence : accountSentence;
+      const { reason, facts } = failure;
+      return { error: words(failure, translateBy(RED)) ?? reason, reason, facts, catalogue };
+    }),
+  );
+
+  RED.httpAdmin.post(
     `${BASE}/:id/cancel`,
     ...guarded,
     answering(RED, async (request) => {
@@ -198,6 +218,10 @@ function questionOf(request: Request): SignInQuestion | undefined {
   if (typeof signIn !== 'string') return undefined;
   return { id: signIn, account: request.params.id as string, adminUser: adminUserOf(request) };
 }
+
+/** Whether somebody signs in to such an account. */
+const byPerson = ({ grant }: Dialog['config']): boolean =>
+  grant === 'authorization_code' || grant === 'device_code';
 
 function adminUserOf(request: Request): string {
   const user = (request as Request & { user?: { username?: unknown } }).user?.username;

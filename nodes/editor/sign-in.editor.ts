@@ -89,6 +89,28 @@ function wayHere(grant: string): string {
   return URL.canParse(registered) && elsewhere(registered) !== undefined ? 'paste' : 'window';
 }
 
+const SERVER = ['host', 'port', 'security', 'tls', 'proxy'];
+
+/** The server of a `pop3 in` that uses this account: of one whose form is open beneath this one, else in the editor. */
+function mailboxOf(account: string): object | undefined {
+  const form = (name: string): unknown => $(`#node-input-${name}`).val();
+  if (form('host') && form('security')) {
+    return {
+      ...Object.fromEntries(SERVER.map((name) => [name, form(name)])),
+      allowPlaintext: $('#node-input-allowPlaintext').prop('checked') === true,
+    };
+  }
+  let found: object | undefined;
+  RED.nodes.eachNode((other) => {
+    const node = other as unknown as Record<string, unknown>;
+    if (node.type === 'pop3 in' && node.account === account && node.host) {
+      found ??= Object.fromEntries([...SERVER, 'allowPlaintext'].map((name) => [name, node[name]]));
+    }
+    return true;
+  });
+  return found;
+}
+
 /** Wires the panel; returns what ends it when the dialog closes. */
 export function prepareSignIn(node: DialogNode): () => void {
   const state = $('.redletter-state');
@@ -109,7 +131,7 @@ export function prepareSignIn(node: DialogNode): () => void {
       wait: '',
       plain: '',
     }[kind];
-    state.empty().attr('data-state', kind);
+    state.empty().attr('data-state', kind).removeAttr('data-mailbox');
     if (icon !== '') state.append($('<i class="fa">').addClass(icon), document.createTextNode(' '));
     state.append($('<span>').text(text)).css('color', color === '' ? '' : `var(${color})`);
   };
@@ -143,7 +165,7 @@ export function prepareSignIn(node: DialogNode): () => void {
   /** A key without a text comes back as it is. */
   const known = (key: string, facts: object | undefined): string | undefined => {
     const text = node._(key, facts);
-    return text.endsWith(key) ? undefined : text;
+    return text.endsWith(key.slice(key.indexOf(':') + 1)) ? undefined : text;
   };
   const sentence = ({ error, reason, facts }: Told): string | undefined =>
     reason === undefined ? error : (known(`errors.${reason}`, facts) ?? error);
@@ -179,6 +201,7 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (closed) return;
     const attempt = status.signIn;
     if (attempt?.state === 'waiting') return;
+    const ended = signIn;
     signIn = undefined;
     code.hide();
     $('.redletter-paste').hide();
@@ -189,7 +212,9 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (needsPerson()) button.find('span').text(node._(signedOut ? 'label.signIn' : 'label.signInAgain'));
     if (attempt?.state === 'failed') say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
     else if (status.state === 'signed-in') {
-      say(node._('signIn.signedIn', { who: status.label || value('user') }), 'ok');
+      const who = status.label || value('user');
+      say(node._('signIn.signedIn', { who }), 'ok');
+      if (attempt?.state === 'signed-in') lookIntoMailbox(who, { signIn: ended });
       // Signed in, but not for long.
       const warning = sentence(status);
       if (warning !== undefined) warn(warning);
@@ -274,11 +299,32 @@ export function prepareSignIn(node: DialogNode): () => void {
           code.show(started);
         } else {
           say(node._('signIn.works'), 'ok');
+          lookIntoMailbox(value('user'));
           signOut.toggle(value('grant') === 'refresh_token');
         }
       });
     }
   });
+
+  /** The last step: whether the mail server takes the token. Where nobody knows the server yet, nothing is said. */
+  const lookIntoMailbox = (who: string, more: object = {}): void => {
+    const beside = $('<div class="redletter-mailbox-look">').appendTo(state);
+    beside.text(node._('signIn.looking'));
+    post('mailbox', body({ mailbox: mailboxOf(node.id), ...more }))
+      .done((look: Told & { messages?: number; catalogue?: string }) => {
+        const { messages, catalogue, reason, facts } = look;
+        if (messages !== undefined) {
+          state.find('span').first().text(node._('signIn.connected', { who, messages }));
+          beside.remove();
+        } else if (reason === undefined) beside.remove();
+        else {
+          const text = known(`@redletter/node-red-pop3/${catalogue}:errors.${reason}`, facts) ?? look.error;
+          beside.text(text ?? '').css('color', 'var(--red-ui-text-color-error)');
+          state.attr('data-mailbox', 'failed');
+        }
+      })
+      .fail(() => beside.remove());
+  };
 
   signOut.on('click', () => {
     const question = RED.notify(node._('signOut.ask'), {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -7,11 +8,18 @@ import { loopbackCertificate, opensslMissing } from '../servers/certificates';
 import { dovecotMissing } from '../servers/dovecot';
 import { needs } from '../servers/needs';
 import { type FlowNode, type NodeRed, nodeRed5Missing, startNodeRed } from '../servers/node-red';
-import { startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
+import { freePorts } from '../servers/ports';
+import { microsoft, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
 import { ALICE, account, dialog, flows, mail, pop3In, signIn, startWorld } from '../world';
 
 const BASE = 'redletter/oauth2-account';
 const SECRET = 'canary-client-secret';
+const GIVEN = 'canary-given-refresh';
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+/** A line of the key, which no JSON writes in another way. */
+const [, KEY_LINE = ''] = KEY.split('\n');
 const USERS = {
   admin: { password: 'admin-password', permissions: '*' },
   guest: { password: 'guest-password', permissions: 'read' },
@@ -46,13 +54,20 @@ class Routes {
       issuer: '',
       authorizationUrl: endpoint.url.replace('token', 'authorize'),
       tokenUrl: endpoint.url,
-      deviceUrl: '',
+      deviceUrl: endpoint.url.replace('token', 'device'),
       revocationUrl: endpoint.url.replace('token', 'revoke'),
       scope: 'mail.pop',
       clientAuth: 'body',
       redirectUri: '',
       tls: '',
-      credentials: { user: ALICE, clientId: 'client-one', clientSecret: SECRET, ...credentials },
+      credentials: {
+        user: ALICE,
+        clientId: 'client-one',
+        clientSecret: SECRET,
+        privateKey: KEY,
+        refreshToken: GIVEN,
+        ...credentials,
+      },
       ...more,
     };
   }
@@ -110,7 +125,12 @@ class Routes {
 /** What the dialog posts while the secret is stored: it has never been told it. */
 function unsaid(node: FlowNode): { properties: object; credentials: object } {
   const { properties, credentials } = dialog(node);
-  const { clientSecret: _, ...rest } = credentials as Record<string, unknown>;
+  const {
+    clientSecret: _,
+    privateKey: __,
+    refreshToken: ___,
+    ...rest
+  } = credentials as Record<string, unknown>;
   return { properties, credentials: rest };
 }
 
@@ -149,7 +169,7 @@ for (const version of [4, 5] as const) {
     };
 
     describe('who may (S7)', () => {
-      const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel'];
+      const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel', 'mailbox'];
 
       it('refuses whoever is not logged in, and whoever may only read', async () => {
         const guest = await fetch(new URL('auth/token', routes.nodeRed.url), {
@@ -505,6 +525,153 @@ for (const version of [4, 5] as const) {
       });
     });
 
+    describe('the other grants', () => {
+      const given = tokens({ access_token: 'canary-access', refresh_token: 'canary-refresh' });
+      const code = (more: object = {}) => ({
+        body: {
+          device_code: 'canary-device-code',
+          user_code: 'WDJB-MJHT',
+          verification_uri: 'https://login.example.com/device',
+          verification_uri_complete: 'https://login.example.com/device?code=WDJB-MJHT',
+          expires_in: 600,
+          interval: 0.02,
+          ...more,
+        },
+      });
+      const pending = { status: 400, body: { error: 'authorization_pending' } };
+      afterEach(() => routes.endpoint.answer(given));
+
+      it('by device code: tells the code and the page, and never what it asks with', async () => {
+        await routes.nodeRed.logIn('guest', USERS.guest.password);
+        const comms = await routes.nodeRed.comms();
+        await routes.nodeRed.logIn('admin', USERS.admin.password);
+        const node = routes.account({ grant: 'device_code' });
+        routes.endpoint.answer(code(), pending, pending, given);
+        const { status, json, text } = await routes.post('sign-in', unsaid(node));
+        assert.equal(status, 200, text);
+        const { id, lastsMs, ...shown } = json;
+        assert.deepEqual(shown, {
+          userCode: 'WDJB-MJHT',
+          verificationUri: 'https://login.example.com/device',
+          verificationUriComplete: 'https://login.example.com/device?code=WDJB-MJHT',
+        });
+        assert.ok(Number(lastsMs) > 590_000 && Number(lastsMs) <= 600_000);
+        await comms.waitFor(`${BASE}/account`);
+        const after = await routes.post('status', { ...unsaid(node), signIn: id });
+        assert.deepEqual((after.json.signIn as { state: string }).state, 'signed-in');
+        assert.equal(after.json.state, 'signed-in');
+        assert.deepEqual(comms.of(`${BASE}/account`), [{ state: 'signed-in' }]);
+        await routes.post('sign-out', unsaid(node));
+      });
+
+      it('by device code: cancelling ends the asking, and only who began may', async () => {
+        const node = routes.account({ grant: 'device_code' });
+        routes.endpoint.answer(code(), pending);
+        const { json } = await routes.post('sign-in', unsaid(node));
+        await routes.endpoint.nextRequest();
+        const wrong = await routes.read(
+          routes.nodeRed.admin(`${BASE}/another/cancel`, { json: { signIn: json.id } }),
+        );
+        assert.equal(wrong.status, 200);
+        const still = await routes.post('status', { ...unsaid(node), signIn: json.id });
+        assert.equal((still.json.signIn as { state: string }).state, 'waiting');
+        await routes.post('cancel', { signIn: json.id });
+        const asked = routes.endpoint.requests.length;
+        const ended = await routes.post('status', { ...unsaid(node), signIn: json.id });
+        assert.equal((ended.json.signIn as { reason: string }).reason, 'sign-in-cancelled');
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        assert.ok(routes.endpoint.requests.length <= asked + 1, 'a question under way, and no other');
+      });
+
+      it('without a person: the stored secret, key and refresh token go out as deployed', async () => {
+        for (const [more, field] of [
+          [{ grant: 'client_credentials' }, 'client_secret'],
+          [{ grant: 'client_credentials', clientAuth: 'private_key_jwt' }, 'client_assertion'],
+          [{ grant: 'service_account' }, 'assertion'],
+          [{ grant: 'refresh_token' }, 'refresh_token'],
+        ] as const) {
+          const asked = routes.endpoint.nextRequest();
+          const { status, json, text } = await routes.post('sign-in', unsaid(routes.account(more)));
+          assert.equal(status, 200, text);
+          assert.deepEqual(json, { state: 'signed-in' });
+          const { form, path } = await asked;
+          assert.equal(path, '/token');
+          assert.ok(form.get(field), JSON.stringify(more));
+          if (field === 'refresh_token') assert.equal(form.get(field), GIVEN);
+        }
+      });
+
+      it('without a person: no stored secret goes to another endpoint or out for another client (S7)', async () => {
+        const since = other.requests.length;
+        const at = (path: string): string => other.url.replace('/token', path);
+        for (const grant of ['client_credentials', 'service_account', 'refresh_token', 'device_code']) {
+          for (const clientAuth of ['body', 'header', 'private_key_jwt']) {
+            const before = routes.endpoint.requests.length;
+            for (const [more, credentials] of [
+              [{ tokenUrl: other.url }, {}],
+              [{ deviceUrl: at('/device') }, {}],
+              [{ issuer: at('') }, {}],
+              [{}, { clientId: 'client-two' }],
+            ]) {
+              const node = routes.account({ grant, clientAuth, ...more }, credentials);
+              await routes.post('sign-in', unsaid(node));
+            }
+            const seen = [...other.requests.slice(since), ...routes.endpoint.requests.slice(before)];
+            for (const { form, headers } of seen) {
+              for (const name of ['client_secret', 'client_assertion', 'assertion', 'refresh_token']) {
+                assert.equal(form.get(name), null, `${grant} ${clientAuth} ${name}`);
+              }
+              assert.equal(headers.authorization, undefined);
+            }
+          }
+        }
+      });
+
+      it('without a person: says in words what is wrong', async () => {
+        for (const [more, credentials, answer, words] of [
+          [{ grant: 'client_credentials' }, { clientSecret: '' }, given, /wants a client secret/],
+          [{ grant: 'service_account' }, { privateKey: 'canary' }, given, /private key cannot be used/],
+          [{ grant: 'refresh_token' }, { refreshToken: '' }, given, /refresh token is missing/],
+          [
+            { grant: 'refresh_token' },
+            { refreshToken: 'canary-dead' },
+            { status: 400, body: { error: 'invalid_grant' } },
+            /does not accept this refresh token/,
+          ],
+          [
+            { grant: 'client_credentials' },
+            {},
+            microsoft('invalid_client', 7000222),
+            /client secret has expired/,
+          ],
+          [{ grant: 'client_credentials' }, {}, { status: 503, body: 'away' }, /problem of its own/],
+        ] as const) {
+          routes.endpoint.answer(answer);
+          const { properties, credentials: stored } = unsaid(routes.account(more));
+          const body = { properties, credentials: { ...stored, ...credentials } };
+          const { status, json } = await routes.post('sign-in', body);
+          assert.equal(status, 400);
+          assert.match(String(json.error), words);
+        }
+      });
+
+      it('a token goes to no mail server but a deployed one, unless it was just signed in for (S7)', async () => {
+        const [port = 1] = await freePorts(1);
+        const mailbox = { host: 'localhost', port, security: 'none' };
+        for (const grant of ['authorization_code', 'client_credentials', 'refresh_token']) {
+          const node = routes.account({ grant });
+          const { json } = await routes.post('mailbox', { ...unsaid(node), mailbox });
+          assert.deepEqual(json, {}, grant);
+          const made = await routes.post('mailbox', { ...unsaid(node), mailbox, signIn: 'made-up' });
+          assert.deepEqual(made.json, {}, grant);
+        }
+        const typed = routes.account({ grant: 'client_credentials' });
+        const { json } = await routes.post('mailbox', { ...dialog(typed), mailbox });
+        assert.equal(json.catalogue, 'pop3-in');
+        assert.equal(json.reason, 'refused');
+      });
+    });
+
     describe('what is told to whom (S7, S8, S19)', () => {
       it('tells everybody who reads no more than a word', async () => {
         await routes.nodeRed.logIn('guest', USERS.guest.password);
@@ -516,7 +683,7 @@ for (const version of [4, 5] as const) {
         await comms.waitFor(`${BASE}/account`, (data) => (data as { state: string }).state === 'failed');
         await routes.post('sign-out', unsaid(routes.account()));
         await comms.waitFor(`${BASE}/account`, (data) => (data as { state: string }).state === 'signed-out');
-        const told = comms.published.filter(({ topic }) => topic.startsWith('redletter'));
+        const told = comms.published.filter(({ topic }) => topic.startsWith(BASE));
         assert.deepEqual(
           told.map(({ topic, data }) => [topic, data]),
           ['signed-in', 'failed', 'signed-out'].map((word) => [`${BASE}/account`, { state: word }]),
@@ -560,8 +727,8 @@ for (const version of [4, 5] as const) {
           user: ALICE,
           clientId: 'client-one',
           has_clientSecret: true,
-          has_privateKey: false,
-          has_refreshToken: false,
+          has_privateKey: true,
+          has_refreshToken: true,
         });
         await routes.signIn(routes.account());
         const places: Record<string, string> = {
@@ -577,6 +744,7 @@ for (const version of [4, 5] as const) {
         assert.ok(verifiers.filter(Boolean).length > 3);
         for (const [place, text] of Object.entries(places)) {
           assert.doesNotMatch(text, /canary/, place);
+          assert.ok(!text.includes(KEY_LINE), place);
           for (const verifier of verifiers) assert.ok(!verifier || !text.includes(verifier), place);
         }
       });

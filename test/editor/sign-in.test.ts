@@ -12,7 +12,7 @@ import { needs } from '../servers/needs';
 import { type NodeRed, nodeRed5Missing, startNodeRed } from '../servers/node-red';
 import { clients, startProvider, type TestProvider } from '../servers/oidc';
 import { freePorts } from '../servers/ports';
-import { ALICE } from '../world';
+import { ALICE, account } from '../world';
 
 /** As a user types it into a field. */
 const variable = (name: string): string => `$\{${name}}`;
@@ -206,28 +206,17 @@ for (const version of [4, 5] as const) {
       const { confidential } = clients;
       await nodeRed.deploy([
         { id: 'tab', type: 'tab', label: 'Mail' },
-        {
-          id: 'account',
-          type: 'oauth2-account',
-          name: 'Box',
-          provider: 'custom',
-          grant: 'authorization_code',
-          tenant: '',
-          issuer: provider.issuer,
-          authorizationUrl: '',
-          tokenUrl: '',
-          deviceUrl: '',
-          revocationUrl: '',
-          scope: 'openid offline_access email mail.pop',
-          clientAuth: 'body',
-          redirectUri: '',
-          tls: '',
-          credentials: {
-            user: variable('MAILBOX'),
-            clientId: variable('CLIENT'),
-            clientSecret: confidential.secret,
+        account(
+          { provider },
+          {
+            name: 'Box',
+            credentials: {
+              user: variable('MAILBOX'),
+              clientId: variable('CLIENT'),
+              clientSecret: confidential.secret,
+            },
           },
-        },
+        ),
         {
           id: 'mail',
           type: 'pop3 in',
