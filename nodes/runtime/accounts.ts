@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../mailbox';
 import {
   type AccountConfig,
   type AgentFor,
@@ -11,6 +12,8 @@ import type { TokenVault } from './token-vault';
 
 /** How often accounts that nobody asks for tokens are looked after, ms. */
 const KEEP_ALIVE_MS = 24 * 60 * 60 * 1000;
+/** The first time: a process that is started anew every night would never get to the other. */
+const FIRST_KEEP_ALIVE_MS = 60 * 1000;
 
 type Listener = (state: TokenState) => void;
 
@@ -36,12 +39,13 @@ export interface AccountLoan {
  */
 export class Accounts {
   private readonly kept = new Map<string, Kept>();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: unknown;
 
   /** @param changed called whenever any of them stands differently */
   constructor(
     private readonly vault: TokenVault,
     private readonly changed: () => void = () => undefined,
+    private readonly clock: Clock = systemClock,
   ) {}
 
   /** `node` is the account's id in the editor; several instances of a subflow share it and differ by their binding. */
@@ -166,23 +170,29 @@ export class Accounts {
     return new TokenSource({
       config,
       store: this.vault.store(node, bindingOf(config)),
+      now: this.clock.now,
       ...(onState && { onState }),
       ...(agent && { agent }),
     });
   }
 
-  private startKeepingAlive(): void {
-    this.timer ??= setInterval(() => {
+  private startKeepingAlive(wait = FIRST_KEEP_ALIVE_MS): void {
+    if (this.timer !== undefined) return;
+    this.timer = this.clock.setTimeout(() => {
+      this.timer = undefined;
       for (const kept of this.kept.values()) {
         if (kept.borrowers === 0) continue;
         // Whoever listens hears of a failure by the state.
         kept.source.keepAlive().catch(() => undefined);
       }
-    }, KEEP_ALIVE_MS).unref();
+      this.startKeepingAlive(KEEP_ALIVE_MS);
+    }, wait);
+    // A process that has nothing else to do may end.
+    (this.timer as Partial<NodeJS.Timeout>).unref?.();
   }
 
   private stopKeepingAlive(): void {
-    clearInterval(this.timer);
+    this.clock.clearTimeout(this.timer);
     this.timer = undefined;
   }
 }

@@ -38,6 +38,7 @@ export class Runtime {
         now: this.clock.now,
       }),
       () => this.health.changed(),
+      this.clock,
     );
     this.ledgers = new Ledgers(join(folder, 'redletter'), this.clock);
   }

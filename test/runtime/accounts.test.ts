@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { type AccountConfig, bindingOf, type TokenState, type Tokens } from '../../nodes/oauth2';
-import { Accounts } from '../../nodes/runtime/accounts';
+import { type AccountLoan, Accounts } from '../../nodes/runtime/accounts';
 import { type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
+import { BEGINNING, DAY, HOUR, TestClock } from '../mailbox/support';
+import { tokens as answer, startTokenEndpoint, type TokenEndpoint } from '../servers/token-endpoint';
 
 const config: AccountConfig = {
   provider: 'custom',
@@ -104,6 +106,49 @@ describe('the accounts of a runtime', () => {
     const loan = accounts.borrow('a', config);
     assert.equal(accounts.look('a', config), loan.source);
     loan.giveBack();
+  });
+
+  describe('that nobody asks for a token', () => {
+    const WEEK = 7 * DAY;
+    let clock: TestClock;
+    let endpoint: TokenEndpoint;
+    const started = (): Accounts =>
+      new Accounts(new TokenVault({ settings, now: clock.now }), undefined, clock);
+    const idle = (): AccountConfig => ({ ...config, tokenUrl: endpoint.url });
+    beforeEach(async () => {
+      clock = new TestClock();
+      endpoint = await startTokenEndpoint(answer({ refresh_token: 'next' }));
+      const at = clock.now();
+      const fresh = { ...tokens('a'), obtainedAt: at, signedInAt: at, expiresAt: at + HOUR };
+      await started().signedIn({ account: 'a', binding: bindingOf(idle()), tokens: fresh });
+    });
+    afterEach(() => endpoint.close());
+    /** Lets time pass, and a renewal come to its end. */
+    const pass = async ({ source }: AccountLoan, ms: number): Promise<void> => {
+      clock.advance(ms);
+      // Reading what is stored takes a turn or two before anything is sent.
+      for (let turns = 0; turns < 20; turns += 1) await new Promise((resolve) => setImmediate(resolve));
+      await source.settled();
+    };
+
+    it('are renewed once a week, for as long as they are deployed', async () => {
+      const loan = started().borrow('a', idle());
+      for (let day = 0; day < 15; day += 1) await pass(loan, DAY);
+      assert.equal(endpoint.requests.length, 2);
+      loan.giveBack();
+      assert.deepEqual(clock.waits, []);
+    });
+
+    it('are renewed as well by a process that is started anew every night', async () => {
+      for (let day = 0; day < 8; day += 1) {
+        const loan = started().borrow('a', idle());
+        await pass(loan, DAY / 2);
+        loan.giveBack();
+        clock.advance(DAY / 2);
+      }
+      assert.ok(clock.now() > BEGINNING + WEEK);
+      assert.equal(endpoint.requests.length, 1);
+    });
   });
 
   describe('after a deploy', () => {
