@@ -1,5 +1,6 @@
 import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
+import { addHealthTab, removeHealthTab } from './editor/health.editor';
 import { providers } from './oauth2/providers';
 
 interface Pop3In {
@@ -130,8 +131,14 @@ RED.nodes.registerType('pop3 in', {
   outputLabels: function (this: Pop3In, index: number) {
     return this._(index === 0 ? 'output.mail' : 'output.summary');
   },
-  onpaletteadd: offerFromEmailNode,
-  onpaletteremove: withdrawFromEmailNode,
+  onpaletteadd: () => {
+    offerFromEmailNode();
+    addHealthTab();
+  },
+  onpaletteremove: () => {
+    withdrawFromEmailNode();
+    removeHealthTab();
+  },
   oneditprepare: function (this: Pop3In) {
     styleForms();
     const auth = $('#node-input-auth');

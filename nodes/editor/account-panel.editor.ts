@@ -104,7 +104,7 @@ function styleAccountPanel(): void {
         overflow-wrap: anywhere; color: inherit; font-size: 0.9em }
       .redletter-life { height: 4px; margin: 7px 0 5px; border-radius: 2px; overflow: hidden;
         background: var(--red-ui-secondary-border-color) }
-      .redletter-life > div { height: 100%; background: var(--red-ui-text-color-link) }`,
+      .redletter-life > div { height: 100%; background: var(--red-ui-node-status-colors-blue) }`,
     )
     .appendTo('head');
 }

@@ -26,6 +26,7 @@ export function styleForms(): void {
       `.redletter-form .form-row > label:first-child { width: 150px }
       ${field}input:not([type="checkbox"]):last-child, ${field}select:last-child {
         width: calc(100% - 160px) !important }
+      .redletter-form .red-ui-button { color: var(--red-ui-primary-text-color) !important }
       .redletter-form summary { cursor: pointer; margin: 12px 0 }
       .redletter-form .redletter-indented { margin-left: 154px }`,
     )

@@ -132,8 +132,10 @@ export function prepareSignIn(node: DialogNode): () => void {
       plain: '',
     }[kind];
     state.empty().attr('data-state', kind).removeAttr('data-mailbox');
-    if (icon !== '') state.append($('<i class="fa">').addClass(icon), document.createTextNode(' '));
-    state.append($('<span>').text(text)).css('color', color === '' ? '' : `var(${color})`);
+    const paint = color === '' ? '' : `var(${color})`;
+    if (icon !== '') state.append($('<i class="fa">').addClass(icon).css('color', paint), ' ');
+    // The green of the light theme is too pale to read by; the sign in front may have it.
+    state.append($('<span>').text(text)).css('color', kind === 'error' ? paint : '');
   };
   /** Besides, on a line of its own. */
   const warn = (text: string): void => {

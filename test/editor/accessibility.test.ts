@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import type { AxeResults, RunOptions } from 'axe-core';
+import type { Browser } from 'playwright-core';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { nodeRed5Missing } from '../servers/node-red';
+import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from '../world';
+
+const FORM = '.red-ui-tray:last-of-type .redletter-form';
+
+/** In the page. */
+declare const axe: { run(context: string[][] | object, options: RunOptions): Promise<AxeResults> };
+
+const source = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+for (const [version, themes] of [
+  [4, ['light']],
+  [5, ['light', 'dark']],
+] as const) {
+  describe(`nobody is shut out, Node-RED ${version}`, function () {
+    this.timeout(60_000);
+    let world: World;
+    let browser: Browser;
+    before(async function () {
+      needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
+      [world, browser] = await Promise.all([
+        startWorld({ version }, { accessTokenTtl: 3600 }),
+        startBrowser(),
+      ]);
+      const password = { auth: 'password', account: '', credentials: { user: ALICE, password: PASSWORD } };
+      await world.dovecot.deliver(ALICE, mail('Order 17'));
+      const nodes = [
+        account(world, { name: 'Alice' }),
+        account(world, {
+          id: 'other',
+          name: 'Nobody',
+          credentials: { user: 'b@example.test', clientId: 'b' },
+        }),
+        pop3In(world, { id: 'inbox', name: 'Inbox', interval: 300 }),
+        pop3In(world, {
+          id: 'orders',
+          name: 'Orders',
+          ...password,
+          interval: 300,
+          handled: 'ack',
+          maxAttempts: 1,
+          wires: [['ack']],
+        }),
+        pop3In(world, { id: 'broken', name: 'Broken', ...password, port: 1, interval: 300 }),
+        { id: 'ack', type: 'pop3 ack', z: 'tab', name: '', outcome: 'failed', wires: [[]] },
+      ];
+      await world.nodeRed.deploy(flows(world, ...nodes));
+      await signIn(world, nodes[0]);
+      await world.sink.next('messages');
+    });
+    after(async () => {
+      await browser?.close();
+      await world?.close();
+    });
+
+    for (const theme of themes) {
+      describe(theme, () => {
+        let editor: Editor;
+        before(async () => {
+          editor = await openEditor(browser, world.nodeRed, { dark: theme === 'dark' });
+          await editor.page.evaluate(source);
+          // The editor's body has no height of its own, by which axe takes what is in it for hidden.
+          await editor.page.addStyleTag({ content: 'body { height: 100vh }' });
+        });
+        after(() => editor?.close());
+
+        /** What axe has to say against our own elements there. */
+        const complaints = async (ours: string, control: string): Promise<string[]> => {
+          const found = await editor.page.evaluate(async (selector) => {
+            const result = await axe.run(
+              { include: [[selector]] },
+              { rules: { region: { enabled: false } } },
+            );
+            const looked = result.passes.flatMap(({ id, nodes }) => (nodes.length > 0 ? [id] : []));
+            const violations = result.violations.flatMap(({ id, help, nodes }) =>
+              nodes.map(({ html, any }) => `${id}: ${help}: ${html} ${any[0]?.message ?? ''}`),
+            );
+            return { looked, violations };
+          }, ours);
+          // Where nothing was looked at, there is nothing to complain about either.
+          assert.ok(found.looked.includes('color-contrast'), found.looked.join());
+          assert.ok(found.looked.includes(control), found.looked.join());
+          return found.violations;
+        };
+        const unfold = async (): Promise<void> => {
+          await editor.dialog.locator('details').evaluateAll((all) => {
+            for (const one of all) (one as HTMLDetailsElement).open = true;
+          });
+        };
+
+        it('the form of pop3 in', async () => {
+          for (const id of ['inbox', 'orders']) {
+            await editor.openDialog(id);
+            await unfold();
+            const found = await complaints(FORM, 'select-name');
+            await editor.cancel();
+            assert.deepEqual(found, [], id);
+          }
+        });
+
+        it('the form of an account', async () => {
+          await editor.openDialog('inbox');
+          await editor.editConfig('account');
+          await unfold();
+          await editor.dialog.getByRole('meter').waitFor();
+          const found = await complaints(FORM, 'select-name');
+          await editor.cancel();
+          await editor.cancel();
+          assert.deepEqual(found, []);
+        });
+
+        it('the form of pop3 ack', async () => {
+          await editor.openDialog('ack');
+          const found = await complaints(FORM, 'select-name');
+          await editor.cancel();
+          assert.deepEqual(found, []);
+        });
+
+        it('the sidebar tab', async () => {
+          await editor.page.evaluate("RED.sidebar.show('redletter-health')");
+          const tab = editor.page.locator('.redletter-health');
+          await tab.getByText('Check the port').waitFor();
+          await tab.getByText('Set aside: 1').click();
+          await tab.getByRole('button', { name: 'Try again: Order 17' }).waitFor();
+          await editor.screenshot(`accessibility-${version}-${theme}`);
+          assert.deepEqual(await complaints('.redletter-health', 'button-name'), []);
+        });
+      });
+    }
+  });
+}
