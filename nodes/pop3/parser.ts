@@ -228,8 +228,6 @@ class Run {
     this.#chunk = chunk;
     this.#first = 0;
     this.#firstEnd = 0;
-    this.#copy = undefined;
-    this.#used = 0;
   }
 
   add(from: number, to: number): void {

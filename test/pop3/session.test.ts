@@ -595,6 +595,7 @@ describe('pop3: a session', () => {
       assert.equal((await greatest({}, ['USER'])).commands, 1);
     });
 
+    // With the sockets of a real kernel: small-buffers.test.ts. This one runs everywhere, and counts.
     it('cannot dead-lock: socket buffers of 4 kB, and a reader that stops', async () => {
       const many = Array.from(
         { length: 2000 },
@@ -618,6 +619,18 @@ describe('pop3: a session', () => {
       }
       assert.equal(octets, many.join('').length);
       assert.ok(most > 500 && most < 4096, `${most} octets of commands under way`);
+    });
+
+    it('hands out a large mail in pieces of 8 kB, and loses nothing between them', async () => {
+      const sizes = [8191, 8192, 8193, 16_383, 16_384, 16_385, 70_001];
+      const large = sizes.map((size) => `${'0123456789'.repeat(size / 10).padEnd(size - 2, 'x')}\r\n`);
+      const { client } = await ready({ mails: large });
+      for await (const mail of client.retrieve(large.map((_, index) => index + 1))) {
+        const parts: string[] = [];
+        for await (const part of mail.body) parts.push(part.toString());
+        assert.equal(parts.join(''), large[mail.number - 1]);
+        assert.ok(parts.every((part) => part.length <= 8192));
+      }
     });
 
     it('lets go what is not read, and goes on with the next', async () => {
