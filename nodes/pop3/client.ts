@@ -1,31 +1,24 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Capabilities } from './capabilities';
 import { Connection } from './connection';
-import { addressOf, dial, encrypt, isLoopback } from './dial';
+import { addressOf, dial, encrypt } from './dial';
 import { Pop3Error } from './error';
 import { accepted, Command, Greeting, KeepAlive, Lines } from './exchange';
+import {
+  type Listing,
+  type MaildropStatus,
+  readListing,
+  readSingleUid,
+  readStatus,
+  readUniqueId,
+  type UniqueId,
+  unreadable,
+} from './listing';
+import { Login } from './login';
 import { CLOCK, type ConnectOptions, LIMITS, type Limits, TIMEOUTS, type Timeouts } from './options';
 import { type Response, refusal, showable } from './response';
 import { messageNumber, Retrieval, type RetrievedMail } from './retrieval';
-import { type Credentials, choose, create, isToken, type Mechanism, type MechanismName } from './sasl';
-
-/** An entry of UIDL (RFC 1939 §7): octets above 127 stand as the characters of the same number. */
-export interface UniqueId {
-  number: number;
-  uid: string;
-}
-
-/** An entry of LIST (RFC 1939 §5). Exchange's numbers are not the octets RETR will give. */
-export interface Listing {
-  number: number;
-  octets: number;
-}
-
-/** What STAT says (RFC 1939 §5). */
-export interface MaildropStatus {
-  messages: number;
-  octets: number;
-}
+import type { Credentials, MechanismName } from './sasl';
 
 /** What became of one DELE. */
 export interface Deletion {
@@ -52,15 +45,13 @@ const UNKNOWN_SIZE = 65_536;
 export class Pop3Client {
   readonly #options: ConnectOptions;
   readonly #connection: Connection;
+  readonly #login: Login;
   readonly #limits: Limits;
   readonly #timeouts: Timeouts;
   readonly #port: number;
   #encrypted: boolean;
   #greeting = '';
   #capabilities = new Capabilities();
-  #attempts = 0;
-  #tokenRefused = false;
-  #loggedIn = false;
   #maildrop: MaildropStatus = { messages: 0, octets: 0 };
   readonly #sizes = new Map<number, number>();
 
@@ -129,6 +120,7 @@ export class Pop3Client {
   ) {
     this.#options = options;
     this.#connection = connection;
+    this.#login = new Login(connection);
     this.#limits = limits;
     this.#timeouts = timeouts;
     this.#port = port;
@@ -159,46 +151,17 @@ export class Pop3Client {
     credentials: Credentials,
     mechanism: MechanismName | 'auto' = 'auto',
   ): Promise<MaildropStatus> {
-    if (this.#loggedIn || this.#attempts > (this.#tokenRefused && isToken(credentials) ? 1 : 0)) {
-      throw new Pop3Error('CONFIG', 'This session has had its login', { hint: 'login-spent' });
-    }
-    const local = isLoopback(this.#options.host, this.#connection.socket);
-    if (!this.#encrypted && !this.#options.allowPlaintext && !local) {
-      throw new Pop3Error('CONFIG', 'No login without TLS', { hint: 'plaintext-not-allowed' });
-    }
-    if (credentials.user === '')
-      throw new Pop3Error('CONFIG', 'The user name is missing', { hint: 'user-missing' });
-    const secret = isToken(credentials) ? credentials.token : credentials.password;
-    for (const text of [credentials.user, secret]) {
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: these would end a command or a field of it
-      if (/[\r\n\u0000\u0001]/.test(text)) {
-        throw new Pop3Error('CONFIG', 'A user name or password holds a control character', {
-          hint: 'unsafe-argument',
-        });
-      }
-    }
-    const situation = {
+    const { host, allowPlaintext = false, randomBytes: random = randomBytes } = this.#options;
+    const name = await this.#login.attempt(credentials, mechanism, {
       capabilities: this.#capabilities,
       encrypted: this.#encrypted,
+      allowPlaintext,
       // RFC 1939 §7 has it at the end of the greeting; some servers put it elsewhere.
       apopStamp: /<[^<>\s]+@[^<>\s]*>/.exec(this.#greeting)?.[0],
-      host: this.#options.host,
+      host,
       port: this.#port,
-      randomBytes: this.#options.randomBytes ?? randomBytes,
-    };
-    const name = choose(mechanism, credentials, situation);
-    this.#connection.protect(secret);
-    this.#attempts += 1;
-    try {
-      if (name === 'APOP') await this.#apop(credentials.user, secret, situation.apopStamp as string);
-      else if (name === 'USER') await this.#userPass(credentials.user, secret);
-      else await this.#auth(name, credentials, situation);
-    } catch (error) {
-      const failure = this.#loginFailure(error);
-      this.#tokenRefused = isToken(credentials) && failure.code === 'AUTH';
-      throw failure;
-    }
-    this.#loggedIn = true;
+      randomBytes: random,
+    });
     this.#options.trace?.({ type: 'login', mechanism: name });
     return this.#open();
   }
@@ -420,69 +383,6 @@ export class Pop3Client {
     await this.#askCapabilities();
   }
 
-  /** APOP (RFC 1939 §7): a digest over the greeting's timestamp and the password. */
-  async #apop(user: string, password: string, stamp: string): Promise<void> {
-    const digest = createHash('md5').update(stamp).update(password).digest('hex');
-    this.#connection.protect(digest);
-    await accepted(this.#send(`APOP ${user} ${digest}`, `APOP ${user} ***`), 'login');
-  }
-
-  /** USER and PASS (RFC 1939 §7). */
-  async #userPass(user: string, password: string): Promise<void> {
-    await accepted(this.#send(`USER ${user}`), 'login');
-    await accepted(this.#send(`PASS ${password}`, 'PASS ***'), 'login');
-  }
-
-  /**
-   * AUTH (RFC 5034 §4), always in two lines: Outlook takes no other form, and a command line ends at 255 octets,
-   * where tokens do not.
-   */
-  async #auth(
-    name: Exclude<MechanismName, 'APOP' | 'USER'>,
-    credentials: Credentials,
-    situation: Parameters<typeof choose>[2],
-  ): Promise<void> {
-    const mechanism = create(name, credentials, situation);
-    let response = await this.#step(`AUTH ${name}`, `AUTH ${name}`);
-    if (response.status === 'err') throw refusal(response, 'login', `AUTH ${name}`);
-    // Some servers write "+OK" for "+", and prose after it: a mechanism that begins takes both as "go ahead".
-    let answer = mechanism.start() ?? mechanism.next(challengeOf(response));
-    while (answer !== undefined) {
-      const line = answer.toString('base64');
-      this.#connection.protect(line);
-      response = await this.#step(line, '***');
-      if (response.status === 'err') throw refusal(response, 'login', `AUTH ${name}`, mechanism.failure);
-      if (response.status === 'ok' && mechanism.done) return believe(mechanism);
-      answer = mechanism.next(challengeOf(response));
-      // SCRAM's last word may come with the "+OK": nothing is left to be said then.
-      if (response.status === 'ok' && mechanism.done && answer?.length === 0) return believe(mechanism);
-    }
-    // RFC 5034 §4: a single "*" ends an exchange that makes no sense any more.
-    await this.#step('*', '*');
-    believe(mechanism);
-    throw new Pop3Error('PROTOCOL', `The server's part of ${name} makes no sense`, {
-      command: `AUTH ${name}`,
-    });
-  }
-
-  #step(line: string, shown: string): Promise<Response> {
-    const command = new Command(line, shown, true);
-    this.#connection.submit(command);
-    return command.promise;
-  }
-
-  /** Servers that hang up on a wrong password instead of saying so mean just that. */
-  #loginFailure(error: unknown): Pop3Error {
-    if (!(error instanceof Pop3Error)) return new Pop3Error('PROTOCOL', 'The login failed', { cause: error });
-    if (error.code === 'CONNECT' && error.hint === 'hung-up') {
-      return new Pop3Error('AUTH', 'The server hung up on the login', {
-        cause: error,
-        hint: 'closed-during-login',
-      });
-    }
-    return error;
-  }
-
   async #open(): Promise<MaildropStatus> {
     this.#connection.keepAlive = () => new KeepAlive();
     // Both at once where CAPA allowed it before the login: one round trip less.
@@ -497,9 +397,7 @@ export class Pop3Client {
   }
 
   #readStatus(response: Response): MaildropStatus {
-    const found = /^(\d{1,15})[ \t]+(-?\d{1,18})/.exec(response.text);
-    if (!found) throw unreadable('STAT');
-    this.#maildrop = { messages: Number(found[1]), octets: unwrapped(Number(found[2])) };
+    this.#maildrop = readStatus(response);
     return this.#maildrop;
   }
 
@@ -557,48 +455,4 @@ export class Pop3Client {
       yield { number: first.number, response: await first.command.promise };
     }
   }
-}
-
-/** A `+OK` counts only when the mechanism has been shown what it must be shown. */
-function believe(mechanism: Mechanism): void {
-  if (mechanism.satisfied) return;
-  if (mechanism.failure !== undefined) {
-    throw new Pop3Error('AUTH', 'The server refused the token', { challenge: mechanism.failure });
-  }
-  throw new Pop3Error('AUTH', 'The server did not prove that it knows the password', {
-    hint: 'server-signature-wrong',
-  });
-}
-
-function challengeOf(response: Response): Buffer {
-  const { text } = response;
-  return /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0
-    ? Buffer.from(text, 'base64')
-    : Buffer.from(text, 'utf8');
-}
-
-/** Servers that count octets in 32 bits with a sign. */
-function unwrapped(octets: number): number {
-  return octets < 0 ? octets + 2 ** 32 : octets;
-}
-
-function readListing(line: string): Listing | undefined {
-  const found = /^\s*(\d{1,10})\s+(-?\d{1,18})/.exec(line);
-  return found ? { number: Number(found[1]), octets: unwrapped(Number(found[2])) } : undefined;
-}
-
-/** Several blanks after the number, blanks inside the unique-id, or none at all: all of them exist. */
-function readUniqueId(line: string): UniqueId | undefined {
-  const found = /^\s*(\d{1,10})(?:[ \t]+(.*))?$/s.exec(line);
-  return found ? { number: Number(found[1]), uid: found[2] ?? '' } : undefined;
-}
-
-function readSingleUid(response: Response, number: number): string {
-  const id = readUniqueId(response.text);
-  if (id?.number !== number) throw unreadable('UIDL');
-  return id.uid;
-}
-
-function unreadable(command: string): Pop3Error {
-  return new Pop3Error('PROTOCOL', `The answer to ${command} cannot be read`, { command });
 }

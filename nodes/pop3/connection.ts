@@ -5,6 +5,7 @@ import { Pop3Error } from './error';
 import type { Clock, Limits, Timeouts } from './options';
 import { ReplyParser } from './parser';
 import { parseResponse, type Response, refusal, showable } from './response';
+import { Secrets } from './secrets';
 import type { TraceEvent } from './trace';
 
 /** One command and what becomes of its reply. Exactly one of `end` and `fail` is called, once. */
@@ -57,7 +58,7 @@ export class Connection implements Flow {
   #inReply = false;
   #error: Pop3Error | undefined;
   #feeding = false;
-  readonly #secrets = new Set<string>();
+  readonly #secrets = new Secrets();
 
   #unread = 0;
   #paused = false;
@@ -100,7 +101,7 @@ export class Connection implements Flow {
 
   /** From now on these never show, whatever the server echoes. */
   protect(...secrets: string[]): void {
-    for (const secret of secrets) if (secret.length > 1) this.#secrets.add(secret);
+    for (const secret of secrets) this.#secrets.add(secret);
   }
 
   /** Sends commands, as soon as the window lets them go, and never a command in two writes. */
@@ -202,20 +203,11 @@ export class Connection implements Flow {
   }
 
   #attach(): () => void {
-    const socket = this.#socket;
-    const onData = (chunk: Buffer) => this.#feed(chunk);
-    const onEnd = () => this.fail(hungUp());
-    const onError = (error: Error) => this.fail(connectError(error));
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('close', onEnd);
-    socket.on('error', onError);
-    return () => {
-      socket.off('data', onData);
-      socket.off('end', onEnd);
-      socket.off('close', onEnd);
-      socket.off('error', onError);
-    };
+    return hear(
+      this.#socket,
+      (chunk) => this.#feed(chunk),
+      (error) => this.fail(error ? connectError(error) : hungUp()),
+    );
   }
 
   #feed(chunk: Buffer): void {
@@ -239,9 +231,9 @@ export class Connection implements Flow {
   #statusLine(line: string): boolean {
     const exchange = this.#pending[0];
     const { trace } = this.#settings;
-    if (trace) trace({ type: 'received', line: showable(this.#mask(line)) });
+    if (trace) trace({ type: 'received', line: showable(this.#secrets.mask(line)) });
     if (!exchange) {
-      const response = parseResponse(line, (text) => this.#mask(text));
+      const response = parseResponse(line, (text) => this.#secrets.mask(text));
       // Servers say good-bye unasked: "-ERR Disconnected for inactivity."
       if (response?.status === 'err') {
         this.fail(
@@ -254,13 +246,13 @@ export class Connection implements Flow {
       return false;
     }
     const positive = line.startsWith('+');
-    const response = parseResponse(line, positive ? undefined : (text) => this.#mask(text));
+    const response = parseResponse(line, positive ? undefined : (text) => this.#secrets.mask(text));
     if (!response || (response.status === 'continue' && !exchange.continues)) {
       // A TLS server that was spoken to in the clear answers with an alert record.
       if (line.charCodeAt(0) === 0x15 || line.charCodeAt(0) === 0x16) this.fail(speaksTls());
       else {
         this.fail(
-          new Pop3Error('PROTOCOL', `Not a reply: ${showable(this.#mask(line), 80)}`, {
+          new Pop3Error('PROTOCOL', `Not a reply: ${showable(this.#secrets.mask(line), 80)}`, {
             command: word(exchange),
           }),
         );
@@ -385,21 +377,13 @@ export class Connection implements Flow {
     this.#timerDue = Number.NEGATIVE_INFINITY;
     this.#timer = clock.setTimeout(() => this.fail(error), Math.min(1000, this.#settings.timeouts.greeting));
     this.#detach();
-    const socket = this.#socket;
-    const onData = (chunk: Buffer) => this.fail(chunk[0] === 0x15 ? speaksTls() : error);
-    // Some TLS servers hang up without a word; so might others, hence no more than a hint.
-    const onEnd = () => this.fail(new Pop3Error('TIMEOUT', error.message, { hint: 'server-speaks-tls' }));
-    socket.on('data', onData);
-    socket.on('end', onEnd);
-    socket.on('close', onEnd);
-    socket.on('error', onEnd);
-    this.#detach = () => {
-      socket.off('data', onData);
-      socket.off('end', onEnd);
-      socket.off('close', onEnd);
-      socket.off('error', onEnd);
-    };
-    socket.write('QUIT\r\n');
+    this.#detach = hear(
+      this.#socket,
+      (chunk) => this.fail(chunk[0] === 0x15 ? speaksTls() : error),
+      // Some TLS servers hang up without a word; so might others, hence no more than a hint.
+      () => this.fail(new Pop3Error('TIMEOUT', error.message, { hint: 'server-speaks-tls' })),
+    );
+    this.#socket.write('QUIT\r\n');
   }
 
   #stopTimer(): void {
@@ -407,25 +391,22 @@ export class Connection implements Flow {
     this.#timer = undefined;
     this.#timerDue = Number.POSITIVE_INFINITY;
   }
-
-  /** Takes every secret out of a text, and every part of one that is long enough to be of use. */
-  #mask(text: string): string {
-    let out = text.length > 2048 ? text.slice(0, 2048) : text;
-    for (const secret of this.#secrets) {
-      out = out.split(secret).join('***');
-      for (let at = 0; secret.length > PART && at + PART <= out.length; at += 1) {
-        if (!secret.includes(out.slice(at, at + PART))) continue;
-        let end = at + PART;
-        while (end < out.length && secret.includes(out.slice(at, end + 1))) end += 1;
-        out = `${out.slice(0, at)}***${out.slice(end)}`;
-      }
-    }
-    return out;
-  }
 }
 
-/** Octets in a row that make a part of a secret a secret. */
-const PART = 8;
+/** Hears a socket: its bytes, and its end, with an error or without. What it gives back ends the hearing. */
+function hear(socket: Socket, onData: (chunk: Buffer) => void, onOver: (error?: Error) => void): () => void {
+  const onEnd = () => onOver();
+  socket.on('data', onData);
+  socket.on('end', onEnd);
+  socket.on('close', onEnd);
+  socket.on('error', onOver);
+  return () => {
+    socket.off('data', onData);
+    socket.off('end', onEnd);
+    socket.off('close', onEnd);
+    socket.off('error', onOver);
+  };
+}
 
 function word(exchange: Exchange): string | undefined {
   return exchange.shown === undefined

@@ -3,15 +3,9 @@
  * It knows nothing of Node-RED, of where tokens come from, or of what is in a mail.
  */
 export { Capabilities } from './capabilities';
-export {
-  type Deletion,
-  type Listing,
-  type MaildropStatus,
-  Pop3Client,
-  type UniqueId,
-  type UniqueIdAnswer,
-} from './client';
+export { type Deletion, Pop3Client, type UniqueIdAnswer } from './client';
 export { Pop3Error, type Pop3ErrorCode, type Pop3Hint } from './error';
+export type { Listing, MaildropStatus, UniqueId } from './listing';
 export { type Clock, type ConnectOptions, LIMITS, type Limits, TIMEOUTS, type Timeouts } from './options';
 export { isExempt, type ProxySettings, proxyFromEnvironment, throughProxy } from './proxy';
 export type { RetrievedMail } from './retrieval';

@@ -303,6 +303,8 @@ describe('pop3: a session', () => {
         [{ user: 'a\r\nDELE 1', password: 'x' }, 'auto', 'unsafe-argument'],
         [{ user: 'a', token: 'x\x01' }, 'auto', 'unsafe-argument'],
         [{ user: 'a', password: 'x\0' }, 'auto', 'unsafe-argument'],
+        // RFC 4013 §2.3: a mark of direction, which no eye sees.
+        [{ user: 'a', password: 'x\u202e' }, 'SCRAM-SHA-256', 'unsafe-argument'],
       ] as Array<[Credentials, MechanismName | 'auto', string]>) {
         assert.deepEqual(summary(await failure(client.authenticate(credentials, mechanism))), [
           'CONFIG',

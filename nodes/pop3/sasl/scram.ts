@@ -1,5 +1,6 @@
 import { createHash, createHmac, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import type { Mechanism, PasswordCredentials } from './mechanism';
+import { saslprep } from './saslprep';
 
 /** Iterations beyond which a server only wants to keep this process busy. */
 const MOST_ITERATIONS = 1_000_000;
@@ -8,7 +9,7 @@ const FEWEST_ITERATIONS = 4096;
 
 /**
  * SCRAM-SHA-1 and SCRAM-SHA-256 (RFC 5802, RFC 7677), without channel binding. The password is never sent, and
- * the server must prove that it knows it too.
+ * the server must prove that it knows it too. What SASLprep refuses is `CONFIG`, before anything is said.
  */
 export class Scram implements Mechanism {
   readonly name: string;
@@ -26,7 +27,7 @@ export class Scram implements Mechanism {
   ) {
     this.name = hash === 'sha1' ? 'SCRAM-SHA-1' : 'SCRAM-SHA-256';
     this.#hash = hash;
-    this.#credentials = credentials;
+    this.#credentials = { user: saslprep(credentials.user), password: saslprep(credentials.password) };
     this.#nonce = randomBytes(24).toString('base64');
   }
 
@@ -57,7 +58,7 @@ export class Scram implements Mechanism {
   }
 
   #bareFirst(): string {
-    const name = prepare(this.#credentials.user).replaceAll('=', '=3D').replaceAll(',', '=2C');
+    const name = this.#credentials.user.replaceAll('=', '=3D').replaceAll(',', '=2C');
     return `n=${name},r=${this.#nonce}`;
   }
 
@@ -72,7 +73,7 @@ export class Scram implements Mechanism {
       return undefined;
     }
     const size = this.#hash === 'sha1' ? 20 : 32;
-    const salted = pbkdf2Sync(prepare(this.#credentials.password), salt, iterations, size, this.#hash);
+    const salted = pbkdf2Sync(this.#credentials.password, salt, iterations, size, this.#hash);
     const hmac = (key: Buffer, text: string) => createHmac(this.#hash, key).update(text).digest();
     const clientKey = hmac(salted, 'Client Key');
     const storedKey = createHash(this.#hash).update(clientKey).digest();
@@ -89,12 +90,4 @@ export class Scram implements Mechanism {
     const expected = this.#serverSignature;
     return expected !== undefined && given.length === expected.length && timingSafeEqual(given, expected);
   }
-}
-
-/** What matters of SASLprep (RFC 4013): compatibility forms, odd blanks, and what is mapped to nothing. */
-function prepare(text: string): string {
-  return text
-    .replace(/[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g, ' ')
-    .replace(/\u00ad|\u034f|\u1806|[\u180b-\u180d]|[\u200b-\u200d]|\u2060|[\ufe00-\ufe0f]|\ufeff/g, '')
-    .normalize('NFKC');
 }
