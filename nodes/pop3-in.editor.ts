@@ -1,9 +1,15 @@
+import { prepareAddress } from './editor/address.editor';
 import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
 import { addHealthTab, removeHealthTab } from './editor/health.editor';
-import { providers } from './oauth2/providers';
+import { preparePreview } from './editor/preview.editor';
+import { hintFor, stateSections } from './editor/sections.editor';
+import { prepareTest } from './editor/test.editor';
+import { providerFor, providers } from './oauth2/providers';
 
 interface Pop3In {
+  id: string;
+  credentials?: Record<string, string>;
   name: string;
   auth: string;
   account: string;
@@ -35,6 +41,43 @@ function quantity(label: string) {
     return unless(fits, this._('invalid.number', { field: this._(label) }));
   };
 }
+
+const fieldValue = (property: string): string => {
+  const value = String($(`#node-input-${property}`).val() ?? '').trim();
+  // A configuration node that is still to be made.
+  return value === '_ADD_' ? '' : value;
+};
+
+/** What the form shows, saved or not; a stored password is not in it. */
+function draft(node: Pop3In): object {
+  const properties: Record<string, unknown> = {
+    allowPlaintext: $('#node-input-allowPlaintext').prop('checked') === true,
+  };
+  for (const name of [
+    'auth',
+    'account',
+    'service',
+    'host',
+    'port',
+    'security',
+    'tls',
+    'proxy',
+    'mechanism',
+  ]) {
+    properties[name] = fieldValue(name);
+  }
+  // Node-RED shows a stored password as this word; typed in an earlier dialog and not yet deployed, it is here.
+  const typed = String($('#node-input-password').val() ?? '');
+  const password = typed === '__PWRD__' ? node.credentials?.password : typed;
+  const known = password !== undefined && password !== '__PWRD__';
+  return { properties, credentials: { user: fieldValue('user'), ...(known && { password }) } };
+}
+
+/** What is under way while the dialog is open. */
+let endings: (() => void)[] = [];
+const end = (): void => {
+  for (const one of endings.splice(0)) one();
+};
 
 RED.nodes.registerType('pop3 in', {
   category: 'network',
@@ -199,42 +242,101 @@ RED.nodes.registerType('pop3 in', {
     shownBy('#node-input-content', '.redletter-attachments', ['parsed', 'both']);
     shownBy('#node-input-attachments', '.redletter-directory', ['file']);
 
-    const userRow = $('.redletter-user');
-    const passwordRow = $('#node-input-password').closest('.form-row');
+    const row = (): ReturnType<typeof rowOf> =>
+      rowOf(fieldValue('auth'), fieldValue('account'), fieldValue('service'));
+    const hint = $('.redletter-hint');
     const show = (): void => {
       const password = auth.val() === 'password';
-      const row = rowOf(
-        String(auth.val()),
-        String($('#node-input-account').val() ?? ''),
-        String(service.val()),
-      );
+      const chosen = row();
       $('.redletter-oauth2').toggle(!password);
       $('.redletter-password').toggle(password);
-      // With an account the user name is the account's; another mailbox, such as a shared one, is the exception.
-      if (password) userRow.insertBefore(passwordRow);
-      else userRow.appendTo('.redletter-mailbox');
-      userRow.find('label span').text(this._(password ? 'label.user' : 'label.mailbox'));
-      $('#node-input-user').attr('placeholder', password ? '' : this._('placeholder.mailbox'));
+      $('#node-input-user').attr(
+        'placeholder',
+        this._(password ? 'placeholder.user' : 'placeholder.mailbox'),
+      );
+      const address = providerFor(fieldValue('user'));
+      const said = hintFor(address?.signIn === 'none' ? address : (chosen ?? address), password);
+      hint.empty();
+      if (said !== undefined) {
+        hint.append($('<span>').text(said.text));
+        if (said.link !== undefined) {
+          const { href, text } = said.link;
+          hint.append(' ', $('<a target="_blank" rel="noopener noreferrer">').attr('href', href).text(text));
+        }
+      }
       // Gmail hides a mail once it was fetched, so there is nothing to delete later.
-      $('#node-input-after option[value="expire"]').prop('disabled', row?.id === 'google');
+      $('#node-input-after option[value="expire"]').prop('disabled', chosen?.id === 'google');
+      $('.redletter-recent').toggle(chosen?.id === 'google');
       // A known provider's server needs no typing.
-      $('.redletter-host').toggle(row?.pop === undefined || !!$('#node-input-host').val());
-      $('#node-input-host').attr('placeholder', row?.pop?.host ?? 'pop.example.com');
-      const chosen = String(mechanism.val() ?? this.mechanism ?? 'auto');
+      $('.redletter-host').toggle(chosen?.pop === undefined || !!$('#node-input-host').val());
+      $('.redletter-finding').toggle(password && chosen?.pop === undefined);
+      $('#node-input-host').attr('placeholder', chosen?.pop?.host ?? 'pop.example.com');
+      const method = String(mechanism.val() ?? this.mechanism ?? 'auto');
       const names = MECHANISMS[String(auth.val())] ?? ['auto'];
       offer(
         mechanism,
         names.map((name) => ({ value: name, label: name === 'auto' ? this._('mechanism.auto') : name })),
       );
-      mechanism.val(names.includes(chosen) ? chosen : 'auto');
+      mechanism.val(names.includes(method) ? method : 'auto');
     };
     mechanism.append($('<option>').val(this.mechanism || 'auto')).val(this.mechanism || 'auto');
     auth.on('change', show);
     service.on('change', show);
     $('#node-input-account').on('change', show);
+    $('#node-input-user').on('change', show);
     show();
+
+    // The editor reads it from the user name, which is all that Gmail looks at.
+    const recent = $('#redletter-recent');
+    const user = $('#node-input-user');
+    recent.prop('checked', fieldValue('user').startsWith('recent:'));
+    recent.on('change', () => {
+      const name = fieldValue('user').replace(/^recent:/, '');
+      const write = (address: string): void => {
+        user.val(recent.prop('checked') && address !== '' ? `recent:${address}` : address).trigger('change');
+      };
+      if (name !== '' || !recent.prop('checked')) write(name);
+      else {
+        $.getJSON(`credentials/oauth2-account/${encodeURIComponent(fieldValue('account'))}`)
+          .done((stored: { user?: string }) => write(stored.user ?? ''))
+          .always(() => recent.prop('checked', fieldValue('user').startsWith('recent:')));
+      }
+    });
+
+    const base = `redletter/pop3-in/${encodeURIComponent(this.id)}`;
+    prepareAddress(base);
+    stateSections(row);
+    endings = [
+      prepareTest({
+        panel: $('.redletter-test-panel'),
+        start: $('.redletter-test-start'),
+        cancel: $('.redletter-test-cancel'),
+        base,
+        topic: `redletter/pop3-in/${this.id}`,
+        body: () => draft(this),
+        setup: () => ({
+          auth: fieldValue('auth'),
+          service: row()?.id ?? providerFor(fieldValue('user'))?.id ?? 'custom',
+          user: fieldValue('user'),
+        }),
+        field: (property) => $(`#node-input-${property}`),
+        use: ({ port, security: way }) => {
+          security.val(way).trigger('change');
+          $('#node-input-port').val(port).trigger('change');
+        },
+      }),
+      preparePreview({
+        panel: $('.redletter-preview-panel'),
+        start: $('.redletter-preview-start'),
+        base,
+        body: () => draft(this),
+      }),
+    ];
   },
+  oneditcancel: end,
+  oneditdelete: end,
   oneditsave: function (this: Pop3In) {
+    end();
     // With an account the service is the account's.
     if ($('#node-input-auth').val() !== 'password')
       $('#node-input-service').append($('<option>').val('')).val('');

@@ -2,13 +2,15 @@ import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { serveHealth } from './editor/health-routes';
 import { onceStarted, runtimeOf, translateBy } from './editor/process';
 import { type Pop3InProperties, serverOf } from './editor/server';
-import { type MailProperties, settingsOf } from './editor/settings';
+import { largestOf, type MailProperties, settingsOf } from './editor/settings';
+import { serveTests } from './editor/test-routes';
 import {
   type CheckSummary,
   type DeliveredMail,
   Mailbox,
   type MailboxError,
   type MailboxParts,
+  sendOne,
 } from './mailbox';
 import { mailboxId } from './runtime';
 import { NodeError, statusOf } from './runtime/words';
@@ -25,11 +27,13 @@ export = function register(RED: NodeAPI): void {
   const runtime = runtimeOf(RED);
   const translate = translateBy(RED);
   serveHealth(RED, runtime);
+  serveTests(RED, runtime);
 
   function Pop3In(this: Pop3InNode, def: Pop3InDef): void {
     RED.nodes.createNode(this, def);
-    const server = serverOf(RED, def, this.credentials ?? {});
+    const server = serverOf(RED, def, this.credentials ?? {}, largestOf(def));
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
+    const deliver = (mail: DeliveredMail): Promise<void> => handOver(this, mail, def.summary);
     const seen = runtime.health.attend({
       id: this.id,
       // Within a subflow a node has an id of its own; this is the one in the editor.
@@ -45,7 +49,7 @@ export = function register(RED: NodeAPI): void {
       open: server.open,
       inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
       mayDelete: loan.mayDelete,
-      deliver: (mail) => handOver(this, mail, def.summary),
+      deliver,
       onState: (state) => this.status(statusOf(state, translate)),
       onError: (error) => this.error(new NodeError(error, translate), {}),
       onSetAside: (error, pop3, raw) =>
@@ -59,6 +63,16 @@ export = function register(RED: NodeAPI): void {
     const mailbox = new Mailbox(parts);
     seen.begin(mailbox);
     runtime.mailboxes.set(this.id, mailbox);
+    Object.defineProperties(this, {
+      server: { value: server },
+      sendOne: {
+        value: async (key: string, signal: AbortSignal) => {
+          const origin = { node: this.id, user: server.user, host: server.host };
+          const { maxSize } = parts.settings;
+          await sendOne(await server.open(signal), key, { ...parts, origin, deliver, maxSize }, signal);
+        },
+      },
+    });
 
     this.on('input', (msg, send, done) => {
       mailbox.check().then(

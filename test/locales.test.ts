@@ -87,7 +87,13 @@ function filesOf(set: string): string[] {
 function keysOfCode(path: string, set: string): { keys: string[]; beginnings: string[] } {
   const keys: string[] = [];
   const beginnings: string[] = [];
-  for (const [given = []] of callsOf(tokensOf(source(path)), '_')) {
+  const tokens = tokensOf(source(path));
+  // `word` looks in the catalogue of `pop3 in`, whichever dialog shows it.
+  const asked = [
+    ...callsOf(tokens, '_').map(([given = []]) => [given, set] as const),
+    ...callsOf(tokens, 'word').map(([given = []]) => [given, 'pop3-in'] as const),
+  ];
+  for (const [given, set] of asked) {
     const branches = results(given);
     for (const [at, { kind, text }] of branches.entries()) {
       if (kind !== 'string' && kind !== 'template') continue;

@@ -121,16 +121,12 @@ class Walk {
       report.outcome = 'ok';
       await this.client?.quit();
     } catch (error) {
-      if (options.signal.aborted) report.outcome = 'cancelled';
-      else {
-        report.outcome = 'failed';
-        await this.fail(error);
-      }
+      if (!options.signal.aborted) await this.fail(error);
+      // Perhaps cancelled in the middle of looking for the reason.
+      report.outcome = options.signal.aborted ? 'cancelled' : 'failed';
     }
     this.client?.destroy();
     this.ended.abort();
-    // Cancelled in the middle of looking for the reason.
-    if (options.signal.aborted && report.outcome === 'failed') report.outcome = 'cancelled';
     for (const step of report.steps) {
       if (step.state === 'waiting' || step.state === 'running') step.state = 'skipped';
     }
@@ -172,6 +168,7 @@ class Walk {
     // Known at once, and with what is found out in a moment.
     step.failure = failure;
     step.ms = Math.round(this.time() - this.since);
+    this.options.onStep?.(this.report, step);
     if (CERTIFICATE.has(failure.reason)) {
       const seen = await refusedCertificate(this.server, this.options.signal);
       step.facts = seen ? { ...certificateFacts(seen, this.now()), trusted: false } : undefined;
@@ -180,6 +177,7 @@ class Walk {
       const instead = await elsewhere(this.server, this.options.signal);
       if (instead) failure.instead = instead;
     }
+    if (this.options.signal.aborted) return;
     step.state = 'failed';
     this.options.onStep?.(this.report, step);
   }

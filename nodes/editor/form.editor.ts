@@ -17,18 +17,62 @@ export function offer(select: JQuery, options: { value: string; label: string }[
   for (const { value, label } of options) select.append($('<option>').val(value).text(label));
 }
 
+/** What stands behind the @; empty where there is none. */
+export const domainOfAddress = (address: string): string => /@([^@\s]+)$/.exec(address.trim())?.[1] ?? '';
+
+const FIELD = '.redletter-form .form-row > label:first-child + ';
+/** Colours are the editor's own, so that they follow its theme. */
+const STYLE = `
+.redletter-form .form-row > label:first-child { width: 150px }
+${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
+.redletter-form .red-ui-button:not(.primary) { color: var(--red-ui-primary-text-color) !important }
+.redletter-form summary { cursor: pointer; margin: 12px 0 }
+.redletter-form .redletter-stated { color: var(--red-ui-secondary-text-color-active) }
+.redletter-form summary .redletter-stated::before { content: ": " }
+.redletter-form details[open] > summary .redletter-stated { display: none }
+.redletter-form .redletter-indented, .redletter-form .redletter-hint { margin-left: 154px }
+.redletter-form .redletter-hint:empty { display: none }
+.redletter-form .redletter-hint, .redletter-form .redletter-note { color: var(--red-ui-secondary-text-color-active); font-size: 0.95em }
+.redletter-form .redletter-hint a, .redletter-after a { color: var(--red-ui-text-color-link); text-decoration: underline }
+.redletter-actions { display: flex; gap: 8px; margin: 16px 0 8px }
+.redletter-panel { border: 1px solid var(--red-ui-secondary-border-color); border-radius: 4px; padding: 10px 12px;
+  margin-bottom: 12px; background: var(--red-ui-secondary-background); color: var(--red-ui-primary-text-color) }
+.redletter-panel .redletter-steps { list-style: none; margin: 8px 0 0; padding: 0 }
+.redletter-steps li { display: grid; grid-template-columns: 18px 112px minmax(0, 1fr) auto; gap: 6px; padding: 2px 0;
+  align-items: baseline }
+.redletter-steps .redletter-found { overflow-wrap: anywhere; color: var(--red-ui-secondary-text-color-active) }
+.redletter-ms { font-variant-numeric: tabular-nums; color: var(--red-ui-secondary-text-color-active); font-size: 0.9em }
+.redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.55 }
+.redletter-steps [data-state="ok"] .fa { color: var(--red-ui-text-color-success) }
+.redletter-steps [data-state="warning"] .fa { color: var(--red-ui-text-color-warning) }
+.redletter-steps [data-state="failed"] .fa { color: var(--red-ui-text-color-error) }
+.redletter-steps [data-state="failed"] .redletter-step { font-weight: bold }
+.redletter-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+.redletter-verdict { margin: 0; font-weight: bold }
+.redletter-verdict .redletter-ms { font-weight: normal }
+.redletter-verdict[data-state="failed"], .redletter-find-said[data-state="failed"] {
+  color: var(--red-ui-text-color-error) }
+.redletter-verdict[data-state="ok"] { color: var(--red-ui-text-color-success) }
+.redletter-advice { margin: 6px 0 0 18px }
+.redletter-do { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin-top: 8px }
+.redletter-do:empty { display: none }
+.redletter-panel .redletter-transcript { margin-top: 8px }
+.redletter-panel .redletter-transcript summary { margin: 4px 0 }
+.redletter-transcript pre { max-height: 220px; overflow: auto; margin: 0; font-size: 12px; white-space: pre-wrap;
+  overflow-wrap: anywhere; background: var(--red-ui-primary-background); color: var(--red-ui-primary-text-color);
+  border: 1px solid var(--red-ui-secondary-border-color) }
+.redletter-mails { width: 100%; table-layout: fixed; border-collapse: collapse; margin-top: 8px }
+.redletter-mails th, .redletter-mails td { text-align: left; padding: 3px 6px 3px 0; overflow: hidden;
+  text-overflow: ellipsis; white-space: nowrap; border-bottom: 1px solid var(--red-ui-secondary-border-color) }
+.redletter-mails tr > :nth-child(2) { width: 26% }
+.redletter-mails tr > :nth-child(3) { width: 112px }
+.redletter-mails tr > :nth-child(4) { width: 56px; text-align: right }
+.redletter-mails tr > :nth-child(5) { width: 34px; padding-right: 0; text-align: right }
+.redletter-note { margin: 8px 0 0 }
+`;
+
 /** Labels of these forms are longer than the editor's own; the style is there once, for all of them. */
 export function styleForms(): void {
   if ($('#redletter-style').length > 0) return;
-  const field = '.redletter-form .form-row > label:first-child + ';
-  $('<style id="redletter-style">')
-    .text(
-      `.redletter-form .form-row > label:first-child { width: 150px }
-      ${field}input:not([type="checkbox"]):last-child, ${field}select:last-child {
-        width: calc(100% - 160px) !important }
-      .redletter-form .red-ui-button { color: var(--red-ui-primary-text-color) !important }
-      .redletter-form summary { cursor: pointer; margin: 12px 0 }
-      .redletter-form .redletter-indented { margin-left: 154px }`,
-    )
-    .appendTo('head');
+  $('<style id="redletter-style">').text(STYLE).appendTo('head');
 }

@@ -6,7 +6,6 @@ import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
 import { asAccountError } from '../runtime';
 import { type AccountNode, accountOf } from './account';
 import { openerOf } from './proxy';
-import { type MailProperties, settingsOf } from './settings';
 
 /** The properties of a `pop3 in`. */
 export interface Pop3InProperties {
@@ -30,17 +29,24 @@ export interface MailServer {
   port: number;
   /** The mailbox's user name; empty where none is given anywhere. */
   user: string;
+  security: Pop3InProperties['security'];
+  /** Everything a session needs. @throws MailboxError CONFIG that names what is missing */
+  way(): { target: ConnectOptions & { port: number }; login: Login };
   /** @throws MailboxError */
   open(signal: AbortSignal): Promise<Session>;
   /** Calls back when somebody has signed in; returns how to stop that. */
   onSignIn(signedIn: () => void): () => void;
 }
 
-/** Puts together what the form says, what the provider's row says, and what the account says. */
+/**
+ * Puts together what the form says, what the provider's row says, and what the account says. `largest`: octets of a
+ * mail that is still wanted whole; 0: no limit.
+ */
 export function serverOf(
   RED: NodeAPI,
-  def: Pop3InProperties & Partial<Pick<MailProperties, 'maxSize'>>,
+  def: Pop3InProperties,
   credentials: { user?: string; password?: string },
+  largest = 0,
 ): MailServer {
   const account = def.auth === 'password' ? undefined : accountOf(RED, def.account);
   const service = def.service || account?.account.provider || 'custom';
@@ -56,21 +62,32 @@ export function serverOf(
     ? (RED.nodes.getNode(def.tls) as { addTLSOptions?(options: object): void } | null)
     : null;
   tlsNode?.addTLSOptions?.(tls);
-  const target: ConnectOptions = { host, port, security, tls, allowPlaintext: def.allowPlaintext === true };
+  const target: ConnectOptions & { port: number } = {
+    host,
+    port,
+    security,
+    tls,
+    allowPlaintext: def.allowPlaintext === true,
+  };
   // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
-  const { maxSize } = settingsOf(def, { node: '', host, port, user: '', service }).settings;
-  if (maxSize > 0) target.limits = { mail: maxSize * 1.5 };
+  if (largest > 0) target.limits = { mail: largest * 1.5 };
+  const way = (): ReturnType<MailServer['way']> => {
+    if (host === '') throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
+    const login = loginOf(def, credentials, account, user);
+    const open = openerOf(RED, def.proxy, target);
+    return { target: { ...target, ...(open && { open }) }, login };
+  };
 
   return {
     service,
     host,
     port,
     user,
+    security,
+    way,
     open: async (signal) => {
-      if (host === '') throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
-      const login = loginOf(def, credentials, account, user);
-      const open = openerOf(RED, def.proxy, target);
-      return openSession({ ...target, ...(open && { open }) }, login, signal).catch((error) => {
+      const { target, login } = way();
+      return openSession(target, login, signal).catch((error) => {
         throw asAccountError(error);
       });
     },

@@ -41,7 +41,7 @@ export function settingsOf(
       after: oneOf(def.after, ['keep', 'delete', 'expire']),
       keepDays: numberOr(def.keepDays, 30),
       maxAttempts,
-      maxSize: Math.round(numberOr(def.maxSize, 25) * MEGABYTE),
+      maxSize: largestOf(def),
       oversize: oneOf(def.oversize, ['headers', 'skip']),
       maxPerCheck: Math.floor(numberOr(def.maxPerCheck, 0)),
       content,
@@ -54,6 +54,10 @@ export function settingsOf(
     ...(def.handled === 'ack' && { ack }),
   };
 }
+
+/** Octets of the largest mail that is wanted whole; 0: no limit. */
+export const largestOf = (def: Partial<Pick<MailProperties, 'maxSize'>>): number =>
+  Math.round(numberOr(def.maxSize, 25) * MEGABYTE);
 
 /** The number a field holds; the default where it holds none, which must never become "never" or "no limit". */
 function numberOr(value: unknown, otherwise: number): number {

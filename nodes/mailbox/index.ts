@@ -11,5 +11,6 @@ export {
 export { Ledger } from './ledger';
 export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
 export type { DeliveredMail, Pop3Fields } from './message';
+export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { type Login, openSession, type Session } from './session';
 export { Spool } from './spool';

@@ -31,6 +31,8 @@ export interface Provider {
   id: string;
   /** The name people know it by. */
   label: string;
+  /** What stands behind the @ of its addresses; `hotmail.*` is every country's. Companies' own domains are unknown. */
+  domains?: readonly string[];
   /**
    * What works there for POP: OAuth, a password made for this one application, the account's own password, or nothing,
    * in which case the row is there to say so.
@@ -56,6 +58,8 @@ export interface Provider {
   links: {
     /** Where an application is registered, or an app password is made. */
     register?: string;
+    /** Where a password for one application is made, beside OAuth. */
+    appPassword?: string;
     /** The provider's own page about it. */
     help?: string;
     /** Where POP is switched on. */
@@ -73,6 +77,7 @@ const rows: readonly Provider[] = [
   {
     id: 'google',
     label: 'Google (Gmail, Workspace)',
+    domains: ['gmail.com', 'googlemail.com'],
     signIn: 'oauth2',
     pop: { host: 'pop.gmail.com', ...TLS },
     endpoints: {
@@ -91,6 +96,7 @@ const rows: readonly Provider[] = [
     quirks: { scopeMayBeUnticked: true, testingDiesWeekly: true },
     links: {
       register: 'https://console.cloud.google.com/auth/clients',
+      appPassword: 'https://myaccount.google.com/apppasswords',
       help: 'https://developers.google.com/identity/protocols/oauth2/native-app',
       pop: 'https://mail.google.com/mail/u/0/#settings/fwdandpop',
     },
@@ -98,6 +104,15 @@ const rows: readonly Provider[] = [
   {
     id: 'microsoft',
     label: 'Microsoft 365, Outlook.com',
+    domains: [
+      'outlook.*',
+      'hotmail.*',
+      'live.*',
+      'msn.com',
+      'passport.com',
+      'windowslive.com',
+      '*.onmicrosoft.com',
+    ],
     signIn: 'oauth2',
     pop: { host: 'outlook.office365.com', ...TLS },
     endpoints: {
@@ -121,6 +136,7 @@ const rows: readonly Provider[] = [
   {
     id: 'fastmail',
     label: 'Fastmail',
+    domains: ['fastmail.*', 'messagingengine.com'],
     signIn: 'oauth2',
     pop: { host: 'pop.fastmail.com', ...TLS },
     endpoints: {
@@ -140,6 +156,7 @@ const rows: readonly Provider[] = [
   {
     id: 'comcast',
     label: 'Comcast, Xfinity',
+    domains: ['comcast.net', 'xfinity.com'],
     signIn: 'oauth2',
     pop: { host: 'pop.comcast.net', ...TLS },
     endpoints: {
@@ -157,6 +174,7 @@ const rows: readonly Provider[] = [
   {
     id: 'yahoo',
     label: 'Yahoo',
+    domains: ['yahoo.*', 'ymail.com', 'rocketmail.com', 'myyahoo.com'],
     pop: { host: 'pop.mail.yahoo.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -167,6 +185,7 @@ const rows: readonly Provider[] = [
   {
     id: 'aol',
     label: 'AOL',
+    domains: ['aol.*', 'aim.com', 'verizon.net', 'netscape.net'],
     pop: { host: 'pop.aol.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -177,6 +196,7 @@ const rows: readonly Provider[] = [
   {
     id: 'att',
     label: 'AT&T',
+    domains: ['att.net', 'sbcglobal.net', 'bellsouth.net', 'pacbell.net', 'ameritech.net', 'swbell.net'],
     pop: { host: 'inbound.att.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://www.att.com/support/article/email-support/KM1010523/' },
@@ -184,6 +204,7 @@ const rows: readonly Provider[] = [
   {
     id: 'yandex',
     label: 'Yandex',
+    domains: ['yandex.*', 'ya.ru', 'narod.ru'],
     pop: { host: 'pop.yandex.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -195,6 +216,7 @@ const rows: readonly Provider[] = [
   {
     id: 'mailru',
     label: 'Mail.ru',
+    domains: ['mail.ru', 'inbox.ru', 'list.ru', 'bk.ru', 'internet.ru', 'xmail.ru'],
     pop: { host: 'pop.mail.ru', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -205,6 +227,7 @@ const rows: readonly Provider[] = [
   {
     id: 'zoho',
     label: 'Zoho Mail',
+    domains: ['zoho.*', 'zohomail.*'],
     pop: { host: 'pop.zoho.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -215,6 +238,7 @@ const rows: readonly Provider[] = [
   {
     id: 'gmx',
     label: 'GMX',
+    domains: ['gmx.*'],
     pop: { host: 'pop.gmx.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.gmx.net/pop-imap/einschalten.html', pop: 'https://www.gmx.net/' },
@@ -222,6 +246,7 @@ const rows: readonly Provider[] = [
   {
     id: 'webde',
     label: 'web.de',
+    domains: ['web.de', 'email.de'],
     pop: { host: 'pop3.web.de', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.web.de/pop-imap/einschalten.html', pop: 'https://web.de/' },
@@ -229,6 +254,7 @@ const rows: readonly Provider[] = [
   {
     id: 'tonline',
     label: 'T-Online',
+    domains: ['t-online.de', 'magenta.de'],
     pop: { host: 'securepop.t-online.de', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://www.telekom.de/hilfe/festnetz-internet-tv/e-mail' },
@@ -244,6 +270,7 @@ const rows: readonly Provider[] = [
   {
     id: 'posteo',
     label: 'Posteo',
+    domains: ['posteo.*'],
     pop: { host: 'posteo.de', ...TLS },
     ...APP_PASSWORD,
     signIn: 'password',
@@ -254,6 +281,7 @@ const rows: readonly Provider[] = [
   {
     id: 'icloud',
     label: 'iCloud',
+    domains: ['icloud.com', 'me.com', 'mac.com'],
     ...APP_PASSWORD,
     // Apple's mail servers speak IMAP only.
     signIn: 'none',
@@ -271,6 +299,20 @@ const rows: readonly Provider[] = [
     links: {},
   },
 ];
+
+/** The provider of a mail address, by its domain; undefined: another one. */
+export function providerFor(address: string): Provider | undefined {
+  const [, domain = ''] = /@([^@\s]+)$/.exec(address.trim().toLowerCase()) ?? [];
+  const isIts = (pattern: string): boolean => {
+    // Countries have two or three letters, and some write `co.uk` or `com.br`.
+    if (pattern.endsWith('.*')) {
+      const name = pattern.slice(0, -1);
+      return domain.startsWith(name) && /^(com?\.)?[a-z]{2,5}$/.test(domain.slice(name.length));
+    }
+    return pattern.startsWith('*') ? domain.endsWith(pattern.slice(1)) : domain === pattern;
+  };
+  return rows.find(({ domains }) => domains?.some(isIts));
+}
 
 /** Every provider by its id. */
 export const providers: Readonly<Record<string, Provider>> = Object.fromEntries(

@@ -145,7 +145,15 @@ describe('the connection test', function () {
     });
 
     it('TLS at the port without: says where it would do', async () => {
-      const report = await walk({ port: dovecot.port, security: 'tls', tls: { ca: dovecot.ca } });
+      const heard: string[] = [];
+      const report = await walk({
+        port: dovecot.port,
+        security: 'tls',
+        tls: { ca: dovecot.ca },
+        onStep: ({ outcome }, { state }) => heard.push(`${state} ${outcome}`),
+      });
+      // While the reason is looked for, it is not over.
+      assert.deepEqual(heard.slice(-3), ['running running', 'failed running', 'skipped failed']);
       const { failure } = failed(report, 'certificate', 'server-speaks-plain');
       assert.deepEqual(failure?.instead, { port: dovecot.port, security: 'starttls' });
     });

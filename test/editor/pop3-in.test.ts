@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
 import { dovecotMissing } from '../servers/dovecot';
@@ -59,6 +60,97 @@ for (const version of [4, 5] as const) {
       await editor.dialog.locator('#redletter-input').check();
       await editor.fill({ summary: true });
       await editor.screenshot(`pop3-in-de-${version}`);
+    });
+
+    const verdict = (state: string, panel = 'test') =>
+      editor.dialog.locator(`.redletter-${panel}-panel .redletter-verdict[data-state="${state}"]`);
+    const steps = () =>
+      editor.dialog
+        .locator('.redletter-steps li')
+        .evaluateAll((rows) =>
+          rows.map((row) => `${row.getAttribute('data-step')} ${row.getAttribute('data-state')}`),
+        );
+
+    it('tests what is not deployed yet: every step, and no secret in the transcript', async () => {
+      await editor.dialog.locator('.redletter-test-start').click();
+      await verdict('ok').waitFor();
+      const names = [
+        'name',
+        'connection',
+        'certificate',
+        'greeting',
+        'capabilities',
+        'login',
+        'stat',
+        'uidl',
+      ];
+      assert.deepEqual(
+        await steps(),
+        names.map((name) => `${name} ok`),
+      );
+      assert.match((await verdict('ok').textContent()) ?? '', /nichts geholt/);
+      const text = (await editor.dialog.locator('.redletter-transcript pre').textContent()) ?? '';
+      assert.match(text, /^C: QUIT$/m);
+      assert.ok(!text.includes(PASSWORD));
+      await editor.dialog.locator('.redletter-test-start').scrollIntoViewIfNeeded();
+      await editor.screenshot(`pop3-in-test-${version}`);
+    });
+
+    it('says why it fails, leads to the field, and offers the port that would do', async () => {
+      await editor.fill({ password: 'wrong horse' });
+      await editor.dialog.locator('.redletter-test-start').press('Enter');
+      await verdict('failed').waitFor();
+      assert.equal(
+        (await steps()).find((step) => step.endsWith('failed')),
+        'login failed',
+      );
+      assert.match((await verdict('failed').textContent()) ?? '', /Passwort/);
+      await editor.screenshot(`pop3-in-test-failed-${version}`);
+      await editor.dialog.locator('.redletter-do button', { hasText: 'Ändern' }).click();
+      assert.equal(await editor.page.evaluate(() => document.activeElement?.id), 'node-input-password');
+      await editor.fill({ password: PASSWORD, port: world.dovecot.port });
+      await editor.dialog.locator('.redletter-test-start').click();
+      await verdict('failed').waitFor();
+      await editor.screenshot(`pop3-in-test-port-${version}`);
+      await editor.dialog.locator('.redletter-use').click();
+      await verdict('ok').waitFor();
+      assert.equal(await editor.field('security').inputValue(), 'starttls');
+      await editor.fill({ security: 'tls', port: world.dovecot.tlsPort });
+    });
+
+    it('is cancelled by a click', async () => {
+      const silent = createServer();
+      await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+      try {
+        await editor.fill({ port: (silent.address() as AddressInfo).port });
+        await editor.dialog.locator('.redletter-test-start').click();
+        await editor.dialog
+          .locator('.redletter-steps [data-step="certificate"][data-state="running"]')
+          .waitFor();
+        await editor.screenshot(`pop3-in-test-running-${version}`);
+        await editor.dialog.locator('.redletter-test-cancel').click();
+        await verdict('cancelled').waitFor();
+      } finally {
+        silent.close();
+      }
+      await editor.fill({ port: world.dovecot.tlsPort });
+    });
+
+    it('shows the newest mails without fetching one', async () => {
+      await editor.dialog.locator('.redletter-preview-start').click();
+      await verdict('ok', 'preview').waitFor();
+      const subjects = await editor.dialog.locator('.redletter-mails tbody td:first-child').allTextContents();
+      assert.deepEqual(subjects, ['Young', 'Old']);
+      await editor.dialog.locator('.redletter-preview-start').scrollIntoViewIfNeeded();
+      await editor.screenshot(`pop3-in-preview-${version}`);
+      await editor.dialog.locator('.redletter-send').first().click();
+      await verdict('failed', 'preview').waitFor();
+      assert.match((await verdict('failed', 'preview').textContent()) ?? '', /übernehmen/);
+      // The runtime's refusal stands in the console, as the browser writes it.
+      editor.problems.length = 0;
+    });
+
+    it('deployed, it is as the form said', async () => {
       await editor.done();
 
       const inject = await editor.addNode('inject', { x: 60, y: 300 });

@@ -1,0 +1,189 @@
+import { lookup, resolveSrv } from 'node:dns/promises';
+import { request } from 'node:https';
+import { BlockList, isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { MailboxError } from '../mailbox';
+import { readAutoconfig } from './autoconfig';
+
+/** A mail server that a domain says is its own. */
+export interface FoundServer {
+  host: string;
+  port: number;
+  security: 'tls' | 'starttls';
+  /** The user name is what stands before the @. */
+  localPart?: true;
+  /** The server wants OAuth 2.0. */
+  oauth2?: true;
+  by: 'autoconfig' | 'srv';
+}
+
+/** The ways out of this machine that are used, so that tests can have their own. */
+export interface Network {
+  /** RFC 2782. */
+  srv(name: string): Promise<{ name: string; port: number; priority: number; weight: number }[]>;
+  addresses(host: string): Promise<string[]>;
+  /** GET by https from this address, whatever the name: answer 200 and its body, or undefined for anything else. */
+  get(url: URL, address: string, signal: AbortSignal): Promise<string | undefined>;
+}
+
+const MOST_OCTETS = 65_536;
+const PATIENCE_MS = 6_000;
+
+/**
+ * Asks a mail domain for its POP3 server: by its autoconfig file, at its own two addresses and nowhere else, and by its
+ * SRV records (RFC 6186). The file is preferred, since TLS proves whose it is. Undefined: the domain says nothing.
+ *
+ * @throws MailboxError CONFIG: the address has no domain that others could have
+ */
+export async function findServer(
+  address: string,
+  network: Network,
+  signal: AbortSignal,
+): Promise<FoundServer | undefined> {
+  const domain = domainOf(address);
+  if (domain === undefined) throw new MailboxError('CONFIG', 'address-without-domain', { retryable: false });
+  const both = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
+  const files = [
+    `https://autoconfig.${domain}/mail/config-v1.1.xml`,
+    `https://${domain}/.well-known/autoconfig/mail/config-v1.1.xml`,
+  ];
+  const asked = [
+    ...files.map((url) => byFile(new URL(url), network, both)),
+    byRecord(`_pop3s._tcp.${domain}`, 'tls', network),
+    byRecord(`_pop3._tcp.${domain}`, 'starttls', network),
+  ].map((answer) => unlessAborted(answer, both).catch(() => undefined));
+  for (const answer of asked) {
+    const found = await answer;
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** The domain of a mail address, as DNS has it; undefined where there is none that others could have. */
+export function domainOf(address: string): string | undefined {
+  const [, domain] = /^[^@\s]+@([^@\s]+)$/.exec(address.trim()) ?? [];
+  const name = domain === undefined ? '' : domainToASCII(domain).toLowerCase();
+  const labels = name.split('.');
+  const valid =
+    labels.length > 1 &&
+    name.length < 250 &&
+    isIP(name) === 0 &&
+    labels.every((label) => /^(?!-)[a-z0-9-]{1,63}(?<!-)$/.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? '');
+  return valid ? name : undefined;
+}
+
+async function byFile(url: URL, network: Network, signal: AbortSignal): Promise<FoundServer | undefined> {
+  const addresses = await network.addresses(url.hostname);
+  // Every address has to be a public one: what stands in this machine's own network is nobody's domain.
+  const [first] = addresses;
+  if (first === undefined || !addresses.every(isPublic)) return undefined;
+  const text = await network.get(url, first, signal);
+  const found = text === undefined ? undefined : readAutoconfig(text);
+  if (found === undefined || !isHostName(found.host)) return undefined;
+  return { ...found, by: 'autoconfig' };
+}
+
+async function byRecord(
+  name: string,
+  security: 'tls' | 'starttls',
+  network: Network,
+): Promise<FoundServer | undefined> {
+  const records = (await network.srv(name))
+    // A lone dot says that there is no such service (RFC 6186 section 3.4).
+    .filter((record) => isHostName(record.name) && record.port > 0 && record.port < 65_536)
+    .sort((a, b) => a.priority - b.priority || b.weight - a.weight);
+  const [best] = records;
+  return best && { host: best.name.replace(/\.$/, ''), port: best.port, security, by: 'srv' };
+}
+
+const isHostName = (name: string): boolean => domainOf(`x@${name.replace(/\.$/, '')}`) !== undefined;
+
+const RESERVED = new BlockList();
+// RFC 6890, and what has been added to its registries since.
+for (const [net, prefix] of [
+  ['0.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['100.64.0.0', 10],
+  ['127.0.0.0', 8],
+  ['169.254.0.0', 16],
+  ['172.16.0.0', 12],
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.168.0.0', 16],
+  ['198.18.0.0', 15],
+  ['198.51.100.0', 24],
+  ['203.0.113.0', 24],
+  ['224.0.0.0', 3],
+] as const) {
+  RESERVED.addSubnet(net, prefix, 'ipv4');
+}
+const GLOBAL = new BlockList();
+GLOBAL.addSubnet('2000::', 3, 'ipv6');
+// Within it: documentation, and the ways to carry an IPv4 address.
+for (const [net, prefix] of [
+  ['2001::', 23],
+  ['2001:db8::', 32],
+  ['2002::', 16],
+] as const) {
+  RESERVED.addSubnet(net, prefix, 'ipv6');
+}
+
+/** Whether an address is one of the public internet. */
+export function isPublic(address: string): boolean {
+  const version = isIP(address);
+  if (version === 4) return !RESERVED.check(address, 'ipv4');
+  return version === 6 && GLOBAL.check(address, 'ipv6') && !RESERVED.check(address, 'ipv6');
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    if (signal.aborted) abort();
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+export const systemNetwork: Network = {
+  srv: (name) => resolveSrv(name),
+  addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
+  get: (url, address, signal) =>
+    new Promise((resolve, reject) => {
+      const asked = request(
+        url,
+        {
+          signal,
+          agent: false,
+          headers: { accept: 'text/xml, application/xml' },
+          // The address that was judged, and not what DNS says the next time.
+          lookup: (_host, { all }, done) => {
+            const family = isIP(address);
+            if (all) done(null, [{ address, family }]);
+            else done(null, address, family);
+          },
+        },
+        (answer) => {
+          // A redirect leads to somewhere nobody has judged.
+          if (answer.statusCode !== 200) {
+            answer.destroy();
+            resolve(undefined);
+            return;
+          }
+          let text = '';
+          answer.setEncoding('utf8');
+          answer.on('data', (part: string) => {
+            text += part;
+            if (text.length > MOST_OCTETS) {
+              answer.destroy();
+              resolve(undefined);
+            }
+          });
+          answer.on('end', () => resolve(text));
+          answer.on('error', reject);
+        },
+      );
+      asked.on('error', reject);
+      asked.end();
+    }),
+};

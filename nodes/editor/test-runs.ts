@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { Report, Step } from '../connection-test';
+
+/** A report is kept for so long after its end, ms. */
+const KEPT_MS = 10 * 60 * 1000;
+
+/** A test as whoever started it sees it. */
+export interface RunningTest {
+  id: string;
+  report: Report;
+}
+
+interface Run {
+  owner: string;
+  report: Report | undefined;
+  cancel: AbortController;
+}
+
+/**
+ * Connection tests under way, each for the one who started it. What everybody may hear who can open the editor is only
+ * which step goes how; the report itself is asked for.
+ */
+export class TestRuns {
+  private readonly runs = new Map<string, Run>();
+
+  /** @param publish says that something has changed */
+  constructor(
+    private readonly publish: (node: string, news: { test: string; step: string; state: string }) => void,
+  ) {}
+
+  /** Starts one, and cancels the one that the same owner has under way for the same node. */
+  start(
+    node: string,
+    admin: string,
+    test: (onStep: (report: Report, step: Step) => void, signal: AbortSignal) => Promise<Report>,
+  ): string {
+    const owner = ownerOf(node, admin);
+    for (const run of this.runs.values()) if (run.owner === owner) run.cancel.abort();
+    const id = randomUUID();
+    const run: Run = { owner, report: undefined, cancel: new AbortController() };
+    this.runs.set(id, run);
+    const over = (): void => {
+      setTimeout(() => this.runs.delete(id), KEPT_MS).unref();
+      this.publish(node, { test: id, step: '', state: run.report?.outcome ?? 'cancelled' });
+    };
+    const heard = (report: Report, { step, state }: Step): void => {
+      run.report = report;
+      this.publish(node, { test: id, step, state });
+    };
+    test(heard, run.cancel.signal)
+      .then((report) => {
+        run.report = report;
+      })
+      // Only waiting for one's turn can be given up before there is a report.
+      .catch(() => {
+        run.report = { outcome: 'cancelled', steps: [], transcript: [] };
+      })
+      .finally(over);
+    return id;
+  }
+
+  /** Null: it waits for its turn. Undefined: there is none, or it is somebody else's. */
+  report(node: string, admin: string, id: unknown): Report | null | undefined {
+    const run = typeof id === 'string' ? this.runs.get(id) : undefined;
+    if (run?.owner !== ownerOf(node, admin)) return undefined;
+    return run.report ?? null;
+  }
+
+  cancel(node: string, admin: string, id: unknown): void {
+    const run = typeof id === 'string' ? this.runs.get(id) : undefined;
+    if (run?.owner === ownerOf(node, admin)) run.cancel.abort();
+  }
+}
+
+const ownerOf = (node: string, admin: string): string => `${node}\n${admin}`;

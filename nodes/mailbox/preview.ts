@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto';
+import { readMail } from '../mail';
+import { MailboxError } from './errors';
+import { asMailboxError, concernsOneMail } from './from-pop3';
+import { counted, type HandOverParts, readAs, uidOf } from './hand-over';
+import { listMailbox } from './listing';
+import type { DeliveredMail } from './message';
+import type { Session } from './session';
+
+/** A mail as it can be shown before it is fetched. */
+export interface PreviewedMail {
+  /** Knows it again in another session. */
+  key: string;
+  /** Octets, by LIST. */
+  octets?: number;
+  /** Absent where the server did not give the headers. */
+  subject?: string;
+  from?: string;
+  /** ISO 8601. */
+  date?: string;
+}
+
+/**
+ * The newest mails, the newest first, by TOP with no line of the body. Nothing is fetched, deleted or remembered: no
+ * RETR, since Gmail hides what was retrieved. Ends the session.
+ *
+ * @throws MailboxError, or the reason of the signal
+ */
+export async function previewMailbox(
+  { client, messages }: Session,
+  { most, signal }: { most: number; signal: AbortSignal },
+): Promise<PreviewedMail[]> {
+  try {
+    const listing = (await listMailbox(client, { messages, sizes: true, signal })).slice(-most).reverse();
+    const previews = new Map<number, PreviewedMail>(
+      listing.map(({ number, key, octets }) => [number, { key, ...(octets !== undefined && { octets }) }]),
+    );
+    for await (const { number, body } of client.top(previews.keys(), 0)) {
+      const preview = previews.get(number);
+      if (preview === undefined) continue;
+      try {
+        const { message } = await readMail(body, { content: 'headers', attachments: 'none', signal });
+        preview.subject = message.topic ?? '';
+        preview.from = senderOf(message.mail.from[0], message.from);
+        if (message.date) preview.date = message.date.toISOString();
+      } catch (error) {
+        // One whose headers cannot be had is shown by its size alone.
+        if (!concernsOneMail(error)) throw error;
+      }
+    }
+    // Some servers take a mail that was looked at for a mail to be deleted (quirk 16); RSET takes that back.
+    await client.rset();
+    await client.quit();
+    return [...previews.values()];
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asMailboxError(error);
+  } finally {
+    client.destroy();
+  }
+}
+
+function senderOf(
+  sender: { name?: string; address?: string } | undefined,
+  address: string | undefined,
+): string {
+  return sender?.name || sender?.address || address || '';
+}
+
+/** What sending a single mail needs. */
+export interface SendOneParts extends Pick<HandOverParts, 'reading' | 'origin' | 'deliver'> {
+  /** Octets; of a larger mail only the headers are sent. 0: no limit. */
+  maxSize: number;
+}
+
+/**
+ * Fetches one mail of those a preview has shown and hands it over, for trying out a flow. No ledger knows of it, so a
+ * check delivers the mail just as if this had not been, and nothing is ever deleted for it; `redelivered` is true, as
+ * wherever the mail may be met twice. Ends the session without QUIT: what was merely tried must be neither hidden
+ * (Gmail) nor deleted (quirk 16).
+ *
+ * @throws MailboxError, or the reason of the signal
+ */
+export async function sendOne(
+  { client, messages }: Session,
+  key: string,
+  { reading, origin, deliver, maxSize }: SendOneParts,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const mail = (await listMailbox(client, { messages, sizes: true, signal })).find(
+      (one) => one.key === key,
+    );
+    if (mail === undefined) throw new MailboxError('PROTOCOL', 'mail-gone', { retryable: false });
+    const tooLarge = maxSize > 0 && (mail.octets ?? 0) > maxSize;
+    const whole = !tooLarge && reading.content !== 'headers';
+    const source = whole ? client.retrieve([mail.number]) : client.top([mail.number], 0);
+    for await (const { body } of source) {
+      const counter = { bytes: 0 };
+      const { message } = await readAs(counted(body, counter), reading, whole, signal);
+      const delivered: DeliveredMail = Object.assign(message, {
+        pop3: {
+          ...origin,
+          delivery: randomUUID(),
+          uid: uidOf(mail),
+          number: mail.number,
+          size: whole ? counter.bytes : (mail.octets ?? counter.bytes),
+          attempt: 1,
+          redelivered: true,
+          check: randomUUID(),
+        },
+      });
+      await deliver(delivered);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw asMailboxError(error);
+  } finally {
+    client.destroy();
+  }
+}
