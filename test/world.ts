@@ -26,10 +26,11 @@ export interface World {
 export async function startWorld(
   options: NodeRedOptions,
   provide: Parameters<typeof startProvider>[0] = { accessTokenTtl: 3 },
+  mailServer: Parameters<typeof startDovecot>[0] = {},
 ): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'redletter-world-'));
   const provider = await startProvider(provide);
-  const dovecot = await startDovecot({ introspectionUrl: provider.introspectionUrl });
+  const dovecot = await startDovecot({ introspectionUrl: provider.introspectionUrl, ...mailServer });
   const sink = await startSink();
   const ca = join(folder, 'ca.pem');
   await writeFile(ca, dovecot.ca);
