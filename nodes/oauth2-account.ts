@@ -9,6 +9,7 @@ import {
 import { agentFor } from './editor/agent';
 import { runtimeOf } from './editor/process';
 import { serveSignIn } from './editor/sign-in-routes';
+import { SignInEnd } from './runtime';
 
 /** How long closing waits for a renewal under way. */
 const MOST_PATIENCE_MS = 3_000;
@@ -34,7 +35,13 @@ export = function register(RED: NodeAPI): void {
     loan.listen(({ storeError }) => {
       if (storeError !== undefined) this.warn(RED._('errors.store-failed'));
     });
+    const end = new SignInEnd(runtime.clock, (renewable) =>
+      this.warn(RED._(renewable ? 'warning.ends' : 'warning.unrenewable')),
+    );
+    loan.listen(end.hear);
+    end.hear(loan.source.state);
     this.on('close', (done: () => void) => {
+      end.stop();
       // A process that ends between a renewal's answer and its saving has lost the sign-in. A deploy loses nothing,
       // since the source outlives it, and cannot be told apart here; so it waits too, but not for long.
       const enough = setTimeout(closed, MOST_PATIENCE_MS);

@@ -140,6 +140,23 @@ describe('oauth2-account', () => {
     );
   });
 
+  it('warns once of a sign-in that ends within a day and cannot be renewed', async () => {
+    await palette.load([account()]);
+    const flow = account();
+    const tokens = { accessToken: 'canary-access', obtainedAt: Date.now(), signedInAt: Date.now() };
+    const binding = bindingOf(accountConfig(flow as never, flow.credentials as never));
+    for (let time = 0; time < 2; time += 1) {
+      await palette.runtime.accounts.signedIn({
+        account: 'account',
+        binding,
+        tokens: { ...tokens, expiresAt: tokens.obtainedAt + HOUR },
+      });
+    }
+    const said = palette.warnings('account').map(String);
+    assert.equal(said.length, 1);
+    assert.match(said[0] ?? '', /warning\.unrenewable/);
+  });
+
   it('a renewal that has been sent outlives the node that asked, and closing does not wait for ever', async () => {
     await palette.load([account()]);
     await signIn();

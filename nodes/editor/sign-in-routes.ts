@@ -10,6 +10,7 @@ import {
   type SignedIn,
   type SignInOutcome,
   type SignInQuestion,
+  type Tokens,
 } from '../oauth2';
 import type { Runtime } from '../runtime';
 import { accountSentence, sentence } from '../runtime/words';
@@ -114,11 +115,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           scope: tokens.scope,
           label: tokens.label,
         }),
-        ...(state?.error
-          ? toldOf(RED, state.error)
-          : tokens &&
-            !tokens.refreshToken &&
-            toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token'))),
+        ...(state?.error ? toldOf(RED, state.error) : tokens && toldOfEnd(RED, config.provider, tokens)),
         ...(outcome && { signIn: outcomeOf(RED, outcome) }),
       };
     }),
@@ -204,6 +201,19 @@ function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutco
     renewable,
     ...(error && toldOf(RED, error)),
   };
+}
+
+/** That a sign-in will not last, while there is time to do something about it. */
+function toldOfEnd(
+  RED: NodeAPI,
+  provider: string,
+  { refreshToken, refreshExpiresAt }: Tokens,
+): object | undefined {
+  if (!refreshToken) return toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token'));
+  // What does not end, Google gives no end.
+  if (refreshExpiresAt && provider === 'google')
+    return toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly'));
+  return undefined;
 }
 
 /** A sentence in this Node-RED's language, and what the dialog makes one of in the reader's. */

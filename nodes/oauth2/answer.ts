@@ -9,6 +9,8 @@ export interface TokenAnswer {
   obtainedAt: number;
   /** Absent: the one used for this request goes on. */
   refreshToken?: string;
+  /** When the refresh token runs out, by our own clock, where the server says so (Google, for one). */
+  refreshExpiresAt?: number;
   /** Space-separated; absent: what was asked for (RFC 6749 section 5.1). */
   scope?: string;
   /** The mail address named by the id_token. Unverified: good as a label and for nothing else. */
@@ -43,13 +45,15 @@ export function readAnswer(answer: unknown, now: number, facts: OAuth2Facts = {}
     });
   }
   const refreshToken = own('refresh_token');
+  const refreshLife = lifeOf(own('refresh_token_expires_in'), undefined);
   const scope = own('scope');
   const label = labelOf(own('id_token'));
   return {
     accessToken,
     obtainedAt: now,
-    expiresAt: now + lifeOf(own('expires_in')) * 1000,
+    expiresAt: now + lifeOf(own('expires_in'), ASSUMED_LIFE) * 1000,
     ...(isToken(refreshToken) && { refreshToken }),
+    ...(refreshLife !== undefined && { refreshExpiresAt: now + refreshLife * 1000 }),
     ...(typeof scope === 'string' && scope && { scope }),
     ...(Array.isArray(scope) && { scope: scope.filter((word) => typeof word === 'string').join(' ') }),
     ...(label && { label }),
@@ -62,10 +66,10 @@ function isToken(value: unknown): value is string {
 }
 
 /** Seconds. Some servers send text, some nothing, some 0 for "for ever". */
-function lifeOf(expiresIn: unknown): number {
+function lifeOf<T extends number | undefined>(expiresIn: unknown, otherwise: T): number | T {
   const text = typeof expiresIn === 'string' && /^\s*\d+(\.\d*)?\s*$/.test(expiresIn);
   const seconds = typeof expiresIn === 'number' || text ? Number(expiresIn) : Number.NaN;
-  return seconds >= 1 ? Math.min(seconds, LONGEST_LIFE) : ASSUMED_LIFE;
+  return seconds >= 1 ? Math.min(seconds, LONGEST_LIFE) : otherwise;
 }
 
 function labelOf(idToken: unknown): string | undefined {

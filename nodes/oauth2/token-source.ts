@@ -31,6 +31,8 @@ export interface TokenState {
   expiresAt?: number;
   /** False: when the access token has run out, somebody has to sign in again. */
   renewable?: boolean;
+  /** When somebody has to sign in again, whatever happens; absent: nobody knows of an end. */
+  endsAt?: number;
   /** The mail address the sign-in server named. A label only. */
   label?: string;
   /** What was granted, where the server said so. */
@@ -355,6 +357,8 @@ export class TokenSource {
   #tell(): void {
     const tokens = this.#tokens;
     const waiting = this.#pause.error;
+    const renewable = !!tokens?.refreshToken || !keepsTokens(this.#config.grant);
+    const endsAt = renewable ? tokens?.refreshExpiresAt : tokens?.expiresAt;
     this.#show({
       kind: this.#stopped
         ? this.#stopped.reason === 'not-signed-in'
@@ -371,11 +375,12 @@ export class TokenSource {
       ...(!this.#stopped &&
         waiting?.retryAfterMs !== undefined && { retryAt: this.#now() + waiting.retryAfterMs }),
       ...(this.#storeError && { storeError: this.#storeError }),
+      ...(endsAt !== undefined && { endsAt }),
       ...(tokens && {
         signedInAt: tokens.signedInAt,
         obtainedAt: tokens.obtainedAt,
         expiresAt: tokens.expiresAt,
-        renewable: !!tokens.refreshToken || !keepsTokens(this.#config.grant),
+        renewable,
         ...(tokens.label && { label: tokens.label }),
         ...(tokens.scope && { scope: tokens.scope }),
       }),

@@ -9,6 +9,8 @@ export interface Tokens {
   signedInAt: number;
   /** Absent: cannot be renewed. */
   refreshToken?: string;
+  /** When the refresh token runs out for good, where the server has said so. */
+  refreshExpiresAt?: number;
   /** What was granted, space-separated; absent: what was asked for. */
   scope?: string;
   /** The mail address the id_token named: a label only. */
@@ -51,10 +53,8 @@ export function isAlive(tokens: Tokens, now: number): boolean {
 /** What a store gives back may be anything: another version's, or damaged. Undefined where it is of no use. */
 export function readTokens(kept: unknown): Tokens | undefined {
   if (typeof kept !== 'object' || kept === null) return undefined;
-  const { accessToken, expiresAt, obtainedAt, signedInAt, refreshToken, scope, label } = kept as Record<
-    string,
-    unknown
-  >;
+  const { accessToken, expiresAt, obtainedAt, signedInAt, refreshToken, refreshExpiresAt, scope, label } =
+    kept as Record<string, unknown>;
   if (typeof accessToken !== 'string' || accessToken === '') return undefined;
   const time = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
   return {
@@ -63,6 +63,7 @@ export function readTokens(kept: unknown): Tokens | undefined {
     obtainedAt: time(obtainedAt),
     signedInAt: time(signedInAt),
     ...(typeof refreshToken === 'string' && refreshToken && { refreshToken }),
+    ...(time(refreshExpiresAt) > 0 && { refreshExpiresAt: time(refreshExpiresAt) }),
     ...(typeof scope === 'string' && { scope }),
     ...(typeof label === 'string' && { label }),
   };

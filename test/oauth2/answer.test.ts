@@ -54,6 +54,13 @@ describe('oauth2/answer', () => {
     }
   });
 
+  it('the end of a refresh token is told by our own clock too, where the server names one (S15)', () => {
+    const endOf = (refresh_token_expires_in: unknown) =>
+      readAnswer({ access_token: 'a', refresh_token: 'r', refresh_token_expires_in }, 1000).refreshExpiresAt;
+    assert.equal(endOf(604_799), 604_800_000);
+    for (const none of [undefined, 0, -1, 'soon', null, {}]) assert.equal(endOf(none), undefined);
+  });
+
   it('an expires_at of the server’s own clock does not count (S15)', () => {
     assert.equal(read({ expires_at: 17, expires_in: 60 }).expiresAt, NOW + 60_000);
   });

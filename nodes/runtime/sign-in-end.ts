@@ -1,0 +1,42 @@
+import type { Clock } from '../mailbox';
+import type { TokenState } from '../oauth2';
+
+/** A person may need so long to come by, ms. */
+const NOTICE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Says once, a day before, that a sign-in ends which nothing can renew: no refresh token was given, or the one there is
+ * runs out on a fixed day. Where less is left it says so at once.
+ */
+export class SignInEnd {
+  private timer: unknown;
+  private told: number | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly warn: (renewable: boolean) => void,
+  ) {}
+
+  /** To be called at every change of the account's state. */
+  readonly hear = ({ kind, endsAt, renewable }: TokenState): void => {
+    this.clock.clearTimeout(this.timer);
+    if (kind !== 'signed-in' || endsAt === undefined) return;
+    // Counted from another renewal, the same end comes out a little different.
+    if (this.told !== undefined && endsAt - this.told < NOTICE_MS / 2) return;
+    const left = endsAt - NOTICE_MS - this.clock.now();
+    if (left > 0) {
+      // A timer cannot wait longer than some weeks, so what has become due is asked anew.
+      this.timer = this.clock.setTimeout(
+        () => this.hear({ kind, endsAt, ...(renewable && { renewable }) }),
+        left,
+      );
+      return;
+    }
+    this.told = endsAt;
+    this.warn(renewable === true);
+  };
+
+  stop(): void {
+    this.clock.clearTimeout(this.timer);
+  }
+}

@@ -1,0 +1,190 @@
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import type { Browser, Page } from 'playwright-core';
+import {
+  chromiumMissing,
+  type Editor,
+  type EditorOptions,
+  openEditor,
+  signIn,
+  startBrowser,
+} from '../servers/browser';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { nodeRed5Missing } from '../servers/node-red';
+import { clients } from '../servers/oidc';
+import { ALICE, account, flows, mail, pop3In, startWorld, type World } from '../world';
+
+const LAN = 'nodered.test';
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+
+/** The person's part of a sign-in by device code, from the address the dialog shows. */
+async function typeCode(window: Page, code: string): Promise<void> {
+  await window.fill('input[name="user_code"]', code);
+  await window.click('button[type="submit"]');
+  await window.waitForSelector('code');
+  await window.click('button[type="submit"]');
+  await signIn(window, ALICE);
+}
+
+for (const version of [4, 5] as const) {
+  describe(`the ways to sign in, in the dialog, Node-RED ${version}`, function () {
+    this.timeout(90_000);
+    let world: World;
+    let browser: Browser;
+    let editor: Editor;
+    before(async function () {
+      needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
+      [world, browser] = await Promise.all([
+        startWorld({ version }, { accessTokenTtl: 600 }),
+        startBrowser([LAN]),
+      ]);
+      await world.dovecot.deliver(ALICE, mail('One'));
+      await world.dovecot.deliver(ALICE, mail('Two'));
+    });
+    after(async () => {
+      await browser?.close();
+      await world?.close();
+    });
+    afterEach(async () => {
+      await editor?.close();
+    });
+
+    const part = (name: string) => editor.dialog.locator(`.redletter-${name}`);
+    const says = (text: RegExp | string) => part('state').filter({ hasText: text }).waitFor();
+    const deploy = (more: object = {}, credentials: object = {}): Promise<void> =>
+      world.nodeRed.deploy(
+        flows(
+          world,
+          account(world, {
+            ...more,
+            credentials: { user: ALICE, clientId: clients.native.id, ...credentials },
+          }),
+          pop3In(world, { interval: 0, x: 180, y: 120 }),
+        ),
+      );
+    const openAccount = async (options: EditorOptions = {}): Promise<void> => {
+      editor = await openEditor(browser, world.nodeRed, options);
+      await editor.openDialog('mail');
+      await editor.editConfig('account');
+    };
+
+    it('by device code: the code, the page, the time left; then who it is and how many mails', async () => {
+      await deploy({ grant: 'device_code' });
+      await openAccount();
+      await part('sign-in').click();
+      const code = (await part('device-code').textContent()) ?? '';
+      assert.match(code, /^[A-Z]{4}-[A-Z]{4}$/);
+      assert.equal(await part('device-link').textContent(), `${world.provider.issuer}/device`);
+      assert.match((await part('device-left').textContent()) ?? '', /^(10:00|9:5\d) left$/);
+      await editor.screenshot(`device-${version}`, editor.dialog);
+      const window = await editor.context.newPage();
+      await window.goto(`${world.provider.issuer}/device`);
+      await typeCode(window, code);
+      await says(`Connected as ${ALICE}, mails: 2`);
+      assert.equal(await part('device').isVisible(), false);
+      await editor.screenshot(`connected-${version}`, editor.dialog);
+
+      // And out again, which is asked about once.
+      await part('sign-out').click();
+      const question = editor.page.locator('.red-ui-notification', { hasText: 'Sign out?' });
+      await question.getByText('Cancel').click();
+      await says('Connected as');
+      await part('sign-out').click();
+      await editor.screenshot(`sign-out-${version}`);
+      await question.locator('button.primary').click();
+      await says('Signed out. The provider has declared the sign-in void.');
+      assert.equal(await part('sign-out').isVisible(), false);
+    });
+
+    it('by device code: closing the dialog ends the asking', async () => {
+      await deploy({ grant: 'device_code' });
+      await openAccount();
+      await part('sign-in').click();
+      await part('device-code').waitFor();
+      const cancelled = editor.page.waitForResponse((answer) => answer.url().endsWith('/cancel'));
+      await editor.cancel();
+      assert.equal((await cancelled).status(), 200);
+    });
+
+    it('says what the mail server said, in words, when it refuses the token', async () => {
+      await deploy({ grant: 'device_code', scope: 'openid offline_access email' });
+      await openAccount();
+      await part('sign-in').click();
+      const code = (await part('device-code').textContent()) ?? '';
+      const window = await editor.context.newPage();
+      await window.goto(`${world.provider.issuer}/device`);
+      await typeCode(window, code);
+      await editor.dialog.locator('.redletter-state[data-mailbox="failed"]').waitFor();
+      const words = (await part('state').textContent()) ?? '';
+      assert.match(words, new RegExp(`Signed in as ${ALICE}`));
+      assert.match(words, /mailbox|refused/i);
+      assert.doesNotMatch(words, /errors\.|__/);
+      await editor.screenshot(`refused-${version}`, editor.dialog);
+    });
+
+    it('without a person: Test says that it works, or in words what does not', async () => {
+      const { id: clientId, secret: clientSecret } = clients.confidential;
+      await deploy({ grant: 'client_credentials', scope: 'mail.pop' }, { clientId, clientSecret: 'wrong' });
+      await openAccount();
+      await part('sign-in').filter({ hasText: 'Test' }).click();
+      await says(/client id with this client secret/);
+      await editor.fill({ clientSecret });
+      await part('sign-in').click();
+      await says(/It works: a token was given/);
+    });
+
+    it('a private key keeps its lines, unseen, through every save, and is replaced by pasting', async () => {
+      await deploy({ grant: 'client_credentials', clientAuth: 'private_key_jwt' });
+      await openAccount();
+      const key = editor.field('privateKey');
+      assert.equal(await key.isVisible(), true);
+      await key.fill(KEY);
+      assert.equal(
+        await key.evaluate((area) => getComputedStyle(area).getPropertyValue('-webkit-text-security')),
+        'disc',
+      );
+      const saved = async (name: string): Promise<void> => {
+        await editor.fill({ name });
+        await editor.done();
+        await editor.done();
+        await editor.deploy();
+        await editor.openDialog('mail');
+        await editor.editConfig('account');
+      };
+      await saved('First');
+      assert.equal(await key.inputValue(), '__PWRD__');
+      await saved('Second');
+      // Signed by the key as it was pasted, lines and all: the server does not know it, which it can only say of a whole one.
+      const asked = world.provider.nextTokenRequest('client_credentials');
+      await part('sign-in').click();
+      assert.match((await asked).parameters.get('client_assertion') ?? '', /^eyJ[\w-]+\.[\w-]+\.[\w-]{86}$/);
+      await key.click();
+      await editor.page.keyboard.insertText('x');
+      assert.equal(await key.inputValue(), 'x', 'what stands for the stored one goes as a whole');
+      await editor.screenshot(`key-${version}`, editor.dialog);
+    });
+
+    it('proposes a code on a LAN where the provider has codes, and pasting where it has none', async () => {
+      await deploy();
+      editor = await openEditor(browser, world.nodeRed, { host: LAN });
+      await editor.openDialog(await editor.addNode('pop3 in', { x: 300, y: 300 }));
+      await editor.addConfig('account');
+      assert.equal(await editor.field('grant').inputValue(), 'authorization_code');
+      assert.match((await part('way').textContent()) ?? '', /paste its address/);
+      await editor.fill({ provider: 'microsoft' });
+      assert.equal(await editor.field('grant').inputValue(), 'device_code');
+      assert.match((await part('way').textContent()) ?? '', /code to type in/);
+      assert.equal(await part('redirect').isVisible(), false);
+      await editor.fill({ grant: 'authorization_code' });
+      await editor.fill({ provider: 'google' });
+      await editor.fill({ provider: 'microsoft' });
+      assert.equal(await editor.field('grant').inputValue(), 'authorization_code', 'chosen by hand');
+      await editor.fill({ provider: 'yahoo' });
+      assert.equal(await part('sign-in').isVisible(), false);
+      assert.match((await part('hint').textContent()) ?? '', /app password.*pop\.mail\.yahoo\.com/s);
+    });
+  });
+}
