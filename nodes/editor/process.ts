@@ -50,25 +50,48 @@ function forgetRemovedAccounts(RED: NodeAPI, runtime: Runtime): void {
   });
 }
 
+/** So many begin at once when the flows start, and then one after the other: a thousand must not hold up the rest. */
+const AT_ONCE = 16;
+const APART_MS = 25;
+
+interface Line {
+  /** Those of the deploy under way. */
+  waiting: Set<() => void>;
+  /** Those whose flows are started, until it is their turn. */
+  due: Set<() => void>;
+  timer: NodeJS.Timeout | undefined;
+}
+
 /** What waits for the flows to be started; one listener for all of them, since an emitter warns of many. */
-const waiting = new WeakMap<object, Set<() => void>>();
+const lines = new WeakMap<object, Line>();
 
 /** Runs once, when every node of the deploy under way stands; returns how to call it off. */
-export function onceStarted(RED: NodeAPI, run: () => void): () => void {
-  const { events } = RED;
-  let runs = waiting.get(events);
-  if (runs === undefined) {
-    const added = new Set<() => void>();
-    runs = added;
-    waiting.set(events, added);
-    events.on('flows:started', () => {
-      const all = [...added];
-      added.clear();
-      for (const one of all) one();
-    });
-  }
-  const mine = runs.add(run);
+export function onceStarted({ events }: Pick<NodeAPI, 'events'>, run: () => void): () => void {
+  const line = lines.get(events) ?? newLine(events);
+  const mine = () => run();
+  line.waiting.add(mine);
   return () => {
-    mine.delete(run);
+    line.waiting.delete(mine);
+    line.due.delete(mine);
   };
+}
+
+function newLine(events: NodeAPI['events']): Line {
+  const line: Line = { waiting: new Set(), due: new Set(), timer: undefined };
+  lines.set(events, line);
+  events.on('flows:started', () => {
+    for (const one of line.waiting) line.due.add(one);
+    line.waiting.clear();
+    // Those of an earlier deploy are still at it: the new ones come after them.
+    if (line.timer === undefined) advance(line, AT_ONCE);
+  });
+  return line;
+}
+
+function advance(line: Line, count: number): void {
+  for (const one of [...line.due].slice(0, count)) {
+    line.due.delete(one);
+    one();
+  }
+  line.timer = line.due.size > 0 ? setTimeout(advance, APART_MS, line, 1) : undefined;
 }
