@@ -5,8 +5,8 @@ import { version } from '../package.json';
 
 export const RESULTS = join(__dirname, 'results', `${version}.json`);
 
-export function keep(kind: string, part: string, measured: Record<string, object>): void {
-  let all: Record<string, Record<string, Record<string, object>>> = {};
+export function keep(kind: string, part: string, measured: object): void {
+  let all: Record<string, Record<string, object>> = {};
   try {
     all = JSON.parse(readFileSync(RESULTS, 'utf8'));
   } catch {}

@@ -5,6 +5,8 @@ import { MailboxError } from './errors';
 
 /** A disk that takes longer over one line, ms, is not written to while Node-RED waits. */
 const SLOW_MS = 5;
+/** After so many ms of slow lines in one check it is no longer waited for. */
+const PATIENCE_MS = 50;
 /** Longer lines always go by way of the thread pool. */
 const SHORT_LINE = 4096;
 
@@ -46,8 +48,8 @@ interface PendingWrite<R> {
 export class Journal<R extends object> {
   /** Octets of the file. */
   size = 0;
-  /** The disk has held Node-RED up: no more of that until somebody gives it another chance. */
-  slow = false;
+  /** For how long slow lines have held Node-RED up since a check began, ms. */
+  heldUp = 0;
 
   private handle: FileHandle | undefined;
   private pending: PendingWrite<R>[] = [];
@@ -227,7 +229,7 @@ export class Journal<R extends object> {
   private writeNow(record: R): boolean {
     const { handle } = this;
     const busy = this.writing !== undefined && !this.syncing;
-    if (handle === undefined || busy || this.slow || this.halfLine) return false;
+    if (handle === undefined || busy || this.heldUp > PATIENCE_MS || this.halfLine) return false;
     if (this.pending.length > 0 || this.unwritten !== '') return false;
     const bytes = Buffer.from(`${JSON.stringify(record)}\n`, 'utf8');
     if (bytes.length > SHORT_LINE) return false;
@@ -238,7 +240,8 @@ export class Journal<R extends object> {
     } catch {
       this.halfLine = true;
     }
-    this.slow = performance.now() - began > SLOW_MS;
+    const took = performance.now() - began;
+    if (took > SLOW_MS) this.heldUp += took;
     if (!this.halfLine) this.size += bytes.length;
     return !this.halfLine;
   }

@@ -177,7 +177,7 @@ export class Ledger {
   /** Notes the end of a check that went well, and compacts the file when a third of it is history. */
   async checked(): Promise<void> {
     await this.journal.atOnce({ is: 'checked', at: this.seconds() });
-    this.journal.slow = false;
+    this.journal.heldUp = 0;
     const before = this.journal.size;
     if (before <= this.compactBytes || before <= 1.5 * this.liveBytes) return;
     await this.journal.compact();

@@ -96,7 +96,9 @@ export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined
 
   #ask(): void {
     const window = this.#connection.pipelining ? Math.max(1, this.#limits.window) : 1;
-    if (this.#exhausted || this.#ahead.length > window / 2) return;
+    // In batches, by count and by octets: a write costs more than a command.
+    if (this.#ahead.length > window / 2 || this.#aheadOctets > this.#limits.windowReplies / 2) return;
+    if (this.#exhausted) return;
     const asked: Mail[] = [];
     while (this.#ahead.length < window) {
       if (this.#drawn === undefined) {
