@@ -136,7 +136,7 @@ for (const version of [4, 5] as const) {
       await says(/It works: a token was given/);
     });
 
-    it('a private key keeps its lines, unseen, through every save, and is replaced by pasting', async () => {
+    it('a private key keeps its lines, unseen, through every save, and is replaced by pasting (S19)', async () => {
       await deploy({ grant: 'client_credentials', clientAuth: 'private_key_jwt' });
       await openAccount();
       const key = editor.field('privateKey');

@@ -238,7 +238,7 @@ for (const version of [4, 5] as const) {
     });
 
     describe('where it may lead (S2, S3, S6)', () => {
-      it('asks with S256, and never tells the verifier', async () => {
+      it('asks with S256, and never tells the verifier (S2)', async () => {
         const { request, state } = await routes.begun(routes.account());
         const asked = Object.fromEntries(request.searchParams);
         assert.equal(asked.code_challenge_method, 'S256');
@@ -541,7 +541,7 @@ for (const version of [4, 5] as const) {
       const pending = { status: 400, body: { error: 'authorization_pending' } };
       afterEach(() => routes.endpoint.answer(given));
 
-      it('by device code: tells the code and the page, and never what it asks with', async () => {
+      it('by device code: tells the code and the page, and never what it asks with (S8, S17)', async () => {
         await routes.nodeRed.logIn('guest', USERS.guest.password);
         const comms = await routes.nodeRed.comms();
         await routes.nodeRed.logIn('admin', USERS.admin.password);
@@ -721,7 +721,7 @@ for (const version of [4, 5] as const) {
         await routes.post('sign-out', unsaid(routes.account()));
       });
 
-      it('shows no secret in any answer, log or file', async () => {
+      it('shows no secret in any answer, log or file (S8, S19)', async () => {
         const shown = await routes.nodeRed.credentials('oauth2-account', 'account');
         assert.deepEqual(shown, {
           user: ALICE,

@@ -140,7 +140,7 @@ describe('pop3: a session', () => {
       }
     });
 
-    it('a login without TLS: only on loopback, or when allowed; nothing is sent', async () => {
+    it('a login without TLS: only on loopback, or when allowed; nothing is sent (S11)', async () => {
       const { line } = lineTo({});
       const client = await connected(optionsFor(line, { host: 'mail.example.test' }));
       assert.deepEqual(summary(await failure(client.authenticate(CREDENTIALS))), [

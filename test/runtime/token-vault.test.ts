@@ -45,7 +45,7 @@ describe('the token vault', () => {
 
   for (const secret of [undefined, 'a secret of the user']) {
     describe(secret === undefined ? 'with a key of its own' : "with the user's secret", () => {
-      it('keeps tokens over a restart, and none of them can be read', async () => {
+      it('keeps tokens over a restart, and none of them can be read (S14)', async () => {
         const vault = open(secret);
         await vault.store('n', 'b').save(tokens('alice'));
         assert.deepEqual(await vault.store('n', 'b').load(), tokens('alice'));
@@ -56,7 +56,7 @@ describe('the token vault', () => {
         assert.equal(inspect(vault, { depth: 9 }).includes('refresh of'), false);
       });
 
-      it('opens an entry for its node and binding only', async () => {
+      it('opens an entry for its node and binding only (S14)', async () => {
         const vault = open(secret);
         await vault.store('n', 'b').save(tokens('alice'));
         await vault.store('other', 'b').save(tokens('bob'));
@@ -92,7 +92,7 @@ describe('the token vault', () => {
     });
   }
 
-  it('a secret that appears later reads the old, and writes the new under itself', async () => {
+  it('a secret that appears later reads the old, and writes the new under itself (S14)', async () => {
     await open().store('n', 'old').save(tokens('alice'));
     const vault = open('secret');
     assert.deepEqual(await vault.store('n', 'old').load(), tokens('alice'));
@@ -205,7 +205,7 @@ describe('the token vault', () => {
   describe('forgets', () => {
     const none = new Map<string, ReadonlySet<string>>();
 
-    it('a sign-in that was never deployed, after a day', async () => {
+    it('a sign-in that was never deployed, after a day (S18)', async () => {
       const vault = open();
       await vault.store('n', 'b').save(tokens('alice'));
       now += UNDEPLOYED_MS - 1;
@@ -218,7 +218,7 @@ describe('the token vault', () => {
       assert.equal(UNDEPLOYED_MS, 24 * 60 * 60 * 1000);
     });
 
-    it('not what is in use, nor what is disabled', async () => {
+    it('not what is in use, nor what is disabled (S18)', async () => {
       const vault = open();
       await vault.store('used', 'b').save(tokens('alice'));
       await vault.store('disabled', 'b').save(tokens('bob'));
@@ -240,7 +240,7 @@ describe('the token vault', () => {
       assert.ok(await vault.store('n', 'new').load());
     });
 
-    it('a node that was removed, at once', async () => {
+    it('a node that was removed, at once (S18)', async () => {
       const vault = open();
       await vault.store('n', 'b').save(tokens('alice'));
       assert.deepEqual(vault.nodes(), ['n']);
