@@ -61,7 +61,7 @@ export async function findServer(
 
 /** The domain of a mail address, as DNS has it; undefined where there is none that others could have. */
 export function domainOf(address: string): string | undefined {
-  const [, domain] = /^[^@\s]+@([^@\s]+)$/.exec(address.trim()) ?? [];
+  const [, domain] = /^[^@\s]+@([^@\s/\\:?#[\]%]+)$/.exec(address.trim()) ?? [];
   const name = domain === undefined ? '' : domainToASCII(domain).toLowerCase();
   const labels = name.split('.');
   const valid =

@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Advice, adviceOn, type Setup, type Trouble } from '../../nodes/editor/advice';
+import { providerFor, providers } from '../../nodes/oauth2/providers';
+import { filesBelow, root } from '../sources';
+
+const advice = (reason: string, setup: Partial<Setup> = {}, trouble: Partial<Trouble> = {}): Advice =>
+  adviceOn(
+    { step: 'login', reason, facts: {}, ...trouble },
+    { auth: 'password', service: 'custom', user: 'alice@example.org', ...setup },
+  );
+const keys = (given: Advice): string[] => given.lines.map(({ key }) => key);
+
+describe('advice on a failed test', () => {
+  it('Gmail: POP switched off leads to its settings', () => {
+    const given = advice('pop-disabled', { auth: 'oauth2', service: 'google' });
+    assert.deepEqual(keys(given), ['google-pop']);
+    assert.equal(given.link?.href, providers.google?.links.pop);
+  });
+
+  it('Gmail with a password: an app password, or OAuth 2.0', () => {
+    const given = advice('wrong-password', { service: 'google' });
+    assert.deepEqual(keys(given), ['app-password', 'oauth2']);
+    assert.match(given.link?.href ?? '', /apppasswords/);
+    assert.equal(given.field, 'password');
+  });
+
+  it('Microsoft: no password helps; with a token it is the address, POP, or the tenant', () => {
+    const password = advice('vague-refusal', { service: 'microsoft' });
+    assert.deepEqual([keys(password), password.field], [['microsoft-password'], 'auth']);
+    for (const reason of ['vague-refusal', 'mailbox-refused', 'not-connected', 'pop-disabled']) {
+      const token = advice(reason, { auth: 'oauth2', service: 'microsoft' });
+      assert.deepEqual(keys(token), ['microsoft-user', 'microsoft-pop', 'microsoft-tenant'], reason);
+    }
+  });
+
+  it('a scope without POP is said first, and only where it is known', () => {
+    const setup = { auth: 'oauth2', service: 'microsoft' };
+    assert.equal(keys(advice('mailbox-refused', setup, { scope: 'openid' }))[0], 'scope');
+    const right = providers.microsoft?.scope ?? '';
+    assert.notEqual(keys(advice('mailbox-refused', setup, { scope: right }))[0], 'scope');
+    assert.notEqual(keys(advice('mailbox-refused', setup))[0], 'scope');
+  });
+
+  it('providers with app passwords: how to make one, and that POP may have to be switched on', () => {
+    assert.deepEqual(keys(advice('wrong-password', { service: 'yahoo' })), ['app-password']);
+    assert.deepEqual(keys(advice('wrong-password', { service: 'webde' })), ['app-password', 'switch-on']);
+  });
+
+  it('any other server: the user name with or without its domain', () => {
+    assert.deepEqual(keys(advice('wrong-password')), ['user-without-domain']);
+    assert.deepEqual(keys(advice('wrong-password', { user: 'alice' })), ['user-with-domain']);
+  });
+
+  it('certificates: the right way to trust, and whose it is', () => {
+    assert.deepEqual(keys(advice('self-signed')), ['tls-config']);
+    assert.equal(advice('self-signed').field, 'tls');
+    const names = advice('wrong-name', {}, { facts: { names: 'mail.example.org' } });
+    assert.deepEqual(names.lines, [{ key: 'names', facts: { names: 'mail.example.org' } }]);
+    assert.equal(names.field, 'host');
+  });
+
+  it('what belongs to the account leads to it, whatever it is', () => {
+    assert.equal(advice('account/not-signed-in', { auth: 'oauth2' }).field, 'account');
+  });
+
+  it('has its words, and every field it leads to is in the form', () => {
+    const source = filesBelow('nodes', '.ts').get('nodes/editor/advice.ts') ?? assert.fail();
+    const form = readFileSync(join(root, 'nodes', 'pop3-in.html'), 'utf8');
+    const catalogue = JSON.parse(readFileSync(join(root, 'locales/en-US/pop3-in.json'), 'utf8')) as {
+      advice: object;
+      link: object;
+    };
+    const said = [...source.matchAll(/say\(([^)]*)\)/g)].flatMap(([, list = '']) => [
+      ...list.matchAll(/'([\w-]+)'/g),
+    ]);
+    const lines = [...source.matchAll(/\{ key: '([\w-]+)'/g)];
+    assert.ok(said.length > 12);
+    for (const [, key = ''] of [...said, ...lines]) assert.ok(key in catalogue.advice, key);
+    for (const [, key = ''] of source.matchAll(/open\('(\w+)'/g)) assert.ok(key in catalogue.link, key);
+    for (const [, field = ''] of source.matchAll(/: '(\w+)',$/gm)) {
+      assert.ok(form.includes(`id="node-input-${field}"`), field);
+    }
+  });
+});
+
+describe('the provider of an address', () => {
+  const cases: [string, string | undefined][] = [
+    ['a@gmail.com', 'google'],
+    ['A@GoogleMail.com ', 'google'],
+    ['recent:a@gmail.com', 'google'],
+    ['a@outlook.com', 'microsoft'],
+    ['a@hotmail.co.uk', 'microsoft'],
+    ['a@live.de', 'microsoft'],
+    ['a@contoso.onmicrosoft.com', 'microsoft'],
+    ['a@fastmail.com', 'fastmail'],
+    ['a@yahoo.com.br', 'yahoo'],
+    ['a@aol.com', 'aol'],
+    ['a@gmx.net', 'gmx'],
+    ['a@web.de', 'webde'],
+    ['a@t-online.de', 'tonline'],
+    ['a@mail.ru', 'mailru'],
+    ['a@yandex.ru', 'yandex'],
+    ['a@zoho.eu', 'zoho'],
+    ['a@icloud.com', 'icloud'],
+    ['a@example.org', undefined],
+    ['a@notgmail.com', undefined],
+    ['a@gmail.com.example.org', undefined],
+    ['a@outlook.example.org', undefined],
+    ['a@onmicrosoft.com', undefined],
+    ['gmail.com', undefined],
+    ['', undefined],
+  ];
+  for (const [address, id] of cases) {
+    it(`${address} → ${id ?? 'another'}`, () => assert.equal(providerFor(address)?.id, id));
+  }
+});
