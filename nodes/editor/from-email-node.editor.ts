@@ -62,10 +62,10 @@ interface Workspace {
     eachNode(callback: (node: EmailIn) => void): void;
     getNodeLinks(node: object, portType: 0 | 1): Link[];
     addLink(link: Link): void;
-    import(
+    import: (
       nodes: object[],
       options: { generateIds: boolean; applyNodeDefaults: boolean },
-    ): { nodes: { id: string; changed?: boolean }[] };
+    ) => { nodes: { id: string; changed?: boolean }[] };
     dirty(dirty?: boolean): boolean;
   };
   workspaces: { active(): string; isLocked?(): boolean };
