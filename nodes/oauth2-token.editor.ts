@@ -28,8 +28,13 @@ RED.nodes.registerType('oauth2 token', {
   labelStyle: function (this: OAuth2Token) {
     return this.name ? 'node_label_italic' : '';
   },
-  oneditprepare: () => {
+  oneditprepare: function (this: OAuth2Token) {
     styleForms();
     $('#node-input-property').typedInput({ default: 'msg', types: ['msg'] });
+    // The widget puts a field of its own in the place of the labelled one.
+    $('#node-input-property')
+      .next('.red-ui-typedInput-container')
+      .find('.red-ui-typedInput-input')
+      .attr('aria-label', this._('label.property'));
   },
 } as never);

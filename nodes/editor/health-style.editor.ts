@@ -37,10 +37,12 @@ export function styleHealth(): void {
       .redletter-chart rect.redletter-hour { fill: transparent }
       .redletter-chart rect.redletter-hour:hover { fill: var(--red-ui-secondary-background-hover); fill-opacity: 0.5 }
       .redletter-chart line { stroke: var(--red-ui-secondary-border-color) }
+      .redletter-card .redletter-panel { margin: 4px 0 0 }
       .redletter-aside summary { cursor: pointer }
       .redletter-aside ul { margin: 4px 0 0 }
-      .redletter-aside li { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: center; margin: 4px 0 }
-      .redletter-aside li > span { flex: 1 1 100px }
+      .redletter-aside li { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; align-items: center;
+        margin: 6px 0 }
+      .redletter-aside li > button { grid-area: 1 / 2 / 3 / 3 }
       .redletter-empty { text-align: center; margin: 30px 10px }
       .redletter-empty p { margin: 0 0 12px }`,
     )

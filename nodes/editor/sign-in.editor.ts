@@ -139,7 +139,8 @@ export function prepareSignIn(node: DialogNode): () => void {
   };
   /** Besides, on a line of its own. */
   const warn = (text: string): void => {
-    state.append($('<div>').text(text).css('color', 'var(--red-ui-text-color-warning)'));
+    const sign = $('<i class="fa fa-exclamation-triangle">').css('color', 'var(--red-ui-text-color-warning)');
+    state.append($('<div>').append(sign, ' ', $('<span>').text(text)));
   };
 
   const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');

@@ -49,6 +49,15 @@ for (const [version, themes] of [
           wires: [['ack']],
         }),
         pop3In(world, { id: 'broken', name: 'Broken', ...password, port: 1, interval: 300 }),
+        {
+          id: 'token',
+          type: 'oauth2 token',
+          z: 'tab',
+          name: '',
+          account: 'account',
+          property: 'token',
+          wires: [[]],
+        },
         { id: 'ack', type: 'pop3 ack', z: 'tab', name: '', outcome: 'failed', wires: [[]] },
       ];
       await world.nodeRed.deploy(flows(world, ...nodes));
@@ -116,11 +125,13 @@ for (const [version, themes] of [
           assert.deepEqual(found, []);
         });
 
-        it('the form of pop3 ack', async () => {
-          await editor.openDialog('ack');
-          const found = await complaints(FORM, 'select-name');
-          await editor.cancel();
-          assert.deepEqual(found, []);
+        it('the forms of pop3 ack and oauth2 token', async () => {
+          for (const id of ['ack', 'token']) {
+            await editor.openDialog(id);
+            const found = await complaints(FORM, 'select-name');
+            await editor.cancel();
+            assert.deepEqual(found, [], id);
+          }
         });
 
         it('the sidebar tab', async () => {
