@@ -192,11 +192,13 @@ async function main(): Promise<void> {
         const all = results.get(client)?.map(({ ms }) => ms / 1000);
         return all ? `${median(all).toFixed(3)} (${Math.min(...all).toFixed(3)})` : '–';
       };
+      // Within a round: what else the machine does comes and goes, and neighbours in time share it.
       const ratio = (client: Client) => {
-        const [own, other] = [results.get('ours'), results.get(client)].map((all) =>
-          all?.map(({ ms }) => ms),
+        const [own = [], other = []] = (['ours', client] as const).map((name) =>
+          (results.get(name) ?? []).map(({ ms }) => ms),
         );
-        return own && other ? (median(own) / median(other)).toFixed(2) : '–';
+        if (own.length === 0 || other.length === 0) return '–';
+        return median(other.map((ms, round) => (own[round] as number) / ms)).toFixed(2);
       };
       const memory = (client: Client) => {
         const all = results.get(client)?.flatMap(({ memory }) => memory ?? []);
