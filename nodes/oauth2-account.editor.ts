@@ -186,7 +186,8 @@ function showFields(node: Account, field: (name: string) => JQuery): void {
     (grant === 'client_credentials' && row?.applicationScope) || row?.scope || 'openid offline_access',
   );
   field('tenant').attr('placeholder', person ? 'common' : 'contoso.onmicrosoft.com');
-  field('clientId').attr('placeholder', client ? '' : node._('placeholder.fromJson'));
+  const hint = client ? (custom && person && !byHand ? 'mayRegister' : undefined) : 'fromJson';
+  field('clientId').attr('placeholder', hint ? node._(`placeholder.${hint}`) : '');
   field('clientSecret').attr(
     'placeholder',
     node._(

@@ -7,6 +7,7 @@ import {
   type HttpReply,
   OAuth2Error,
   type PageTexts,
+  registerClient,
   type SignedIn,
   type SignInOutcome,
   type SignInQuestion,
@@ -53,13 +54,14 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     answering(RED, async (request) => {
       const dialog = dialogOf(RED, request);
       const adminUser = adminUserOf(request);
+      const registered = byPerson(dialog.config) ? await registerUnlessKnown(request, dialog) : {};
       switch (dialog.config.grant) {
         case 'authorization_code':
-          return openWindow(request, adminUser, dialog);
+          return { ...registered, ...(await openWindow(request, adminUser, dialog)) };
         case 'device_code': {
           const { expiresAt, ...shown } = await device.start({ ...dialog, adminUser });
           // How long, since the browser's clock may be another one.
-          return { ...shown, lastsMs: expiresAt - Date.now() };
+          return { ...registered, ...shown, lastsMs: expiresAt - Date.now() };
         }
         default:
           await runtime.accounts.connect(dialog.account, dialog.config, dialog.agent);
@@ -69,12 +71,11 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   );
 
   const openWindow = async (request: Request, adminUser: string, dialog: Dialog): Promise<object> => {
-    const { redirectUri, callbackUrl, texts } = request.body as Record<string, unknown>;
+    const { callbackUrl, texts } = request.body as Record<string, unknown>;
     const { id, beginUrl } = await consent.start({
       ...dialog,
       adminUser,
-      // What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in.
-      redirectUri: dialog.config.redirectUri ?? String(redirectUri ?? ''),
+      redirectUri: redirectUriOf(request, dialog),
       ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
       texts: pageTexts(RED, texts),
     });
@@ -220,6 +221,22 @@ function toldOfEnd(
 function toldOf(RED: NodeAPI, error: OAuth2Error): { error: string; reason: string; facts: object } {
   const { reason, facts, message } = error;
   return { error: accountSentence(error, translateBy(RED)) ?? message, reason, facts };
+}
+
+/** What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in. */
+function redirectUriOf(request: Request, { config }: Dialog): string {
+  return config.redirectUri ?? String((request.body as Record<string, unknown>).redirectUri ?? '');
+}
+
+/** Without a client id the application registers itself, where the server lets it; the dialog keeps the id. */
+async function registerUnlessKnown(request: Request, dialog: Dialog): Promise<{ clientId?: string }> {
+  const { config, agent } = dialog;
+  if (config.clientId || !config.issuer) return {};
+  const redirectUri = redirectUriOf(request, dialog);
+  const clientId = await registerClient({ config, redirectUri, agent });
+  if (clientId === undefined) return {};
+  config.clientId = clientId;
+  return { clientId };
 }
 
 /** Which sign-in the dialog means, and who asks. */

@@ -40,7 +40,10 @@ interface Status extends Told, SignedIn {
 }
 
 /** How a sign-in has begun: by a window, by a code, or it is over already since it needed nobody. */
-type Started = { id: string; url: string } | ShownCode | { state: 'signed-in' };
+type Started = ({ id: string; url: string } | ShownCode | { state: 'signed-in' }) & {
+  /** The application has registered itself. */
+  clientId?: string;
+};
 
 /** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
 export function callbackUrl(): URL {
@@ -183,12 +186,19 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (signIn !== undefined) post('cancel', JSON.stringify({ signIn }));
   };
 
+  const showButton = (signedOut: boolean): void => {
+    const again = signedOut ? node._('label.signIn') : node._('label.signInAgain');
+    // The editor fills in what the form itself says only after the dialog has been prepared.
+    button
+      .find('span')
+      .removeAttr('data-i18n')
+      .text(needsPerson() ? again : node._('label.test'));
+  };
   const showWay = (): void => {
     $('.redletter-redirect').text(redirectUri());
     $('#node-config-input-redirectUri').attr('placeholder', redirectUri());
     const way = wayHere(value('grant'));
     $('.redletter-way').text(node._(`way.${way}`));
-    if (!needsPerson()) button.find('span').text(node._('label.test'));
   };
   $('#node-config-input-redirectUri').on('input', showWay);
   $('.redletter-copy').on('click', () => {
@@ -212,7 +222,7 @@ export function prepareSignIn(node: DialogNode): () => void {
     signOut.toggle(
       !signedOut && value('grant') !== 'client_credentials' && value('grant') !== 'service_account',
     );
-    if (needsPerson()) button.find('span').text(node._(signedOut ? 'label.signIn' : 'label.signInAgain'));
+    showButton(signedOut);
     if (attempt?.state === 'failed') say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
     else if (status.state === 'signed-in') {
       const who = status.label || value('user');
@@ -235,7 +245,9 @@ export function prepareSignIn(node: DialogNode): () => void {
   const missing = (): string | undefined => {
     if (value('user').trim() === '') return node._('invalid.user');
     const fromJson = value('grant') === 'service_account' && value('provider') !== 'custom';
-    if (value('clientId').trim() === '' && !fromJson) return node._('invalid.clientId');
+    // A server that is found by its issuer may let applications register themselves.
+    const mayRegister = needsPerson() && value('provider') === 'custom' && value('issuer').trim() !== '';
+    if (value('clientId').trim() === '' && !fromJson && !mayRegister) return node._('invalid.clientId');
     if (value('provider') === 'custom' && value('issuer').trim() === '' && value('tokenUrl').trim() === '') {
       return node._('invalid.issuer');
     }
@@ -283,6 +295,7 @@ export function prepareSignIn(node: DialogNode): () => void {
     return post('sign-in', body(more))
       .done((started: Started) => {
         if ('id' in started) signIn = started.id;
+        if (started.clientId !== undefined) $('#node-config-input-clientId').val(started.clientId);
         if (closed) cancel();
       })
       .fail((answer: JQuery.jqXHR) => {
@@ -296,7 +309,7 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (problem !== undefined) say(problem, 'error');
     else if (value('grant') === 'authorization_code') openWindow();
     else {
-      start({}).done((started: Started) => {
+      start(needsPerson() ? { redirectUri: redirectUri() } : {}).done((started: Started) => {
         if ('userCode' in started) {
           say(node._('signIn.code'), 'wait');
           code.show(started);
@@ -394,13 +407,14 @@ export function prepareSignIn(node: DialogNode): () => void {
     $('.redletter-paste').hide();
     say('');
     signOut.hide();
-    if (needsPerson()) button.find('span').text(node._('label.signIn'));
+    showButton(true);
     showWay();
     if (missing() === undefined) ask();
   });
   $('#node-config-input-user, #node-config-input-clientId, #node-config-input-issuer').on('change', () => {
     if (signIn === undefined && missing() === undefined) ask();
   });
+  showButton(true);
   showWay();
   if (missing() === undefined) ask();
 

@@ -15,6 +15,8 @@ export interface Endpoints {
   token: URL;
   device?: URL;
   revocation?: URL;
+  /** Where an application may register itself (RFC 7591). */
+  registration?: URL;
 }
 
 export interface DiscoveryOptions {
@@ -169,6 +171,7 @@ function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: 
   const authorization = at('authorization_endpoint');
   const device = at('device_authorization_endpoint');
   const revocation = at('revocation_endpoint');
+  const registration = at('registration_endpoint');
   return {
     issuer,
     issuerText: named,
@@ -177,6 +180,7 @@ function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: 
     ...(authorization && { authorization }),
     ...(device && { device }),
     ...(revocation && { revocation }),
+    ...(registration && { registration }),
   };
 }
 

@@ -47,6 +47,7 @@ export type OAuth2Reason =
   | 'provider-needs-password'
   | 'grant-unsupported'
   | 'client-id-missing'
+  | 'registration-refused'
   | 'client-unknown'
   | 'client-disabled'
   | 'client-not-allowed'

@@ -14,8 +14,10 @@ export const TIMEOUT_MS = 15_000;
 export const MAX_BYTES = 262_144;
 
 export interface HttpRequest {
-  /** Sent as a form by POST; without it the request is a GET. */
+  /** Sent as a form by POST; without it and `body` the request is a GET. */
   form?: Record<string, string>;
+  /** Sent as JSON by POST. */
+  body?: object;
   headers?: Record<string, string>;
   agent?: AgentFor | undefined;
   signal?: AbortSignal | undefined;
@@ -36,14 +38,14 @@ export interface HttpResponse {
  */
 export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpResponse> {
   const { form, headers, agent, signal, timeoutMs = TIMEOUT_MS } = request;
-  const body = form && new URLSearchParams(form).toString();
+  const body = form ? new URLSearchParams(form).toString() : request.body && JSON.stringify(request.body);
   return new Promise((resolve, reject) => {
     const outgoing = (url.protocol === 'https:' ? https : http).request(url, {
       method: body === undefined ? 'GET' : 'POST',
       headers: {
         accept: 'application/json',
         ...(body !== undefined && {
-          'content-type': 'application/x-www-form-urlencoded',
+          'content-type': form ? 'application/x-www-form-urlencoded' : 'application/json',
           'content-length': Buffer.byteLength(body),
         }),
         ...headers,
