@@ -12,6 +12,8 @@ export interface SignedIn {
   renewedAt?: number;
   expiresAt?: number;
   renewable?: boolean;
+  /** When somebody has to sign in again, whatever happens. */
+  endsAt?: number;
 }
 
 export interface AccountPanel {
@@ -28,8 +30,8 @@ export function accountPanel(): AccountPanel {
   return {
     element,
     show: (signedIn, skew = 0) => {
-      const { label, scope, signedInAt, renewedAt, expiresAt, renewable } = signedIn;
-      const now = JSON.stringify([label, scope, signedInAt, renewedAt, expiresAt, renewable]);
+      const { label, scope, signedInAt, renewedAt, expiresAt, renewable, endsAt } = signedIn;
+      const now = JSON.stringify([label, scope, signedInAt, renewedAt, expiresAt, renewable, endsAt]);
       if (now === shown) return;
       shown = now;
       element.empty();
@@ -58,6 +60,9 @@ export function accountPanel(): AccountPanel {
             ? moment(renewedAt + skew)
             : RED._('@redletter/node-red-pop3/oauth2-account:panel.notYet'),
         );
+      }
+      if (renewable && endsAt !== undefined) {
+        row(RED._('@redletter/node-red-pop3/oauth2-account:panel.ends'), moment(endsAt + skew));
       }
     },
   };

@@ -50,6 +50,8 @@ export interface AccountReport {
   renewedAt?: number;
   expiresAt?: number;
   renewable?: boolean;
+  /** When somebody has to sign in again, whatever happens. */
+  endsAt?: number;
   /** Until then nothing is asked of the sign-in server. */
   retryAt?: number;
   error?: Told;

@@ -94,8 +94,8 @@ async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
 
 /** Of an account's state what people may see; everything else stays here. */
 function picked(state: Partial<AccountReport> & { obtainedAt?: number }): Partial<AccountReport> {
-  const { label, scope, signedInAt, obtainedAt, expiresAt, renewable, retryAt } = state;
-  const seen = { label, scope, signedInAt, renewedAt: obtainedAt, expiresAt, renewable, retryAt };
+  const { label, scope, signedInAt, obtainedAt, expiresAt, renewable, endsAt, retryAt } = state;
+  const seen = { label, scope, signedInAt, renewedAt: obtainedAt, expiresAt, renewable, endsAt, retryAt };
   return Object.fromEntries(Object.entries(seen).filter(([, value]) => value !== undefined));
 }
 

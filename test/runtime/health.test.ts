@@ -100,8 +100,16 @@ describe('the health of the mailboxes', () => {
     assert.equal(counted(), `201${'0'.repeat(COUNTED_HOURS - 3)}`);
     clock.advance(2 * HOUR);
     assert.equal(counted(), `1${'0'.repeat(COUNTED_HOURS - 1)}`);
+    const nothing = '0'.repeat(COUNTED_HOURS);
     clock.jump(-48 * HOUR);
-    assert.equal(counted(), '0'.repeat(COUNTED_HOURS), 'hours to come are no hours of mail');
+    assert.equal(counted(), nothing, 'hours to come are no hours of mail');
+    clock.jump(48 * HOUR);
+    assert.equal(counted(), nothing, 'and are forgotten');
+    await parts.deliver(mail('d'));
+    clock.advance(30 * HOUR);
+    assert.equal(counted(), nothing);
+    clock.jump(-20 * HOUR);
+    assert.equal(counted(), nothing, 'what is too old is forgotten too');
   });
 
   it('does not count what could not be handed over', async () => {
