@@ -113,6 +113,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           renewedAt: tokens.obtainedAt,
           expiresAt: tokens.expiresAt,
           renewable: tokens.refreshToken !== undefined,
+          endsAt: state?.endsAt,
           scope: tokens.scope,
           label: tokens.label,
         }),
