@@ -1,8 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { attemptsInVain, endsTheProcess, poison } from './attempts';
 import type { Clock } from './clock';
-import type { MailboxError } from './errors';
-import { type HandOver, type HandOverParts, isWhole, readAs, type Taken } from './hand-over';
+import { MailboxError } from './errors';
+import { type HandOver, type HandOverParts, isWhole, readAs, type Taken, uidOf } from './hand-over';
+import type { Ledger } from './ledger';
 import type { ListedMail } from './listing';
 import type { Pop3Fields } from './message';
 import { retryAfterFailure } from './rhythm';
@@ -51,8 +52,15 @@ export class AckHandOver implements HandOver {
   private retryTimer: unknown;
   /** The suspected mail that is with the flow, and nothing comes after it for a while. */
   private alone: { key: string; timer: unknown } | undefined;
+  /** Mails whose bytes somebody has removed from the spool: the server may still have them. */
+  private readonly gone = new Map<string, MailboxError>();
 
   constructor(private readonly parts: AckParts) {}
+
+  /** What it notes in. */
+  get ledger(): Ledger {
+    return this.parts.ledger;
+  }
 
   room(): number {
     return this.stopping.signal.aborted || this.alone !== undefined
@@ -72,6 +80,18 @@ export class AckHandOver implements HandOver {
 
   has(key: string): boolean {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
+  }
+
+  listed(keys: ReadonlySet<string>): void {
+    for (const [key, error] of this.gone) {
+      if (keys.has(key)) continue;
+      const mail = { key, uid: uidOf({ key }), number: 0, size: 0, whole: true };
+      this.parts.onSetAside(
+        error,
+        this.fieldsOf(mail, '', this.parts.ledger.openDelivery(key)?.handedOver ?? 0),
+      );
+    }
+    this.gone.clear();
   }
 
   async expect(): Promise<void> {
@@ -100,10 +120,10 @@ export class AckHandOver implements HandOver {
       // Settled, and the process ended before the file was removed.
       if (ledger.known(key)) await spool.remove(key);
       else if (endsTheProcess(delivery, settings.maxAttempts)) {
-        await this.setAside(mail, 'ended', this.fieldsOf(mail, '', attemptsInVain(delivery)));
+        const pop3 = this.fieldsOf(mail, '', attemptsInVain(delivery));
+        await this.unlessGone(key, () => this.setAside(mail, 'ended', pop3));
       } else if ((delivery?.retryAt ?? 0) <= clock.now()) {
-        await this.handOver(key);
-        count += 1;
+        if (await this.unlessGone(key, () => this.handOver(key))) count += 1;
       }
     }
     this.armRetry();
@@ -169,6 +189,19 @@ export class AckHandOver implements HandOver {
     }
   }
 
+  /** False where the mail's bytes are no longer there: it is fetched again, where the server still has it. */
+  private async unlessGone(key: string, run: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await run();
+      return true;
+    } catch (error) {
+      if (!(error instanceof MailboxError) || error.reason !== 'spooled-mail-gone') throw error;
+      this.parts.spool.forget(key);
+      this.gone.set(key, error);
+      return false;
+    }
+  }
+
   private fieldsOf({ uid, number, size }: SpooledMail, delivery: string, attempt: number): Pop3Fields {
     const redelivered = attempt > 1;
     return { ...this.parts.origin, delivery, uid, number, size, attempt, redelivered, check: this.check };
@@ -203,7 +236,8 @@ export class AckHandOver implements HandOver {
     this.land(mail.key);
     const failures = attemptsInVain(ledger.openDelivery(mail.key)) + 1;
     await ledger.failed(mail.key, clock.now() + retryAfterFailure(failures));
-    if (failures >= settings.maxAttempts) await this.setAside(mail, 'failed', flight.pop3, why);
+    if (failures >= settings.maxAttempts)
+      await this.unlessGone(mail.key, () => this.setAside(mail, 'failed', flight.pop3, why));
     this.armRetry();
     onRoom();
   }

@@ -110,8 +110,9 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const first = !ledger.hasBaseline;
     if (first) await writeBaseline(context, client, listing);
     else await recognizeRenumbered(context, client, listing);
-    await ledger.listed(new Set(listing.map((mail) => mail.key)));
-
+    const keys = new Set(listing.map((mail) => mail.key));
+    await ledger.listed(keys);
+    context.handOver.listed(keys);
     await setAsideWhatCrashes(context, listing, summary);
     const fresh = newMail(context, listing);
     const { maxPerCheck } = context.settings;

@@ -20,6 +20,8 @@ export interface HandOver {
   room(): number;
   /** Whether the mail is already on its way and must not be fetched. */
   has(key: string): boolean;
+  /** Told what a complete listing has. */
+  listed(keys: ReadonlySet<string>): void;
   /** Told before the first of so many is fetched, in the order in which they come. @throws MailboxError STORE */
   expect(mails: ListedMail[]): Promise<void>;
   /**
@@ -63,6 +65,10 @@ export class SendHandOver implements HandOver {
 
   has(): boolean {
     return false;
+  }
+
+  listed(): void {
+    // Whatever is listed comes from the server.
   }
 
   async expect(mails: ListedMail[]): Promise<void> {

@@ -261,7 +261,11 @@ export class Mailbox {
 
   private async handOverAgain(common: HandOverParts, settings: AckSettings): Promise<number> {
     const { parts } = this;
-    this.acknowledged ??= new AckHandOver({
+    if (this.acknowledged !== undefined && this.acknowledged.ledger === common.ledger)
+      return this.acknowledged.again();
+    // Another runtime has had the folder meanwhile: what stands there now counts.
+    this.acknowledged?.stop();
+    this.acknowledged = new AckHandOver({
       ...common,
       settings,
       spool: await parts.spool(),

@@ -78,9 +78,9 @@ export class Spool {
     const temporary = `${file}.new`;
     let size = 0;
     let failure: unknown;
-    const handle = await open(temporary, 'w', 0o600).catch((error) => {
-      throw this.storeError(error);
-    });
+    // Somebody may have tidied up while Node-RED runs.
+    await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
+    const handle = await this.stored(open(temporary, 'w', 0o600));
     try {
       const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number, whole };
       await this.stored(handle.writeFile(`${JSON.stringify(label)}\n`));
@@ -109,7 +109,12 @@ export class Spool {
     return size;
   }
 
-  /** The bytes as they came. */
+  /** Drops what is known of a mail whose file has gone. */
+  forget(key: string): void {
+    this.mails.delete(Spool.nameOf(key));
+  }
+
+  /** The bytes as they came. @throws MailboxError STORE; `spooled-mail-gone` where the file is no longer there */
   async *read(key: string): AsyncIterable<Buffer> {
     let labelled = true;
     try {
@@ -124,7 +129,12 @@ export class Spool {
         }
       }
     } catch (error) {
-      throw this.storeError(error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.storeError(error);
+      const uid = this.get(key)?.uid;
+      throw new MailboxError('STORE', 'spooled-mail-gone', {
+        facts: { folder: this.folder, uid },
+        cause: error,
+      });
     }
   }
 

@@ -22,9 +22,11 @@ export class FolderLock {
   private lost = false;
   private beating: Promise<void> = Promise.resolve();
 
+  /** @param onLost called once, when another runtime has taken the folder */
   constructor(
     private readonly folder: string,
     private readonly clock: Clock,
+    private readonly onLost: () => void = () => undefined,
   ) {
     this.file = join(folder, 'lock');
   }
@@ -157,6 +159,7 @@ export class FolderLock {
     const text = await readFile(this.file, 'utf8').catch(() => undefined);
     if (text !== undefined && text !== '' && !text.startsWith(this.id)) {
       this.lost = true;
+      this.onLost();
       return;
     }
     this.beats += 1;

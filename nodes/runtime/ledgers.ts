@@ -89,17 +89,37 @@ export class Ledgers {
     await this.releasing;
     await this.ensureLock(signal);
     this.lock?.check();
-    place.ledger ??= Ledger.open(this.fileOf(place, 'ledger'), this.clock.now).then(
-      (ledger) => {
-        place.open = ledger;
+    place.ledger ??= this.read(place);
+    return place.ledger;
+  }
+
+  private read(place: Place): Promise<Ledger> {
+    const reading = Ledger.open(this.fileOf(place, 'ledger'), this.clock.now);
+    const opened: Promise<Ledger> = reading.then(
+      async (ledger) => {
+        if (place.ledger === opened) place.open = ledger;
+        else await ledger.abandon();
         return ledger;
       },
       (error) => {
-        place.ledger = undefined;
+        if (place.ledger === opened) place.ledger = undefined;
         throw error;
       },
     );
-    return place.ledger;
+    return opened;
+  }
+
+  /** Another runtime writes here now. Nothing more from us, until the folder is free and everything is read anew. */
+  private lostTo(another: FolderLock): void {
+    if (this.lock !== another) return;
+    this.lock = undefined;
+    this.locked = undefined;
+    for (const place of this.places.values()) {
+      const { open } = place;
+      place.ledger = undefined;
+      place.open = undefined;
+      open?.abandon().catch(() => undefined);
+    }
   }
 
   private fileOf({ node, mailbox }: Place, kind: 'ledger' | 'spool'): string {
@@ -117,7 +137,7 @@ export class Ledgers {
   }
 
   private async acquireLock(): Promise<void> {
-    const lock = new FolderLock(this.folder, this.clock);
+    const lock = new FolderLock(this.folder, this.clock, () => this.lostTo(lock));
     this.acquiring = new AbortController();
     const { signal } = this.acquiring;
     await lock.acquire(signal);

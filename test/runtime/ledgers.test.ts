@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { MailboxError } from '../../nodes/mailbox';
 import { Ledgers, mailboxId } from '../../nodes/runtime/ledgers';
 import { cleanUp, newFolder, TestClock } from '../mailbox/support';
 
@@ -105,6 +106,42 @@ describe('the ledgers of a runtime', () => {
       await young.giveBack();
       assert.equal((await readdir(folder)).includes('lock'), false);
     }
+  });
+
+  it('taken by another runtime are let go, and read anew when the folder is free again', async () => {
+    const loan = attend('a');
+    const ledger = await loan.open(signal);
+    await ledger.done('before');
+    const lock = join(folder, 'lock');
+    await writeFile(lock, 'another 1\n');
+    clock.advance(2_000);
+    while (
+      await ledger.done('x').then(
+        () => true,
+        () => false,
+      )
+    )
+      await turn();
+    let refused: unknown;
+    loan.open(signal).catch((error) => {
+      refused = error;
+    });
+    for (let looks = 0; refused === undefined; looks += 1) {
+      if (looks % 4 === 0) await writeFile(lock, `another ${looks}\n`);
+      while (refused === undefined && clock.waits.length === 0) await turn();
+      clock.advance(500);
+    }
+    assert.deepEqual(
+      [(refused as MailboxError).code, (refused as MailboxError).reason],
+      ['STORE', 'folder-in-use'],
+    );
+    // What the other has noted meanwhile counts.
+    await appendFile(join(folder, 'a-m.ledger'), '{"is":"done","at":1,"key":"of the other"}\n');
+    await rm(lock);
+    const again = await loan.open(signal);
+    assert.notEqual(again, ledger);
+    assert.ok(again.known('before') && again.known('of the other'));
+    await again.done('after');
   });
 
   describe('deleting', () => {
