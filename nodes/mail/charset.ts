@@ -4,6 +4,7 @@
 // replacement characters would lose what they wrote.
 import { isUtf8 } from 'node:buffer';
 import type { Transform } from 'node:stream';
+import { isUtf7, Utf7Decoder } from './utf7';
 
 /** Bytes gathered before they become a string: few large strings instead of many small ones. */
 const SLICE = 64 * 1024;
@@ -215,6 +216,16 @@ export class TextCollector {
           const text = utf8.end();
           if (utf8.guessed) this.problem = `not valid ${charset}, read as windows-1252`;
           resolve(text);
+        },
+      };
+    }
+    if (isUtf7(charset)) {
+      const utf7 = new Utf7Decoder();
+      return {
+        write: (chunk: Buffer) => utf8.write(Buffer.from(utf7.write(chunk))),
+        end: () => {
+          utf8.write(Buffer.from(utf7.end()));
+          resolve(utf8.end());
         },
       };
     }

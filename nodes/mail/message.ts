@@ -62,7 +62,7 @@ export type MailProblemCode =
   | 'DATE_INVALID'
   /** No sender's address could be found. */
   | 'FROM_MISSING'
-  /** A text in a character set that is unknown or refused (UTF-7): it was read as UTF-8. */
+  /** A text in a character set that is unknown: it was read as UTF-8. */
   | 'CHARSET'
   /** The text was made from the first part of a long HTML. */
   | 'TEXT_SHORTENED'

@@ -62,6 +62,7 @@ describe('mail: a corpus', () => {
       calendar: 'You are invited',
       'delivery-status': 'Not delivered.\nAction: failed',
       flowed: 'A paragraph that flows on.\n> quoted and flowing\nFrom space\n-- \nAda',
+      'charset-utf-7': 'Grüße\n',
       'bad-quoted-printable': 'café =ZZ end',
       'nul-bytes': 'before\0after\n',
       'headers-only': '',
@@ -76,16 +77,10 @@ describe('mail: a corpus', () => {
       });
     }
 
-    it('in a character set that is refused or unknown are read as UTF-8, and say so', async () => {
-      // UTF-7 can hide markup from whoever looks for a "<": mailparser does not decode it.
-      for (const [name, text] of [
-        ['charset-utf-7', 'Gr+APwA3w-e\n'],
-        ['charset-unknown', 'Grüße\n'],
-      ] as const) {
-        const message = await read(corpus(name));
-        assert.equal(message.payload, text);
-        assert.deepEqual(problems(message), ['CHARSET']);
-      }
+    it('in a character set that is unknown are read as UTF-8, and say so', async () => {
+      const message = await read(corpus('charset-unknown'));
+      assert.equal(message.payload, 'Grüße\n');
+      assert.deepEqual(problems(message), ['CHARSET']);
     });
 
     it('that are not the UTF-8 they claim to be are read as windows-1252, and say so', async () => {

@@ -1,0 +1,71 @@
+/** The values of the base64 letters (RFC 4648 section 4) by their octet; 255: none of them. */
+const VALUES = new Uint8Array(256).fill(255);
+for (const [value, letter] of [
+  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
+].entries())
+  VALUES[letter.charCodeAt(0)] = value;
+
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+
+/** Whether a charset parameter names UTF-7 (RFC 2152), by its name or one of those it had before. */
+export const isUtf7 = (charset: string): boolean => /^(x-)?(unicode-\d-\d-)?utf-?7$/i.test(charset);
+
+/**
+ * UTF-7 (RFC 2152) → text, chunk by chunk, wherever the chunks are cut. mailparser refuses this one and leaves the
+ * letters as they are. A `+` that begins nothing stays a `+`: senders forget to write `+-`.
+ */
+export class Utf7Decoder {
+  /** Within `+…`: bits that are not yet a UTF-16 code unit. */
+  private shifted = false;
+  private bits = 0;
+  private bitCount = 0;
+  /** Nothing has come since the `+`. */
+  private justShifted = false;
+  /** The first half of a character that takes two code units. */
+  private half = '';
+
+  write(bytes: Buffer): string {
+    let text = this.half;
+    this.half = '';
+    for (let at = 0; at < bytes.length; ) {
+      if (!this.shifted) {
+        const plus = bytes.indexOf(PLUS, at);
+        text += bytes.toString('latin1', at, plus === -1 ? bytes.length : plus);
+        at = plus === -1 ? bytes.length : plus + 1;
+        this.shifted = this.justShifted = plus !== -1;
+        this.bits = this.bitCount = 0;
+        continue;
+      }
+      const octet = bytes[at] as number;
+      const value = VALUES[octet] as number;
+      if (value === 255) {
+        // The minus belongs to the shift; whatever else ends it is text.
+        if (this.justShifted) text += '+';
+        if (octet === MINUS) at += 1;
+        this.shifted = false;
+        continue;
+      }
+      this.justShifted = false;
+      this.bits = (this.bits << 6) | value;
+      this.bitCount += 6;
+      if (this.bitCount >= 16) {
+        this.bitCount -= 16;
+        text += String.fromCharCode((this.bits >>> this.bitCount) & 0xffff);
+        this.bits &= (1 << this.bitCount) - 1;
+      }
+      at += 1;
+    }
+    if (/[\ud800-\udbff]$/.test(text)) {
+      this.half = text.slice(-1);
+      return text.slice(0, -1);
+    }
+    return text;
+  }
+
+  end(): string {
+    const rest = this.half + (this.shifted && this.justShifted ? '+' : '');
+    this.half = '';
+    return rest;
+  }
+}
