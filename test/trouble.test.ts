@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { folderWithProbe, handedOver, markedRepeats, seeded } from './probe';
@@ -9,8 +9,10 @@ import type { Comms } from './servers/comms';
 import { dovecotMissing } from './servers/dovecot';
 import { needs } from './servers/needs';
 import { type FlowNode, startNodeRed } from './servers/node-red';
+import { freePorts } from './servers/ports';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
+const ACK: FlowNode = { id: 'ack', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [[]] };
 const SEED = Number(process.env.TROUBLE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
@@ -33,7 +35,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
       wires: [['probe']],
       ...more,
     }),
-    { id: 'probe', type: 'probe', z: 'tab', wires: [[]] },
+    { id: 'probe', type: 'probe', z: 'tab', wires: [['ack']] },
   ];
   const deliver = async (count: number): Promise<void> => {
     for (let number = 0; number < count; number += 1)
@@ -138,6 +140,149 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     } finally {
       await second.stop('SIGKILL');
     }
+  });
+
+  it('a clock that jumps by days, forth and back: every mail comes once, and the checks go on', async () => {
+    const clock = join(userDir, 'clock');
+    const preload = join(userDir, 'clock.cjs');
+    await writeFile(clock, '0');
+    // The system's time is not the test's to set; the process gets another one, which a file moves.
+    await writeFile(
+      preload,
+      `const { readFileSync } = require('node:fs');
+       const now = Date.now;
+       let ahead = 0;
+       setInterval(() => { ahead = Number(readFileSync(${JSON.stringify(clock)}, 'utf8')) || 0; }, 10).unref();
+       Date.now = () => now() + ahead;`,
+    );
+    await world.nodeRed.stop();
+    world.nodeRed = await startNodeRed({
+      version: 4,
+      userDir,
+      env: { NODE_OPTIONS: `--require ${preload}` },
+    });
+    await world.nodeRed.deploy(flows(world, ...nodes({ handled: 'ack', maxInFlight: 100 }), ACK));
+    const comms = await world.nodeRed.comms();
+    let count = 0;
+    for (const days of [0, 400, -400, 3, -0.5, 0]) {
+      await writeFile(clock, String(days * 86_400_000));
+      for (let more = 0; more < 20; more += 1) {
+        await world.dovecot.deliver(ALICE, mail(`Mail ${count}`));
+        count += 1;
+      }
+      await reached(comms, count);
+      await comms.waitForStatus('mail', /^idle$/, comms.statuses('mail').length, 30_000);
+    }
+    const all = await handedOver(userDir);
+    assert.equal(all.length, count, 'none came again');
+    assert.ok(all.every(({ redelivered }) => !redelivered));
+    assert.deepEqual(world.sink.received('errors'), []);
+    assert.equal((await world.dovecot.mails(ALICE)).length, count);
+  });
+
+  it('a ledger that cannot be read: nothing is handed over or deleted, and it goes on when it is mended', async () => {
+    await deliver(3);
+    await world.nodeRed.deploy(flows(world, ...nodes({ after: 'delete' })));
+    await reached(await world.nodeRed.comms(), 3);
+    await world.nodeRed.stop();
+    const folder = join(userDir, 'redletter');
+    const name = (await readdir(folder)).find((one) => one.endsWith('.ledger')) ?? assert.fail('no ledger');
+    const file = join(folder, name);
+    const good = await readFile(file, 'utf8');
+    const [header = '', first = '', ...rest] = good.split('\n');
+    await writeFile(file, [header, first.slice(0, 10), ...rest].join('\n'));
+    await deliver(5);
+    world.nodeRed = await startNodeRed({ version: 4, userDir });
+    const comms = await world.nodeRed.comms();
+    const status = await comms.waitForStatus('mail', ({ fill }) => fill === 'red', 0, 40_000);
+    assert.equal(status.text, 'cannot store');
+    const { error } = await world.sink.next('errors');
+    assert.equal((error as { code: string }).code, 'STORE');
+    assert.match((error as { message: string }).message, new RegExp(`${name}.*2`));
+    assert.equal((await handedOver(userDir)).length, 3);
+    assert.equal((await world.dovecot.mails(ALICE)).length, 5, 'nothing is deleted either');
+    assert.equal(
+      await readFile(file, 'utf8'),
+      [header, first.slice(0, 10), ...rest].join('\n'),
+      'left as it is',
+    );
+    await writeFile(file, good);
+    while ((await handedOver(userDir)).length < 8)
+      await comms.waitForStatus('mail', /./, comms.statuses('mail').length, 60_000);
+    assert.equal(markedRepeats((await handedOver(userDir)).slice(3)), 0);
+  });
+
+  it('asleep so long that another took the folder: nothing twice, and it takes it back when it is free', async () => {
+    await deliver(3);
+    await world.nodeRed.deploy(flows(world, ...nodes()));
+    const comms = await world.nodeRed.comms();
+    await reached(comms, 3);
+    await comms.waitForStatus('mail', /^idle$/, comms.statuses('mail').length);
+    process.kill(world.nodeRed.pid, 'SIGSTOP');
+    const second = await startNodeRed({ version: 4, userDir });
+    try {
+      const ofSecond = await second.comms();
+      await ofSecond.waitForStatus('mail', /^idle$/, 0, 40_000);
+      await deliver(2);
+      while ((await handedOver(userDir)).length < 5)
+        await ofSecond.waitForStatus('mail', /./, ofSecond.statuses('mail').length, 40_000);
+      process.kill(world.nodeRed.pid, 'SIGCONT');
+      const lost = await comms.waitForStatus('mail', ({ fill }) => fill === 'red', 0, 60_000);
+      assert.equal(lost.text, 'folder in use');
+    } finally {
+      process.kill(world.nodeRed.pid, 'SIGCONT');
+      await second.stop();
+    }
+    await deliver(1);
+    while ((await handedOver(userDir)).length < 6)
+      await comms.waitForStatus('mail', /./, comms.statuses('mail').length, 60_000);
+    await comms.waitForStatus('mail', /^idle$/, comms.statuses('mail').length);
+    assert.equal((await handedOver(userDir)).length, 6, 'what the other had is known here');
+  });
+
+  it('a spool that somebody empties while mail waits there: it is fetched again, marked', async () => {
+    await deliver(2);
+    const silent: FlowNode = { id: 'probe', type: 'probe', z: 'tab', wires: [[]] };
+    const [node] = nodes({ handled: 'ack', ackTimeout: 1 });
+    await world.nodeRed.deploy(flows(world, node as FlowNode, silent));
+    const comms = await world.nodeRed.comms();
+    await reached(comms, 2);
+    const folder = join(userDir, 'redletter');
+    const spool = (await readdir(folder)).find((one) => one.endsWith('.spool')) ?? assert.fail('no spool');
+    await rm(join(folder, spool), { recursive: true });
+    while ((await handedOver(userDir)).length < 4)
+      await comms.waitForStatus('mail', /./, comms.statuses('mail').length, 60_000);
+    assert.equal(markedRepeats(await handedOver(userDir)), 2);
+    assert.deepEqual(world.sink.received('errors'), []);
+  });
+
+  it('a check that fails answers whoever asked for it over http, by way of Catch', async () => {
+    const [port = 0] = await freePorts(1);
+    const input = { interval: 0, inputs: 1, outputs: 2, summary: true, wires: [[], ['answer']] };
+    const asking = (more: Partial<FlowNode>): FlowNode[] => [
+      ...flows(world, ...nodes({ ...input, ...more })).filter(({ id }) => id !== 'catch'),
+      { id: 'ask', type: 'http in', z: 'tab', url: '/check', method: 'get', wires: [['mail']] },
+      { id: 'answer', type: 'http response', z: 'tab', wires: [] },
+      { id: 'catch', type: 'catch', z: 'tab', scope: ['mail'], wires: [['words']] },
+      {
+        id: 'words',
+        type: 'function',
+        z: 'tab',
+        func: `return { ...msg, statusCode: 502, payload: { code: msg.error.code } };`,
+        wires: [['answer']],
+      },
+    ];
+    const ask = (): Promise<Response> =>
+      fetch(new URL('/check', world.nodeRed.url), { signal: AbortSignal.timeout(20_000) });
+    await deliver(2);
+    await world.nodeRed.deploy(asking({}));
+    const good = await ask();
+    assert.equal(good.status, 200);
+    const { found, delivered } = (await good.json()) as { found: number; delivered: number };
+    assert.deepEqual([found, delivered], [2, 2]);
+    await world.nodeRed.deploy(asking({ port }));
+    const bad = await ask();
+    assert.deepEqual([bad.status, await bad.json()], [502, { code: 'CONNECT' }]);
   });
 
   it('a full disk: nothing is handed over that cannot be recorded, and it goes on when there is room', async function () {

@@ -52,6 +52,7 @@ export class Journal<R extends object> {
   heldUp = 0;
 
   private handle: FileHandle | undefined;
+  private closedBecause: MailboxError | undefined;
   private pending: PendingWrite<R>[] = [];
   private writing: Promise<void> | undefined;
   private compactionWanted = false;
@@ -119,7 +120,8 @@ export class Journal<R extends object> {
   }
 
   /** Lets the file go as it is: it is somebody else's now. */
-  async abandon(): Promise<void> {
+  async abandon(why?: MailboxError): Promise<void> {
+    if (why !== undefined) this.closedBecause = why;
     const handle = this.handle;
     this.handle = undefined;
     await handle?.close();
@@ -292,7 +294,7 @@ export class Journal<R extends object> {
 
   private async write(text: string, sync: boolean): Promise<void> {
     const handle = this.handle;
-    if (handle === undefined) throw new Error('the ledger is closed');
+    if (handle === undefined) throw this.closedBecause ?? new Error('the ledger is closed');
     const bytes = Buffer.from(text, 'utf8');
     try {
       if (this.halfLine) await handle.truncate(this.size);
@@ -381,6 +383,7 @@ export class Journal<R extends object> {
   }
 
   private storeError(cause: unknown): MailboxError {
+    if (cause instanceof MailboxError) return cause;
     const code =
       (cause as NodeJS.ErrnoException | undefined)?.code ?? String((cause as Error)?.message ?? cause);
     return new MailboxError('STORE', code === 'ENOSPC' ? 'disk-full' : 'ledger-unwritable', {

@@ -1,3 +1,4 @@
+import type { MailboxError } from './errors';
 import { Journal, type OpenFile } from './journal';
 import { type LedgerRecord, type MailState, Memory, type OpenDelivery } from './memory';
 
@@ -192,9 +193,9 @@ export class Ledger {
     await this.journal.close();
   }
 
-  /** Lets the file go as it is: another runtime has it now. */
-  abandon(): Promise<void> {
-    return this.journal.abandon();
+  /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
+  abandon(why?: MailboxError): Promise<void> {
+    return this.journal.abandon(why);
   }
 
   /** Never 0, which stands for the baseline: a machine without a battery may begin in 1970. */

@@ -26,7 +26,7 @@ export class FolderLock {
   constructor(
     private readonly folder: string,
     private readonly clock: Clock,
-    private readonly onLost: () => void = () => undefined,
+    private readonly onLost: (why: MailboxError) => void = () => undefined,
   ) {
     this.file = join(folder, 'lock');
   }
@@ -66,9 +66,12 @@ export class FolderLock {
     this.arm();
   }
 
-  /** @throws MailboxError STORE where another runtime has taken the folder meanwhile */
-  check(): void {
-    if (this.lost) throw this.inUse();
+  /**
+   * Looks whether the folder is still ours: a process that slept has not beaten for as long.
+   * @throws MailboxError STORE where another runtime has taken the folder meanwhile
+   */
+  async check(): Promise<void> {
+    if (await this.isLost()) throw this.inUse();
   }
 
   async release(): Promise<void> {
@@ -155,13 +158,17 @@ export class FolderLock {
     (this.timer as Partial<NodeJS.Timeout>)?.unref?.();
   }
 
+  private async isLost(): Promise<boolean> {
+    if (this.lost) return true;
+    const text = await readFile(this.file, 'utf8').catch(() => '');
+    if (text === '' || text.startsWith(this.id)) return false;
+    if (!this.lost) this.onLost(this.inUse());
+    this.lost = true;
+    return true;
+  }
+
   private async beat(): Promise<void> {
-    const text = await readFile(this.file, 'utf8').catch(() => undefined);
-    if (text !== undefined && text !== '' && !text.startsWith(this.id)) {
-      this.lost = true;
-      this.onLost();
-      return;
-    }
+    if (await this.isLost()) return;
     this.beats += 1;
     // A disk that is full for a while must not end the process; the next beat tries again.
     await writeFile(this.file, this.text(), { mode: 0o600 }).catch(() => undefined);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, Ledger, Spool } from '../mailbox';
+import { type Clock, Ledger, type MailboxError, Spool } from '../mailbox';
 import { FolderLock } from './folder-lock';
 
 /** A mailbox as the server knows it. */
@@ -88,7 +88,7 @@ export class Ledgers {
     await this.closing.get(place.key);
     await this.releasing;
     await this.ensureLock(signal);
-    this.lock?.check();
+    await this.lock?.check();
     place.ledger ??= this.read(place);
     return place.ledger;
   }
@@ -110,15 +110,15 @@ export class Ledgers {
   }
 
   /** Another runtime writes here now. Nothing more from us, until the folder is free and everything is read anew. */
-  private lostTo(another: FolderLock): void {
-    if (this.lock !== another) return;
+  private lost(lock: FolderLock, why: MailboxError): void {
+    if (this.lock !== lock) return;
     this.lock = undefined;
     this.locked = undefined;
     for (const place of this.places.values()) {
       const { open } = place;
       place.ledger = undefined;
       place.open = undefined;
-      open?.abandon().catch(() => undefined);
+      open?.abandon(why).catch(() => undefined);
     }
   }
 
@@ -137,7 +137,7 @@ export class Ledgers {
   }
 
   private async acquireLock(): Promise<void> {
-    const lock = new FolderLock(this.folder, this.clock, () => this.lostTo(lock));
+    const lock = new FolderLock(this.folder, this.clock, (why) => this.lost(lock, why));
     this.acquiring = new AbortController();
     const { signal } = this.acquiring;
     await lock.acquire(signal);

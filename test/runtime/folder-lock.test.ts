@@ -84,7 +84,7 @@ describe("the folder's lock", () => {
     const holder = await runtime().acquired();
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
-    holder.lock.check();
+    await holder.lock.check();
     const before = await readFile(file, 'utf8');
     await holder.beat();
     const after = await readFile(file, 'utf8');
@@ -109,7 +109,7 @@ describe("the folder's lock", () => {
     }
     const { code, reason } = other.outcome as { code: string; reason: string };
     assert.deepEqual([code, reason], ['STORE', 'folder-in-use']);
-    holder.lock.check();
+    await holder.lock.check();
   });
 
   it('is handed on when the first gives it back meanwhile', async () => {
@@ -131,7 +131,7 @@ describe("the folder's lock", () => {
     assert.equal(other.outcome, 'waiting');
     await other.wait(3 * LOOK_MS);
     assert.equal(other.outcome, 'has it');
-    other.lock.check();
+    await other.lock.check();
     assert.deepEqual(await readdir(folder), ['lock']);
   });
 
@@ -158,7 +158,7 @@ describe("the folder's lock", () => {
       assert.equal(other.outcome, 'waiting');
       await holder.beat();
     }
-    holder.lock.check();
+    await holder.lock.check();
   });
 
   it('goes to one of two who find it stale', async () => {
@@ -176,7 +176,7 @@ describe("the folder's lock", () => {
       await Promise.all(two.map((one) => one.wait(BEAT_MS)));
     }
     assert.equal(winners().length, 1);
-    winners()[0]?.lock.check();
+    await winners()[0]?.lock.check();
     const loser = two.find(({ outcome }) => outcome !== 'has it');
     assert.ok(loser?.outcome instanceof MailboxError);
     assert.equal(loser.outcome.reason, 'folder-in-use');
@@ -188,7 +188,7 @@ describe("the folder's lock", () => {
     holder.clock.advance(BEAT_MS);
     for (;;) {
       try {
-        holder.lock.check();
+        await holder.lock.check();
       } catch (error) {
         const { code, reason } = error as { code: string; reason: string };
         assert.deepEqual([code, reason], ['STORE', 'folder-in-use']);

@@ -113,6 +113,11 @@ export class NodeRed {
     });
   }
 
+  /** The process. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** Whether the process has ended, for whatever reason. */
   get ended(): boolean {
     return this.#ended;
