@@ -13,7 +13,9 @@ function encoded(text: string): string {
 
 function decoded(...chunks: Buffer[]): string {
   const decoder = new Utf7Decoder();
-  return chunks.map((chunk) => decoder.write(chunk)).join('') + decoder.end();
+  // Bytes at once, as the collector takes them: half a character would be lost.
+  const pieces = [...chunks.map((chunk) => decoder.write(chunk)), decoder.end()];
+  return Buffer.concat(pieces.map((piece) => Buffer.from(piece))).toString();
 }
 
 describe('UTF-7', () => {
