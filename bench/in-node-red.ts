@@ -6,7 +6,6 @@ import { join } from 'node:path';
 import { type FlowNode, type NodeRed, startNodeRed } from '../test/servers/node-red';
 import { packed } from '../test/servers/packed';
 import type { Cost } from './measure';
-import { PEERS } from './peers';
 
 export interface Mailbox {
   port: number;
@@ -14,14 +13,16 @@ export interface Mailbox {
   password: string;
 }
 
-/** A user directory with this package as it would be published, the e-mail node, and the probe. */
+/** Node-RED finds the e-mail node beside itself, where it came with what this package is developed with. */
+const SETTINGS = { nodesExcludes: [] };
+
+/** A user directory with this package as it would be published, and the probe. */
 export async function userDirectory(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
   mkdirSync(join(folder, 'node_modules'));
   const link = (from: string, name: string) =>
     symlinkSync(join(from, name), join(folder, 'node_modules', name));
   link((await packed()).nodeModules, '@redletter');
-  link(join(PEERS, 'node_modules'), 'node-red-node-email');
   mkdirSync(join(folder, 'nodes'));
   await copyFile(join(__dirname, 'probe.js'), join(folder, 'nodes', 'probe.js'));
   const form = "<script>RED.nodes.registerType('bench probe', { defaults: {} })</script>";
@@ -71,7 +72,11 @@ export function emailIn({ port, user, password }: Mailbox): FlowNode {
 
 /** Starts a Node-RED, lets the node fetch `count` mails, and ends it. */
 export async function fetchInNodeRed(mail: FlowNode, count: number, ms = 240_000): Promise<Cost> {
-  const nodeRed: NodeRed = await startNodeRed({ version: 4, userDir: await userDirectory() });
+  const nodeRed: NodeRed = await startNodeRed({
+    version: 4,
+    userDir: await userDirectory(),
+    settings: SETTINGS,
+  });
   try {
     await nodeRed.deploy([
       { id: 'tab', type: 'tab', label: 'Bench' },

@@ -1,8 +1,11 @@
-// npm run bench -- [part …] [--rounds n] [--client name …] [--compare] [--dry]
+// npm run bench -- [part …] [--rounds n] [--client name …] [--dry] [--compare [--margin 0.15]]
 import { parseArgs } from 'node:util';
 import { BOXES, type BoxName } from './boxes';
 import { measureFetching } from './fetching';
-import { keep } from './results';
+import { measureGrowth } from './growth';
+import { gates, report, worse } from './report';
+import { add, committed, everything, keep, type Results } from './results';
+import { measureSteady } from './steady';
 import { measureMany } from './thousand';
 
 const { values, positionals } = parseArgs({
@@ -11,31 +14,53 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     client: { type: 'string', multiple: true },
     dry: { type: 'boolean', default: false },
+    compare: { type: 'boolean', default: false },
+    margin: { type: 'string', default: '0.15' },
   },
 });
 
 /** Shorter than the five minutes people choose, which makes it harder, and lets a run end in four. */
-const THOUSAND = { mailboxes: 1000, accounts: 100, interval: 100, mails: 10_000, seconds: 180 };
+const THOUSAND = { mailboxes: 1000, accounts: 100, interval: 100, mails: 10_000, seconds: 170 };
+
+/** Where a part's numbers stand among the results, and how they are had. */
+const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<object>]> = {
+  ...Object.fromEntries(
+    Object.keys(BOXES).map((box) => [
+      box,
+      [
+        'fetching',
+        box,
+        () =>
+          measureFetching(box as BoxName, {
+            rounds: Number(values.rounds),
+            ...(values.client && { clients: values.client }),
+          }),
+      ],
+    ]),
+  ),
+  steady: ['steady', '100,000', () => measureSteady(100_000, 10_000)],
+  thousand: ['thousand', '0 ms', () => measureMany({ ...THOUSAND, roundTrip: 0 })],
+  'thousand-far': ['thousand', '40 ms', () => measureMany({ ...THOUSAND, roundTrip: 40 })],
+  growth: ['growth', 'all', measureGrowth],
+};
 
 async function main(): Promise<void> {
-  const rounds = Number(values.rounds);
-  const parts = positionals.length ? positionals : Object.keys(BOXES);
-  for (const part of parts) {
-    if (part.startsWith('thousand')) {
-      const roundTrip = part === 'thousand-far' ? 40 : 0;
-      const measured = await measureMany({ ...THOUSAND, roundTrip });
-      console.table([measured]);
-      if (!values.dry) keep('thousand', `${roundTrip} ms`, { ...measured });
-      continue;
-    }
-    if (!(part in BOXES)) throw new Error(`No part is called ${part}`);
-    const measured = await measureFetching(part as BoxName, {
-      rounds,
-      ...(values.client && { clients: values.client }),
-    });
-    console.table(measured);
-    if (!values.dry) keep('fetching', part, measured);
+  if (positionals[0] === 'report') return report();
+  let measured: Results = {};
+  for (const part of positionals.length ? positionals : Object.keys(PARTS)) {
+    const found = PARTS[part];
+    if (found === undefined) throw new Error(`No part is called ${part}: ${Object.keys(PARTS).join(', ')}`);
+    const [kind, name, measure] = found;
+    const numbers = await measure();
+    console.dir(numbers, { depth: 3 });
+    measured = add(measured, kind, name, numbers);
+    if (!values.dry && !values.compare) keep(add(everything(), kind, name, numbers));
   }
+  if (values.compare) {
+    const slower = worse(gates(measured), gates(committed()), Number(values.margin));
+    for (const line of slower) console.error(line);
+    process.exitCode = slower.length > 0 ? 1 : 0;
+  } else if (!values.dry) report();
 }
 
 void main();

@@ -74,8 +74,9 @@ const COMMANDS: Record<Program, Prepare> = {
       `username = ${user}`,
       `password = ${password}`,
       '[destination]',
-      'type = MDA_external',
-      'path = /bin/true',
+      // It takes neither /dev/null nor, from root, a command.
+      'type = Mboxrd',
+      `path = ${await written(folder, 'mbox', [])}`,
       '[options]',
       'read_all = true',
       'delete = false',
@@ -89,6 +90,6 @@ const COMMANDS: Record<Program, Prepare> = {
 
 async function written(folder: string, name: string, lines: string[]): Promise<string> {
   const file = join(folder, name);
-  await writeFile(file, `${lines.join('\n')}\n`, { mode: 0o600 });
+  await writeFile(file, lines.map((line) => `${line}\n`).join(''), { mode: 0o600 });
   return file;
 }

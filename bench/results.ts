@@ -1,15 +1,36 @@
 // The numbers of one version, in a file of its own: each part writes its own and leaves the others.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { version } from '../package.json';
 
-export const RESULTS = join(__dirname, 'results', `${version}.json`);
+const FOLDER = join(__dirname, 'results');
+const RESULTS = join(FOLDER, `${version}.json`);
 
-export function keep(kind: string, part: string, measured: object): void {
-  let all: Record<string, Record<string, object>> = {};
+/** By kind and part. */
+export type Results = Record<string, Record<string, object>>;
+
+export function everything(): Results {
   try {
-    all = JSON.parse(readFileSync(RESULTS, 'utf8'));
-  } catch {}
-  all[kind] = { ...all[kind], [part]: { ...all[kind]?.[part], ...measured } };
+    return JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;
+  } catch {
+    return {};
+  }
+}
+
+/** Those of this version, else of the one before it: what was committed last. */
+export function committed(): Results {
+  const [last] = readdirSync(FOLDER)
+    .filter((name) => name.endsWith('.json'))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  if (last === undefined) throw new Error('There are no numbers to compare with');
+  return JSON.parse(readFileSync(join(FOLDER, last), 'utf8')) as Results;
+}
+
+export function add(all: Results, kind: string, part: string, measured: object): Results {
+  return { ...all, [kind]: { ...all[kind], [part]: { ...all[kind]?.[part], ...measured } } };
+}
+
+export function keep(all: Results): void {
+  mkdirSync(dirname(RESULTS), { recursive: true });
   writeFileSync(RESULTS, `${JSON.stringify(all, undefined, 2)}\n`);
 }

@@ -1,0 +1,151 @@
+// From the numbers to bench/README.md and its pictures: the part between the two marks is written, the rest stays.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BOXES, type BoxName } from './boxes';
+import { bars, curves } from './draw';
+import type { Growth } from './growth';
+import type { Summary } from './measure';
+import { everything } from './results';
+import type { Steady } from './steady';
+import type { Many } from './thousand';
+
+export type Fetching = Record<string, Summary>;
+
+const OURS = 'this package';
+const THEIRS = 'node-red-node-email';
+const KEPT = 'this package, mail kept';
+const FLOOR = 'floor + bare parser';
+
+interface Gate {
+  name: string;
+  most: number;
+  measured: number | undefined;
+}
+
+const ratio = (one: number | undefined, other: number | undefined): number | undefined =>
+  one === undefined || other === undefined ? undefined : Math.round((one / other) * 1000) / 1000;
+
+/** Everything that is promised of speed, with what was measured; undefined where it was not. */
+export function gates(all: ReturnType<typeof everything>): Gate[] {
+  const of = (box: BoxName, client: string, what: 'wall' | 'peak' | 'block'): number | undefined =>
+    (all.fetching?.[box] as Fetching | undefined)?.[client]?.[what];
+  const against = (box: BoxName, other: string, what: 'wall' | 'peak' | 'block', own = OURS) =>
+    ratio(of(box, own, what), of(box, other, what));
+  const steady = all.steady?.['100,000'] as Steady | undefined;
+  const near = all.thousand?.['0 ms'] as Many | undefined;
+  const far = all.thousand?.['40 ms'] as Many | undefined;
+  return [
+    { name: `a: time ÷ ${THEIRS}`, most: 0.4, measured: against('a', THEIRS, 'wall') },
+    { name: `b: time ÷ ${THEIRS}`, most: 0.4, measured: against('b', THEIRS, 'wall') },
+    { name: `c: time ÷ ${THEIRS}`, most: 0.25, measured: against('c', THEIRS, 'wall') },
+    { name: `c: memory ÷ ${THEIRS}`, most: 0.12, measured: against('c', THEIRS, 'peak') },
+    { name: `c: longest block ÷ ${THEIRS}`, most: 0.05, measured: against('c', THEIRS, 'block') },
+    { name: `250 mails at 40 ms: time ÷ ${THEIRS}`, most: 0.05, measured: against('far', THEIRS, 'wall') },
+    {
+      name: `2,000 mails at 40 ms: time ÷ ${THEIRS}`,
+      most: 0.02,
+      measured: against('farther', THEIRS, 'wall'),
+    },
+    ...(['a', 'b', 'c'] as const).map((box) => ({
+      name: `${box}: time ÷ ${FLOOR}`,
+      most: 1.15,
+      measured: against(box, FLOOR, 'wall', KEPT),
+    })),
+    { name: 'nothing new: octets ÷ a plain UIDL', most: 1.01, measured: ratio(steady?.check, steady?.uidl) },
+    ...[near, far].flatMap((many, index) => {
+      const where = `1,000 mailboxes${index ? ' at 40 ms' : ''}`;
+      return [
+        { name: `${where}: the latest check, s`, most: 10, measured: many?.latest },
+        { name: `${where}: jitter of other flows, 99th percentile, ms`, most: 20, measured: many?.jitter },
+        { name: `${where}: memory at its peak, MB`, most: 250, measured: many?.peak },
+        { name: `${where}: start of the flows later by, ms`, most: 100, measured: many?.start },
+      ];
+    }),
+  ];
+}
+
+const table = (head: string[], rows: (string | number)[][]): string =>
+  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+
+/** Writes pictures and tables. */
+export function report(): void {
+  const all = everything();
+  const pictures = join(__dirname, 'pictures');
+  mkdirSync(pictures, { recursive: true });
+  const parts: string[] = [];
+  const boxes = (Object.keys(BOXES) as BoxName[]).filter((box) => all.fetching?.[box]);
+  const seconds = (ms: number): string => (ms / 1000).toPrecision(3);
+  for (const box of boxes) {
+    const rows = Object.entries(all.fetching?.[box] as Fetching).map(([client, cost]) => [
+      client,
+      `${seconds(cost.wall)} (${seconds(cost.least)})`,
+      seconds(cost.cpu),
+      Math.round(cost.peak),
+      cost.block === undefined ? '–' : Math.round(cost.block),
+      cost.rounds,
+    ]);
+    const head = ['', 'wall s (least)', 'CPU s', 'peak memory MB', 'longest block ms', 'rounds'];
+    parts.push(`### ${box}: ${BOXES[box].title}`, table(head, rows));
+  }
+  if (boxes.length > 0) {
+    const groups = boxes.map((box) => ({
+      title: `${box}: ${BOXES[box].title}`,
+      bars: Object.entries(all.fetching?.[box] as Fetching).map(([name, { wall }]) => ({
+        name,
+        seconds: wall / 1000,
+        ours: name.startsWith(OURS),
+      })),
+    }));
+    writeFileSync(join(pictures, 'fetching.svg'), bars('How long fetching takes', groups));
+    parts.push('![How long fetching takes](pictures/fetching.svg)');
+  }
+  for (const kind of ['steady', 'thousand']) {
+    const found = Object.values(all[kind] ?? {}) as Record<string, number>[];
+    if (found[0] === undefined) continue;
+    parts.push(
+      `### ${kind === 'steady' ? 'Nothing new' : 'A thousand mailboxes'}`,
+      table(
+        Object.keys(found[0]),
+        found.map((one) => Object.values(one).map((value) => Math.round(value * 100) / 100)),
+      ),
+    );
+  }
+  const growth = all.growth?.all as Growth | undefined;
+  if (growth !== undefined) {
+    const titles = {
+      mails: 'New mails of 3.4 kB',
+      megabytes: 'Size of four new mails, MB',
+      remembered: 'Mails remembered, none new',
+      mailboxes: 'Mailboxes, none with new mail',
+    };
+    const drawn = Object.entries(growth).map(([name, points]) => ({
+      title: titles[name as keyof Growth],
+      unit: 'ms',
+      points,
+    }));
+    writeFileSync(join(pictures, 'growth.svg'), curves('How the cost of a check grows', drawn));
+    parts.push('### Growth', '![How the cost of a check grows](pictures/growth.svg)');
+  }
+  const judged = gates(all).map(({ name, most, measured }) => [
+    name,
+    most,
+    measured ?? 'not measured',
+    measured === undefined ? '' : measured <= most ? 'met' : '**missed**',
+  ]);
+  parts.push('### Aims', table(['', 'at most', 'measured', ''], judged));
+  const file = join(__dirname, 'README.md');
+  const text = readFileSync(file, 'utf8');
+  const [from, to] = [text.indexOf('<!-- measured -->'), text.indexOf('<!-- /measured -->')];
+  if (from < 0 || to < from) throw new Error('bench/README.md has lost the marks around what is measured');
+  const measured = `<!-- measured -->\n\n${parts.join('\n\n')}\n\n`;
+  writeFileSync(file, text.slice(0, from) + measured + text.slice(to));
+}
+
+/** Names what is worse than in the committed numbers by more than `margin`; 0.15 is 15 %. */
+export function worse(now: Gate[], before: Gate[], margin: number): string[] {
+  return now.flatMap(({ name, measured }) => {
+    const then = before.find((gate) => gate.name === name)?.measured;
+    if (measured === undefined || then === undefined || measured <= then * (1 + margin)) return [];
+    return `${name}: ${measured}, and it was ${then}`;
+  });
+}
