@@ -6,7 +6,7 @@ import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
 import { type HandOver, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
-import { type ListedMail, listMailbox } from './listing';
+import { addSizes, type ListedMail, listMailbox } from './listing';
 import type { Pop3Fields } from './message';
 import { retryAfterFailure } from './rhythm';
 
@@ -105,7 +105,7 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
   };
   const { client, messages } = await context.open(signal);
   try {
-    const listing = await listMailbox(client, { messages, sizes: context.settings.maxSize > 0, signal });
+    const listing = await listMailbox(client, { messages, sizes: false, signal });
     summary.found = listing.length;
     const first = !ledger.hasBaseline;
     if (first) await writeBaseline(context, client, listing);
@@ -113,6 +113,11 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const keys = new Set(listing.map((mail) => mail.key));
     await ledger.listed(keys);
     context.handOver.listed(keys);
+
+    // Most checks find nothing new, and then nobody needs to know how large the old mails are.
+    if (context.settings.maxSize > 0 && listing.some(({ key }) => !ledger.known(key))) {
+      await addSizes(client, listing);
+    }
     await setAsideWhatCrashes(context, listing, summary);
     const fresh = newMail(context, listing);
     const { maxPerCheck } = context.settings;

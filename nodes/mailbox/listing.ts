@@ -65,6 +65,17 @@ export async function listMailbox(
   return listing;
 }
 
+/** Asks for the sizes of these mails, where listing them did not take it already. */
+export async function addSizes(client: Pop3Client, listing: ListedMail[]): Promise<void> {
+  if (listing.every(({ octets }) => octets !== undefined)) return;
+  const octets = new Map<number, number>();
+  for (const entry of await client.list()) octets.set(entry.number, entry.octets);
+  for (const mail of listing) {
+    const size = octets.get(mail.number);
+    if (size !== undefined) mail.octets = size;
+  }
+}
+
 /**
  * A mail whose headers cannot be had has no identity and is left for the next check.
  * @throws Pop3Error where the session is over

@@ -344,6 +344,16 @@ describe('one check of a mailbox', () => {
       assert.equal(again.uids, 'c d');
     });
 
+    it('asks for sizes only where something may be new', async () => {
+      const checker = await Checker.begun({ maxSize: 1_000_000 });
+      box = await Box.start(lettered('ab'));
+      await checker.check(box);
+      assert.deepEqual(box.said('LIST'), ['LIST']);
+      assert.equal(checker.uids, 'a b');
+      await checker.check(box);
+      assert.deepEqual(box.said('LIST'), []);
+    });
+
     it('leaves nothing marked by RETR at the server', async () => {
       await start('ab');
       const node = await Checker.begun();
