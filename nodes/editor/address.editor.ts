@@ -84,6 +84,8 @@ function take(row: Provider): void {
     choose('security', row.pop.security);
     choose('port', row.pop.port);
   }
+  // With OAuth too: whoever turns to an app password finds it chosen.
+  choose('service', row.pop === undefined ? 'custom' : row.id);
   if (row.signIn === 'oauth2') {
     choose('auth', 'oauth2');
     const [only, ...more] = accountsOf(row.id);
@@ -91,6 +93,5 @@ function take(row: Provider): void {
     if (only !== undefined && more.length === 0 && chosen?.provider !== row.id) choose('account', only);
     return;
   }
-  choose('service', row.pop === undefined ? 'custom' : row.id);
   choose('auth', 'password');
 }

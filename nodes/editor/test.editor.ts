@@ -174,6 +174,7 @@ export function prepareTest({
       const seconds = (report.ms / 1000).toLocaleString(language(), { maximumFractionDigits: 1 });
       verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
     }
+    panel[0]?.scrollIntoView({ block: 'nearest' });
     if (report.transcript.length > 0) said.append(transcript(report.transcript));
   };
   const transcript = (lines: string[]): JQuery => {

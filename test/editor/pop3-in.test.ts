@@ -19,7 +19,7 @@ for (const version of [4, 5] as const) {
       [world, browser] = await Promise.all([startWorld({ version }), startBrowser()]);
       // A mail server whose certificate the machine trusts, as a provider's is.
       world.nodeRed = await world.nodeRed.restart('SIGTERM', { env: { NODE_EXTRA_CA_CERTS: world.ca } });
-      editor = await openEditor(browser, world.nodeRed, { language: 'de' });
+      editor = await openEditor(browser, world.nodeRed, { language: 'de', dark: version === 5 });
     });
     after(async () => {
       await browser?.close();
@@ -191,6 +191,53 @@ for (const version of [4, 5] as const) {
         .waitFor({ state: 'attached' });
       const flow = (await world.nodeRed.getFlows()).find(({ type }) => type === 'inject');
       assert.deepEqual(flow?.wires, [[node]]);
+    });
+
+    it('sends one mail of the preview through the deployed flow, with the stored password', async () => {
+      await editor.openDialog(node);
+      await editor.screenshot(`pop3-in-folded-${version}`);
+      const stated = await editor.dialog.locator('.redletter-stated').allTextContents();
+      assert.equal(stated.length, 5);
+      assert.match(
+        stated.join(' | '),
+        /jünger sind als 2026-10-01.*bis 25 MB.*gesendet.*ein Eingang, zwei Ausg.*localhost:\d+, TLS/,
+      );
+      await editor.dialog.locator('.redletter-preview-start').click();
+      await verdict('ok', 'preview').waitFor();
+      const debugged = editor.page.locator('.red-ui-debug-msg', { hasText: 'Third day.' });
+      const before = await debugged.count();
+      await editor.dialog.locator('.redletter-send').first().click();
+      await verdict('ok', 'preview').filter({ hasText: 'Third' }).waitFor();
+      await debugged.nth(before).waitFor({ state: 'attached' });
+      await editor.cancel();
+    });
+
+    it('the address chooses the provider, its server and the way to sign in, and says what it wants', async () => {
+      await editor.openDialog(node);
+      const hint = editor.dialog.locator('.redletter-hint');
+      await editor.fill({ host: '', user: 'someone@web.de' });
+      assert.equal(await editor.field('service').inputValue(), 'webde');
+      assert.equal(Number(await editor.field('port').inputValue()), 995);
+      assert.match((await hint.textContent()) ?? '', /web\.de.*App-Passwort/);
+      assert.match((await hint.locator('a').getAttribute('href')) ?? '', /^https:\/\/hilfe\.web\.de/);
+      assert.equal(await editor.field('host').isVisible(), false);
+      const connection = editor.dialog.locator('.redletter-connection .redletter-stated');
+      assert.equal(await connection.textContent(), 'pop3.web.de:995, TLS');
+      await editor.screenshot(`pop3-in-hint-${version}`);
+      await editor.fill({ user: 'someone@icloud.com' });
+      assert.match((await hint.textContent()) ?? '', /kein POP3/);
+      await editor.fill({ user: 'someone@gmail.com' });
+      assert.equal(await editor.field('auth').inputValue(), 'oauth2');
+      await editor.fill({ auth: 'password' });
+      assert.equal(await editor.field('service').inputValue(), 'google');
+      assert.match((await hint.textContent()) ?? '', /OAuth 2\.0/);
+      await editor.dialog.locator('.redletter-first > summary').click();
+      await editor.dialog.locator('#redletter-recent').check();
+      assert.equal(await editor.field('user').inputValue(), 'recent:someone@gmail.com');
+      await editor.screenshot(`pop3-in-recent-${version}`);
+      await editor.dialog.locator('#redletter-recent').uncheck();
+      assert.equal(await editor.field('user').inputValue(), 'someone@gmail.com');
+      await editor.cancel();
     });
 
     it('says in German what is wrong', async () => {
