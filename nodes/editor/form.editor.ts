@@ -27,12 +27,12 @@ const STYLE = `
 ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
 .redletter-form .red-ui-button:not(.primary) { color: var(--red-ui-primary-text-color) !important }
 .redletter-form summary { cursor: pointer; margin: 12px 0 }
-.redletter-form .redletter-stated { color: var(--red-ui-secondary-text-color-active) }
+.redletter-form .redletter-stated { opacity: 0.85 }
 .redletter-form summary .redletter-stated::before { content: ": " }
 .redletter-form details[open] > summary .redletter-stated { display: none }
 .redletter-form .redletter-indented, .redletter-form .redletter-hint { margin-left: 154px }
 .redletter-form .redletter-hint:empty { display: none }
-.redletter-form .redletter-hint, .redletter-form .redletter-note { color: var(--red-ui-secondary-text-color-active); font-size: 0.95em }
+.redletter-form .redletter-hint, .redletter-form .redletter-note { opacity: 0.85; font-size: 0.95em }
 .redletter-form .redletter-hint a, .redletter-after a { color: var(--red-ui-text-color-link); text-decoration: underline }
 .redletter-actions { display: flex; gap: 8px; margin: 16px 0 8px }
 .redletter-panel { border: 1px solid var(--red-ui-secondary-border-color); border-radius: 4px; padding: 10px 12px;
@@ -40,9 +40,9 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-panel .redletter-steps { list-style: none; margin: 8px 0 0; padding: 0 }
 .redletter-steps li { display: grid; grid-template-columns: 18px 112px minmax(0, 1fr) auto; gap: 6px; padding: 2px 0;
   align-items: baseline }
-.redletter-steps .redletter-found { overflow-wrap: anywhere; color: var(--red-ui-secondary-text-color-active) }
-.redletter-ms { font-variant-numeric: tabular-nums; color: var(--red-ui-secondary-text-color-active); font-size: 0.9em }
-.redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.55 }
+.redletter-steps .redletter-found { overflow-wrap: anywhere; opacity: 0.85 }
+.redletter-ms { font-variant-numeric: tabular-nums; opacity: 0.85; font-size: 0.9em }
+.redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.75 }
 .redletter-steps [data-state="ok"] .fa { color: var(--red-ui-text-color-success) }
 .redletter-steps [data-state="warning"] .fa { color: var(--red-ui-text-color-warning) }
 .redletter-steps [data-state="failed"] .fa { color: var(--red-ui-text-color-error) }
