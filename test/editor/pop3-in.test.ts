@@ -228,15 +228,6 @@ for (const version of [4, 5] as const) {
       assert.match((await hint.textContent()) ?? '', /kein POP3/);
       await editor.fill({ user: 'someone@gmail.com' });
       assert.equal(await editor.field('auth').inputValue(), 'oauth2');
-      await editor.fill({ auth: 'password' });
-      assert.equal(await editor.field('service').inputValue(), 'google');
-      assert.match((await hint.textContent()) ?? '', /OAuth 2\.0/);
-      await editor.dialog.locator('.redletter-first > summary').click();
-      await editor.dialog.locator('#redletter-recent').check();
-      assert.equal(await editor.field('user').inputValue(), 'recent:someone@gmail.com');
-      await editor.screenshot(`pop3-in-recent-${version}`);
-      await editor.dialog.locator('#redletter-recent').uncheck();
-      assert.equal(await editor.field('user').inputValue(), 'someone@gmail.com');
       await editor.cancel();
     });
 
