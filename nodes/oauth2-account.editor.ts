@@ -1,5 +1,6 @@
 import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
-import { callbackUrl, isLan, prepareSignIn } from './editor/sign-in.editor';
+import { prepareSignIn } from './editor/sign-in.editor';
+import { callbackUrl, isLan } from './editor/surroundings.editor';
 import { type Provider, providers } from './oauth2/providers';
 
 interface Account {
