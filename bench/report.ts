@@ -20,6 +20,8 @@ interface Gate {
   name: string;
   most: number;
   measured: number | undefined;
+  /** By the quickest round of each: what disturbs a round only ever makes it slower. */
+  least?: number | undefined;
 }
 
 const ratio = (one: number | undefined, other: number | undefined): number | undefined =>
@@ -27,29 +29,51 @@ const ratio = (one: number | undefined, other: number | undefined): number | und
 
 /** Everything that is promised of speed, with what was measured; undefined where it was not. */
 export function gates(all: ReturnType<typeof everything>): Gate[] {
-  const of = (box: BoxName, client: string, what: 'wall' | 'peak' | 'block'): number | undefined =>
+  const of = (box: BoxName, client: string, what: 'wall' | 'least' | 'peak' | 'block'): number | undefined =>
     (all.fetching?.[box] as Fetching | undefined)?.[client]?.[what];
-  const against = (box: BoxName, other: string, what: 'wall' | 'peak' | 'block', own = OURS) =>
+  const against = (box: BoxName, other: string, what: 'wall' | 'least' | 'peak' | 'block', own = OURS) =>
     ratio(of(box, own, what), of(box, other, what));
   const steady = all.steady?.['100,000'] as Steady | undefined;
   const near = all.thousand?.['0 ms'] as Many | undefined;
   const far = all.thousand?.['40 ms'] as Many | undefined;
   return [
-    { name: `a: time ÷ ${THEIRS}`, most: 0.4, measured: against('a', THEIRS, 'wall') },
-    { name: `b: time ÷ ${THEIRS}`, most: 0.4, measured: against('b', THEIRS, 'wall') },
-    { name: `c: time ÷ ${THEIRS}`, most: 0.25, measured: against('c', THEIRS, 'wall') },
+    {
+      name: `a: time ÷ ${THEIRS}`,
+      most: 0.4,
+      measured: against('a', THEIRS, 'wall'),
+      least: against('a', THEIRS, 'least'),
+    },
+    {
+      name: `b: time ÷ ${THEIRS}`,
+      most: 0.4,
+      measured: against('b', THEIRS, 'wall'),
+      least: against('b', THEIRS, 'least'),
+    },
+    {
+      name: `c: time ÷ ${THEIRS}`,
+      most: 0.25,
+      measured: against('c', THEIRS, 'wall'),
+      least: against('c', THEIRS, 'least'),
+    },
     { name: `c: memory ÷ ${THEIRS}`, most: 0.12, measured: against('c', THEIRS, 'peak') },
     { name: `c: longest block ÷ ${THEIRS}`, most: 0.05, measured: against('c', THEIRS, 'block') },
-    { name: `250 mails at 40 ms: time ÷ ${THEIRS}`, most: 0.05, measured: against('far', THEIRS, 'wall') },
+    {
+      name: `250 mails at 40 ms: time ÷ ${THEIRS}`,
+      most: 0.05,
+      measured: against('far', THEIRS, 'wall'),
+      least: against('far', THEIRS, 'least'),
+    },
     {
       name: `2,000 mails at 40 ms: time ÷ ${THEIRS}`,
       most: 0.02,
       measured: against('farther', THEIRS, 'wall'),
+      least: against('farther', THEIRS, 'least'),
     },
     ...(['a', 'b', 'c'] as const).map((box) => ({
       name: `${box}: time ÷ ${FLOOR}`,
       most: 1.15,
       measured: against(box, FLOOR, 'wall', KEPT),
+      least: against(box, FLOOR, 'least', KEPT),
     })),
     { name: 'nothing new: octets ÷ a plain UIDL', most: 1.01, measured: ratio(steady?.check, steady?.uidl) },
     ...[near, far].flatMap((many, index) => {
@@ -126,13 +150,14 @@ export function report(): void {
     writeFileSync(join(pictures, 'growth.svg'), curves('How the cost of a check grows', drawn));
     parts.push('### Growth', '![How the cost of a check grows](pictures/growth.svg)');
   }
-  const judged = gates(all).map(({ name, most, measured }) => [
+  const judged = gates(all).map(({ name, most, measured, least }) => [
     name,
     most,
     measured ?? 'not measured',
-    measured === undefined ? '' : measured <= most ? 'met' : '**missed**',
+    least ?? '',
+    measured === undefined ? '' : Math.max(measured, least ?? 0) <= most ? 'met' : '**missed**',
   ]);
-  parts.push('### Aims', table(['', 'at most', 'measured', ''], judged));
+  parts.push('### Aims', table(['', 'at most', 'by medians', 'by the quickest rounds', ''], judged));
   const file = join(__dirname, 'README.md');
   const text = readFileSync(file, 'utf8');
   const [from, to] = [text.indexOf('<!-- measured -->'), text.indexOf('<!-- /measured -->')];
