@@ -77,9 +77,12 @@ async function manyMailboxes(count: number): Promise<number> {
   const box = await Box.start([{ uid: 'a', mail: mailOf('a') }]);
   const turns = new Turns();
   const checkers = await Promise.all(Array.from({ length: count }, () => Checker.make()));
-  const { signal } = new AbortController();
   const round = () =>
-    Promise.all(checkers.map((one, index) => turns.take(`${index}`, () => one.check(box), signal)));
+    Promise.all(
+      checkers.map((one, index) =>
+        turns.take(`${index}`, () => one.check(box), new AbortController().signal),
+      ),
+    );
   await round();
   const ms = await timed(round);
   await box.close();
