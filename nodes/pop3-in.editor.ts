@@ -206,7 +206,7 @@ RED.nodes.registerType('pop3 in', {
     const chooseFirst = (): void => {
       const chosen = String(first.val());
       date.toggle(chosen === 'date');
-      first.css('width', chosen === 'date' ? '45%' : 'calc(100% - 140px)');
+      first.css('width', chosen === 'date' ? '45%' : 'calc(100% - 160px)');
       $('#node-input-first').val(chosen === 'date' ? String(date.val() ?? '') : chosen);
     };
     first.on('change', chooseFirst);

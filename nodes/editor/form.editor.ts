@@ -64,9 +64,9 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-mails { width: 100%; table-layout: fixed; border-collapse: collapse; margin-top: 8px }
 .redletter-mails th, .redletter-mails td { text-align: left; padding: 3px 6px 3px 0; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; border-bottom: 1px solid var(--red-ui-secondary-border-color) }
-.redletter-mails tr > :nth-child(2) { width: 26% }
-.redletter-mails tr > :nth-child(3) { width: 112px }
-.redletter-mails tr > :nth-child(4) { width: 56px; text-align: right }
+.redletter-mails tr > :nth-child(2) { width: 24% }
+.redletter-mails tr > :nth-child(3) { width: 140px }
+.redletter-mails tr > :nth-child(4) { width: 76px; text-align: right }
 .redletter-mails tr > :nth-child(5) { width: 34px; padding-right: 0; text-align: right }
 .redletter-note { margin: 8px 0 0 }
 `;
