@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
@@ -22,6 +22,7 @@ function translator(language: string): Translate {
     return found.replace(/__(\w+?)__/g, (_, name: string) => String(facts?.[name] ?? ''));
   };
 }
+const languages = readdirSync(join(__dirname, '../../locales'));
 const english = translator('en-US');
 const silent: Translate = (key) => key;
 
@@ -68,7 +69,7 @@ describe('the words of a mailbox', () => {
   });
 
   it('stay short with large numbers', () => {
-    for (const language of ['en-US', 'de']) {
+    for (const language of languages) {
       for (const state of [
         { is: 'progress', done: 100_000, total: 100_000 },
         { is: 'new', count: 100_000 },
@@ -88,7 +89,7 @@ describe('the words of a mailbox', () => {
       response: '-ERR no',
       detail: 'a bug.',
     };
-    for (const language of ['en-US', 'de']) {
+    for (const language of languages) {
       for (const reason of [...MAILBOX_ERROR_CODES, ...reasons, ...accountReasons]) {
         const text = sentence(new MailboxError('AUTH', reason, { facts }), translator(language));
         assert.match(text, /^\S.{10,}\S$/s, `${language} ${reason}: ${text}`);
