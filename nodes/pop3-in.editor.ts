@@ -1,3 +1,4 @@
+import { accountInEditor } from './editor/account-draft.editor';
 import { prepareAddress } from './editor/address.editor';
 import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
@@ -70,7 +71,12 @@ function draft(node: Pop3In): object {
   const typed = String($('#node-input-password').val() ?? '');
   const password = typed === '__PWRD__' ? node.credentials?.password : typed;
   const known = password !== undefined && password !== '__PWRD__';
-  return { properties, credentials: { user: fieldValue('user'), ...(known && { password }) } };
+  const account = accountInEditor(fieldValue('account'));
+  return {
+    properties,
+    credentials: { user: fieldValue('user'), ...(known && { password }) },
+    ...(account && { account }),
+  };
 }
 
 /** What is under way while the dialog is open. */

@@ -57,6 +57,9 @@ export interface AccountNode extends Node<AccountCredentials> {
   listen(listener: (state: TokenState) => void): () => void;
 }
 
+/** As much of an account as fetching mail takes. */
+export type TokenAccount = Pick<AccountNode, 'account' | 'token' | 'state' | 'listen'>;
+
 const PROPERTIES = [
   'tenant',
   'issuer',

@@ -1,4 +1,3 @@
-import type { Request } from 'express';
 import type { NodeAPI } from 'node-red';
 import { type AccountConfig, type AgentFor, bindingOf } from '../oauth2';
 import { type AccountNode, accountConfig, SECRETS } from './account';
@@ -20,12 +19,11 @@ export interface Dialog {
  * Reads what the dialog has sent. A stored secret is used only with the client and endpoint it was deployed for:
  * whoever changes one has to type the secret again (S7).
  */
-export function dialogOf(RED: NodeAPI, request: Request): Dialog {
-  const body = request.body as {
-    properties?: Record<string, unknown>;
-    credentials?: Record<string, unknown>;
-  };
-  const account = request.params.id as string;
+export function dialogOf(
+  RED: NodeAPI,
+  account: string,
+  body: { properties?: Record<string, unknown>; credentials?: Record<string, unknown> },
+): Dialog {
   const running = deployed(RED, account);
   const filled = (values: Record<string, unknown> | undefined): Record<string, unknown> =>
     Object.fromEntries(

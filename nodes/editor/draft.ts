@@ -1,5 +1,8 @@
 import type { Node, NodeAPI } from 'node-red';
 import { MailboxError } from '../mailbox';
+import type { Runtime } from '../runtime';
+import type { TokenAccount } from './account';
+import { dialogOf } from './dialog';
 import { fillFromEnvironment } from './environment';
 import { type MailServer, type Pop3InProperties, serverOf } from './server';
 
@@ -22,15 +25,21 @@ export function deployedPop3In(RED: NodeAPI, id: unknown): DeployedPop3In | unde
 }
 
 /**
- * Reads what a dialog has posted: `properties`, and of the credentials those that are in the dialog. A stored password
- * is used only with the server and the user it was stored for (and never with less encryption).
+ * Reads what a dialog has posted: `properties`, of the credentials those that are in the dialog, and the account as the
+ * editor has it where that may be newer than what is deployed. A stored password is used only with the server and the
+ * user it was stored for (and never with less encryption).
  *
  * @throws MailboxError CONFIG
  */
-export function draftOf(RED: NodeAPI, id: string, body: unknown): Draft {
-  const { properties = {}, credentials = {} } = (body ?? {}) as {
+export function draftOf(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): Draft {
+  const {
+    properties = {},
+    credentials = {},
+    account,
+  } = (body ?? {}) as {
     properties?: Record<string, unknown>;
     credentials?: Record<string, unknown>;
+    account?: Parameters<typeof dialogOf>[2];
   };
   const running = deployedPop3In(RED, id);
   const text = (values: Record<string, unknown>, name: string): string => {
@@ -55,7 +64,11 @@ export function draftOf(RED: NodeAPI, id: string, body: unknown): Draft {
   // Configuration nodes that exist only in the editor cannot be used yet.
   const missing = (node: string): boolean => node !== '' && RED.nodes.getNode(node) === null;
   const refuse = { retryable: false };
-  if (auth === 'oauth2' && missing(def.account)) {
+  const drawn =
+    auth === 'oauth2' && def.account !== '' && typeof account === 'object' && account !== null
+      ? accountInEditor(RED, runtime, def.account, account)
+      : undefined;
+  if (auth === 'oauth2' && drawn === undefined && missing(def.account)) {
     throw new MailboxError('CONFIG', 'account-not-deployed', refuse);
   }
   if (missing(def.tls)) throw new MailboxError('CONFIG', 'tls-not-deployed', refuse);
@@ -64,7 +77,7 @@ export function draftOf(RED: NodeAPI, id: string, body: unknown): Draft {
   const given = credentials?.password;
   if (auth === 'oauth2' || (given !== undefined && given !== '')) {
     const password = typeof given === 'string' ? String(fillFromEnvironment(RED, given, running)) : '';
-    return { auth, server: serverOf(RED, def, { user, password }) };
+    return { auth, server: serverOf(RED, def, { user, password }, 0, drawn) };
   }
   const stored = running?.credentials?.password;
   const server = serverOf(RED, def, { user, ...(stored && { password: stored }) });
@@ -72,6 +85,24 @@ export function draftOf(RED: NodeAPI, id: string, body: unknown): Draft {
     throw new MailboxError('CONFIG', 'password-again', { retryable: false });
   }
   return { auth, server };
+}
+
+/** The account as it stands in the editor: a sign-in counts from the moment it has succeeded, not from the deploy. */
+function accountInEditor(
+  RED: NodeAPI,
+  runtime: Runtime,
+  id: string,
+  given: Parameters<typeof dialogOf>[2],
+): TokenAccount {
+  const { config, agent } = dialogOf(RED, id, given);
+  const source = runtime.accounts.look(id, config, agent);
+  return {
+    account: config,
+    token: (question) => source.token(question),
+    state: source.state,
+    // A test is over long before anything changes.
+    listen: () => () => undefined,
+  };
 }
 
 function sameServer(draft: MailServer, stored: MailServer | undefined): boolean {

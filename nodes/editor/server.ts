@@ -4,7 +4,7 @@ import { type Login, MailboxError, openSession, type Session } from '../mailbox'
 import { providers } from '../oauth2';
 import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
 import { asAccountError } from '../runtime';
-import { type AccountNode, accountOf } from './account';
+import { accountOf, type TokenAccount } from './account';
 import { openerOf } from './proxy';
 
 /** The properties of a `pop3 in`. */
@@ -40,15 +40,16 @@ export interface MailServer {
 
 /**
  * Puts together what the form says, what the provider's row says, and what the account says. `largest`: octets of a
- * mail that is still wanted whole; 0: no limit.
+ * mail that is still wanted whole; 0: no limit. `instead`: in place of the deployed one that the form names.
  */
 export function serverOf(
   RED: NodeAPI,
   def: Pop3InProperties,
   credentials: { user?: string; password?: string },
   largest = 0,
+  instead?: TokenAccount,
 ): MailServer {
-  const account = def.auth === 'password' ? undefined : accountOf(RED, def.account);
+  const account = def.auth === 'password' ? undefined : (instead ?? accountOf(RED, def.account));
   const service = def.service || account?.account.provider || 'custom';
   const known = Object.hasOwn(providers, service) ? providers[service]?.pop : undefined;
   const host = def.host?.trim() || known?.host || '';
@@ -108,7 +109,7 @@ export function serverOf(
 function loginOf(
   def: Pop3InProperties,
   credentials: { password?: string },
-  account: AccountNode | undefined,
+  account: TokenAccount | undefined,
   user: string,
 ): Login {
   const mechanism = MECHANISMS.includes(def.mechanism as MechanismName)

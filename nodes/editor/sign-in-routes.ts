@@ -52,7 +52,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/sign-in`,
     ...guarded,
     answering(RED, async (request) => {
-      const dialog = dialogOf(RED, request);
+      const dialog = dialogOf(RED, request.params.id as string, request.body);
       const adminUser = adminUserOf(request);
       const registered = byPerson(dialog.config) ? await registerUnlessKnown(request, dialog) : {};
       switch (dialog.config.grant) {
@@ -100,7 +100,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/status`,
     ...guarded,
     answering(RED, async (request) => {
-      const { account, config } = dialogOf(RED, request);
+      const { account, config } = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
       const outcome = question && (consent.outcome(question) ?? device.outcome(question));
       const tokens = await runtime.accounts.stored(account, config);
@@ -127,7 +127,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/sign-out`,
     ...guarded,
     answering(RED, async (request) => {
-      const { account, config, agent } = dialogOf(RED, request);
+      const { account, config, agent } = dialogOf(RED, request.params.id as string, request.body);
       const { revoked, error } = await runtime.accounts.look(account, config, agent).revoke();
       tell(account, 'signed-out');
       return { revoked, ...(error && toldOf(RED, error)) };
@@ -138,7 +138,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/mailbox`,
     ...guarded,
     answering(RED, async (request) => {
-      const dialog = dialogOf(RED, request);
+      const dialog = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
       const outcome = question && (consent.outcome(question) ?? device.outcome(question));
       const trusted = question ? outcome?.state === 'signed-in' : !byPerson(dialog.config) && !dialog.stored;

@@ -43,7 +43,7 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
 
   route('test', async (request) => {
     const id = nodeOf(request);
-    const { server } = draftOf(RED, id, request.body);
+    const { server } = draftOf(RED, runtime, id, request.body);
     const { target, login } = server.way();
     const test = runs.start(id, adminUser(request), (onStep, signal) => {
       const walk = (): Promise<Report> =>
@@ -66,7 +66,7 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
   });
 
   route('preview', async (request, signal) => {
-    const { server } = draftOf(RED, nodeOf(request), request.body);
+    const { server } = draftOf(RED, runtime, nodeOf(request), request.body);
     const look = async (): Promise<object> => ({
       mails: await previewMailbox(await server.open(signal), { most: PREVIEWED, signal }),
       service: server.service,

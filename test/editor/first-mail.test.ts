@@ -14,6 +14,12 @@ for (const version of [4, 5] as const) {
     let browser: Browser;
     let editor: Editor;
     let node: string;
+    /** What a person does: a click, a drag, a field filled in. */
+    let actions = 0;
+    const act = <T>(action: () => Promise<T>): Promise<T> => {
+      actions += 1;
+      return action();
+    };
     before(async function () {
       needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
       [world, browser] = await Promise.all([startWorld({ version }, { accessTokenTtl: 3 }), startBrowser()]);
@@ -29,26 +35,26 @@ for (const version of [4, 5] as const) {
     const state = (kind: string) => editor.dialog.locator(`.redletter-state[data-state="${kind}"]`);
 
     it('is told what is missing before anything is sent', async () => {
-      node = await editor.addNode('pop3 in', { x: 180, y: 120 });
-      const debug = await editor.addNode('debug', { x: 420, y: 120 });
-      await editor.wire(node, debug);
+      node = await act(() => editor.addNode('pop3 in', { x: 180, y: 120 }));
+      const debug = await act(() => editor.addNode('debug', { x: 420, y: 120 }));
+      await act(() => editor.wire(node, debug));
       await editor.openDialog(debug);
       await editor.page.locator('#node-input-typed-complete').waitFor({ state: 'attached' });
       await editor.cancel();
-      await editor.openDialog(node);
+      await act(() => editor.openDialog(node));
       await editor.screenshot(`pop3-in-${version}`);
-      await editor.addConfig('account');
-      await editor.fill({ provider: 'custom' });
+      await act(() => editor.addConfig('account'));
+      await act(() => editor.fill({ provider: 'custom' }));
       const button = editor.dialog.locator('.redletter-sign-in');
       for (const [property, value, problem] of [
         ['user', ALICE, /mail address/i],
         ['clientId', clients.native.id, /client id/i],
         ['issuer', world.provider.issuer, /issuer/i],
       ] as const) {
-        await button.click();
+        await act(() => button.click());
         await state('error').waitFor();
         assert.match((await state('error').textContent()) ?? '', problem);
-        await editor.fill({ [property]: value });
+        await act(() => editor.fill({ [property]: value }));
       }
       assert.equal(editor.context.pages().length, 1, 'no window was opened');
     });
@@ -56,23 +62,34 @@ for (const version of [4, 5] as const) {
     it("signs in on the provider's own pages, before the first deploy", async () => {
       const redirect = await editor.dialog.locator('.redletter-redirect').textContent();
       assert.equal(redirect, new URL('redletter/oauth2-account/callback', world.nodeRed.url).href);
-      await editor.dialog.locator('summary').click();
-      await editor.fill({ scope: 'openid offline_access email mail.pop' });
-      const window = await editor.popup(() => editor.dialog.locator('.redletter-sign-in').click());
+      await act(() => editor.dialog.locator('summary').click());
+      await act(() => editor.fill({ scope: 'openid offline_access email mail.pop' }));
+      const window = await act(() => editor.popup(() => editor.dialog.locator('.redletter-sign-in').click()));
       const closed = window.waitForEvent('close');
       await signIn(window, ALICE);
+      // Name, password, and a button on each of two pages.
+      actions += 4;
       await closed;
       await state('ok').waitFor();
       assert.match((await state('ok').textContent()) ?? '', new RegExp(ALICE));
       await editor.screenshot(`oauth2-account-${version}`);
-      await editor.done();
+      await act(() => editor.done());
+    });
+
+    it('walks the whole way by Test, before the first deploy', async () => {
+      await act(() => editor.fill({ host: 'localhost' }));
+      await act(() => editor.fill({ port: world.dovecot.tlsPort }));
+      await editor.dialog.locator('.redletter-test-start').click();
+      await editor.dialog.locator('.redletter-test-panel .redletter-verdict[data-state="ok"]').waitFor();
+      await editor.dialog.locator('.redletter-test-start').scrollIntoViewIfNeeded();
+      await editor.screenshot(`test-${version}`, editor.dialog);
     });
 
     it('deploys, and sees a mail arrive', async () => {
-      await editor.fill({ host: 'localhost', port: world.dovecot.tlsPort, interval: 1 });
+      await editor.fill({ interval: 1 });
       await editor.screenshot(`pop3-in-filled-${version}`);
-      await editor.done();
-      await editor.deploy();
+      await act(() => editor.done());
+      await act(() => editor.deploy());
       await editor.waitForStatus(node, /idle|0 new/);
       await world.dovecot.deliver(ALICE, mail('Seen in the editor', {}, 'Hello from the test.'));
       await editor.waitForStatus(node, /1 new|idle/);
@@ -81,6 +98,10 @@ for (const version of [4, 5] as const) {
       await editor.page.locator('.red-ui-debug-msg', { hasText: 'Hello from the test.' }).waitFor();
       await editor.screenshot(`first-mail-${version}`);
       assert.deepEqual(editor.problems, []);
+    });
+
+    it('has come there in fewer than 25 actions, every hint of the dialog included', () => {
+      assert.ok(actions >= 20 && actions < 25, `${actions} actions`);
     });
 
     it('opens the deployed account again: signed in, and the secret is never shown', async () => {

@@ -121,6 +121,24 @@ describe('the routes of the connection test and the preview', function () {
     assert.equal((await post('send', { key: 'x' })).json.reason, 'node-not-deployed');
   });
 
+  it('test an account that is only in the editor yet, from the sign-in on', async () => {
+    await world.nodeRed.deploy(flows(world));
+    const fresh = account(world, { id: 'fresh' });
+    const draft = { ...dialog(pop3In(world, { account: 'fresh' })), account: dialog(fresh) };
+    const before = await tested(draft);
+    assert.equal(
+      before.steps.find(({ state }) => state === 'failed')?.failure?.reason,
+      'account/not-signed-in',
+    );
+    await signIn(world, fresh);
+    const report = await tested(draft);
+    assert.equal(report.outcome, 'ok', JSON.stringify(report));
+    for (const account of [[], 'x', { properties: 'x', credentials: [1] }]) {
+      const { status } = await post('test', { ...dialog(pop3In(world, { account: 'fresh' })), account });
+      assert.ok(status === 200 || status === 400);
+    }
+  });
+
   it('test what stands in the dialog, and tell everybody only which step goes how', async () => {
     await world.nodeRed.deploy(flows(world));
     const report = await tested(dialog(byPassword()));
