@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { accountAt, startCallbackHost } from './oauth2/support';
 import { dovecotMissing } from './servers/dovecot';
 import { needs } from './servers/needs';
@@ -59,5 +61,17 @@ describe('a Node-RED without an editor, begun with a refresh token from the envi
     const errors = world.sink.received('errors').map(({ error }) => (error as { code: string }).code);
     // Before it had its environment.
     assert.ok(errors.length <= 1 && errors.every((code) => code === 'CONFIG'), errors.join());
+  });
+
+  it('keeps the token out of every file and log (S8)', async () => {
+    const names = (await readdir(world.nodeRed.userDir)).filter((name) => /json/.test(name));
+    assert.ok(names.includes('flows_cred.json') && names.includes('.config.runtime.json'), names.join());
+    const files = names.map((name) => readFile(join(world.nodeRed.userDir, name), 'utf8'));
+    const seen = [...(await Promise.all(files)), ...world.nodeRed.logs].join('\n');
+    const given = new Set(
+      world.provider.tokenRequests.flatMap(({ parameters }) => parameters.get('refresh_token') ?? []),
+    );
+    assert.ok(given.size > 1 && given.has(env.REFRESH_TOKEN ?? ''));
+    for (const token of given) assert.ok(!seen.includes(token));
   });
 });
