@@ -109,7 +109,10 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     summary.found = listing.length;
     const first = !ledger.hasBaseline;
     if (first) await writeBaseline(context, client, listing);
-    else await recognizeRenumbered(context, client, listing);
+    else {
+      await recognizeRenumbered(context, client, listing);
+      await recognizeReused(context, client, listing);
+    }
     const keys = new Set(listing.map((mail) => mail.key));
     await ledger.listed(keys);
     context.handOver.listed(keys);
@@ -193,6 +196,30 @@ async function recognizeRenumbered(
   const since = Math.min(ledger.lastChecked, context.now()) - CLOCK_SKEW_MS;
   const old = await arrivedBefore(client, unknown, since, context.signal);
   if (old.length > 0) await ledger.markOld(old.map((mail) => mail.key));
+}
+
+/**
+ * A server may give the unique-id of a mail that is gone to another one (RFC 1939 section 7 keeps it from that only
+ * while anybody remembers it; some number their mails anew). What comes back under a known one and arrived later than
+ * the mail we know had been handled, or had gone, is not that mail: it is handed over, marked, since dates may err.
+ */
+async function recognizeReused(
+  context: CheckContext,
+  client: Pop3Client,
+  listing: ListedMail[],
+): Promise<void> {
+  const { ledger, now, signal } = context;
+  const back = listing.filter(
+    ({ key, uid }) => uid !== undefined && ledger.known(key) && ledger.missing(key),
+  );
+  if (back.length === 0 || hidesWhatWasFetched(context, client)) return;
+  const numbers = back.map(({ number }) => number);
+  const dates = await arrivals(client, numbers, signal);
+  const others = back.filter(({ key, number }) => {
+    const arrived = dates.get(number);
+    return arrived !== undefined && arrived > Math.min(ledger.latestArrival(key), now());
+  });
+  await ledger.reused(others.map(({ key }) => key));
 }
 
 /** Where a fetched mail is not listed again, the vanishing of many is no sign of anything (Gmail: EXPIRE 0, RFC 2449). */

@@ -92,6 +92,17 @@ export class Ledger {
     return this.memory.handledAt(key);
   }
 
+  /** True where the last listing had it no more. */
+  missing(key: string): boolean {
+    return this.memory.missing.has(key);
+  }
+
+  /** The latest moment at which a mail that has vanished can have come: it was handled, or gone, by then. Ms since the epoch. */
+  latestArrival(key: string): number {
+    const gone = (this.memory.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
+    return Math.min(gone, this.memory.handledAt(key) ?? gone);
+  }
+
   openDelivery(key: string): Readonly<OpenDelivery> | undefined {
     return this.memory.openDeliveries.get(key);
   }
@@ -131,6 +142,11 @@ export class Ledger {
   /** A mail that was set aside is new once more. It may have been handed over, so the next time is a repeat. */
   async again(key: string): Promise<void> {
     if (this.memory.isSetAside(key)) await this.journal.atOnce({ is: 'again', key });
+  }
+
+  /** Other mails have these unique-ids now. They may be the ones we know all the same, so they come as repeats. */
+  async reused(keys: string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.journal.atOnce({ is: 'again', key })));
   }
 
   /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */

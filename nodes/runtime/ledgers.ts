@@ -152,7 +152,8 @@ export class Ledgers {
     for (const other of this.places.values()) {
       if (other === place || other.mailbox !== place.mailbox) continue;
       // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
-      const state = other.open?.state(mail);
+      // One that has not listed it lately may know another mail by the same unique-id.
+      const state = other.open?.missing(mail) ? undefined : other.open?.state(mail);
       if (state === undefined || state === 'kept' || state === 'set-aside') return false;
     }
     return true;

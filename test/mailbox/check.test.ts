@@ -216,6 +216,49 @@ describe('one check of a mailbox', () => {
       assert.equal(node.uids, 'NEW');
     });
 
+    it('but a unique-id that was given to another mail brings that one, as a repeat it may be', async () => {
+      await start('abc');
+      const node = await Checker.make();
+      await node.check(box);
+      box.holds(lettered('abcde'));
+      await node.check(box);
+      node.clock.advance(MINUTE);
+      box.holds(lettered('e'));
+      await node.check(box);
+      node.clock.advance(MINUTE);
+      const other = mailOf('other', node.clock.now());
+      // One from before the first check and one that was handled; the rest is what it was.
+      box.holds([...lettered('b'), { uid: 'a', mail: other }, { uid: 'd', mail: other }, ...lettered('e')]);
+      const { summary } = await node.check(box);
+      assert.equal(node.uids, 'd e a* d*');
+      assert.deepEqual([summary.delivered, summary.redelivered], [2, 2]);
+      assert.deepEqual(box.said('TOP'), ['TOP 1 0', 'TOP 2 0', 'TOP 3 0'], 'only of what came back');
+      const again = await node.restarted();
+      await again.check(box);
+      assert.equal(again.uids, '');
+      assert.deepEqual(box.said('TOP'), []);
+    });
+
+    it('also where we have deleted the first ourselves, and the server numbers its mails', async () => {
+      await start([{ uid: '1', mail: mailOf('first') }]);
+      const node = await Checker.begun({ after: 'delete' });
+      for (const subject of ['first', 'second', 'third']) {
+        box.holds([{ uid: '1', mail: mailOf(subject, node.clock.now()) }]);
+        node.clock.advance(MINUTE);
+        await node.check(box);
+        assert.deepEqual(box.uids, []);
+        node.clock.advance(MINUTE);
+      }
+      assert.deepEqual(
+        node.delivered.map(({ topic }) => topic),
+        ['first', 'second', 'third'],
+      );
+      // A server that says +OK and keeps the mail: nothing new is in that.
+      box.holds([{ uid: '1', mail: mailOf('third', node.clock.now() - 2 * MINUTE) }]);
+      await node.check(box);
+      assert.equal(node.delivered.length, 3);
+    });
+
     it('equal unique-ids are different mails, and each comes once', async () => {
       await start([
         { uid: 'x', mail: mailOf('1') },

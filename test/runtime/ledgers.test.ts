@@ -158,6 +158,10 @@ describe('the ledgers of a runtime', () => {
       assert.equal(a.mayDelete('x'), false, 'b is at it');
       await ledgerOfB.done('x');
       assert.equal(a.mayDelete('x'), true);
+      await ledgerOfB.listed(new Set(['y']));
+      assert.equal(a.mayDelete('x'), false, 'what b may find under that unique-id can be another mail');
+      await ledgerOfB.listed(new Set(['x']));
+      assert.equal(a.mayDelete('x'), true);
       assert.equal(a.mayDelete('y'), false);
       await b.giveBack();
       assert.equal(a.mayDelete('y'), true, 'nobody else wants anything');
