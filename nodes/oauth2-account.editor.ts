@@ -1,4 +1,4 @@
-import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
+import { fromEnvironment, offer, styleForms, unless, validator } from './editor/form.editor';
 import { prepareSignIn } from './editor/sign-in.editor';
 import { callbackUrl, isLan } from './editor/surroundings.editor';
 import { type Provider, providers } from './oauth2/providers';
@@ -21,9 +21,9 @@ const isAddress = (value: unknown): boolean =>
   /^https:\/\/\S+$/i.test(String(value)) ||
   /^http:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?(\/|$)/i.test(String(value));
 
-function address(this: Account, value: unknown): true | string {
+const address = validator(function (this: Account, value: unknown) {
   return unless(isAddress(value), this._('invalid.address'));
-}
+});
 
 const grantsOf = (provider: unknown): readonly string[] => providers[String(provider)]?.grants ?? [];
 
@@ -35,15 +35,15 @@ RED.nodes.registerType('oauth2-account', {
     name: { value: '' },
     provider: {
       value: 'google',
-      validate: function (this: Account, value: string) {
+      validate: validator(function (this: Account, value: string) {
         return unless(grantsOf(value).length > 0, this._('invalid.provider'));
-      },
+      }),
     },
     grant: {
       value: 'authorization_code',
-      validate: function (this: Account, value: string) {
+      validate: validator(function (this: Account, value: string) {
         return unless(grantsOf(this.provider).includes(value), this._('invalid.grant'));
-      },
+      }),
     },
     tenant: { value: '' },
     issuer: { value: '', validate: address },

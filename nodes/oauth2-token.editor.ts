@@ -1,4 +1,4 @@
-import { fromEnvironment, styleForms, unless } from './editor/form.editor';
+import { fromEnvironment, styleForms, unless, validator } from './editor/form.editor';
 
 interface OAuth2Token {
   name: string;
@@ -16,10 +16,10 @@ RED.nodes.registerType('oauth2 token', {
     account: { value: '', type: 'oauth2-account', required: true },
     property: {
       value: 'token',
-      validate: function (this: OAuth2Token, value: unknown) {
+      validate: validator(function (this: OAuth2Token, value: unknown) {
         const fits = !value || fromEnvironment(value) || RED.utils.validatePropertyExpression(String(value));
         return unless(fits === true, this._('invalid.property'));
-      },
+      }),
     },
   },
   label: function (this: OAuth2Token) {

@@ -1,6 +1,6 @@
 import { accountInEditor } from './editor/account-draft.editor';
 import { prepareAddress } from './editor/address.editor';
-import { fromEnvironment, offer, styleForms, unless } from './editor/form.editor';
+import { fromEnvironment, offer, styleForms, unless, validator } from './editor/form.editor';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
 import { addHealthTab, removeHealthTab } from './editor/health.editor';
 import { preparePreview } from './editor/preview.editor';
@@ -10,7 +10,7 @@ import { providerFor, providers } from './oauth2/providers';
 
 interface Pop3In {
   id: string;
-  credentials?: Record<string, string>;
+  credentials?: { user?: string; password?: string; has_password?: boolean };
   name: string;
   auth: string;
   account: string;
@@ -35,12 +35,12 @@ function rowOf(auth: string, account: string, service: string) {
   return id === undefined ? undefined : providers[id];
 }
 
-/** A validator for a number of something; a node made before the field existed has its default. */
+/** A validator for a number of something. */
 function quantity(label: string) {
-  return function (this: Pop3In, value: unknown): true | string {
-    const fits = value === undefined || fromEnvironment(value) || /^\d+(\.\d+)?$/.test(String(value));
+  return validator(function (this: Pop3In, value: unknown) {
+    const fits = fromEnvironment(value) || /^\d+(\.\d+)?$/.test(String(value));
     return unless(fits, this._('invalid.number', { field: this._(label) }));
-  };
+  });
 }
 
 const fieldValue = (property: string): string => {
@@ -48,6 +48,19 @@ const fieldValue = (property: string): string => {
   // A configuration node that is still to be made.
   return value === '_ADD_' ? '' : value;
 };
+
+/** The node whose dialog is open. */
+let opened: string | undefined;
+
+/** A property as the reader sees it: in the form where that is open, else as it was saved. */
+function seen(node: Pop3In, property: 'auth' | 'account' | 'service' | 'attachments' | 'content'): string {
+  return node.id === opened ? fieldValue(property) : node[property];
+}
+
+/** What has to be typed for a sign-in by password; with OAuth the account knows it. */
+function typed(node: Pop3In, property: 'user' | 'password', value: unknown): true | string {
+  return unless(seen(node, 'auth') !== 'password' || !!String(value).trim(), node._(`invalid.${property}`));
+}
 
 /** What the form shows, saved or not; a stored password is not in it. */
 function draft(node: Pop3In): object {
@@ -82,6 +95,7 @@ function draft(node: Pop3In): object {
 /** What is under way while the dialog is open. */
 let endings: (() => void)[] = [];
 const end = (): void => {
+  opened = undefined;
   for (const one of endings.splice(0)) one();
 };
 
@@ -96,56 +110,69 @@ RED.nodes.registerType('pop3 in', {
     service: { value: '' },
     host: {
       value: '',
-      validate: function (this: Pop3In, value: string) {
-        const known = rowOf(this.auth, this.account, this.service)?.pop !== undefined;
+      validate: validator(function (this: Pop3In, value: string) {
+        const [auth, account] = [seen(this, 'auth'), seen(this, 'account')];
+        const known = rowOf(auth, account, seen(this, 'service'))?.pop !== undefined;
         // Without an account there is nothing to say about its server yet.
-        const asked = this.auth === 'password' || RED.nodes.node(this.account) !== null;
+        const asked = auth === 'password' || RED.nodes.node(account) !== null;
         return unless(known || !asked || !!value?.trim(), this._('invalid.host'));
-      },
+      }),
     },
     port: {
       value: 995,
-      validate: function (this: Pop3In, value: unknown) {
+      validate: validator(function (this: Pop3In, value: unknown) {
         const port = Number(value);
         return unless(
           fromEnvironment(value) || (Number.isInteger(port) && port > 0 && port < 65536),
           this._('invalid.port'),
         );
-      },
+      }),
     },
     security: { value: 'tls', required: true },
     tls: { value: '', type: 'tls-config', required: false },
     proxy: { value: '', type: 'http proxy', required: false },
-    auth: { value: 'oauth2', required: true },
+    auth: {
+      value: 'oauth2',
+      required: true,
+      // The editor judges a node by its properties alone, and has its credentials only once its dialog was opened.
+      validate: validator(function (this: Pop3In) {
+        const { credentials } = this;
+        if (this.id === opened || credentials === undefined) return true;
+        const user = typed(this, 'user', credentials.user ?? '');
+        if (user !== true) return user;
+        return credentials.has_password ? true : typed(this, 'password', credentials.password ?? '');
+      }),
+    },
     account: {
       value: '',
       type: 'oauth2-account',
       required: false,
-      validate: function (this: Pop3In, value: string) {
-        return unless(this.auth === 'password' || (!!value && value !== '_ADD_'), this._('invalid.account'));
-      },
+      validate: validator(function (this: Pop3In, value: string) {
+        const chosen = !!value && value !== '_ADD_';
+        return unless(chosen || seen(this, 'auth') === 'password', this._('invalid.account'));
+      }),
     },
     mechanism: { value: 'auto', required: true },
     allowPlaintext: { value: false },
     interval: {
       value: 300,
-      validate: function (this: Pop3In, value: unknown) {
+      validate: validator(function (this: Pop3In, value: unknown) {
         return unless(
           fromEnvironment(value) || (/^\d+(\.\d+)?$/.test(String(value)) && Number(value) <= 2_000_000),
           this._('invalid.interval'),
         );
-      },
+      }),
     },
     inputs: { value: 0 },
     outputs: { value: 1 },
     first: {
       value: 'new',
-      validate: function (this: Pop3In, value: string) {
+      validate: validator(function (this: Pop3In, value: string) {
         return unless(
           ['new', 'all'].includes(value) || !Number.isNaN(Date.parse(value)),
           this._('invalid.first'),
         );
-      },
+      }),
     },
     after: { value: 'keep', required: true },
     keepDays: { value: 30, validate: quantity('label.keepDays') },
@@ -159,17 +186,28 @@ RED.nodes.registerType('pop3 in', {
     attachments: { value: 'buffer', required: true },
     directory: {
       value: '',
-      validate: function (this: Pop3In, value: string) {
-        const saved = this.attachments === 'file' && ['parsed', 'both'].includes(this.content);
+      validate: validator(function (this: Pop3In, value: string) {
+        const parsed = ['parsed', 'both'].includes(seen(this, 'content'));
+        const saved = parsed && seen(this, 'attachments') === 'file';
         return unless(!saved || !!value?.trim(), this._('invalid.directory'));
-      },
+      }),
     },
     content: { value: 'parsed', required: true },
     summary: { value: false },
   },
   credentials: {
-    user: { type: 'text' },
-    password: { type: 'password' },
+    user: {
+      type: 'text',
+      validate: validator(function (this: Pop3In, value: string) {
+        return typed(this, 'user', value);
+      }),
+    },
+    password: {
+      type: 'password',
+      validate: validator(function (this: Pop3In, value: string) {
+        return typed(this, 'password', value);
+      }),
+    },
   },
   label: function (this: Pop3In) {
     return this.name || (RED.nodes.node(this.account) as { name?: string } | null)?.name || 'pop3 in';
@@ -189,6 +227,7 @@ RED.nodes.registerType('pop3 in', {
     removeHealthTab();
   },
   oneditprepare: function (this: Pop3In) {
+    opened = this.id;
     styleForms();
     const auth = $('#node-input-auth');
     const service = $('#node-input-service');

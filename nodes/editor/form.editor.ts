@@ -11,6 +11,18 @@ export function unless(valid: boolean, sentence: string): true | string {
   return valid || sentence;
 }
 
+/**
+ * A validator of a property. The editor shows the sentence of one that takes two parameters; of any other it takes a
+ * sentence for a yes. A node made before the property existed has its default.
+ */
+export function validator<N, V>(
+  check: (this: N, value: V) => true | string,
+): (this: N, value: V | undefined, _options: unknown) => true | string {
+  return function (value, _options) {
+    return value === undefined || check.call(this, value);
+  };
+}
+
 /** Fills a select with options, text never taken for HTML. */
 export function offer(select: JQuery, options: { value: string; label: string }[]): void {
   select.empty();
@@ -26,7 +38,8 @@ const STYLE = `
 .redletter-form .form-row > label:first-child { width: 150px }
 ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
 .redletter-form .red-ui-button:not(.primary) { color: var(--red-ui-primary-text-color) !important }
-.redletter-form summary { cursor: pointer; margin: 12px 0 }
+.redletter-form summary { cursor: pointer; margin: 3px 0 }
+.redletter-form details[open] > summary { margin: 12px 0 }
 .redletter-form .redletter-stated { opacity: 0.85 }
 .redletter-form summary .redletter-stated::before { content: ": " }
 .redletter-form details[open] > summary .redletter-stated { display: none }
@@ -34,7 +47,7 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-form .redletter-hint:empty { display: none }
 .redletter-form .redletter-hint, .redletter-form .redletter-note { opacity: 0.85; font-size: 0.95em }
 .redletter-form .redletter-hint a, .redletter-after a { color: var(--red-ui-text-color-link); text-decoration: underline }
-.redletter-actions { display: flex; gap: 8px; margin: 16px 0 8px }
+.redletter-actions { display: flex; gap: 8px; margin: 12px 0 6px }
 .redletter-panel { border: 1px solid var(--red-ui-secondary-border-color); border-radius: 4px; padding: 10px 12px;
   margin-bottom: 12px; background: var(--red-ui-secondary-background); color: var(--red-ui-primary-text-color) }
 .redletter-panel .redletter-steps { list-style: none; margin: 8px 0 0; padding: 0 }
@@ -43,7 +56,7 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-steps .redletter-found { overflow-wrap: anywhere; opacity: 0.85 }
 .redletter-ms { font-variant-numeric: tabular-nums; opacity: 0.85; font-size: 0.9em }
 .redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.75 }
-.redletter-steps [data-state="ok"] .fa { color: var(--red-ui-text-color-success) }
+.redletter-steps [data-state="ok"] .fa, .redletter-verdict[data-state="ok"]::before { color: var(--red-ui-text-color-success) }
 .redletter-steps [data-state="warning"] .fa { color: var(--red-ui-text-color-warning) }
 .redletter-steps [data-state="failed"] .fa { color: var(--red-ui-text-color-error) }
 .redletter-steps [data-state="failed"] .redletter-step { font-weight: bold }
@@ -52,7 +65,8 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-verdict .redletter-ms { font-weight: normal }
 .redletter-verdict[data-state="failed"], .redletter-find-said[data-state="failed"] {
   color: var(--red-ui-text-color-error) }
-.redletter-verdict[data-state="ok"] { color: var(--red-ui-text-color-success) }
+.redletter-verdict[data-state="ok"]::before { content: "\\f00c"; font-family: FontAwesome; font-weight: normal;
+  margin-right: 6px }
 .redletter-advice { margin: 6px 0 0 18px }
 .redletter-do { display: flex; flex-wrap: wrap; gap: 8px 12px; align-items: center; margin-top: 8px }
 .redletter-do:empty { display: none }
@@ -68,7 +82,7 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-mails tr > :nth-child(3) { width: 140px }
 .redletter-mails tr > :nth-child(4) { width: 76px; text-align: right }
 .redletter-mails tr > :nth-child(5) { width: 34px; padding-right: 0; text-align: right }
-.redletter-note { margin: 8px 0 0 }
+.redletter-panel .redletter-note { margin: 8px 0 0 }
 `;
 
 /** Labels of these forms are longer than the editor's own; the style is there once, for all of them. */

@@ -12,7 +12,10 @@ export interface Told {
   error?: string;
 }
 
-/** A sentence in the reader's language, as the runtime's own room of words would put it together. */
+/**
+ * A sentence in the reader's language, as the runtime's own room of words would put it together; what was tried from a
+ * dialog nobody tries again but whoever reads it, so `dialog.…` goes before `errors.…`.
+ */
 export function sentenceOf({ code, reason = '', facts = {}, error }: Told): string | undefined {
   const account = /^account\/(.*)$/.exec(reason)?.[1];
   const known = (key: string): string | undefined => {
@@ -20,12 +23,12 @@ export function sentenceOf({ code, reason = '', facts = {}, error }: Told): stri
     // A key without a text comes back as it is.
     return text.endsWith(key.split(':')[1] ?? key) ? undefined : text;
   };
+  const set = account === undefined ? 'pop3-in' : 'oauth2-account';
+  const about = account ?? reason;
   return (
-    known(
-      account === undefined
-        ? `@redletter/node-red-pop3/pop3-in:errors.${reason}`
-        : `@redletter/node-red-pop3/oauth2-account:errors.${account}`,
-    ) ??
+    known(`@redletter/node-red-pop3/${set}:dialog.${about}`) ??
+    known(`@redletter/node-red-pop3/${set}:errors.${about}`) ??
+    known(`@redletter/node-red-pop3/pop3-in:dialog.${code}`) ??
     known(`@redletter/node-red-pop3/pop3-in:errors.${code}`) ??
     error
   );

@@ -136,6 +136,22 @@ for (const version of [4, 5] as const) {
       await editor.fill({ port: world.dovecot.tlsPort });
     });
 
+    it('says what the reader can do, and nothing of checks that nobody makes', async () => {
+      const closing = createServer((socket) => socket.destroy());
+      await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
+      try {
+        await editor.fill({ port: (closing.address() as AddressInfo).port });
+        await editor.dialog.locator('.redletter-test-start').click();
+        await verdict('failed').waitFor();
+        const said = (await verdict('failed').textContent()) ?? '';
+        assert.match(said, /Gleich noch einmal versuchen/);
+        assert.doesNotMatch(said, /nächste Prüfung/);
+      } finally {
+        closing.close();
+      }
+      await editor.fill({ port: world.dovecot.tlsPort });
+    });
+
     it('shows the newest mails without fetching one', async () => {
       await editor.dialog.locator('.redletter-preview-start').click();
       await verdict('ok', 'preview').waitFor();
@@ -228,7 +244,48 @@ for (const version of [4, 5] as const) {
       assert.match((await hint.textContent()) ?? '', /kein POP3/);
       await editor.fill({ user: 'someone@gmail.com' });
       assert.equal(await editor.field('auth').inputValue(), 'oauth2');
+      await editor.fill({ auth: 'password' });
+      assert.equal(await editor.field('service').inputValue(), 'google');
+      assert.match((await hint.textContent()) ?? '', /Google.*OAuth 2\.0.*App-Passwort/);
+      const gmail = 'https://myaccount.google.com/apppasswords';
+      assert.equal(await hint.locator('a').getAttribute('href'), gmail);
+      assert.equal(await connection.textContent(), 'pop.gmail.com:995, TLS');
+      await editor.dialog.locator('.redletter-first > summary').click();
+      await editor.dialog.locator('#redletter-recent').check();
+      assert.equal(await editor.field('user').inputValue(), 'recent:someone@gmail.com');
+      await editor.screenshot(`pop3-in-recent-${version}`);
+      await editor.dialog.locator('#redletter-recent').uncheck();
+      assert.equal(await editor.field('user').inputValue(), 'someone@gmail.com');
       await editor.cancel();
+    });
+
+    it('says what a password needs: not with OAuth, not for an environment variable, not for a stored one', async () => {
+      const marked = () =>
+        editor.dialog.locator('.input-error:visible').evaluateAll((fields) => fields.map(({ id }) => id));
+      /** What the editor has against the node on the canvas. */
+      const wrong = () => editor.page.evaluate(`RED.nodes.node('${node}').validationErrors`);
+      await editor.openDialog(node);
+      assert.deepEqual(await marked(), []);
+      await editor.fill({ user: '' });
+      assert.deepEqual(await marked(), ['node-input-user']);
+      await editor.fill({ user: '$' + '{MAIL_USER}', password: '' });
+      assert.deepEqual(await marked(), ['node-input-password']);
+      await editor.fill({ password: '$' + '{MAIL_PASSWORD}' });
+      assert.deepEqual(await marked(), []);
+      await editor.fill({ user: '', auth: 'oauth2' });
+      assert.ok(!(await marked()).includes('node-input-user'));
+      await editor.fill({ user: ALICE, auth: 'password', password: '' });
+      await editor.done();
+      assert.deepEqual(await wrong(), ['Passwort: Passwort des Postfachs eintragen']);
+      await editor.openDialog(node);
+      await editor.fill({ user: '', password: PASSWORD, interval: 'often' });
+      assert.deepEqual(await marked(), ['node-input-user', 'node-input-interval']);
+      await editor.done();
+      assert.equal(((await wrong()) as string[]).length, 2);
+      await editor.openDialog(node);
+      await editor.fill({ user: ALICE, interval: 1 });
+      await editor.done();
+      assert.deepEqual(await wrong(), []);
     });
 
     it('says in German what is wrong', async () => {
