@@ -212,6 +212,34 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     assert.equal(markedRepeats((await handedOver(userDir)).slice(3)), 0);
   });
 
+  it('asleep so long that another took the folder: nothing twice, and it takes it back when it is free', async () => {
+    await deliver(3);
+    await world.nodeRed.deploy(flows(world, ...nodes()));
+    const comms = await world.nodeRed.comms();
+    await reached(comms, 3);
+    await comms.waitForStatus('mail', /^idle$/, comms.statuses('mail').length);
+    process.kill(world.nodeRed.pid, 'SIGSTOP');
+    const second = await startNodeRed({ version: 4, userDir });
+    try {
+      const ofSecond = await second.comms();
+      await ofSecond.waitForStatus('mail', /^idle$/, 0, 40_000);
+      await deliver(2);
+      while ((await handedOver(userDir)).length < 5)
+        await ofSecond.waitForStatus('mail', /./, ofSecond.statuses('mail').length, 40_000);
+      process.kill(world.nodeRed.pid, 'SIGCONT');
+      const lost = await comms.waitForStatus('mail', ({ fill }) => fill === 'red', 0, 60_000);
+      assert.equal(lost.text, 'folder in use');
+    } finally {
+      process.kill(world.nodeRed.pid, 'SIGCONT');
+      await second.stop();
+    }
+    await deliver(1);
+    while ((await handedOver(userDir)).length < 6)
+      await comms.waitForStatus('mail', /./, comms.statuses('mail').length, 60_000);
+    await comms.waitForStatus('mail', /^idle$/, comms.statuses('mail').length);
+    assert.equal((await handedOver(userDir)).length, 6, 'what the other had is known here');
+  });
+
   it('a spool that somebody empties while mail waits there: it is fetched again, marked', async () => {
     await deliver(2);
     const silent: FlowNode = { id: 'probe', type: 'probe', z: 'tab', wires: [[]] };
