@@ -25,7 +25,7 @@ export interface AccountPanel {
 /** An empty panel; it changes only where what it shows has changed. */
 export function accountPanel(): AccountPanel {
   styleAccountPanel();
-  const element = $('<dl class="redletter-panel">');
+  const element = $('<dl class="redletter-signed-in">');
   let shown = '';
   return {
     element,
@@ -98,14 +98,14 @@ function life(from: number, until: number): JQuery[] {
 
 /** The style is there once, for dialog and sidebar. */
 function styleAccountPanel(): void {
-  if ($('#redletter-panel-style').length > 0) return;
-  $('<style id="redletter-panel-style">')
+  if ($('#redletter-signed-in-style').length > 0) return;
+  $('<style id="redletter-signed-in-style">')
     .text(
-      `.redletter-panel { display: grid; grid-template-columns: auto 1fr; gap: 3px 10px; margin: 6px 0;
+      `.redletter-signed-in { display: grid; grid-template-columns: auto 1fr; gap: 3px 10px; margin: 6px 0;
         color: var(--red-ui-primary-text-color) }
-      .redletter-panel dt { font-weight: normal; color: var(--red-ui-primary-text-color) }
-      .redletter-panel dd { margin: 0; min-width: 0; overflow-wrap: anywhere }
-      .redletter-panel code { display: block; padding: 0; border: 0; background: none; white-space: normal;
+      .redletter-signed-in dt { font-weight: normal; color: var(--red-ui-primary-text-color) }
+      .redletter-signed-in dd { margin: 0; min-width: 0; overflow-wrap: anywhere }
+      .redletter-signed-in code { display: block; padding: 0; border: 0; background: none; white-space: normal;
         overflow-wrap: anywhere; color: inherit; font-size: 0.9em }
       .redletter-life { height: 4px; margin: 7px 0 5px; border-radius: 2px; overflow: hidden;
         background: var(--red-ui-secondary-border-color) }

@@ -167,7 +167,7 @@ for (const version of [4, 5] as const) {
         .first()
         .waitFor({ state: 'attached' });
       await card('Alice at work').getByRole('button', { name: 'Alice at work' }).click();
-      const panel = editor.dialog.locator('.redletter-panel');
+      const panel = editor.dialog.locator('.redletter-signed-in');
       await panel.getByText('mail.pop').waitFor();
       assert.match(await panel.innerText(), /Access token\s+runs out in/);
       await editor.screenshot(`account-panel-${version}`, editor.dialog);
