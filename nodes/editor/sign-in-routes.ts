@@ -237,6 +237,9 @@ async function registerUnlessKnown(request: Request, dialog: Dialog): Promise<{ 
   const clientId = await registerClient({ config, redirectUri, agent });
   if (clientId === undefined) return {};
   config.clientId = clientId;
+  // A public client has no secret and no key: what was deployed belongs to another one (S7).
+  config.clientAuth = 'body';
+  for (const name of ['clientSecret', 'privateKey'] as const) delete config[name];
   return { clientId };
 }
 

@@ -220,13 +220,22 @@ export function prepareSignIn(node: DialogNode): () => void {
     });
   };
 
+  /** The application that has registered itself is a public one: another's secret and key go. */
+  const keepClient = (id: string): void => {
+    $('#node-config-input-clientId').val(id);
+    $('#node-config-input-clientSecret, #node-config-input-privateKey').val('');
+    if (value('clientAuth') === 'private_key_jwt') {
+      $('#node-config-input-clientAuth').val('body').trigger('change');
+    }
+  };
+
   const start = (more: object, popup?: Window | null): JQuery.jqXHR => {
     cancel();
     say(node._('signIn.starting'), 'wait');
     return post('sign-in', body(more))
       .done((started: Started) => {
         if ('id' in started) signIn = started.id;
-        if (started.clientId !== undefined) $('#node-config-input-clientId').val(started.clientId);
+        if (started.clientId !== undefined) keepClient(started.clientId);
         if (closed) cancel();
       })
       .fail((answer: JQuery.jqXHR) => {

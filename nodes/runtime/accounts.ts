@@ -110,10 +110,13 @@ export class Accounts {
     // Whatever was refused before may be in order by now.
     running?.retry();
     // A refresh token may be good for one use only, so a second source beside the running one would end it.
-    if (running === undefined || config.grant !== 'refresh_token') {
-      await this.fresh(node, config, undefined, agent).token();
+    if (running !== undefined && config.grant === 'refresh_token') {
+      await running.token();
+      return;
     }
-    await running?.token();
+    await this.fresh(node, config, undefined, agent).token();
+    // How the deployed one fares, perhaps by a secret that was just typed anew, was not asked; its state tells it.
+    await running?.token().catch(() => undefined);
   }
 
   /** Tokens kept for the account, whether deployed or not. */

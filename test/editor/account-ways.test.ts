@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
-import {
-  chromiumMissing,
-  type Editor,
-  type EditorOptions,
-  openEditor,
-  signIn,
-  startBrowser,
-} from '../servers/browser';
+import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../servers/browser';
 import { dovecotMissing } from '../servers/dovecot';
 import { needs } from '../servers/needs';
-import { nodeRed5Missing } from '../servers/node-red';
+import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
 import { clients } from '../servers/oidc';
 import { ALICE, account, flows, mail, pop3In, startWorld, type World } from '../world';
 
@@ -29,6 +22,19 @@ async function typeCode(window: Page, code: string): Promise<void> {
   await signIn(window, ALICE);
 }
 
+/** Every way has an account of its own, and a `pop3 in` to come to it by. */
+const WAYS: Record<string, { more?: Partial<FlowNode>; credentials?: object }> = {
+  device: { more: { grant: 'device_code' } },
+  closed: { more: { grant: 'device_code' } },
+  refused: { more: { grant: 'device_code', scope: 'openid offline_access email' } },
+  key: { more: { grant: 'client_credentials', clientAuth: 'private_key_jwt' } },
+  unattended: {
+    more: { grant: 'client_credentials', scope: 'mail.pop' },
+    credentials: { clientId: clients.confidential.id, clientSecret: 'wrong' },
+  },
+  registers: { credentials: { clientId: '', clientSecret: "another application's" } },
+};
+
 for (const version of [4, 5] as const) {
   describe(`the ways to sign in, in the dialog, Node-RED ${version}`, function () {
     this.timeout(90_000);
@@ -43,13 +49,25 @@ for (const version of [4, 5] as const) {
       ]);
       await world.dovecot.deliver(ALICE, mail('One'));
       await world.dovecot.deliver(ALICE, mail('Two'));
+      const nodes = Object.entries(WAYS).flatMap(([way, { more, credentials }], at) => [
+        account(world, {
+          ...more,
+          id: way,
+          credentials: { user: ALICE, clientId: clients.native.id, ...credentials },
+        }),
+        pop3In(world, { id: `mail-${way}`, account: way, interval: 0, x: 180, y: 60 + 50 * at }),
+      ]);
+      await world.nodeRed.deploy(flows(world, ...nodes));
+      editor = await openEditor(browser, world.nodeRed);
     });
     after(async () => {
       await browser?.close();
       await world?.close();
     });
+    // The next one finds a canvas without a dialog, and a sign-in server that knows nobody.
     afterEach(async () => {
-      await editor?.close();
+      while (await editor?.dialog.count()) await editor.cancel();
+      await editor?.context.clearCookies();
     });
 
     const part = (name: string) => editor.dialog.locator(`.redletter-${name}`);
@@ -58,26 +76,13 @@ for (const version of [4, 5] as const) {
       return (await part('device-code').textContent()) ?? '';
     };
     const says = (text: RegExp | string) => part('state').filter({ hasText: text }).waitFor();
-    const deploy = (more: object = {}, credentials: object = {}): Promise<void> =>
-      world.nodeRed.deploy(
-        flows(
-          world,
-          account(world, {
-            ...more,
-            credentials: { user: ALICE, clientId: clients.native.id, ...credentials },
-          }),
-          pop3In(world, { interval: 0, x: 180, y: 120 }),
-        ),
-      );
-    const openAccount = async (options: EditorOptions = {}): Promise<void> => {
-      editor = await openEditor(browser, world.nodeRed, options);
-      await editor.openDialog('mail');
+    const openAccount = async (way: keyof typeof WAYS): Promise<void> => {
+      await editor.openDialog(`mail-${way}`);
       await editor.editConfig('account');
     };
 
     it('by device code: the code, the page, the time left; then who it is and how many mails', async () => {
-      await deploy({ grant: 'device_code' });
-      await openAccount();
+      await openAccount('device');
       await part('sign-in').click();
       const code = await shownCode();
       assert.match(code, /^[A-Z]{4}-[A-Z]{4}$/);
@@ -104,8 +109,7 @@ for (const version of [4, 5] as const) {
     });
 
     it('a private key keeps its lines, unseen, through every save, and is replaced by pasting (S19)', async () => {
-      await deploy({ grant: 'client_credentials', clientAuth: 'private_key_jwt' });
-      await openAccount();
+      await openAccount('key');
       const key = editor.field('privateKey');
       assert.equal(await key.isVisible(), true);
       await key.fill(KEY);
@@ -118,8 +122,7 @@ for (const version of [4, 5] as const) {
         await editor.done();
         await editor.done();
         await editor.deploy();
-        await editor.openDialog('mail');
-        await editor.editConfig('account');
+        await openAccount('key');
       };
       await saved('First');
       assert.equal(await key.inputValue(), '__PWRD__');
@@ -138,8 +141,7 @@ for (const version of [4, 5] as const) {
     if (version === 5) return;
 
     it('by device code: closing the dialog ends the asking', async () => {
-      await deploy({ grant: 'device_code' });
-      await openAccount();
+      await openAccount('closed');
       await part('sign-in').click();
       await shownCode();
       const cancelled = editor.page.waitForResponse((answer) => answer.url().endsWith('/cancel'));
@@ -148,8 +150,7 @@ for (const version of [4, 5] as const) {
     });
 
     it('says what the mail server said, in words, when it refuses the token', async () => {
-      await deploy({ grant: 'device_code', scope: 'openid offline_access email' });
-      await openAccount();
+      await openAccount('refused');
       await part('sign-in').click();
       const code = await shownCode();
       const window = await editor.context.newPage();
@@ -164,37 +165,44 @@ for (const version of [4, 5] as const) {
     });
 
     it('without a person: Test says that it works, or in words what does not', async () => {
-      const { id: clientId, secret: clientSecret } = clients.confidential;
-      await deploy({ grant: 'client_credentials', scope: 'mail.pop' }, { clientId, clientSecret: 'wrong' });
-      await openAccount();
+      await openAccount('unattended');
       await part('sign-in').filter({ hasText: 'Test' }).click();
       await says(/client id with this client secret/);
-      await editor.fill({ clientSecret });
+      // What is deployed goes on being wrong until the next deploy; what is tested is what stands here.
+      await editor.fill({ clientSecret: clients.confidential.secret });
       await part('sign-in').click();
       await says(/It works: a token was given/);
     });
 
     it('registers itself where the server lets it, and keeps the client id (RFC 7591)', async () => {
-      await deploy({}, { clientId: '' });
-      await openAccount();
+      await openAccount('registers');
       const id = editor.field('clientId');
       assert.match((await id.getAttribute('placeholder')) ?? '', /registers itself/);
+      const asked = world.provider.nextTokenRequest('authorization_code');
       const window = await editor.popup(() => part('sign-in').click());
       await signIn(window, ALICE);
+      // A secret that was deployed for another application does not go out for this one.
+      assert.equal((await asked).secretIn, 'nowhere');
       await says(`Connected as ${ALICE}, mails: 2`);
       const registered = await id.inputValue();
       assert.match(registered, /^[\w-]{10,}$/);
       await editor.done();
       await editor.done();
       await editor.deploy();
-      const { clientId } = await world.nodeRed.credentials('oauth2-account', 'account');
-      assert.equal(clientId, registered);
+      assert.deepEqual(await world.nodeRed.credentials('oauth2-account', 'registers'), {
+        user: ALICE,
+        clientId: registered,
+        has_clientSecret: false,
+        has_privateKey: false,
+        has_refreshToken: false,
+      });
     });
 
+    // The last, since it comes in by another address.
     it('proposes a code on a LAN where the provider has codes, and pasting where it has none', async () => {
-      await deploy();
+      await editor.close();
       editor = await openEditor(browser, world.nodeRed, { host: LAN });
-      await editor.openDialog(await editor.addNode('pop3 in', { x: 300, y: 300 }));
+      await editor.openDialog(await editor.addNode('pop3 in', { x: 400, y: 300 }));
       await editor.addConfig('account');
       assert.equal(await editor.field('grant').inputValue(), 'authorization_code');
       assert.match((await part('way').textContent()) ?? '', /paste its address/);
