@@ -33,7 +33,10 @@ export function offer(select: JQuery, options: { value: string; label: string }[
 export const domainOfAddress = (address: string): string => /@([^@\s]+)$/.exec(address.trim())?.[1] ?? '';
 
 const FIELD = '.redletter-form .form-row > label:first-child + ';
-/** Colours are the editor's own, so that they follow its theme. */
+/**
+ * Colours are the editor's own, so that they follow its theme; for text only those that can be read on its background,
+ * which those of links and of success cannot.
+ */
 const STYLE = `
 .redletter-form .form-row > label:first-child { width: 150px }
 ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
@@ -46,7 +49,7 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-form .redletter-indented, .redletter-form .redletter-hint { margin-left: 154px }
 .redletter-form .redletter-hint:empty { display: none }
 .redletter-form .redletter-hint, .redletter-form .redletter-note { opacity: 0.85; font-size: 0.95em }
-.redletter-form .redletter-hint a, .redletter-after a { color: var(--red-ui-text-color-link); text-decoration: underline }
+.redletter-form .redletter-hint a, .redletter-after a { color: inherit; text-decoration: underline }
 .redletter-actions { display: flex; gap: 8px; margin: 12px 0 6px }
 .redletter-panel { border: 1px solid var(--red-ui-secondary-border-color); border-radius: 4px; padding: 10px 12px;
   margin-bottom: 12px; background: var(--red-ui-secondary-background); color: var(--red-ui-primary-text-color) }
@@ -55,7 +58,7 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
   align-items: baseline }
 .redletter-steps .redletter-found { overflow-wrap: anywhere; opacity: 0.85 }
 .redletter-ms { font-variant-numeric: tabular-nums; opacity: 0.85; font-size: 0.9em }
-.redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.75 }
+.redletter-steps [data-state="waiting"], .redletter-steps [data-state="skipped"] { opacity: 0.85 }
 .redletter-steps [data-state="ok"] .fa, .redletter-verdict[data-state="ok"]::before { color: var(--red-ui-text-color-success) }
 .redletter-steps [data-state="warning"] .fa { color: var(--red-ui-text-color-warning) }
 .redletter-steps [data-state="failed"] .fa { color: var(--red-ui-text-color-error) }

@@ -171,7 +171,9 @@ export function prepareTest({
       explain(broken.failure, broken.step, token?.scope, broken.failure);
     }
     if (report.ms !== undefined && report.outcome !== 'cancelled') {
-      const seconds = (report.ms / 1000).toLocaleString(language(), { maximumFractionDigits: 1 });
+      const seconds = Math.max(report.ms / 1000, 0.1).toLocaleString(language(), {
+        maximumFractionDigits: 1,
+      });
       verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
     }
     panel[0]?.scrollIntoView({ block: 'nearest' });

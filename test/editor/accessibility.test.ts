@@ -114,6 +114,28 @@ for (const [version, themes] of [
           }
         });
 
+        it('a test that went well, one that failed, a preview, and what a provider wants', async () => {
+          const tried = async (button: string, state: string): Promise<void> => {
+            await editor.dialog.locator(`.redletter-${button}-start`).click();
+            const panel = `.redletter-${button}-panel`;
+            await editor.dialog.locator(`${panel} .redletter-verdict[data-state="${state}"]`).waitFor();
+            await unfold();
+            await editor.screenshot(`accessibility-${button}-${state}-${version}-${theme}`);
+            assert.deepEqual(await complaints(`.red-ui-tray:last-of-type ${panel}`, 'button-name'), []);
+          };
+          await editor.openDialog('orders');
+          await tried('test', 'ok');
+          await tried('preview', 'ok');
+          await editor.fill({ host: '', user: 'someone@gmail.com', auth: 'password' });
+          await editor.dialog.locator('.redletter-hint a').waitFor();
+          const found = await complaints(FORM, 'select-name');
+          await editor.cancel();
+          assert.deepEqual(found, [], 'Gmail');
+          await editor.openDialog('broken');
+          await tried('test', 'failed');
+          await editor.cancel();
+        });
+
         it('the form of an account', async () => {
           await editor.openDialog('inbox');
           await editor.editConfig('account');
