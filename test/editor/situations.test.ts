@@ -42,7 +42,6 @@ describe('signing in where people have their Node-RED', function () {
     await proxy?.close();
     await provider?.close();
   });
-  afterEach(() => editor?.close());
 
   const state = (kind: string) => editor.dialog.locator(`.redletter-state[data-state="${kind}"]`);
   const redirect = () => editor.dialog.locator('.redletter-redirect').textContent();
@@ -51,6 +50,12 @@ describe('signing in where people have their Node-RED', function () {
     await state('ok').waitFor();
     assert.match((await state('ok').textContent()) ?? '', new RegExp(ALICE));
     assert.deepEqual(editor.problems, []);
+  };
+
+  /** The next person signs in from the same dialog; the sign-in server knows nobody yet. */
+  const another = async (): Promise<void> => {
+    editor.problems.length = 0;
+    await editor.context.clearCookies();
   };
 
   /** A new account in the editor as it is reached there, filled in as far as its sign-in needs it. */
@@ -72,6 +77,7 @@ describe('signing in where people have their Node-RED', function () {
   describe('behind a reverse proxy with TLS and a path, with an admin root and a login', () => {
     const callback = (): string => `${proxy.url}red/${CALLBACK}`;
     before(() => newAccount(`${proxy.url}red/`));
+    after(() => editor?.close());
 
     it('the window goes out from the public address, comes back to it, and closes by itself', async () => {
       assert.equal(await redirect(), callback());
@@ -104,19 +110,25 @@ describe('signing in where people have their Node-RED', function () {
   describe('at a LAN name over plain http, with an admin root and a login', () => {
     let window: Page;
     let address: URL;
-    /** Goes as far as the error page at the end. */
-    beforeEach(async () => {
+    let registered: string;
+    before(async () => {
       // On the reader's own machine nobody listens there.
       const [closed = 1] = await freePorts(1);
-      const url = `http://${LAN}:${nodeRed.port}/red/`;
-      const registered = `http://localhost:${closed}/red/${CALLBACK}`;
-      await newAccount(url, { redirectUri: registered });
+      registered = `http://localhost:${closed}/red/${CALLBACK}`;
+      await newAccount(`http://${LAN}:${nodeRed.port}/red/`, { redirectUri: registered });
       assert.equal(await redirect(), registered);
+    });
+    after(() => editor?.close());
+    /** Goes as far as the error page at the end. */
+    beforeEach(async () => {
+      await another();
       window = await press();
+      await state('wait').waitFor();
       const failed = window.waitForEvent('requestfailed', (request) => request.url().startsWith(registered));
       await signIn(window, ALICE);
       address = new URL((await failed).url());
     });
+    afterEach(() => window?.close());
     const paste = async (text: string): Promise<void> => {
       await editor.dialog.locator('#redletter-paste').fill(text);
       await editor.dialog.locator('.redletter-paste-send').click();
