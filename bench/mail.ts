@@ -1,5 +1,6 @@
 // The room nodes/mail beside simpleParser, which the e-mail node uses: the same mails, alternating, in processes of
 // their own. Run: node --import tsx bench/mail.ts [--json]
+// One of them alone, its large mails of so many MB: node --expose-gc --import tsx bench/mail.ts <reader> <case> <MB>
 import { spawnSync } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
@@ -11,6 +12,7 @@ const MB = 1024 * 1024;
 /** As a socket delivers. */
 const CHUNK = 64 * 1024;
 const ROUNDS = 5;
+const LARGE = Number(process.argv[4] ?? 25) * MB;
 
 const HEAD = [
   'Return-Path: <order@example.org>',
@@ -48,16 +50,15 @@ const CASES: Record<string, { count: number; mail: () => string }> = {
   'attachment, 25 MB': { count: 1, mail: () => withAttachment(LINE, 'text/plain', 18.4 * MB) },
   'plain text, 25 MB': {
     count: 1,
-    mail: () => `${HEAD}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${filled(LINE, 25 * MB)}`,
+    mail: () => `${HEAD}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${filled(LINE, LARGE)}`,
   },
   'HTML only, 25 MB': {
     count: 1,
-    mail: () => `${HEAD}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${filled(HTML_LINE, 25 * MB)}`,
+    mail: () => `${HEAD}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${filled(HTML_LINE, LARGE)}`,
   },
   'HTML only, 25 MB, not Latin': {
     count: 1,
-    mail: () =>
-      `${HEAD}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${filled(`€ł${HTML_LINE}`, 25 * MB)}`,
+    mail: () => `${HEAD}\r\nContent-Type: text/html; charset=utf-8\r\n\r\n${filled(`€ł${HTML_LINE}`, LARGE)}`,
   },
 };
 
