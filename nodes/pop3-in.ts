@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { deploysOf } from './editor/deploys';
 import { serveHealth } from './editor/health-routes';
 import { onceStarted, runtimeOf, translateBy } from './editor/process';
 import { type Pop3InProperties, serverOf } from './editor/server';
@@ -26,6 +27,7 @@ type Pop3InNode = Node<Pop3InCredentials>;
 export = function register(RED: NodeAPI): void {
   const runtime = runtimeOf(RED);
   const translate = translateBy(RED);
+  const deploys = deploysOf(RED);
   serveHealth(RED, runtime);
   serveTests(RED, runtime);
 
@@ -33,7 +35,12 @@ export = function register(RED: NodeAPI): void {
     RED.nodes.createNode(this, def);
     const server = serverOf(RED, def, this.credentials ?? {}, largestOf(def));
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
-    const deliver = (mail: DeliveredMail): Promise<void> => handOver(this, mail, def.summary);
+    const closing = new AbortController();
+    // What waits for its acknowledgement comes again anyway.
+    const deliver = (mail: DeliveredMail): Promise<void> =>
+      def.handled === 'ack'
+        ? handOver(this, mail, def.summary)
+        : deploys.between(closing.signal, () => handOver(this, mail, def.summary));
     const seen = runtime.health.attend({
       id: this.id,
       // Within a subflow a node has an id of its own; this is the one in the editor.
@@ -93,6 +100,7 @@ export = function register(RED: NodeAPI): void {
     const dontStart = onceStarted(RED, () => mailbox.start());
 
     this.on('close', (done: () => void) => {
+      closing.abort();
       dontStart();
       unlisten();
       seen.end();

@@ -50,7 +50,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     }
   };
 
-  it('deploys while mail is fetched: none is lost, and an orderly stop repeats none', async () => {
+  it('deploys while mail is fetched: none is lost, none comes twice, and one at most is marked by each', async () => {
     await deliver(400);
     await world.nodeRed.deploy(flows(world, ...nodes()));
     for (let deploys = 1; deploys <= 4; deploys += 1) {
@@ -61,7 +61,8 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     const all = await handedOver(userDir);
     assert.equal(all.length, 400);
     assert.equal(markedRepeats(all), 0);
-    assert.ok(all.every(({ redelivered }) => !redelivered));
+    // What was on its way into the flow when the flow was closed has not arrived, but might have.
+    assert.ok(all.filter(({ redelivered }) => redelivered).length <= 4);
   });
 
   it('a network that drops the line at random bytes: every mail comes once', async () => {
