@@ -64,8 +64,12 @@ for (const version of [4, 5] as const) {
       await browser?.close();
       await world?.close();
     });
-    // The next one finds a canvas without a dialog, and a sign-in server that knows nobody.
+    // The next one finds a canvas without a dialog, in front, and a sign-in server that knows nobody.
     afterEach(async () => {
+      // Behind another page the editor's timers nearly stand still.
+      const others = editor?.context.pages().filter((page) => page !== editor.page) ?? [];
+      await Promise.all(others.map((page) => page.close()));
+      await editor?.page.bringToFront();
       while (await editor?.dialog.count()) await editor.cancel();
       await editor?.context.clearCookies();
     });
@@ -92,6 +96,7 @@ for (const version of [4, 5] as const) {
       const window = await editor.context.newPage();
       await window.goto(`${world.provider.issuer}/device`);
       await typeCode(window, code);
+      await editor.page.bringToFront();
       await says(`Connected as ${ALICE}, mails: 2`);
       assert.equal(await part('device').isVisible(), false);
       await editor.screenshot(`connected-${version}`, editor.dialog);
@@ -100,6 +105,7 @@ for (const version of [4, 5] as const) {
       await part('sign-out').click();
       const question = editor.page.locator('.red-ui-notification', { hasText: 'Sign out?' });
       await question.getByText('Cancel').click();
+      await question.waitFor({ state: 'detached' });
       await says('Connected as');
       await part('sign-out').click();
       await editor.screenshot(`sign-out-${version}`);
@@ -156,6 +162,7 @@ for (const version of [4, 5] as const) {
       const window = await editor.context.newPage();
       await window.goto(`${world.provider.issuer}/device`);
       await typeCode(window, code);
+      await editor.page.bringToFront();
       await editor.dialog.locator('.redletter-state[data-mailbox="failed"]').waitFor();
       const words = (await part('state').textContent()) ?? '';
       assert.match(words, new RegExp(`Signed in as ${ALICE}`));
