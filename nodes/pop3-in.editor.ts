@@ -9,6 +9,8 @@ import { prepareTest } from './editor/test.editor';
 import { providerFor, providers } from './oauth2/providers';
 
 interface Pop3In {
+  [property: string]: unknown;
+  _def: { defaults: Record<string, { value: unknown }> };
   id: string;
   credentials?: { user?: string; password?: string; has_password?: boolean };
   name: string;
@@ -90,6 +92,15 @@ function draft(node: Pop3In): object {
     credentials: { user: fieldValue('user'), ...(known && { password }) },
     ...(account && { account }),
   };
+}
+
+/** A node made before a property existed, or written by hand without it, runs with its default; so the form shows that. */
+function fillDefaults(node: Pop3In): void {
+  const { defaults } = node._def;
+  for (const [name, { value }] of Object.entries(defaults)) {
+    const field = $(`#node-input-${name}`);
+    if (node[name] === undefined && value !== '' && typeof value !== 'boolean') field.val(String(value));
+  }
 }
 
 /** What is under way while the dialog is open. */
@@ -227,6 +238,7 @@ RED.nodes.registerType('pop3 in', {
     removeHealthTab();
   },
   oneditprepare: function (this: Pop3In) {
+    fillDefaults(this);
     opened = this.id;
     styleForms();
     const auth = $('#node-input-auth');

@@ -20,7 +20,7 @@ describe('the examples', function () {
   before(async function () {
     needs(dovecotMissing).call(this);
     // Two of them need the official e-mail node, and say so.
-    world = await startWorld({ version: 4, settings: { nodesExcludes: [] } });
+    world = await startWorld({ version: 4, settings: { nodesExcludes: [] } }, { accessTokenTtl: 600 });
     smtp = await startSmtp(world.provider.introspectionUrl);
     world.nodeRed = await world.nodeRed.restart('SIGTERM', { env: { NODE_EXTRA_CA_CERTS: world.ca } });
     comms = await world.nodeRed.comms();
