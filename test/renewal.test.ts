@@ -67,7 +67,10 @@ describe('tokens of more than 8 kB', () => {
       server.mails.push(Buffer.from(mail('Two')));
       await palette.unload();
       await palette.load(flow);
-      assert.equal((await palette.outbox('kept').next()).topic, 'Two');
+      // The flows were stopped in the very moment of the first: it may come again, marked.
+      let again = await palette.outbox('kept').next();
+      if (again.topic === 'One') again = await palette.outbox('kept').next();
+      assert.equal(again.topic, 'Two');
       assert.equal(endpoint.requests[0]?.form.get('refresh_token'), long('refresh-1'));
       assert.equal(endpoint.requests.length, 1);
       // RFC 2449 section 4: a command ends at 255 octets; a token goes on a line of its own (RFC 5034 section 4).
