@@ -108,18 +108,22 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       assert.equal(last.child.exitCode, 0, last.said());
 
       const lines = await delivered();
-      const seen = new Set<string>();
+      /** In which life each mail was last handed over. */
+      const seen = new Map<string, number>();
+      /** By the life whose end made them necessary: a mail that was twice at such an end comes again after others. */
       const repeats = new Map<number, number>();
       let unmarked = 0;
       let markedFirst = 0;
       for (const { life, topic, digest, redelivered } of lines) {
         assert.equal(digest, sent.get(topic), `${topic} is whole`);
-        if (!seen.has(topic)) {
-          seen.add(topic);
+        const before = seen.get(topic);
+        seen.set(topic, life);
+        if (before === undefined) {
           if (redelivered) markedFirst += 1;
           continue;
         }
-        repeats.set(life, (repeats.get(life) ?? 0) + 1);
+        assert.notEqual(before, life, `${topic} was repeated without a kill`);
+        repeats.set(before, (repeats.get(before) ?? 0) + 1);
         if (!redelivered) unmarked += 1;
       }
       const total = [...repeats.values()].reduce((sum, count) => sum + count, 0);
