@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { attemptsInVain, endsTheProcess, poison } from './attempts';
+import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
 import type { Clock } from './clock';
 import { MailboxError } from './errors';
 import { type HandOver, type HandOverParts, isWhole, readAs, type Taken, uidOf } from './hand-over';
@@ -52,8 +52,6 @@ export class AckHandOver implements HandOver {
   private retryTimer: unknown;
   /** The suspected mail that is with the flow, and nothing comes after it for a while. */
   private alone: { key: string; timer: unknown } | undefined;
-  /** Mails whose bytes somebody has removed from the spool: the server may still have them. */
-  private readonly gone = new Map<string, MailboxError>();
 
   constructor(private readonly parts: AckParts) {}
 
@@ -82,16 +80,16 @@ export class AckHandOver implements HandOver {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
   }
 
-  listed(keys: ReadonlySet<string>): void {
-    for (const [key, error] of this.gone) {
-      if (keys.has(key)) continue;
+  /** What the flow has had, and neither the spool nor the server has any more, cannot come again: that is reported once. */
+  async listed(keys: ReadonlySet<string>): Promise<void> {
+    const { ledger, spool, onSetAside } = this.parts;
+    for (const key of [...ledger.unsettled()]) {
+      if (keys.has(key) || this.has(key)) continue;
       const mail = { key, uid: uidOf({ key }), number: 0, size: 0, whole: true };
-      this.parts.onSetAside(
-        error,
-        this.fieldsOf(mail, '', this.parts.ledger.openDelivery(key)?.handedOver ?? 0),
-      );
+      const attempts = ledger.openDelivery(key)?.handedOver ?? 0;
+      onSetAside(spool.gone(mail.uid), this.fieldsOf(mail, '', attempts));
+      await ledger.lost(key);
     }
-    this.gone.clear();
   }
 
   async expect(): Promise<void> {
@@ -105,7 +103,8 @@ export class AckHandOver implements HandOver {
   }
 
   async end(): Promise<void> {
-    // Nothing is left over from a check: what is unsettled waits in the spool.
+    // Before the session ends: what the server may show no more is in the spool then, whatever happens.
+    await this.parts.spool.sync();
   }
 
   /** Hands over what waits in the spool, as far as there is room; says how many came again. */
@@ -117,12 +116,14 @@ export class AckHandOver implements HandOver {
       if (this.room() === 0) break;
       if (this.flights.has(key)) continue;
       const delivery = ledger.openDelivery(key);
+      // Set aside, and the process ended before anybody can have heard of it for certain.
+      if (ledger.state(key) === 'set-aside') await this.unlessGone(key, () => this.tellSetAside(mail));
       // Settled, and the process ended before the file was removed.
-      if (ledger.known(key)) await spool.remove(key);
+      else if (ledger.known(key)) await spool.remove(key);
       else if (endsTheProcess(delivery, settings.maxAttempts)) {
         const pop3 = this.fieldsOf(mail, '', attemptsInVain(delivery));
         await this.unlessGone(key, () => this.setAside(mail, 'ended', pop3));
-      } else if ((delivery?.retryAt ?? 0) <= clock.now()) {
+      } else if (dueAt(delivery, clock.now()) <= clock.now()) {
         if (await this.unlessGone(key, () => this.handOver(key))) count += 1;
       }
     }
@@ -197,7 +198,6 @@ export class AckHandOver implements HandOver {
     } catch (error) {
       if (!(error instanceof MailboxError) || error.reason !== 'spooled-mail-gone') throw error;
       this.parts.spool.forget(key);
-      this.gone.set(key, error);
       return false;
     }
   }
@@ -252,8 +252,17 @@ export class AckHandOver implements HandOver {
     const attempts = attemptsInVain(ledger.openDelivery(mail.key));
     const raw = await bytesOf(spool.read(mail.key));
     await ledger.done(mail.key, 'set-aside');
-    await spool.remove(mail.key);
     onSetAside(poison(last, { uid: mail.uid, attempts, ...(why !== undefined && { why }) }), pop3, raw);
+    // Last of all: the server may not show these bytes again.
+    await spool.remove(mail.key);
+  }
+
+  private async tellSetAside(mail: SpooledMail): Promise<void> {
+    const { spool, settings, onSetAside } = this.parts;
+    const attempts = settings.maxAttempts;
+    const raw = await bytesOf(spool.read(mail.key));
+    onSetAside(poison('failed', { uid: mail.uid, attempts }), this.fieldsOf(mail, '', attempts), raw);
+    await spool.remove(mail.key);
   }
 
   private land(key: string): void {
@@ -275,7 +284,7 @@ export class AckHandOver implements HandOver {
     const next = spool
       .all()
       .filter(({ key }) => !this.flights.has(key))
-      .map(({ key }) => ledger.openDelivery(key)?.retryAt ?? 0)
+      .map(({ key }) => dueAt(ledger.openDelivery(key), clock.now()))
       .reduce((first, at) => Math.min(first, at), Number.POSITIVE_INFINITY);
     if (next === Number.POSITIVE_INFINITY) return;
     // One second at least: what is due at once is handed over as soon as there is room, not by this timer.

@@ -27,6 +27,15 @@ export const attemptsInVain = (delivery: Readonly<OpenDelivery> | undefined): nu
 export const endsTheProcess = (delivery: Readonly<OpenDelivery> | undefined, maxAttempts: number): boolean =>
   (delivery?.crashes ?? 0) > 0 && attemptsInVain(delivery) >= maxAttempts;
 
+/** A mail that has failed waits six hours at most; whoever waits longer has had the clock set back meanwhile. */
+const LONGEST_RETRY_MS = 6.5 * 60 * 60 * 1000;
+
+/** When the mail may be tried again, ms since the epoch; never later than it can have been meant. */
+export function dueAt(delivery: Readonly<OpenDelivery> | undefined, now: number): number {
+  const at = delivery?.retryAt ?? 0;
+  return at - now > LONGEST_RETRY_MS ? now : at;
+}
+
 /** What is reported of a mail that has used its attempts up, the last of them by failing or by ending the process. */
 export function poison(
   last: 'failed' | 'ended',

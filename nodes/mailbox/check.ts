@@ -1,7 +1,7 @@
 import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
-import { attemptsInVain, endsTheProcess, poison } from './attempts';
+import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
 import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
 import { type HandOver, uidOf } from './hand-over';
@@ -17,8 +17,6 @@ const RENUMBERED_LEAST = 10;
 const GMAIL_FLOOD = 200;
 /** How far the clocks of servers on a mail's way may be off. */
 const CLOCK_SKEW_MS = 60 * 60 * 1000;
-/** A mail that has failed waits six hours at most; whoever waits longer has had the clock set back. */
-const LONGEST_RETRY_MS = 6 * 60 * 60 * 1000;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 export interface CheckSettings {
@@ -114,8 +112,9 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
       await recognizeReused(context, client, listing);
     }
     const keys = new Set(listing.map((mail) => mail.key));
-    await ledger.listed(keys);
-    context.handOver.listed(keys);
+    // Whoever misses a mail says so before it is forgotten.
+    await context.handOver.listed(keys);
+    await ledger.listed(keys, (key) => context.handOver.has(key));
 
     // Most checks find nothing new, and then nobody needs to know how large the old mails are.
     if (context.settings.maxSize > 0 && listing.some(({ key }) => !ledger.known(key))) {
@@ -144,10 +143,9 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
 /** What is listed, not settled, not on its way, and not waiting for its next attempt. */
 function newMail({ ledger, handOver, now }: CheckContext, listing: ListedMail[]): ListedMail[] {
   const at = now();
-  return listing.filter(({ key }) => {
-    const wait = (ledger.openDelivery(key)?.retryAt ?? 0) - at;
-    return !ledger.known(key) && !handOver.has(key) && (wait <= 0 || wait > LONGEST_RETRY_MS);
-  });
+  return listing.filter(
+    ({ key }) => !ledger.known(key) && !handOver.has(key) && dueAt(ledger.openDelivery(key), at) <= at,
+  );
 }
 
 async function writeBaseline(
@@ -412,7 +410,7 @@ async function finish(
   summary.deleted = marked.size;
   // What we deleted ourselves has not vanished.
   const rest = listing.filter(({ number }) => !marked.has(number));
-  await context.ledger.listed(new Set(rest.map(({ key }) => key)));
+  await context.ledger.listed(new Set(rest.map(({ key }) => key)), (key) => context.handOver.has(key));
 }
 
 /** Handled whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */

@@ -20,8 +20,8 @@ export interface HandOver {
   room(): number;
   /** Whether the mail is already on its way and must not be fetched. */
   has(key: string): boolean;
-  /** Told what a complete listing has. */
-  listed(keys: ReadonlySet<string>): void;
+  /** Told what a complete listing has. @throws MailboxError STORE */
+  listed(keys: ReadonlySet<string>): Promise<void>;
   /** Told before the first of so many is fetched, in the order in which they come. @throws MailboxError STORE */
   expect(mails: ListedMail[]): Promise<void>;
   /**
@@ -67,7 +67,7 @@ export class SendHandOver implements HandOver {
     return false;
   }
 
-  listed(): void {
+  async listed(): Promise<void> {
     // Whatever is listed comes from the server.
   }
 

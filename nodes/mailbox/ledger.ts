@@ -173,8 +173,22 @@ export class Ledger {
     await this.journal.atOnce({ is: 'survived', key });
   }
 
-  /** Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last seen. */
-  async listed(keys: ReadonlySet<string>): Promise<void> {
+  /** What was handed over, is not settled, and has not been reported as lost. */
+  *unsettled(): Iterable<string> {
+    for (const [key, { handedOver, lost }] of this.memory.openDeliveries)
+      if (handedOver > 0 && !lost && !this.memory.known(key)) yield key;
+  }
+
+  /** The mail is nowhere any more, and that was reported. Where it turns up after all, it is handed over. */
+  async lost(key: string): Promise<void> {
+    await this.journal.atOnce({ is: 'lost', key });
+  }
+
+  /**
+   * Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last seen, unless
+   * somebody still has it.
+   */
+  async listed(keys: ReadonlySet<string>, stillHas: (key: string) => boolean = () => false): Promise<void> {
     const at = this.seconds();
     const gone: string[] = [];
     const back: string[] = [];
@@ -184,7 +198,7 @@ export class Ledger {
       if (keys.has(key)) {
         if (since !== undefined) back.push(key);
       } else if (since === undefined) gone.push(key);
-      else if ((at - since) * 1000 > REMEMBERED_MS) forget.push(key);
+      else if ((at - since) * 1000 > REMEMBERED_MS && !stillHas(key)) forget.push(key);
     }
     if (gone.length > 0) await this.journal.atOnce({ is: 'gone', at, keys: gone });
     if (back.length > 0) await this.journal.atOnce({ is: 'back', keys: back });

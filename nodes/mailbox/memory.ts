@@ -21,6 +21,8 @@ export interface OpenDelivery {
   suspected: boolean;
   /** Not to be tried before, ms since the epoch. */
   retryAt: number;
+  /** It was nowhere any more, and that was reported. */
+  lost: boolean;
 }
 
 /** One line of the file. `at` is seconds since the epoch: the file is read by people too. */
@@ -41,6 +43,7 @@ export type LedgerRecord =
   | { is: 'back'; keys: string[] }
   | { is: 'forget'; keys: string[] }
   | { is: 'again'; key: string }
+  | { is: 'lost'; key: string }
   | { is: 'checked'; at: number }
   | Snapshot;
 
@@ -50,8 +53,8 @@ interface Snapshot {
   checked: number;
   /** key, state in one letter, handled at */
   known: [string, string, number][];
-  /** key, handed over, failures, retry at (ms), crashes, suspected; the last two came later */
-  open: [string, number, number, number, number?, boolean?][];
+  /** key, handed over, failures, retry at (ms), crashes, suspected, lost; the last three came later */
+  open: [string, number, number, number, number?, boolean?, boolean?][];
   gone: [string, number][];
   /** Came later. */
   underWay?: string[];
@@ -126,7 +129,9 @@ export class Memory {
         break;
       case 'intend':
         for (const key of record.keys) {
-          this.opened(key).handedOver += 1;
+          const delivery = this.opened(key);
+          delivery.handedOver += 1;
+          delivery.lost = false;
           // At the end, also where it stood before.
           this.underWay.delete(key);
           this.underWay.add(key);
@@ -145,6 +150,11 @@ export class Memory {
         this.mails.delete(record.key);
         this.opened(record.key).handedOver ||= 1;
         break;
+      case 'lost': {
+        const delivery = this.openDeliveries.get(record.key);
+        if (delivery !== undefined) delivery.lost = true;
+        break;
+      }
       case 'failed': {
         const delivery = this.opened(record.key);
         delivery.failures += 1;
@@ -211,6 +221,7 @@ export class Memory {
         o.retryAt,
         o.crashes,
         o.suspected,
+        o.lost,
       ]),
       gone: [...this.missing],
       underWay: [...this.underWay],
@@ -232,8 +243,16 @@ export class Memory {
     for (const [key, letter, at] of record.known) {
       this.settle(key, STATE[letter] ?? 'baseline', at);
     }
-    for (const [key, handedOver, failures, retryAt, crashes = 0, suspected = false] of record.open) {
-      this.openDeliveries.set(key, { handedOver, failures, retryAt, crashes, suspected });
+    for (const [
+      key,
+      handedOver,
+      failures,
+      retryAt,
+      crashes = 0,
+      suspected = false,
+      lost = false,
+    ] of record.open) {
+      this.openDeliveries.set(key, { handedOver, failures, retryAt, crashes, suspected, lost });
     }
     for (const [key, at] of record.gone) this.missing.set(key, at);
     for (const key of record.underWay ?? []) this.underWay.add(key);
@@ -257,7 +276,7 @@ export class Memory {
   private opened(key: string): OpenDelivery {
     let delivery = this.openDeliveries.get(key);
     if (delivery === undefined) {
-      delivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0 };
+      delivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0, lost: false };
       this.openDeliveries.set(key, delivery);
     }
     return delivery;

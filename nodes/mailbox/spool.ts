@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MailboxError } from './errors';
+import type { OpenFile } from './journal';
 import type { ListedMail } from './listing';
 
 /** A mail that waits for its acknowledgement. */
@@ -26,11 +27,17 @@ const LONGEST_LABEL = 64 * 1024;
 export class Spool {
   private readonly mails = new Map<string, SpooledMail>();
 
-  private constructor(private readonly folder: string) {}
+  /** A file has come whose name may not be on the disk yet. */
+  private unsynced = false;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly openFile: OpenFile,
+  ) {}
 
   /** @throws MailboxError STORE */
-  static async open(folder: string): Promise<Spool> {
-    const spool = new Spool(folder);
+  static async open(folder: string, openFile: OpenFile = open): Promise<Spool> {
+    const spool = new Spool(folder, openFile);
     try {
       await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const name of await readdir(folder)) {
@@ -69,7 +76,7 @@ export class Spool {
   }
 
   /**
-   * Takes a mail in. On the disk when it resolves.
+   * Takes a mail in. Its bytes are on the disk when it resolves, its name after {@link sync}.
    * @throws MailboxError STORE, or what the body throws; nothing is kept then
    */
   async put(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<number> {
@@ -80,7 +87,7 @@ export class Spool {
     let failure: unknown;
     // Somebody may have tidied up while Node-RED runs.
     await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
-    const handle = await this.stored(open(temporary, 'w', 0o600));
+    const handle = await this.stored(this.openFile(temporary, 'w', 0o600));
     try {
       const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number, whole };
       await this.stored(handle.writeFile(`${JSON.stringify(label)}\n`));
@@ -99,6 +106,7 @@ export class Spool {
       throw failure;
     }
     await this.stored(rename(temporary, file));
+    this.unsynced = true;
     this.mails.set(name, {
       key: mail.key,
       uid: mail.uid ?? mail.key.slice(1),
@@ -107,6 +115,17 @@ export class Spool {
       whole,
     });
     return size;
+  }
+
+  /** Puts the names of what was taken in on the disk, as a power failure may ask for. Not every file system can. */
+  async sync(): Promise<void> {
+    if (!this.unsynced) return;
+    this.unsynced = false;
+    for (const folder of [this.folder, dirname(this.folder)]) {
+      const handle = await this.openFile(folder, 'r').catch(() => undefined);
+      await handle?.sync().catch(() => undefined);
+      await handle?.close();
+    }
   }
 
   /** Drops what is known of a mail whose file has gone. */
@@ -131,11 +150,13 @@ export class Spool {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.storeError(error);
       const uid = this.get(key)?.uid;
-      throw new MailboxError('STORE', 'spooled-mail-gone', {
-        facts: { folder: this.folder, uid },
-        cause: error,
-      });
+      throw this.gone(uid, error);
     }
+  }
+
+  /** What is said of a mail that ought to be here. */
+  gone(uid: string | undefined, cause?: unknown): MailboxError {
+    return new MailboxError('STORE', 'spooled-mail-gone', { facts: { folder: this.folder, uid }, cause });
   }
 
   async remove(key: string): Promise<void> {

@@ -81,6 +81,11 @@ class Process {
     return this.delivered.map(({ pop3 }) => pop3.uid + (pop3.redelivered ? '*' : '')).join(' ');
   }
 
+  /** What was reported of mails that are nowhere any more. */
+  get lost(): string[][] {
+    return this.setAside.map(({ error, pop3 }) => [error.code, error.reason, pop3.uid]);
+  }
+
   settle(uid: string, outcome: 'done' | 'failed' = 'done'): ReturnType<AckHandOver['settle']> {
     const mail = this.delivered.findLast(({ pop3 }) => pop3.uid === uid);
     return this.handOver.settle(mail?.pop3.delivery ?? '', outcome);
@@ -203,14 +208,69 @@ describe('handing over what has to be acknowledged', () => {
     await rm(join(flow.folder, 'a.spool'), { recursive: true });
     assert.equal(await flow.handOver.again(), 0);
     assert.deepEqual([flow.handOver.has('ua'), flow.handOver.has('ub')], [false, false]);
-    flow.handOver.listed(new Set(['ua']));
-    flow.handOver.listed(new Set([]));
-    assert.deepEqual(
-      flow.setAside.map(({ error, pop3 }) => [error.code, error.reason, pop3.uid]),
-      [['STORE', 'spooled-mail-gone', 'b']],
-    );
+    await flow.handOver.listed(new Set(['ua']));
+    await flow.handOver.listed(new Set(['ua']));
+    assert.deepEqual(flow.lost, [['STORE', 'spooled-mail-gone', 'b']]);
     await flow.take('a');
     assert.equal(flow.uids, 'a*');
     assert.equal(await flow.settle('a'), 'settled');
+  });
+
+  it('reports once what was removed while the process was away, and takes it where it turns up again', async () => {
+    await flow.take('abc');
+    assert.equal(await flow.settle('c'), 'settled');
+    flow.handOver.stop();
+    await flow.ledger.close();
+    await rm(join(flow.folder, 'a.spool'), { recursive: true });
+    flow = await Process.start(flow.folder, flow.clock);
+    assert.equal(await flow.handOver.again(), 0);
+    await flow.handOver.listed(new Set(['ub']));
+    assert.deepEqual(flow.lost, [['STORE', 'spooled-mail-gone', 'a']]);
+    flow.handOver.stop();
+    await flow.ledger.close();
+    flow = await Process.start(flow.folder, flow.clock);
+    await flow.handOver.listed(new Set(['ub']));
+    assert.deepEqual(flow.lost, [], 'said before');
+    assert.equal(flow.handOver.has('ua'), false);
+    await flow.take('a');
+    assert.equal(flow.uids, 'a*');
+    await flow.handOver.listed(new Set(['ub']));
+    assert.deepEqual(flow.lost, [], 'it is here');
+  });
+
+  it('has everything on the disk before the session ends', async () => {
+    let synced = 0;
+    flow.spool.sync = async () => {
+      synced += 1;
+    };
+    await flow.take('a');
+    await flow.handOver.end();
+    assert.equal(synced, 1);
+  });
+
+  it('never makes a mail wait longer for its next attempt than it can have been meant to', async () => {
+    const years = 20 * 365 * 24 * HOUR;
+    flow.clock.jump(years);
+    await flow.take('a');
+    await flow.settle('a', 'failed');
+    flow.clock.jump(-years);
+    flow.clock.advance(60_000);
+    assert.ok(flow.rooms > 0, 'nobody is told that it can go');
+    assert.equal(await flow.handOver.again(), 1);
+    assert.equal(flow.uids, 'a a*');
+  });
+
+  it('tells of a mail that was set aside also where the process ended before anybody can have heard', async () => {
+    await flow.take('a');
+    // The note is in the file, the bytes are still in the spool.
+    await flow.ledger.done('ua', 'set-aside');
+    flow = await flow.killed();
+    for (let times = 0; times < 2; times += 1) await flow.handOver.again();
+    assert.deepEqual(
+      flow.setAside.map(({ error, pop3, raw }) => [error.code, pop3.uid, String(raw)]),
+      [['POISON', 'a', mailOf('a')]],
+    );
+    assert.equal(flow.spool.size, 0);
+    assert.equal(flow.uids, '');
   });
 });

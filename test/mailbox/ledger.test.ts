@@ -24,7 +24,14 @@ function isStore(error: unknown, reason: string, facts: Record<string, unknown>)
   return true;
 }
 
-const OPENED: OpenDelivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0 };
+const OPENED: OpenDelivery = {
+  handedOver: 0,
+  failures: 0,
+  crashes: 0,
+  suspected: false,
+  retryAt: 0,
+  lost: false,
+};
 
 /** Everything a ledger knows of these keys. */
 interface Known {
@@ -400,6 +407,17 @@ describe('the ledger', () => {
       await ledger.close();
     });
 
+    it('does not come for what somebody still has', async () => {
+      const ledger = await openAt(await newFile());
+      await ledger.intend(['spooled', 'other']);
+      await ledger.listed(new Set());
+      now += 31 * DAY;
+      await ledger.listed(new Set(), (key) => key === 'spooled');
+      assert.equal(ledger.openDelivery('spooled')?.handedOver, 1, 'the next time is a repeat');
+      assert.equal(ledger.openDelivery('other'), undefined);
+      await ledger.close();
+    });
+
     it('does not come for a clock that is set back', async () => {
       const ledger = await openAt(await newFile());
       await ledger.done('a');
@@ -504,7 +522,11 @@ class Model {
         for (const key of command.keys) this.mails.set(key, { state: 'baseline', at: 0 });
         break;
       case 'intend':
-        for (const key of command.keys) this.delivery(key).handedOver += 1;
+        for (const key of command.keys) {
+          const delivery = this.delivery(key);
+          delivery.handedOver += 1;
+          delivery.lost = false;
+        }
         this.landed(command.keys);
         this.underWay.push(...command.keys);
         break;
@@ -531,6 +553,11 @@ class Model {
         const delivery = this.open.get(command.key);
         if (delivery) delivery.suspected = false;
         this.landed([command.key]);
+        break;
+      }
+      case 'lost': {
+        const delivery = this.open.get(command.key);
+        if (delivery) delivery.lost = true;
         break;
       }
       case 'done':
@@ -603,7 +630,7 @@ class Model {
 type Command =
   | { is: 'baseline' | 'old' | 'intend' | 'withdraw' | 'listed'; keys: string[] }
   | { is: 'done'; key: string; state: MailState }
-  | { is: 'failed' | 'again' | 'survived'; key: string }
+  | { is: 'failed' | 'again' | 'survived' | 'lost'; key: string }
   /** `killed`: opened again without having been closed, and the crash is noted. */
   | { is: 'checked' | 'reopen' | 'killed' }
   | { is: 'wait'; days: number }
@@ -620,7 +647,10 @@ const atOnce = fc.oneof(
     key,
     state: fc.constantFrom<MailState>('handled', 'kept', 'set-aside'),
   }),
-  fc.record({ is: fc.constantFrom('failed' as const, 'again' as const, 'survived' as const), key }),
+  fc.record({
+    is: fc.constantFrom('failed' as const, 'again' as const, 'survived' as const, 'lost' as const),
+    key,
+  }),
   fc.record({ is: fc.constant('checked' as const) }),
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -662,6 +692,8 @@ async function agreesWithModel(given: Command[]): Promise<void> {
         return ledger.again(command.key);
       case 'survived':
         return ledger.survived(command.key);
+      case 'lost':
+        return ledger.lost(command.key);
       case 'checked':
         return ledger.checked();
       case 'together':

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { MailboxError } from '../../nodes/mailbox';
 import { Spool } from '../../nodes/mailbox/spool';
 import { cleanUp, newFolder } from './support';
@@ -45,6 +45,26 @@ describe('the spool', () => {
     for (const name of await readdir(folder))
       assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600);
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
+  });
+
+  it('has bytes and name on the disk where it says so', async () => {
+    const synced: string[] = [];
+    spool = await Spool.open(folder, async (path, flags, mode) => {
+      const handle = await open(path, flags, mode);
+      const sync = handle.sync.bind(handle);
+      handle.sync = () => {
+        synced.push(relative(folder, path) || 'folder');
+        return sync();
+      };
+      return handle;
+    });
+    await spool.sync();
+    assert.deepEqual(synced, [], 'nothing has come');
+    await spool.put(listed('a'), pieces('Subject: a\r\n\r\n'), true);
+    await spool.put(listed('b'), pieces('Subject: b\r\n\r\n'), true);
+    await spool.sync();
+    await spool.sync();
+    assert.deepEqual(synced, [`${Spool.nameOf('ua')}.new`, `${Spool.nameOf('ub')}.new`, 'folder', '..']);
   });
 
   it('keeps nothing of a mail whose body fails', async () => {
