@@ -5,6 +5,7 @@ import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-n
 import { addHealthTab, removeHealthTab } from './editor/health.editor';
 import { preparePreview } from './editor/preview.editor';
 import { hintFor, stateSections } from './editor/sections.editor';
+import { leaveStatuses, translateStatuses } from './editor/status.editor';
 import { prepareTest } from './editor/test.editor';
 import { providerFor, providers } from './oauth2/providers';
 
@@ -232,10 +233,12 @@ RED.nodes.registerType('pop3 in', {
   onpaletteadd: () => {
     offerFromEmailNode();
     addHealthTab();
+    translateStatuses();
   },
   onpaletteremove: () => {
     withdrawFromEmailNode();
     removeHealthTab();
+    leaveStatuses();
   },
   oneditprepare: function (this: Pop3In) {
     fillDefaults(this);

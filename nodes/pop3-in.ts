@@ -57,7 +57,7 @@ export = function register(RED: NodeAPI): void {
       inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
       mayDelete: loan.mayDelete,
       deliver,
-      onState: (state) => this.status(statusOf(state, translate)),
+      onState: (state) => this.status(statusOf(state)),
       onError: (error) => this.error(new NodeError(error, translate), {}),
       onSetAside: (error, pop3, raw) =>
         this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),

@@ -174,12 +174,12 @@ describe('pop3 in', () => {
     it('comes once: not again after the flows were restarted', async () => {
       const flow = pop3In(await serve());
       await load(flow);
-      await palette.waitForStatus('mail', /^2, 0|status.first|2 new/);
+      await palette.waitForStatus('mail', /^2 new/);
       await palette.unload();
       server.mails.push(Buffer.from(mail('Three')));
       await load(flow);
       assert.equal((await palette.outbox('first').next()).topic, 'Three');
-      await palette.waitForStatus('mail', /^(1 new|1|status.new)$/);
+      await palette.waitForStatus('mail', /^1 new$/);
       assert.equal(palette.outbox('first').messages.length, 1);
     });
 

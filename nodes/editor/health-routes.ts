@@ -103,7 +103,7 @@ function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
   const { state, failure, setAside, hours, ...rest } = health;
   return {
     ...rest,
-    status: { ...statusOf(state, translateBy(RED)), ...countsOf(state) },
+    status: { ...statusOf(state), ...countsOf(state) },
     busy: state.is === 'checking' || state.is === 'progress',
     hours,
     setAside: { count: setAside.length, mails: setAside.slice(-MOST_LISTED).reverse() },

@@ -1,5 +1,6 @@
 import { MailboxError, type MailboxState } from '../mailbox';
 import type { TokenState } from '../oauth2';
+import { countedStatus } from './counted-status';
 import { ACCOUNT, asAccountError } from './from-oauth2';
 
 /** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
@@ -98,29 +99,26 @@ export const accountStatusTexts: readonly string[] = [
 ];
 
 /** The status of a mailbox, as the contract has it. */
-export function statusOf(state: MailboxState, translate: Translate): NodeStatus {
+export function statusOf(state: MailboxState): NodeStatus {
   switch (state.is) {
     case 'checking':
       return { fill: 'yellow', shape: 'ring', text: 'checking' };
     case 'progress':
       return { fill: 'blue', shape: 'dot', text: `${state.done} / ${state.total}` };
-    case 'new':
-      return {
-        fill: 'green',
-        shape: 'dot',
-        text:
-          state.left === undefined
-            ? words(translate, 'pop3-in', 'status.new', { count: state.count })
-            : words(translate, 'pop3-in', 'status.first', { count: state.count, left: state.left }),
-      };
+    case 'new': {
+      const { count, left } = state;
+      const text =
+        left === undefined
+          ? countedStatus('status.new', { count })
+          : countedStatus('status.first', { count, left });
+      return { fill: 'green', shape: 'dot', text };
+    }
     case 'idle':
       return { fill: 'grey', shape: 'ring', text: 'idle' };
-    case 'waiting':
-      return {
-        fill: 'yellow',
-        shape: 'ring',
-        text: words(translate, 'pop3-in', 'status.waiting', { seconds: Math.ceil(state.ms / 1000) }),
-      };
+    case 'waiting': {
+      const seconds = Math.ceil(state.ms / 1000);
+      return { fill: 'yellow', shape: 'ring', text: countedStatus('status.waiting', { seconds }) };
+    }
     case 'failed':
       return failureStatus(state.error);
   }
@@ -189,10 +187,6 @@ export function accountSentence(
   translate: Translate,
 ): string | undefined {
   return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...NO_FACTS, ...error.facts });
-}
-
-function words(translate: Translate, set: string, key: string, facts: Record<string, unknown>): string {
-  return known(translate, set, key, facts) ?? Object.values(facts).join(', ');
 }
 
 /** Undefined where the catalogue has no such text: the runtime's translation gives the key itself then. */
