@@ -15,6 +15,11 @@ export interface MailOptions {
   directory?: string;
   /** True when the bytes are only what TOP gave. Without it, with content `headers`. */
   truncated?: boolean;
+  /**
+   * The same bytes can be had once more, so those of a large mail are not kept for the case that it cannot be parsed:
+   * then it is to be read again without this.
+   */
+  comesAgain?: boolean;
   /** Gives up reading. */
   signal?: AbortSignal;
 }
@@ -28,17 +33,20 @@ export interface ReadMail {
 /** Headers longer than this are read up to here when the parser refuses them whole. */
 const MOST_HEADERS = 256 * 1024;
 
+/** Octets kept of every mail until it is certain that it can be parsed: most mails are never read a second time. */
+const MOST_KEPT = 1024 * 1024;
+
 /**
  * Reads one mail (RFC 5322, MIME) while its bytes come in.
  *
- * The chunks are kept by reference until this settles. The source is paused while the parser has enough, read to
+ * The chunks are kept by reference until this settles, but for large mails that can come again. The source is paused while the parser has enough, read to
  * its end even when the parser gives up, and closed by `return()` when reading ends before it does. A mail that
  * cannot be parsed is no error: its message holds the raw bytes, whatever was known, and the reason in
  * `mail.problems`.
  *
  * @throws the very error of the source, or the reason of the signal, with nothing left behind
  * @throws MailError CONFIG when attachments are to be files and there is no directory; STORE when one could not be
- *   written
+ *   written; BYTES_NEEDED, only with `comesAgain`
  */
 export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOptions): Promise<ReadMail> {
   const withBody = options.content === 'parsed' || options.content === 'both';
@@ -52,9 +60,9 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
   const { Parsing } = loaded ?? (await load());
   const parsing = new Parsing(attachments);
   try {
-    const { raw, size } = await feed(bytes, parsing, abortable, options.content);
+    const kept = await feed(bytes, parsing, abortable, options);
     const parsed = await abortable.race(parsing.end());
-    const message = await compose(parsed, options, withBody ? attachments : undefined, raw, size);
+    const message = await compose(parsed, options, withBody ? attachments : undefined, kept);
     return { message, discard: () => attachments.discard() };
   } catch (error) {
     parsing.destroy();
@@ -65,15 +73,23 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
   }
 }
 
+interface Kept {
+  /** Undefined where they were let go. */
+  raw: Buffer[] | undefined;
+  /** Octets of the mail. */
+  size: number;
+}
+
 /** Gives the parser what it is to see, and keeps what may be needed raw. */
 async function feed(
   bytes: AsyncIterable<Buffer>,
   parsing: Parsing,
   abortable: Abortable,
-  content: MailContent,
-): Promise<{ raw: Buffer[]; size: number }> {
-  const raw: Buffer[] = [];
+  { content, comesAgain }: MailOptions,
+): Promise<Kept> {
+  let raw: Buffer[] | undefined = [];
   let size = 0;
+  const mostKept = comesAgain && content === 'parsed' ? MOST_KEPT : Number.POSITIVE_INFINITY;
   let head = content === 'raw' || content === 'headers' ? new HeadCutter() : undefined;
   const headOnly = head !== undefined;
   await eachChunk(bytes, abortable, (chunk) => {
@@ -81,8 +97,9 @@ async function feed(
     const end = head?.write(chunk);
     const seen = headOnly ? (head ? chunk.subarray(0, end) : undefined) : chunk;
     if (end !== undefined) head = undefined;
-    if (content !== 'headers') raw.push(chunk);
-    else if (seen) raw.push(seen);
+    if (content !== 'headers') raw?.push(chunk);
+    else if (seen) raw?.push(seen);
+    if (size > mostKept) raw = undefined;
     return seen && !parsing.over ? parsing.write(seen) : undefined;
   });
   return { raw, size };
@@ -92,22 +109,24 @@ async function compose(
   parsed: ParsedMail,
   options: MailOptions,
   attachments: Attachments | undefined,
-  raw: Buffer[],
-  size: number,
+  kept: Kept,
 ): Promise<MailMessage> {
   const truncated = options.truncated ?? options.content === 'headers';
   const failure =
     parsed.failure ??
     (attachments && !truncated && parsed.partless ? new Error('parts without a boundary') : undefined);
-  const whole =
-    failure || options.content === 'raw' || options.content === 'both' ? Buffer.concat(raw) : undefined;
-  raw.length = 0;
+  let whole: Buffer | undefined;
+  if (failure || options.content === 'raw' || options.content === 'both') {
+    if (!kept.raw) throw new MailError('BYTES_NEEDED', 'The mail could not be parsed', failure);
+    whole = Buffer.concat(kept.raw);
+  }
+  kept.raw = undefined;
   const { headers, lines } = parsed.headers.size || !whole ? parsed : await parseHeadOf(whole);
   const list = attachments?.list ?? [];
   const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
   const { topic, from, date, header, mail } = fieldsOf(headers, lines);
   mail.truncated = truncated;
-  mail.problems = problemsOf(size, failure, [...mail.problems, ...parsed.problems]);
+  mail.problems = problemsOf(kept.size, failure, [...mail.problems, ...parsed.problems]);
   const message: MailMessage = {
     topic,
     payload: attachments ? parsed.text : '',

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
 import type { Clock } from './clock';
 import { MailboxError } from './errors';
-import { type HandOver, type HandOverParts, isWhole, readAs, type Taken, uidOf } from './hand-over';
+import { type HandOver, type HandOverParts, isWhole, readTwice, type Taken, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
 import type { ListedMail } from './listing';
 import type { Pop3Fields } from './message';
@@ -173,7 +173,7 @@ export class AckHandOver implements HandOver {
       // Before it is read: a mail may end the process by that alone.
       await ledger.intend([key]);
       intended = true;
-      const { message } = await readAs(spool.read(key), reading, mail.whole, signal);
+      const { message } = await readTwice(() => spool.read(key), reading, mail.whole, signal);
       const delivery = `${Spool.nameOf(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
       const pop3 = this.fieldsOf(mail, delivery, earlier + 1);
       signal.throwIfAborted();

@@ -4,7 +4,7 @@ import { arrivals } from './arrival';
 import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
 import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
-import { type HandOver, uidOf } from './hand-over';
+import { type HandOver, needsItsBytes, uidOf } from './hand-over';
 import type { Ledger } from './ledger';
 import { addSizes, type ListedMail, listMailbox } from './listing';
 import type { Pop3Fields } from './message';
@@ -273,6 +273,7 @@ async function fetchAll(
   const fetch = async (mails: ListedMail[], source: AsyncIterable<RetrievedMail>, isWhole: boolean) => {
     const waiting = new Map(mails.map((mail) => [mail.number, mail]));
     const tooLarge: ListedMail[] = [];
+    const again: ListedMail[] = [];
     try {
       for await (const { number, body } of source) {
         const mail = waiting.get(number);
@@ -290,6 +291,11 @@ async function fetchAll(
             tooLarge.push(mail);
             continue;
           }
+          // Behind the others, which are on their way already.
+          if (needsItsBytes(error)) {
+            again.push(mail);
+            continue;
+          }
           await failed(mail, error);
         }
         settled += 1;
@@ -301,7 +307,7 @@ async function fetchAll(
       if (mail !== undefined && !noted.has(error)) await failed(mail, error);
       throw error;
     }
-    return tooLarge;
+    return { tooLarge, again };
   };
   const noted = new Set<unknown>();
   /** Notes the failure with the mail it concerns; throws again what concerns more than that. */
@@ -314,7 +320,13 @@ async function fetchAll(
   };
   await handOver.expect(whole);
   context.onProgress(settled, total);
-  const tooLarge = await fetch(whole, client.retrieve(whole.map(({ number }) => number)), true);
+  const retrieve = (mails: ListedMail[]) =>
+    fetch(mails, client.retrieve(mails.map(({ number }) => number)), true);
+  const { tooLarge, again } = await retrieve(whole);
+  if (again.length > 0) {
+    await handOver.expect(again);
+    tooLarge.push(...(await retrieve(again)).tooLarge);
+  }
   const rest = [...headers];
   for (const mail of tooLarge) {
     if (context.settings.oversize === 'headers') rest.push(mail);

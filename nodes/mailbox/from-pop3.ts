@@ -34,7 +34,7 @@ export function withFacts(error: MailboxError, facts: ErrorFacts, reason = error
 function translated(error: unknown): MailboxError {
   if (error instanceof MailboxError) return error;
   if (error instanceof Pop3Error) return fromPop3(error);
-  if (error instanceof MailError) {
+  if (error instanceof MailError && error.code !== 'BYTES_NEEDED') {
     const reason = error.code === 'STORE' ? 'attachments-unwritable' : 'directory-missing';
     return new MailboxError(error.code, reason, { facts: { detail: error.message }, cause: error });
   }

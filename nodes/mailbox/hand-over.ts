@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type MailOptions, type ReadMail, readMail } from '../mail';
+import { MailError, type MailOptions, type ReadMail, readMail } from '../mail';
+import { attemptsInVain } from './attempts';
 import type { Ledger } from './ledger';
 import type { ListedMail } from './listing';
 import type { DeliveredMail, Pop3Fields } from './message';
@@ -26,7 +27,8 @@ export interface HandOver {
   expect(mails: ListedMail[]): Promise<void>;
   /**
    * Takes one mail. `whole` is false where only its headers come (TOP).
-   * @throws what the body throws; nothing was handed over then
+   * @throws what the body throws; nothing was handed over then. Where {@link needsItsBytes} is true of it, the mail is
+   *   to be taken once more, from its start.
    */
   take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken>;
   /** Notes what is to be noted; called at the end of every check, whatever happened. @throws MailboxError STORE */
@@ -51,6 +53,8 @@ export interface HandOverParts {
 export class SendHandOver implements HandOver {
   private readonly check = randomUUID();
   private intents: Intents | undefined;
+  /** Large mails that could not be parsed: the next time their bytes are kept. */
+  private readonly unparsed = new Set<string>();
   private readonly notes: Promise<unknown>[] = [];
   private noted: Promise<void> = Promise.resolve();
 
@@ -83,7 +87,9 @@ export class SendHandOver implements HandOver {
     let discard = (): Promise<void> => Promise.resolve();
     let handedOver = false;
     try {
-      const read = await readAs(counted(body, counter), reading, whole, this.signal);
+      // A mail with which something has gone wrong before is not asked for twice in one check: that may be it.
+      const comesAgain = !this.unparsed.has(mail.key) && attemptsInVain(ledger.openDelivery(mail.key)) === 0;
+      const read = await readAs(counted(body, counter), reading, whole, this.signal, comesAgain);
       discard = read.discard;
       const earlier = (await this.intents?.before(mail)) ?? 0;
       // At most one mail may be handed over and not noted: that is what a crash can repeat.
@@ -109,6 +115,9 @@ export class SendHandOver implements HandOver {
       this.noted.catch(() => undefined);
       this.notes.push(this.noted);
       return { bytes: counter.bytes, redelivered };
+    } catch (error) {
+      if (needsItsBytes(error)) this.unparsed.add(mail.key);
+      throw error;
     } finally {
       if (!handedOver) {
         await discard();
@@ -192,12 +201,32 @@ export function readAs(
   reading: HandOverParts['reading'],
   whole: boolean,
   signal: AbortSignal,
+  comesAgain = false,
 ): Promise<ReadMail> {
   return readMail(
     bytes,
-    whole ? { ...reading, signal } : { content: 'headers', attachments: 'none', signal },
+    whole ? { ...reading, comesAgain, signal } : { content: 'headers', attachments: 'none', signal },
   );
 }
+
+/** Reads a mail that can be had again: should it be large and not to be parsed, a second time, for its bytes. */
+export async function readTwice(
+  open: () => AsyncIterable<Buffer>,
+  reading: HandOverParts['reading'],
+  whole: boolean,
+  signal: AbortSignal,
+): Promise<ReadMail> {
+  try {
+    return await readAs(open(), reading, whole, signal, true);
+  } catch (error) {
+    if (!needsItsBytes(error)) throw error;
+    return readAs(open(), reading, whole, signal);
+  }
+}
+
+/** True of a large mail that could not be parsed: it is delivered raw, and its bytes were let go meanwhile. */
+export const needsItsBytes = (error: unknown): boolean =>
+  error instanceof MailError && error.code === 'BYTES_NEEDED';
 
 /** Only what was handed over whole may ever be deleted. */
 export const isWhole = (whole: boolean, { content }: HandOverParts['reading']): boolean =>

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readMail } from '../mail';
 import { MailboxError } from './errors';
 import { asMailboxError, concernsOneMail } from './from-pop3';
-import { counted, type HandOverParts, readAs, uidOf } from './hand-over';
+import { counted, type HandOverParts, readTwice, uidOf } from './hand-over';
 import { listMailbox } from './listing';
 import type { DeliveredMail } from './message';
 import type { Session } from './session';
@@ -94,28 +94,33 @@ export async function sendOne(
     if (mail === undefined) throw new MailboxError('PROTOCOL', 'mail-gone', { retryable: false });
     const tooLarge = maxSize > 0 && (mail.octets ?? 0) > maxSize;
     const whole = !tooLarge && reading.content !== 'headers';
-    const source = whole ? client.retrieve([mail.number]) : client.top([mail.number], 0);
-    for await (const { body } of source) {
-      const counter = { bytes: 0 };
-      const { message } = await readAs(counted(body, counter), reading, whole, signal);
-      const delivered: DeliveredMail = Object.assign(message, {
-        pop3: {
-          ...origin,
-          delivery: randomUUID(),
-          uid: uidOf(mail),
-          number: mail.number,
-          size: whole ? counter.bytes : (mail.octets ?? counter.bytes),
-          attempt: 1,
-          redelivered: true,
-          check: randomUUID(),
-        },
-      });
-      await deliver(delivered);
-    }
+    let counter = { bytes: 0 };
+    const open = () => {
+      counter = { bytes: 0 };
+      return counted(fetched(client, mail.number, whole), counter);
+    };
+    const { message } = await readTwice(open, reading, whole, signal);
+    const delivered: DeliveredMail = Object.assign(message, {
+      pop3: {
+        ...origin,
+        delivery: randomUUID(),
+        uid: uidOf(mail),
+        number: mail.number,
+        size: whole ? counter.bytes : (mail.octets ?? counter.bytes),
+        attempt: 1,
+        redelivered: true,
+        check: randomUUID(),
+      },
+    });
+    await deliver(delivered);
   } catch (error) {
     signal.throwIfAborted();
     throw asMailboxError(error);
   } finally {
     client.destroy();
   }
+}
+
+async function* fetched(client: Session['client'], number: number, whole: boolean): AsyncIterable<Buffer> {
+  for await (const { body } of whole ? client.retrieve([number]) : client.top([number], 0)) yield* body;
 }

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MailboxError } from '../../nodes/mailbox';
+import { MailboxError } from '../../nodes/mailbox';
 import { AckHandOver } from '../../nodes/mailbox/ack-hand-over';
 import { noteCrash } from '../../nodes/mailbox/attempts';
 import type { Ledger } from '../../nodes/mailbox/ledger';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/message';
 import { Spool } from '../../nodes/mailbox/spool';
-import { cleanUp, HOUR, mailOf, newFolder, openLedger, TestClock } from './support';
+import { brokenMail, cleanUp, HOUR, mailOf, newFolder, openLedger, TestClock } from './support';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -199,6 +199,40 @@ describe('handing over what has to be acknowledged', () => {
     };
     await flow.handOver.again();
     assert.deepEqual(intents, [2], 'noted before it is read');
+  });
+
+  it('reads a large mail that cannot be parsed twice from the spool, and a small one once', async () => {
+    const read = flow.spool.read.bind(flow.spool);
+    const reads: string[] = [];
+    flow.spool.read = (key) => {
+      reads.push(key);
+      return read(key);
+    };
+    const broken = { number: 1, uid: 'x', key: 'ux', ambiguous: false };
+    await flow.handOver.take(broken, bytesOf(brokenMail('x')), true);
+    await flow.take('a');
+    assert.deepEqual(reads, ['ux', 'ux', 'ua']);
+    const [message] = flow.delivered;
+    assert.equal(message?.mail.problems[0]?.code, 'NOT_PARSED');
+    assert.equal(message?.raw?.toString(), brokenMail('x'));
+    assert.equal(flow.uids, 'x a');
+    assert.deepEqual([await flow.settle('x'), flow.ledger.state('ux')], ['settled', 'handled']);
+  });
+
+  it('keeps a mail in the spool whose bytes are gone when they are read again', async () => {
+    const read = flow.spool.read.bind(flow.spool);
+    flow.spool.read = (key) => {
+      flow.spool.read = () => {
+        throw new MailboxError('STORE', 'spooled-mail-gone');
+      };
+      return read(key);
+    };
+    const broken = { number: 1, uid: 'x', key: 'ux', ambiguous: false };
+    await assert.rejects(flow.handOver.take(broken, bytesOf(brokenMail('x')), true), { code: 'STORE' });
+    assert.equal(flow.uids, '');
+    flow.spool.read = read;
+    await flow.handOver.again();
+    assert.equal(flow.uids, 'x');
   });
 
   it('lets a mail whose bytes somebody removed be fetched again, and reports it once where it cannot be', async () => {

@@ -12,6 +12,7 @@ import {
   BEGINNING,
   Box,
   type BoxedMail,
+  brokenMail,
   Checker,
   cleanUp,
   DAY,
@@ -521,6 +522,90 @@ describe('one check of a mailbox', () => {
     });
   });
 
+  describe('a large mail that cannot be parsed', () => {
+    const withBroken = (letters: string): BoxedMail[] =>
+      lettered(letters).map(({ uid, mail }) =>
+        uid === 'x' || uid === 'y' ? { uid, mail: brokenMail(uid) } : { uid, mail },
+      );
+    const isRaw = ({ mail, raw, pop3 }: Checker['delivered'][number]): boolean =>
+      mail.problems[0]?.code === 'NOT_PARSED' && raw?.toString() === brokenMail(pop3.uid);
+
+    it('is fetched again for its bytes, behind the others, and deleted as they are; no other is', async () => {
+      await start(withBroken('axbyc'));
+      const node = await Checker.begun({ after: 'delete' });
+      const { summary } = await node.check(box);
+      assert.equal(node.uids, 'a b c x y');
+      assert.deepEqual(node.delivered.map(isRaw), [false, false, false, true, true]);
+      assert.equal(box.said('RETR').join(), 'RETR 1,RETR 2,RETR 3,RETR 4,RETR 5,RETR 2,RETR 4');
+      const { delivered, fetched, failed, redelivered, deleted } = summary;
+      assert.deepEqual([delivered, fetched, failed, redelivered, deleted], [5, 5, 0, 0, 5]);
+      assert.deepEqual(box.uids, []);
+    });
+
+    it('refused the second time, is an ordinary failure; the next time its bytes are kept at once', async () => {
+      let asked = 0;
+      await start(withBroken('ax'), {
+        commands: {
+          RETR: (argument, session) =>
+            argument === '2' && ++asked === 2 ? REFUSED : box.server.usual('RETR', argument, session),
+        },
+      });
+      const node = await Checker.begun({ after: 'delete' });
+      const { summary } = await node.check(box);
+      assert.equal(node.uids, 'a');
+      assert.deepEqual([summary.delivered, summary.failed, summary.deleted], [1, 1, 1]);
+      assert.equal(node.ledger.openDelivery('ux')?.failures, 1);
+      node.clock.advance(DAY);
+      await node.check(box);
+      assert.equal(node.uids, 'a x');
+      assert.ok(node.delivered[1] && isRaw(node.delivered[1]));
+      assert.deepEqual(box.said('RETR'), ['RETR 1']);
+      assert.deepEqual(box.uids, []);
+    });
+
+    it('whose line drops the second time: nothing was handed over, and it comes unmarked', async () => {
+      let asked = 0;
+      await start(withBroken('ax'), {
+        commands: {
+          RETR: (argument, session) => {
+            if (argument !== '2' || ++asked !== 2) return box.server.usual('RETR', argument, session);
+            session.socket.write(`+OK\r\n${brokenMail('x').slice(0, 1_500_000)}`, () =>
+              session.socket.destroy(),
+            );
+            return undefined;
+          },
+        },
+      });
+      const node = await Checker.begun({ after: 'delete' });
+      await assert.rejects(node.check(box), { code: 'CONNECT' });
+      assert.equal(node.uids, 'a');
+      assert.deepEqual(box.uids, ['a', 'x'], 'nothing is deleted');
+      const again = await node.restarted();
+      await again.check(box);
+      assert.equal(again.uids, 'x');
+      assert.ok(again.delivered[0] && isRaw(again.delivered[0]));
+      assert.deepEqual(box.uids, []);
+    });
+
+    it('found too large only the second time, comes as its headers', async () => {
+      const mail = brokenMail('x');
+      let asked = 0;
+      await start([{ uid: 'x', mail }], {
+        commands: {
+          RETR: (argument, session) =>
+            ++asked === 2 ? `+OK\r\n${mail}${mail}.\r\n` : box.server.usual('RETR', argument, session),
+        },
+      });
+      const node = await Checker.begun({ after: 'delete' });
+      await node.check({ open: (signal) => box.open(signal, 3_000_000) });
+      assert.deepEqual(
+        node.delivered.map(({ mail }) => [mail.subject, mail.truncated]),
+        [['x', true]],
+      );
+      assert.deepEqual(box.uids, ['x']);
+    });
+  });
+
   describe('deleting', () => {
     it('what is handled, not what was there before', async () => {
       await start('abc');
@@ -651,22 +736,27 @@ describe('checks of a real mailbox', function () {
   let dovecot: Dovecot;
   before(async function () {
     needs(dovecotMissing).call(this);
-    dovecot = await startDovecot();
+    const users = Object.fromEntries(
+      ['alice', 'keep', 'delete'].map((name) => [`${name}@example.test`, password]),
+    );
+    dovecot = await startDovecot({ users });
   });
   after(async () => {
     await dovecot?.stop();
     await cleanUp();
   });
 
+  const password = 'correct horse';
   const alice = 'alice@example.test';
-  const real = {
-    open: (signal: AbortSignal) =>
+  const realBox = (user: string): Pick<Box, 'open'> => ({
+    open: (signal) =>
       openSession(
         { host: '127.0.0.1', port: dovecot.tlsPort, security: 'tls', tls: { ca: dovecot.ca } },
-        { user: alice, password: 'correct horse', mechanism: 'auto' },
+        { user, password, mechanism: 'auto' },
         signal,
       ),
-  };
+  });
+  const real = realBox(alice);
 
   it('bring each mail once, in order, and delete what was handled and nothing else', async () => {
     await dovecot.deliver(alice, mailOf('before'));
@@ -690,5 +780,24 @@ describe('checks of a real mailbox', function () {
     );
     assert.equal(summary.deleted, 100);
     assert.deepEqual((await dovecot.mails(alice)).map(String), [mailOf('before')]);
+  });
+
+  it('bring a large mail that cannot be parsed raw, while others are on their way, kept or deleted', async () => {
+    for (const after of ['keep', 'delete'] as const) {
+      const bob = `${after}@example.test`;
+      await dovecot.deliver(bob, brokenMail('broken'));
+      for (let at = 0; at < 20; at += 1) await dovecot.deliver(bob, mailOf(`mail-${at}`));
+      const node = await Checker.begun({ after });
+      const { summary } = await node.check(realBox(bob));
+      assert.deepEqual(
+        node.delivered.map(({ topic }) => topic),
+        [...Array.from({ length: 20 }, (_, at) => `mail-${at}`), 'broken'],
+      );
+      const broken = node.delivered[20];
+      assert.equal(broken?.mail.problems[0]?.code, 'NOT_PARSED');
+      assert.equal(broken?.raw?.toString(), brokenMail('broken'));
+      assert.deepEqual([summary.delivered, summary.failed, summary.redelivered], [21, 0, 0]);
+      assert.equal((await dovecot.mails(bob)).length, after === 'keep' ? 21 : 0);
+    }
   });
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type DeliveredMail, openSession, previewMailbox, type Session, sendOne } from '../../nodes/mailbox';
 import { type ScriptedOptions, ScriptedPop3 } from '../servers/scripted-pop3';
 import { ALICE, mail } from '../world';
+import { brokenMail } from './support';
 
 const signal = new AbortController().signal;
 const open: ScriptedPop3[] = [];
@@ -93,6 +94,15 @@ describe('a preview of a mailbox', () => {
     const said = commands(server);
     assert.equal(said.filter((word) => word === 'RETR').length, 1);
     assert.ok(!said.includes('QUIT') && !said.includes('DELE'));
+  });
+
+  it('sends a large one that cannot be parsed raw', async () => {
+    const { server, session: opened } = await session({ mails: [brokenMail('x')] });
+    const delivered: DeliveredMail[] = [];
+    await sendOne(opened, 'uuid-1', parts(delivered), signal);
+    assert.equal(delivered[0]?.raw?.toString(), brokenMail('x'));
+    assert.equal(delivered[0]?.pop3.size, brokenMail('x').length);
+    assert.equal(commands(server).filter((word) => word === 'RETR').length, 2);
   });
 
   it('sends the headers of one that is too large, and says when one is gone', async () => {

@@ -108,6 +108,11 @@ export function mailOf(subject: string, arrived = BEGINNING): string {
   ].join('\r\n');
 }
 
+/** A mail of 2 MB that cannot be parsed, which is known at its end only. */
+export const brokenMail = (subject: string): string =>
+  mailOf(subject).replace('\r\n\r\n', '\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n') +
+  `${'x'.repeat(62)}\r\n`.repeat(32 * 1024);
+
 export interface BoxedMail {
   uid: string;
   mail: string | Buffer;
