@@ -1,4 +1,5 @@
 import type { NodeAPI } from 'node-red';
+import { MailboxError } from '../mailbox';
 
 /** For a node that sends by itself. */
 export interface Deploys {
@@ -7,7 +8,7 @@ export interface Deploys {
    * then and says nothing. What that may have happened to counts as not sent.
    *
    * @param send resolves when the message must have arrived
-   * @throws what `signal` was aborted with, before anything was sent; an Error when a deploy came between
+   * @throws what `signal` was aborted with, before anything was sent; MailboxError `stopped` when a deploy came between
    */
   between(signal: AbortSignal, send: () => Promise<void>): Promise<void>;
 }
@@ -52,7 +53,7 @@ function listen(events: NodeAPI['events']): Deploys {
       await running(signal);
       const before = stops;
       await send();
-      if (stops !== before) throw new Error('A deploy came between');
+      if (stops !== before) throw new MailboxError('CONNECT', 'stopped');
     },
   };
 }

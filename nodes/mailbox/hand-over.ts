@@ -42,7 +42,10 @@ export interface HandOverParts {
   reading: Pick<MailOptions, 'content' | 'attachments' | 'directory'>;
   /** What `msg.pop3` says of every mail of this node. */
   origin: Pick<Pop3Fields, 'node' | 'user' | 'host'>;
-  /** Resolves when the mail has been sent and one turn of the event loop has passed. */
+  /**
+   * Resolves when the mail has been sent and one turn of the event loop has passed.
+   * @throws MailboxError `stopped` where something came between that is no mail's fault: it may have arrived, or not
+   */
   deliver(mail: DeliveredMail): Promise<void>;
 }
 

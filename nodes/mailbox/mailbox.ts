@@ -55,6 +55,9 @@ interface Asked {
   reject: (error: MailboxError) => void;
 }
 
+/** The reason of what a deploy has ended: nobody's fault, and no attempt. */
+const STOPPED = 'stopped';
+
 /** Failures that often heal by themselves within seconds: one of them, after a good check, is not worth a word. */
 const BLIPS: ReadonlySet<string> = new Set(['CONNECT', 'TIMEOUT', 'IN_USE', 'LOGIN_DELAY', 'SYS_TEMP']);
 
@@ -209,6 +212,12 @@ export class Mailbox {
           for (const { reject } of asked) reject(stopped());
           return;
         }
+        // A deploy of others came between a mail and the flow: the session ended without QUIT, so the server still has it.
+        if (cause instanceof MailboxError && cause.reason === STOPPED) {
+          this.asked.unshift(...asked);
+          this.wanted = true;
+          continue;
+        }
         const { host, port, user } = this.parts.settings;
         const error = asMailboxError(cause, { host, port, user });
         const blip = this.failed(error);
@@ -332,7 +341,7 @@ export class Mailbox {
 }
 
 function stopped(): MailboxError {
-  return new MailboxError('CONNECT', 'stopped');
+  return new MailboxError('CONNECT', STOPPED);
 }
 
 /** Whoever listens may fail; that changes nothing about what was delivered and when the next check comes. */

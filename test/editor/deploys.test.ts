@@ -24,7 +24,7 @@ describe('sending beside deploys', () => {
     const sending = deploys.between(never, async () => {
       events.emit('flows:stopping');
     });
-    await assert.rejects(sending, /deploy/);
+    await assert.rejects(sending, { name: 'MailboxError', reason: 'stopped' });
   });
 
   it('waits until the flows run again', async () => {

@@ -515,6 +515,33 @@ describe('a mailbox', () => {
       );
     });
 
+    it('by others, with a mail on its way into the flow: it comes again at once, and has failed nothing', async () => {
+      let times = 0;
+      await make({
+        settings: { ...settings, interval: 300, first: 'all', after: 'delete', maxAttempts: 1 },
+        deliver: async (mail) => {
+          heard.delivered.push(mail);
+          times += 1;
+          if (times === 2) throw new MailboxError('CONNECT', 'stopped');
+        },
+        onSetAside: () => assert.fail('no attempt'),
+      });
+      box.holds(lettered('abc'));
+      const asked = heard.mailbox.check();
+      const summary = await asked;
+      assert.equal(
+        heard.delivered.map(({ pop3 }) => pop3.uid + (pop3.redelivered ? '*' : '')).join(' '),
+        'a b b* c',
+      );
+      assert.deepEqual([summary.failed, summary.redelivered, heard.errors.length], [0, 1, 0]);
+      const [first, second] = box.server.sessions;
+      // What was fetched and left by QUIT is shown no more by some (Gmail).
+      assert.ok(!first?.received.includes('QUIT'));
+      assert.ok(second?.received.includes('QUIT'));
+      assert.ok(!heard.states.some((state) => state.startsWith('failed')));
+      assert.deepEqual(box.uids, []);
+    });
+
     it('while it only waits for the next check', async () => {
       await make();
       await start();
