@@ -95,7 +95,7 @@ function accountInEditor(
   given: Parameters<typeof dialogOf>[2],
 ): TokenAccount {
   const { config, agent } = dialogOf(RED, id, given);
-  const source = runtime.accounts.look(id, config, agent);
+  const source = runtime.accounts.drawn(id, config, agent);
   return {
     account: config,
     token: (question) => source.token(question),

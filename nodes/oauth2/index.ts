@@ -8,6 +8,7 @@ export type { HttpReply, PageTexts } from './pages';
 export { type PopServer, type Provider, providers } from './providers';
 export { BEGIN_PATH, CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
 export { registerClient } from './registration';
+export { keepsTokens } from './renewal';
 export type { SignedIn, SignInOutcome, SignInQuestion, SignInRequest } from './sign-ins';
 export {
   type RevocationResult,

@@ -3,7 +3,7 @@ import { type Endpoints, providerOf, resolveEndpoints } from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
 import { Pause } from './pause';
-import { keepsTokens, renewals } from './renewal';
+import { keepsTokens, type RenewalContext, renewals } from './renewal';
 import { revokeToken } from './revocation';
 import { isAlive, isFresh, readTokens, renewed, signedIn, type TokenStore, type Tokens } from './tokens';
 
@@ -92,6 +92,7 @@ export class TokenSource {
   #loaded = false;
   #loading: Promise<void> | undefined;
   #renewing: Promise<Tokens> | undefined;
+  #trying: Promise<void> | undefined;
   /** Saves and deletions, in the order in which they were asked for. */
   #storing: Promise<unknown> = Promise.resolve();
   /** Counts sign-ins and sign-outs, so that a renewal that began before one does not undo it. */
@@ -151,6 +152,7 @@ export class TokenSource {
       : undefined;
     this.#stopped = stopped;
     await this.#load().catch(() => {});
+    await this.#trying?.catch(() => {});
     await this.#renewing?.catch(() => {});
     const tokens = this.#tokens;
     let result: RevocationResult = { revoked: false };
@@ -190,6 +192,28 @@ export class TokenSource {
     this.#tell();
   }
 
+  /**
+   * Renews by a configuration of the same account that is not in use yet, such as one with another secret in a dialog. It
+   * waits for a renewal under way, as a renewal waits for it. What the server gives is kept; what it refuses is told to
+   * the caller, and nothing changes here. Where nobody has signed in there is nothing to try.
+   * @throws {OAuth2Error}
+   */
+  async tryOut(config: AccountConfig, agent?: AgentFor): Promise<void> {
+    await this.#load();
+    for (;;) {
+      const underWay = this.#trying ?? this.#renewing;
+      if (underWay === undefined) break;
+      await underWay.catch(() => {});
+    }
+    if (!this.#tokens?.refreshToken && config.grant !== 'refresh_token') return;
+    const waiting = this.#pause.error;
+    if (waiting?.retryable) throw waiting;
+    this.#trying = this.#tryAndSave(config, agent).finally(() => {
+      this.#trying = undefined;
+    });
+    await this.#trying;
+  }
+
   /** Ends the pause after a refused configuration, because somebody has done something about it elsewhere. */
   retry(): void {
     if (this.#pause.error && !this.#pause.error.retryable) this.#pause.clear();
@@ -211,6 +235,7 @@ export class TokenSource {
 
   /** Settles when no renewal is under way: the process may then end without losing what a server has just answered. */
   async settled(): Promise<void> {
+    await this.#trying?.catch(() => {});
     await this.#renewing?.catch(() => {});
     await this.#storing.catch(() => {});
   }
@@ -242,10 +267,17 @@ export class TokenSource {
   // Single flight
 
   #renew(): Promise<Tokens> {
-    this.#renewing ??= this.#renewAndSave().finally(() => {
+    this.#renewing ??= (this.#trying ? this.#afterTrying(this.#trying) : this.#renewAndSave()).finally(() => {
       this.#renewing = undefined;
     });
     return this.#renewing;
+  }
+
+  /** What was tried out may have brought what is wanted; how it failed is no matter here. */
+  async #afterTrying(trying: Promise<void>): Promise<Tokens> {
+    const before = this.#tokens;
+    await trying.catch(() => {});
+    return this.#tokens !== undefined && this.#tokens !== before ? this.#tokens : this.#renewAndSave();
   }
 
   // Saved before used
@@ -255,11 +287,7 @@ export class TokenSource {
     const old = this.#tokens;
     let fresh: Tokens;
     try {
-      const context = this.#context(await this.#resolve());
-      const given =
-        old?.refreshToken ?? (this.#config.grant === 'refresh_token' ? this.#config.refreshToken : undefined);
-      const answer = await renewals[this.#config.grant](context, given);
-      fresh = old ? renewed(answer, old) : signedIn({ ...(given && { refreshToken: given }), ...answer });
+      fresh = await this.#obtain(this.#context(await this.#resolve()), old);
     } catch (error) {
       if (this.#epoch !== epoch && this.#tokens && !this.#stopped) return this.#tokens;
       throw this.#fail(asOAuth2Error(error), old);
@@ -272,6 +300,32 @@ export class TokenSource {
     this.#pause.clear();
     this.#tell();
     return fresh;
+  }
+
+  async #tryAndSave(config: AccountConfig, agent: AgentFor | undefined): Promise<void> {
+    const epoch = this.#epoch;
+    const old = this.#tokens;
+    let fresh: Tokens;
+    try {
+      const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
+      fresh = await this.#obtain({ ...this.#context(endpoints), config, agent }, old);
+    } catch (error) {
+      throw this.#explain(asOAuth2Error(error), old);
+    }
+    await this.#save(fresh);
+    // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
+    if (this.#epoch !== epoch && this.#tokens !== old) return;
+    this.#tokens = fresh;
+    this.#stopped = undefined;
+    this.#pause.clear();
+    this.#tell();
+  }
+
+  async #obtain(context: RenewalContext, old: Tokens | undefined): Promise<Tokens> {
+    const { grant, refreshToken } = context.config;
+    const given = old?.refreshToken ?? (grant === 'refresh_token' ? refreshToken : undefined);
+    const answer = await renewals[grant](context, given);
+    return old ? renewed(answer, old) : signedIn({ ...(given && { refreshToken: given }), ...answer });
   }
 
   #fail(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
@@ -412,7 +466,7 @@ export class TokenSource {
     }
   }
 
-  #context(endpoints: Endpoints) {
+  #context(endpoints: Endpoints): RenewalContext {
     return {
       config: this.#config,
       endpoints,

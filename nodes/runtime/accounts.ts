@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, systemClock } from '../mailbox';
 import {
   type AccountConfig,
   type AgentFor,
   bindingOf,
+  keepsTokens,
   type SignedIn,
   TokenSource,
   type TokenState,
@@ -93,6 +95,27 @@ export class Accounts {
     );
   }
 
+  /**
+   * An account as a dialog has it: the running one, once what proves the application there has been tried, where that is
+   * not what is deployed.
+   */
+  drawn(node: string, config: AccountConfig, agent?: AgentFor): Pick<TokenSource, 'state' | 'token'> {
+    const kept = this.kept.get(keyOf(node, bindingOf(config)));
+    if (kept === undefined || sameProof(kept.config, config)) return this.look(node, config, agent);
+    const { source } = kept;
+    // With no token to lose by it, one can be got beside the running source.
+    if (!keepsTokens(config.grant)) return this.fresh(node, config, undefined, agent);
+    let tried: Promise<void> | undefined;
+    return {
+      state: source.state,
+      token: async (question) => {
+        tried ??= source.tryOut(config, agent);
+        await tried;
+        return source.token(question);
+      },
+    };
+  }
+
   /** The accounts that are deployed, by their ids in the editor. */
   *deployed(): Iterable<{ node: string; config: AccountConfig; state: TokenState }> {
     for (const [key, { borrowers, config, source }] of this.kept) {
@@ -111,7 +134,7 @@ export class Accounts {
     running?.retry();
     // A refresh token may be good for one use only, so a second source beside the running one would end it.
     if (running !== undefined && config.grant === 'refresh_token') {
-      await running.token();
+      await running.tryOut(config, agent);
       return;
     }
     await this.fresh(node, config, undefined, agent).token();
@@ -198,6 +221,12 @@ export class Accounts {
     this.clock.clearTimeout(this.timer);
     this.timer = undefined;
   }
+}
+
+/** Whether an application shows itself to the sign-in server by the same secret or key; without tokens to keep, for the same. */
+function sameProof(one: AccountConfig, other: AccountConfig): boolean {
+  if (!keepsTokens(one.grant)) return isDeepStrictEqual(one, other);
+  return (['clientSecret', 'privateKey', 'clientAuth'] as const).every((name) => one[name] === other[name]);
 }
 
 const keyOf = (node: string, binding: string): string => `${node}\n${binding}`;

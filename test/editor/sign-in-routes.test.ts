@@ -655,6 +655,27 @@ for (const version of [4, 5] as const) {
         }
       });
 
+      it('without a person: what was typed is judged, and not what is deployed', async () => {
+        for (const grant of ['client_credentials', 'refresh_token']) {
+          const node = routes.account({ grant });
+          await routes.nodeRed.deploy([node]);
+          routes.endpoint.answer(given);
+          assert.equal((await routes.post('sign-in', unsaid(node))).status, 200);
+          routes.endpoint.answer({ status: 401, body: { error: 'invalid_client' } });
+          const { properties, credentials } = unsaid(node);
+          const typed = { ...credentials, clientSecret: 'mistyped' };
+          const { status, json } = await routes.post('sign-in', { properties, credentials: typed });
+          assert.equal(status, 400, grant);
+          assert.match(String(json.error), /secret/, grant);
+          routes.endpoint.answer(given);
+          // What runs is as it was.
+          const { json: running } = await routes.post('status', unsaid(node));
+          assert.equal(running.state, grant === 'refresh_token' ? 'signed-in' : running.state);
+          assert.notEqual(running.state, 'refused', grant);
+        }
+        await routes.nodeRed.deploy([routes.account()]);
+      });
+
       it('a token goes to no mail server but a deployed one, unless it was just signed in for (S7)', async () => {
         const [port = 1] = await freePorts(1);
         const mailbox = { host: 'localhost', port, security: 'none' };

@@ -65,6 +65,67 @@ describe('oauth2/token source', () => {
   const asked = () => endpoint.requests.filter(({ form }) => form.has('grant_type')).length;
   const kinds = () => states.map(({ kind }) => kind);
 
+  describe('trying out what is not in use yet', () => {
+    const typed = (one: Partial<TokenSourceOptions['config']>) =>
+      ({
+        provider: 'custom',
+        grant: 'authorization_code',
+        tokenUrl: endpoint.url,
+        clientId: 'client',
+        ...one,
+      }) as const;
+
+    it('asks by it, though a kept token is fresh; a refusal goes to whoever tried, and nothing else changes', async () => {
+      const one = source();
+      await one.token();
+      const before = one.state;
+      endpoint.answer({ status: 401, body: { error: 'invalid_client' } });
+      await assert.rejects(one.tryOut(typed({ clientSecret: 'wrong' })), { code: 'CONFIG' });
+      assert.equal(endpoint.requests.at(-1)?.form.get('client_secret'), 'wrong');
+      assert.deepEqual(one.state, before);
+      assert.equal((await one.token()).accessToken, 'access-1');
+    });
+
+    it('keeps what the server gives: the old refresh token may be void by now', async () => {
+      const one = source();
+      await one.tryOut(typed({ clientSecret: 'another' }));
+      assert.equal(endpoint.requests.at(-1)?.form.get('client_secret'), 'another');
+      assert.equal((await one.token()).accessToken, 'access-2');
+      assert.equal(store.tokens?.refreshToken, 'refresh-2');
+    });
+
+    it('is never beside a renewal, and a renewal has what it brought', async () => {
+      const one = source();
+      clock.pass(59 * MINUTE);
+      const [, { accessToken }] = await Promise.all([
+        one.tryOut(typed({ clientSecret: 'new' })),
+        one.token(),
+      ]);
+      await one.tryOut(typed({ clientSecret: 'new' }));
+      assert.deepEqual(
+        endpoint.requests.map(({ form }) => form.get('refresh_token')),
+        ['refresh-1', 'refresh-2'],
+      );
+      assert.equal(accessToken, 'access-2');
+    });
+
+    it('goes on after a refused token, and asks nobody where nobody has signed in', async () => {
+      const one = source({ grant: 'refresh_token', refreshToken: 'given' });
+      endpoint.answer({ status: 400, body: { error: 'invalid_grant' } });
+      clock.pass(59 * MINUTE);
+      await assert.rejects(one.token({ rejected: 'access-1' }), { code: 'SIGN_IN_AGAIN' });
+      endpoint.answer(answer(7));
+      await one.tryOut(typed({ grant: 'refresh_token', refreshToken: 'given' }));
+      assert.equal(one.state.kind, 'signed-in');
+      store = new MemoryStore();
+      const asked = endpoint.requests.length;
+      const other = source();
+      await other.tryOut(typed({ clientSecret: 'new' }));
+      assert.equal(endpoint.requests.length, asked);
+      assert.equal(other.state.kind, 'signed-out');
+    });
+  });
+
   describe('reuse', () => {
     it('gives the kept token while it is fresh, without asking anybody', async () => {
       const one = source();

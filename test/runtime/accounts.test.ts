@@ -131,6 +131,31 @@ describe('the accounts of a runtime', () => {
       await source.settled();
     };
 
+    it('are asked for at once by a secret that stands in a dialog and is not deployed', async () => {
+      const accounts = started();
+      const loan = accounts.borrow('a', { ...idle(), clientSecret: 'deployed' });
+      await accounts.drawn('a', { ...idle(), clientSecret: 'deployed' }).token();
+      assert.equal(endpoint.requests.length, 0, 'a kept token will do');
+      endpoint.answer({ status: 401, body: { error: 'invalid_client' } });
+      const wrong = accounts.drawn('a', { ...idle(), clientSecret: 'wrong' });
+      await assert.rejects(wrong.token(), { code: 'CONFIG' });
+      await assert.rejects(wrong.token(), { code: 'CONFIG' });
+      assert.equal(endpoint.requests.length, 1);
+      assert.equal((await loan.source.token()).accessToken, 'access of a');
+      endpoint.answer(answer({ refresh_token: 'next' }));
+      const right = accounts.drawn('a', { ...idle(), clientSecret: 'right' });
+      const { accessToken } = await right.token();
+      assert.equal((await loan.source.token()).accessToken, accessToken, 'one source has the newest');
+
+      const application: AccountConfig = { ...idle(), grant: 'client_credentials', clientSecret: 'deployed' };
+      accounts.borrow('b', application);
+      endpoint.answer({ status: 401, body: { error: 'invalid_client' } });
+      const typed = accounts.drawn('b', { ...application, clientSecret: 'wrong' });
+      await assert.rejects(typed.token(), { code: 'CONFIG' });
+      assert.equal(endpoint.requests.at(-1)?.form.get('client_secret'), 'wrong');
+      loan.giveBack();
+    });
+
     it('are renewed once a week, for as long as they are deployed', async () => {
       const loan = started().borrow('a', idle());
       for (let day = 0; day < 15; day += 1) await pass(loan, DAY);
