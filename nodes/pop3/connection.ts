@@ -48,6 +48,8 @@ export class Connection implements Flow {
   /** Makes the exchange that keeps a quiet line open; unset until logged in. */
   keepAlive: (() => Exchange) | undefined;
   #socket: Socket;
+  /** While TLS is put on the line, it ends the socket below it. */
+  #upgrading = false;
   readonly #settings: ConnectionSettings;
   readonly #parser: ReplyParser;
   readonly #pending: Exchange[] = [];
@@ -140,18 +142,23 @@ export class Connection implements Flow {
   async upgrade(encrypt: (socket: Socket) => Promise<Socket>): Promise<void> {
     this.#detach();
     this.#stopTimer();
-    this.#socket.on('error', () => {});
+    const bare = this.#socket;
+    bare.on('error', () => {});
+    this.#upgrading = true;
     try {
-      const encrypted = await encrypt(this.#socket);
+      const encrypted = await encrypt(bare);
       if (this.#error) {
         encrypted.destroy();
         throw this.#error;
       }
+      this.#upgrading = false;
       this.#socket = encrypted;
       this.#detach = this.#attach();
     } catch (error) {
+      this.#upgrading = false;
       const failure = error instanceof Pop3Error ? error : connectError(error);
       this.fail(failure);
+      bare.destroy();
       throw failure;
     }
   }
@@ -164,7 +171,8 @@ export class Connection implements Flow {
     this.#parser.stop();
     this.#detach();
     this.#socket.on('error', () => {});
-    this.#socket.destroy();
+    // Taken away from below a TLS that has just shaken hands, the bare socket ends the whole process (Node 20).
+    if (!this.#upgrading) this.#socket.destroy();
     const outstanding = [...this.#pending, ...this.#waiting];
     this.#pending.length = 0;
     this.#waiting = [];

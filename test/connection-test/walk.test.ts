@@ -132,6 +132,13 @@ describe('the connection test', function () {
       assert.equal(step(report, 'certificate').state, 'ok');
     });
 
+    // A look that took the socket away from below the TLS has ended the whole Node-RED.
+    it('by STARTTLS, with a certificate nobody trusts: shown all the same, and nobody falls over', async () => {
+      const report = await walk({ host: 'localhost', port: dovecot.port, security: 'starttls', tls: {} });
+      const found = failed(report, 'certificate', 'untrusted-issuer');
+      assert.equal(found.step === 'certificate' && found.facts?.issuer, 'Redletter tests');
+    });
+
     it('a wrong password, which is in no word of the report', async () => {
       const report = await walk({ port: dovecot.port, login: { user: ALICE, password: 'canary-wrong' } });
       const { failure } = failed(report, 'login', 'wrong-password');

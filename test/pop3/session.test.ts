@@ -217,6 +217,25 @@ describe('pop3: a session', () => {
       }
     });
 
+    it('a session ended in the moment TLS is up ends, and nothing else', async () => {
+      const { ca, ...certificate } = loopbackCertificate();
+      for (const kind of ['implicit', 'stls'] as const) {
+        const server = await serve({ tls: kind, ...certificate });
+        const stop = new AbortController();
+        const error = await failure(
+          Pop3Client.connect({
+            ...at(server.port, { security: kind === 'implicit' ? 'tls' : 'starttls', tls: { ca } }),
+            signal: stop.signal,
+            trace: ({ type }) => {
+              if (type === 'encrypted') stop.abort();
+            },
+          }),
+        );
+        assert.equal(error.code, 'ABORTED');
+        while (server.connections > 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
+
     it('STLS refused, or not offered: no login without it', async () => {
       for (const commands of [undefined, { STLS: () => '-ERR no\r\n' }]) {
         const server = await serve({ commands });
