@@ -11,6 +11,9 @@ import { NamesOfOneMail, safeName, withSuffix } from './names';
 /** Bytes gathered before a write: files are written in few large pieces. */
 const WRITE_SIZE = 256 * 1024;
 
+/** An attachment whose bytes have all come. */
+export type WholeAttachment = Omit<AttachmentStream, 'type' | 'content' | 'release'> & { content: Buffer };
+
 export class Attachments {
   /** Those that are complete, in the order of the mail. */
   readonly list: MailAttachment[] = [];
@@ -46,21 +49,40 @@ export class Attachments {
     } else {
       for await (const _ of stream.content);
     }
-    const size = stream.size ?? 0;
+    this.keep(stream, generatedFileName, kept);
+  }
+
+  /** Whether `takeWhole` may be used: files are written piece by piece. */
+  get inMemory(): boolean {
+    return this.mode !== 'file';
+  }
+
+  /** Takes one whose bytes are all there. */
+  takeWhole(one: WholeAttachment): void {
+    const generatedFileName = this.names.next(one.filename, one.contentType);
+    this.keep(one, generatedFileName, this.mode === 'buffer' ? { content: one.content } : {});
+  }
+
+  private keep(
+    one: Omit<AttachmentStream, 'type' | 'content' | 'release'>,
+    generatedFileName: string,
+    kept: { content?: Buffer; path?: string },
+  ): void {
+    const size = one.size ?? 0;
     this.list.push({
-      ...(stream.filename !== undefined && { filename: stream.filename }),
-      fileName: (stream.filename && safeName(stream.filename)) || generatedFileName,
+      ...(one.filename !== undefined && { filename: one.filename }),
+      fileName: (one.filename && safeName(one.filename)) || generatedFileName,
       generatedFileName,
-      contentType: stream.contentType,
-      ...(stream.contentDisposition !== undefined && { contentDisposition: stream.contentDisposition }),
-      ...(stream.contentId !== undefined && { contentId: stream.contentId }),
-      ...(stream.cid !== undefined && { cid: stream.cid }),
-      ...(stream.related !== undefined && { related: stream.related }),
-      headers: stream.headers,
-      partId: stream.partId,
+      contentType: one.contentType,
+      ...(one.contentDisposition !== undefined && { contentDisposition: one.contentDisposition }),
+      ...(one.contentId !== undefined && { contentId: one.contentId }),
+      ...(one.cid !== undefined && { cid: one.cid }),
+      ...(one.related !== undefined && { related: one.related }),
+      headers: one.headers,
+      partId: one.partId,
       size,
       length: size,
-      checksum: stream.checksum ?? '',
+      checksum: one.checksum ?? '',
       ...kept,
     });
   }

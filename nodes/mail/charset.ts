@@ -166,6 +166,8 @@ export interface TextFormat {
 export class TextCollector {
   /** Settles when the last byte is decoded. */
   readonly text: Promise<CollectedText>;
+  /** What `text` has resolved to, if it has. */
+  done: CollectedText | undefined;
   /** Why the text may not read as it was meant, for `mail.problems`. */
   problem: string | undefined;
   private ended = false;
@@ -176,7 +178,10 @@ export class TextCollector {
     this.text = promise;
     // Whoever waits for the text hears of the failure; until then it is nobody's unhandled rejection.
     promise.catch(() => {});
-    const decode = this.decodeStage(resolve, reject);
+    const decode = this.decodeStage((text) => {
+      this.done = text;
+      resolve(text);
+    }, reject);
     const { unflow } = format;
     if (!unflow) {
       this.first = decode;

@@ -1,11 +1,12 @@
 // One mail through the parser. Whatever the mail does to the parser, this ends, and with all that was found.
 import type { AttachmentStream, HeaderLines, Headers, MessageText } from 'mailparser';
 import type { Attachments } from './attachments';
-import type { CollectedText } from './charset';
+import type { CollectedText, TextCollector } from './charset';
 import { MailError } from './error';
 import type { MailProblem } from './message';
 import { type Part, StreamingParser } from './parser';
 import { assembleText } from './text';
+import { WHOLE, WholeParser } from './whole';
 
 /** The parser is fed in pieces of this size: large enough to be quick, small enough not to block. */
 const PIECE = 64 * 1024;
@@ -25,6 +26,14 @@ export interface ParsedMail {
   partless: boolean;
 }
 
+/** What the parser has found. */
+interface Found {
+  tree: Part | false;
+  headers: Headers | false;
+  lines: HeaderLines;
+  texts: ReadonlyMap<Part, TextCollector>;
+}
+
 export class Parsing {
   private failed: Error | undefined;
   private storeError: MailError | undefined;
@@ -35,24 +44,16 @@ export class Parsing {
   private wake: () => void = () => {};
   private attachment: AttachmentStream | undefined;
 
-  /** @param patience milliseconds without progress after which the parser is given up */
+  /**
+   * @param parser the one to be used, also for what is small; without it, one is made when it is needed
+   * @param patience milliseconds without progress after which the parser is given up
+   */
   constructor(
     private readonly attachments: Attachments,
-    private readonly parser = new StreamingParser(),
+    private parser?: StreamingParser,
     private readonly patience = PATIENCE,
   ) {
-    parser.on('data', (data) => {
-      if (data.type === 'text') this.fallback = data;
-      else this.takeAttachment(data);
-    });
-    parser.on('error', (error: Error) => this.fail(error));
-    parser.on('end', () => {
-      this.ended = true;
-      this.wake();
-    });
-    parser.on('close', () => {
-      if (!this.ended) this.fail(new Error('the parser ended early'));
-    });
+    if (parser) this.listen(parser);
   }
 
   /** True when the parser has given up: what is written from now on is thrown away. */
@@ -68,7 +69,8 @@ export class Parsing {
   async write(chunk: Buffer): Promise<void> {
     this.pending.push(chunk);
     this.pendingSize += chunk.length;
-    if (this.pendingSize >= PIECE) await this.flush();
+    const most = this.parser || !this.attachments.inMemory ? PIECE : WHOLE;
+    if (this.pendingSize >= most) await this.flush();
   }
 
   /**
@@ -77,30 +79,24 @@ export class Parsing {
    * @throws MailError when an attachment could not be saved
    */
   async end(): Promise<ParsedMail> {
-    await this.flush();
-    if (!this.over) this.parser.end();
-    await this.until(() => this.ended);
-    // The parser ends without waiting for whoever takes its last attachment.
-    await this.until(() => this.attachment === undefined);
-    const contents = await this.texts();
+    const { tree, headers, lines, texts } = this.atOnce() ?? (await this.streamed());
+    const contents = await this.texts(texts);
     if (this.storeError) throw this.storeError;
-    const { parser, failed } = this;
-    const tree = parser.tree;
     const assembled =
       tree && contents.size
         ? await assembleText(tree, contents)
         : { text: this.fallback?.text ?? '', html: this.fallback?.html, problems: [] };
     const problems: MailProblem[] = [];
-    for (const { problem } of parser.texts.values()) {
+    for (const { problem } of texts.values()) {
       if (problem) problems.push({ code: 'CHARSET', text: `A text: ${problem}` });
     }
     return {
-      headers: parser.headers || new Map(),
-      lines: parser.lines(),
+      headers: headers || new Map(),
+      lines,
       text: assembled.text,
       html: assembled.html,
       problems: [...problems, ...assembled.problems],
-      failure: failed,
+      failure: this.failed,
       partless: tree !== false && partless(tree),
     };
   }
@@ -110,17 +106,73 @@ export class Parsing {
     this.fail(new Error('given up'));
   }
 
-  private async flush(): Promise<void> {
+  /** A small mail, all of which has come; undefined where it takes the streams. */
+  private atOnce(): Found | undefined {
+    if (this.parser || this.over || !this.attachments.inMemory) return undefined;
+    const bytes = this.joined();
+    try {
+      wholeParser ??= new WholeParser();
+      const { attachments, ...found } = wholeParser.parse(bytes);
+      for (const one of attachments) this.attachments.takeWhole(one);
+      return found;
+    } catch {
+      return undefined;
+    }
+  }
+
+  private async streamed(): Promise<Found> {
+    await this.flush();
+    const parser = this.stream();
+    if (!this.over) parser.end();
+    await this.until(() => this.ended);
+    // The parser ends without waiting for whoever takes its last attachment.
+    await this.until(() => this.attachment === undefined);
+    return { tree: parser.tree, headers: parser.headers, lines: parser.lines(), texts: parser.texts };
+  }
+
+  private stream(): StreamingParser {
+    if (!this.parser) {
+      this.parser = new StreamingParser();
+      this.listen(this.parser);
+      if (this.over) this.parser.destroy();
+    }
+    return this.parser;
+  }
+
+  private listen(parser: StreamingParser): void {
+    parser.on('data', (data) => {
+      if (data.type === 'text') this.fallback = data;
+      else this.takeAttachment(data);
+    });
+    parser.on('error', (error: Error) => this.fail(error));
+    parser.on('end', () => {
+      this.ended = true;
+      this.wake();
+    });
+    parser.on('close', () => {
+      if (!this.ended) this.fail(new Error('the parser ended early'));
+    });
+  }
+
+  /** What waits, as one. */
+  private joined(): Buffer {
     const { pending, pendingSize } = this;
-    if (!pendingSize) return;
+    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending, pendingSize);
+    this.pending = [bytes];
+    return bytes;
+  }
+
+  private async flush(): Promise<void> {
+    if (!this.pendingSize) return;
+    const parser = this.stream();
+    const bytes = this.joined();
     this.pending = [];
     this.pendingSize = 0;
-    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending, pendingSize);
     for (let at = 0; at < bytes.length && !this.over; at += PIECE) {
       let taken = false;
-      this.parser.write(bytes.subarray(at, at + PIECE), () => {
+      parser.write(bytes.subarray(at, at + PIECE), () => {
         taken = true;
-        this.parser.progress++;
+        parser.progress++;
         this.wake();
       });
       await this.until(() => taken);
@@ -131,12 +183,13 @@ export class Parsing {
   /** Waits for a condition, or for the parser to fail, or for it to do nothing for too long. */
   private async until(condition: () => boolean): Promise<void> {
     if (condition() || this.over) return;
-    let seen = this.parser.progress;
+    const parser = this.stream();
+    let seen = parser.progress;
     const watchdog = setInterval(() => {
-      if (this.parser.progress === seen) {
+      if (parser.progress === seen) {
         this.fail(new Error(`the parser stood still for ${this.patience / 1000} s`));
       }
-      seen = this.parser.progress;
+      seen = parser.progress;
     }, this.patience);
     try {
       while (!condition() && !this.over) {
@@ -150,14 +203,16 @@ export class Parsing {
   }
 
   /** The decoded texts, each of them, or what there is of it when the parser has failed. */
-  private async texts(): Promise<Map<Part, CollectedText>> {
+  private async texts(collectors: ReadonlyMap<Part, TextCollector>): Promise<Map<Part, CollectedText>> {
     const contents = new Map<Part, CollectedText>();
-    for (const [part, collector] of this.parser.texts) {
+    for (const [part, collector] of collectors) {
       if (this.over) collector.end();
-      const text = await within(this.patience, collector.text).catch((error: unknown) => {
-        this.fail(error instanceof Error ? error : new Error(String(error)));
-        return { whole: '', head: '' };
-      });
+      const text =
+        collector.done ??
+        (await within(this.patience, collector.text).catch((error: unknown) => {
+          this.fail(error instanceof Error ? error : new Error(String(error)));
+          return { whole: '', head: '' };
+        }));
       contents.set(part, text);
     }
     return contents;
@@ -183,11 +238,13 @@ export class Parsing {
 
   private fail(error: Error): void {
     this.failed ??= error;
-    this.parser.destroy();
+    this.parser?.destroy();
     this.attachment?.content.destroy();
     this.wake();
   }
 }
+
+let wholeParser: WholeParser | undefined;
 
 function partless(part: Part): boolean {
   if (typeof part.contentType !== 'string' || !part.contentType.startsWith('multipart/'))

@@ -12,6 +12,7 @@ import { decodeWindows1252, TextCollector } from './charset';
 export interface Part {
   contentType: string | false;
   disposition?: string;
+  encoding?: string;
   isAttachment?: boolean;
   charset?: string;
   decoder?: Transform;
@@ -51,7 +52,7 @@ const MAX_PARTS = 20_000;
 
 export class StreamingParser extends Base {
   /** The text parts and what is collected of them, in the order of the mail. */
-  readonly texts = new Map<Part, TextCollector>();
+  texts = new Map<Part, TextCollector>();
   /** Grows with every piece of work done: whoever waits can tell slow from stuck. */
   progress = 0;
   private readonly depths = new WeakMap<Part, number>();
