@@ -306,6 +306,15 @@ describe('the package', function () {
         assert.equal(typeof createRequire(file)(file), 'function');
       }
     });
+
+    it('leaves the libraries for when they are needed, so that Node-RED starts no later for them', async () => {
+      const folder = join(modules, ...manifest.name.split('/'), 'dist', 'nodes');
+      const program = `
+        for (const set of ${JSON.stringify(sets)}) require(${JSON.stringify(folder)} + '/' + set + '.js');
+        console.log(Object.keys(require.cache).filter((file) => !file.startsWith(require('node:fs').realpathSync(${JSON.stringify(folder)}))).join(' '));`;
+      const { stdout } = await run(process.execPath, ['-e', program]);
+      assert.equal(stdout, '\n');
+    });
   });
 });
 

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { createRequire } from 'node:module';
-import { ClientCredentials, type ModuleOptions } from 'simple-oauth2';
+import type { ModuleOptions } from 'simple-oauth2';
 import { readAnswer, type TokenAnswer } from './answer';
 import { type AccountConfig, secretsOf } from './config';
 import type { Endpoints } from './endpoints';
@@ -50,6 +50,7 @@ export interface Identification {
  */
 export async function requestTokens(request: TokenRequest): Promise<TokenAnswer> {
   const { config, endpoints, step, identification, agent, now, timeoutMs = TIMEOUT_MS } = request;
+  const { ClientCredentials, debug } = loaded ?? (await load());
   const { token: url } = endpoints;
   const facts = { provider: config.provider, host: url.host };
   const parameters = defined({ ...request.parameters, ...identification.parameters });
@@ -74,7 +75,7 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   let answer: unknown;
   try {
     const client = new ClientCredentials(options(url, identification, door, timeoutMs));
-    const sent = quietly(() => client.getToken(parameters));
+    const sent = quietly(debug, () => client.getToken(parameters));
     answer = (await sent).token;
   } catch (cause) {
     throw errorOf(cause);
@@ -169,14 +170,40 @@ function uncopied(agent: http.Agent, onRequest: (request: http.ClientRequest) =>
   });
 }
 
-/** The debug module that simple-oauth2 itself uses. */
-const debug: { log: (...args: unknown[]) => void } = createRequire(require.resolve('simple-oauth2'))('debug');
+interface Library {
+  ClientCredentials: typeof import('simple-oauth2').ClientCredentials;
+  /** The debug module that simple-oauth2 itself uses. */
+  debug: Debug;
+}
+type Debug = { log: (...args: unknown[]) => void };
+
+let loaded: Library | undefined;
+
+/** What simple-oauth2 is made of; what is missing here, or there by another name, is loaded with the rest. */
+const PIECES = ['debug', '@hapi/hoek', '@hapi/wreck', 'joi'];
+
+/**
+ * simple-oauth2 takes some 50 ms to load: the first sign-in or renewal pays for it, not the start of Node-RED; and
+ * piece by piece, so that no other flow stands still for as long.
+ */
+async function load(): Promise<Library> {
+  const requireFrom = createRequire(require.resolve('simple-oauth2'));
+  for (const piece of PIECES) {
+    try {
+      requireFrom(piece);
+    } catch {}
+    await new Promise(setImmediate);
+  }
+  const { ClientCredentials } = require('simple-oauth2') as typeof import('simple-oauth2');
+  loaded ??= { ClientCredentials, debug: requireFrom('debug') as Debug };
+  return loaded;
+}
 
 /**
  * Begins a request while nothing is printed: DEBUG=simple-oauth2* (or *) would show the client secret. The library
  * prints only before its first await, so this is over before anybody else's turn.
  */
-function quietly<T>(begin: () => Promise<T>): Promise<T> {
+function quietly<T>(debug: Debug, begin: () => Promise<T>): Promise<T> {
   const { log } = debug;
   debug.log = () => {};
   try {
