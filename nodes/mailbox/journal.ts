@@ -51,7 +51,10 @@ export class Journal<R extends object> {
   /** For how long slow lines have held Node-RED up since a check began, ms. */
   heldUp = 0;
 
+  /** Undefined while the file is let go. */
   private handle: FileHandle | undefined;
+  /** Nothing may be written any more. */
+  private over = false;
   private closedBecause: MailboxError | undefined;
   private pending: PendingWrite<R>[] = [];
   private writing: Promise<void> | undefined;
@@ -119,12 +122,37 @@ export class Journal<R extends object> {
     }
   }
 
+  /**
+   * Writes what is queued and lets the file go until something is to be written again: a thousand mailboxes that wait
+   * for their next check must not hold a thousand files open, where a process may have 1,024. Never rejects.
+   */
+  async rest(): Promise<void> {
+    await this.drained();
+    // Half a line has to be cut off before anything else.
+    if (this.halfLine) return;
+    const { handle } = this;
+    this.handle = undefined;
+    await handle?.close().catch(() => undefined);
+  }
+
   /** Lets the file go as it is: it is somebody else's now. */
   async abandon(why?: MailboxError): Promise<void> {
+    this.over = true;
     if (why !== undefined) this.closedBecause = why;
     const handle = this.handle;
     this.handle = undefined;
     await handle?.close();
+  }
+
+  /** The file, opened again where it was let go. */
+  private async opened(): Promise<FileHandle> {
+    if (this.handle === undefined && !this.over) {
+      const handle = await this.openFile(this.file, constants.O_RDWR | constants.O_APPEND);
+      if (this.over) await handle.close();
+      else this.handle = handle;
+    }
+    if (this.handle === undefined) throw this.closedBecause ?? new Error('the ledger is closed');
+    return this.handle;
   }
 
   private header(snapshot: boolean): string {
@@ -293,8 +321,7 @@ export class Journal<R extends object> {
   }
 
   private async write(text: string, sync: boolean): Promise<void> {
-    const handle = this.handle;
-    if (handle === undefined) throw this.closedBecause ?? new Error('the ledger is closed');
+    const handle = await this.opened();
     const bytes = Buffer.from(text, 'utf8');
     try {
       if (this.halfLine) await handle.truncate(this.size);
@@ -341,11 +368,10 @@ export class Journal<R extends object> {
   /** Writes the present state beside the file and renames it over: a crash leaves the one or the other, whole. */
   private async rewrite(): Promise<void> {
     this.compactionWanted = false;
-    const old = this.handle;
-    if (old === undefined) return;
     const temporary = `${this.file}.new`;
     const text = `${this.header(true)}${JSON.stringify(this.content.snapshot())}\n`;
     try {
+      const old = await this.opened();
       await rm(temporary, { force: true });
       const handle = await this.openFile(temporary, 'ax', 0o600);
       try {

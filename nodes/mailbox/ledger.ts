@@ -223,6 +223,11 @@ export class Ledger {
     await this.journal.close();
   }
 
+  /** Lets the file go until something is to be noted again. Never rejects. */
+  rest(): Promise<void> {
+    return this.journal.rest();
+  }
+
   /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
   abandon(why?: MailboxError): Promise<void> {
     return this.journal.abandon(why);

@@ -222,6 +222,8 @@ export class Mailbox {
         const error = asMailboxError(cause, { host, port, user });
         const blip = this.failed(error);
         tell = (wait) => this.tellFailure(error, asked, blip, wait);
+      } finally {
+        await this.ledger?.rest();
       }
       const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { MailboxError } from '../../nodes/mailbox';
 import { Journal, type OpenFile } from '../../nodes/mailbox/journal';
 import { Ledger } from '../../nodes/mailbox/ledger';
 import { BEGINNING, cleanUp, newFolder } from './support';
@@ -67,6 +69,58 @@ describe('the file of a ledger', () => {
       'a compaction, before and after it takes the old one’s place',
     );
     await ledger.close();
+  });
+
+  it('is let go until something is to be noted, and nothing that was noted gets lost', async () => {
+    const file = join(await newFolder(), 'a');
+    const opened = new Set<FileHandle>();
+    const openFile: OpenFile = async (path, flags, mode) => {
+      const handle = await open(path, flags, mode);
+      opened.add(handle);
+      (handle as unknown as EventEmitter).once('close', () => opened.delete(handle));
+      return handle;
+    };
+    const ledger = await Ledger.open(file, () => BEGINNING, 0, openFile);
+    await ledger.setBaseline(['old']);
+    assert.equal(opened.size, 1);
+    await ledger.rest();
+    assert.equal(opened.size, 0, 'let go');
+    await Promise.all([ledger.done('a'), ledger.intend(['b']), ledger.done('c'), ledger.rest()]);
+    await ledger.rest();
+    await ledger.rest();
+    assert.equal(opened.size, 0, 'let go once more');
+    for (let count = 0; count < 10; count += 1) await ledger.done('d');
+    await ledger.rest();
+    // Compacted from rest.
+    await ledger.checked();
+    assert.match(await readFile(file, 'utf8'), /snapshot/);
+    await ledger.rest();
+    await ledger.withdraw(['b']);
+    await ledger.close();
+    assert.equal(opened.size, 0, 'closed');
+    await assert.rejects(ledger.done('e'), { code: 'STORE' }, 'what is closed is not opened by a note');
+    await ledger.rest();
+    assert.equal(opened.size, 0);
+    const again = await Ledger.open(file);
+    assert.deepEqual(
+      ['old', 'a', 'b', 'c', 'd', 'e'].map((key) => again.state(key)),
+      ['baseline', 'handled', undefined, 'handled', 'handled', undefined],
+    );
+    await again.close();
+  });
+
+  it('is not opened again for one whom another runtime has told to leave meanwhile', async () => {
+    const file = join(await newFolder(), 'a');
+    const disk = new Disk();
+    const ledger = await Ledger.open(file, () => BEGINNING, 0, disk.open);
+    await ledger.setBaseline([]);
+    await ledger.rest();
+    disk.since();
+    const why = new MailboxError('STORE', 'folder-in-use');
+    const noted = ledger.done('a');
+    await ledger.abandon(why);
+    await assert.rejects(noted, why);
+    assert.deepEqual(disk.since(), []);
   });
 
   it('is never compacted with a note waiting, which would count twice', async () => {

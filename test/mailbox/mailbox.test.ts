@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
+import { open as openFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   MAILBOX_ERROR_CODES,
@@ -8,6 +10,7 @@ import {
   type MailboxParts,
 } from '../../nodes/mailbox';
 import type { CheckSummary } from '../../nodes/mailbox/check';
+import { Ledger } from '../../nodes/mailbox/ledger';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import type { DeliveredMail } from '../../nodes/mailbox/message';
 import { Pop3Error } from '../../nodes/pop3';
@@ -142,6 +145,32 @@ describe('a mailbox', () => {
       ],
     );
     assert.deepEqual(heard.errors, []);
+  });
+
+  it('holds no file open while it waits, whether a check went well or not', async () => {
+    let open = 0;
+    const file = join(await newFolder(), 'a.ledger');
+    const ledger = await Ledger.open(file, undefined, undefined, async (path, flags, mode) => {
+      const handle = await openFile(path, flags, mode);
+      open += 1;
+      (handle as unknown as EventEmitter).once('close', () => {
+        open -= 1;
+      });
+      return handle;
+    });
+    try {
+      await make({ ledger: async () => ledger }, 300, 'a');
+      fail('CONNECT');
+      await start();
+      assert.equal(open, 0);
+      heard.failure = undefined;
+      await heard.next();
+      box.holds(lettered('abc'));
+      assert.equal(await heard.next(), '2 new');
+      assert.equal(open, 0);
+    } finally {
+      await ledger.close();
+    }
   });
 
   it('re-arms after every outcome', async () => {
