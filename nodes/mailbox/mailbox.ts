@@ -31,7 +31,7 @@ export interface MailboxParts {
   reading: HandOverParts['reading'];
   /** @throws MailboxError STORE */
   ledger(signal: AbortSignal): Promise<Ledger>;
-  /** Asked for only with `ack`. @throws MailboxError STORE */
+  /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
   spool(): Promise<Spool>;
   open: CheckContext['open'];
   /** Runs a session when the mailbox, and the runtime, have room for one. */
@@ -57,6 +57,9 @@ interface Asked {
 
 /** The reason of what a deploy has ended: nobody's fault, and no attempt. */
 const STOPPED = 'stopped';
+
+/** Seconds; `send` is done long before. */
+const LEFT_OVER_TIMEOUT = 600;
 
 /** Failures that often heal by themselves within seconds: one of them, after a good check, is not worth a word. */
 const BLIPS: ReadonlySet<string> = new Set(['CONNECT', 'TIMEOUT', 'IN_USE', 'LOGIN_DELAY', 'SYS_TEMP']);
@@ -97,8 +100,16 @@ export class Mailbox {
 
   /** Begins: at once with an interval, else when asked. */
   start(): void {
-    if (this.parts.settings.interval > 0) this.wake();
-    else this.parts.onState({ is: 'idle' });
+    if (this.parts.settings.interval > 0) {
+      this.wake();
+      return;
+    }
+    this.parts.onState({ is: 'idle' });
+    // What the flow had before a restart comes again without being asked for: the server has nothing to do with it.
+    if (this.parts.ack !== undefined) {
+      this.roomToUse = true;
+      this.begin();
+    }
   }
 
   /** A check now, or right after the one under way; settles with that check's outcome. */
@@ -202,7 +213,9 @@ export class Mailbox {
       let tell: (wait: number | undefined) => void;
       try {
         if (!checking) {
+          if (this.acknowledged === undefined) await this.prepare();
           await this.acknowledged?.again();
+          this.parts.onChange?.();
           continue;
         }
         const result = await this.checkOnce();
@@ -235,24 +248,17 @@ export class Mailbox {
     const { parts } = this;
     const { signal } = this.stopping;
     parts.onState({ is: 'checking' });
-    const ledger = await parts.ledger(signal);
-    this.ledger = ledger;
-    await noteCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
-    const { node, user, host, interval, service } = parts.settings;
-    const common: HandOverParts = {
-      ledger,
-      reading: parts.reading,
-      origin: { node, user, host },
-      deliver: parts.deliver,
-    };
-    const again = parts.ack === undefined ? 0 : await this.handOverAgain(common, parts.ack);
+    const { common, acknowledged } = await this.prepare();
+    const { ledger } = common;
+    const { interval, service } = parts.settings;
+    const again = await acknowledged.again();
     const result = await parts.inTurn(
       () =>
         checkMailbox({
           settings: parts.settings,
           ledger,
           open: parts.open,
-          handOver: this.acknowledged ?? new SendHandOver(common, signal),
+          handOver: parts.ack === undefined ? new SendHandOver(common, signal) : acknowledged,
           mayDelete: parts.mayDelete,
           onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
           onSetAside: parts.onSetAside,
@@ -270,22 +276,43 @@ export class Mailbox {
     return result;
   }
 
-  private async handOverAgain(common: HandOverParts, settings: AckSettings): Promise<number> {
+  /** Opens what is remembered, and what waits in the spool. */
+  private async prepare(): Promise<{ common: HandOverParts; acknowledged: AckHandOver }> {
     const { parts } = this;
-    if (this.acknowledged !== undefined && this.acknowledged.ledger === common.ledger)
-      return this.acknowledged.again();
-    // Another runtime has had the folder meanwhile: what stands there now counts.
-    this.acknowledged?.stop();
-    this.acknowledged = new AckHandOver({
-      ...common,
-      settings,
-      spool: await parts.spool(),
-      clock: parts.clock,
-      onRoom: () => this.useRoom(),
-      onSetAside: parts.onSetAside,
-      onError: (error) => parts.onError(asMailboxError(error)),
-    });
-    return this.acknowledged.again();
+    const { signal } = this.stopping;
+    const ledger = await parts.ledger(signal);
+    this.ledger = ledger;
+    await noteCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
+    const { node, user, host, maxAttempts } = parts.settings;
+    const common: HandOverParts = {
+      ledger,
+      reading: parts.reading,
+      origin: { node, user, host },
+      deliver: parts.deliver,
+    };
+    // Another runtime may have had the folder meanwhile: what stands there now counts.
+    if (this.acknowledged?.ledger !== ledger) {
+      const spool = await parts.spool();
+      signal.throwIfAborted();
+      this.acknowledged?.stop();
+      this.acknowledged = new AckHandOver({
+        ...common,
+        ...(parts.ack === undefined && { deliver: (mail) => this.deliverLeftOver(mail) }),
+        settings: parts.ack ?? { ackTimeout: LEFT_OVER_TIMEOUT, maxAttempts, maxInFlight: 1 },
+        spool,
+        clock: parts.clock,
+        onRoom: () => this.useRoom(),
+        onSetAside: parts.onSetAside,
+        onError: (error) => parts.onError(asMailboxError(error)),
+      });
+    }
+    return { common, acknowledged: this.acknowledged };
+  }
+
+  /** The node had to acknowledge before: what it has left in the spool may be nowhere else (Gmail). */
+  private async deliverLeftOver(mail: DeliveredMail): Promise<void> {
+    await this.parts.deliver(mail);
+    await this.settle(mail.pop3.delivery, 'done');
   }
 
   private succeeded(result: Awaited<ReturnType<typeof checkMailbox>>, asked: Asked[]): void {

@@ -39,7 +39,6 @@ export class Spool {
   static async open(folder: string, openFile: OpenFile = open): Promise<Spool> {
     const spool = new Spool(folder, openFile);
     try {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
       for (const name of await readdir(folder)) {
         const file = join(folder, name);
         // A file that was being written when the process ended: the server still has that mail.
@@ -47,7 +46,8 @@ export class Spool {
         else await spool.index(name);
       }
     } catch (error) {
-      throw spool.storeError(error);
+      // It is made when the first mail comes.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw spool.storeError(error);
     }
     return spool;
   }
@@ -85,7 +85,7 @@ export class Spool {
     const temporary = `${file}.new`;
     let size = 0;
     let failure: unknown;
-    // Somebody may have tidied up while Node-RED runs.
+    // Not before it is needed, and somebody may have tidied up while Node-RED runs.
     await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
     const handle = await this.stored(this.openFile(temporary, 'w', 0o600));
     try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { EventEmitter } from 'node:events';
-import { open as openFile } from 'node:fs/promises';
+import { open as openFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   MAILBOX_ERROR_CODES,
@@ -13,6 +13,7 @@ import type { CheckSummary } from '../../nodes/mailbox/check';
 import { Ledger } from '../../nodes/mailbox/ledger';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import type { DeliveredMail } from '../../nodes/mailbox/message';
+import { Spool } from '../../nodes/mailbox/spool';
 import { Pop3Error } from '../../nodes/pop3';
 import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
 
@@ -29,6 +30,7 @@ class Heard {
   failure: unknown;
   opened = 0;
   onState: (state: MailboxState) => void = () => undefined;
+  onDelivered: () => void = () => undefined;
   mailbox: Mailbox;
   private waiting: (() => void)[] = [];
 
@@ -37,7 +39,7 @@ class Heard {
       settings: { ...settings, interval },
       reading: { content: 'parsed', attachments: 'buffer' },
       ledger,
-      spool: () => Promise.reject(new Error('not with `send`')),
+      spool: async () => Spool.open(join(await newFolder(), 'a.spool')),
       open: (signal) => {
         this.opened += 1;
         if (this.failure !== undefined) throw this.failure;
@@ -47,6 +49,7 @@ class Heard {
       mayDelete: () => true,
       deliver: async (mail) => {
         this.delivered.push(mail);
+        this.onDelivered();
       },
       onState: (state) => {
         this.states.push(nameOf(state));
@@ -305,6 +308,87 @@ describe('a mailbox', () => {
       heard.errors.map(({ reason }) => reason),
       ['wrong-password', 'app-password-needed', 'disk-full', 'wrong-password'],
     );
+  });
+
+  describe('with mail that waits for its acknowledgement', () => {
+    let folder: string;
+    let ledger: Promise<Ledger> | undefined;
+    const ack = { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 };
+    /** The same node after a deploy that has changed it. */
+    async function deployed(changes: Partial<MailboxParts>, interval = 300): Promise<Heard> {
+      await heard.mailbox.stop();
+      await (await ledger)?.close();
+      ledger = undefined;
+      const { clock } = heard;
+      heard = new Heard(
+        box,
+        () => {
+          ledger ??= openLedger(join(folder, 'a.ledger'), clock.now);
+          return ledger;
+        },
+        {
+          spool: () => Spool.open(join(folder, 'a.spool')),
+          settings: { ...settings, interval, first: 'all' },
+          ...changes,
+        },
+        interval,
+      );
+      return heard;
+    }
+    const uids = (): string =>
+      heard.delivered.map(({ pop3 }) => pop3.uid + (pop3.redelivered ? '*' : '')).join(' ');
+    const spooled = (): Promise<string[]> => readdir(join(folder, 'a.spool'));
+
+    beforeEach(async () => {
+      await make({}, 300, 'ab');
+      folder = await newFolder();
+      await deployed({ ack });
+      await start();
+      assert.equal(uids(), 'a b');
+      // Gmail lists no mail that was fetched.
+      box.holds([]);
+    });
+
+    it('hands it over, marked, when it has to be acknowledged no more: the server may show it to nobody', async () => {
+      await deployed({});
+      assert.equal(await start(), '2 new');
+      assert.equal(uids(), 'a* b*');
+      assert.deepEqual([await spooled(), heard.mailbox.unsettled], [[], 0]);
+      assert.equal(await heard.next(), 'idle');
+      await deployed({ ack });
+      assert.equal(await start(), 'idle');
+      assert.equal(uids(), '');
+    });
+
+    it('takes the word of a flow that acknowledges it after all', async () => {
+      const [a, b] = heard.delivered.map(({ pop3 }) => pop3.delivery);
+      let words: Promise<unknown> | undefined;
+      await deployed({
+        deliver: async (mail) => {
+          heard.delivered.push(mail);
+          words ??= Promise.all([a, b].map((one) => heard.mailbox.settle(one ?? '', 'done')));
+          await words;
+        },
+      });
+      await start();
+      assert.equal(uids(), 'a*');
+      assert.deepEqual(await words, ['settled', 'settled']);
+      assert.deepEqual(await spooled(), []);
+    });
+
+    it('brings it again after a restart without asking the server, where it checks only when asked', async () => {
+      await deployed({ ack }, 0);
+      const both = new Promise<void>((resolve) => {
+        heard.onDelivered = () => heard.delivered.length === 2 && resolve();
+      });
+      heard.mailbox.start();
+      await both;
+      assert.equal(uids(), 'a* b*');
+      assert.equal(heard.opened, 0);
+      for (const { pop3 } of heard.delivered)
+        assert.equal(await heard.mailbox.settle(pop3.delivery, 'done'), 'settled');
+      assert.deepEqual(await spooled(), []);
+    });
   });
 
   describe('that is asked', () => {
