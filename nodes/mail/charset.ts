@@ -6,8 +6,14 @@ import { isUtf8 } from 'node:buffer';
 import type { Transform } from 'node:stream';
 import { isUtf7, Utf7Decoder } from './utf7';
 
-/** Bytes gathered before they become a string: few large strings instead of many small ones. */
+/** Bytes gathered before they are worked on. */
 const SLICE = 64 * 1024;
+
+/** Bytes gathered before they become a string: twice as many, and half as many, left more garbage at a time. */
+const DECODED = 128 * 1024;
+
+/** Characters of a long text that become one string; from 1,031,913 on Node keeps it outside V8's heap. */
+const BLOCK = 1024 * 1024;
 
 /** Characters of a text that are ever converted; its head has more, so that whoever has it knows it is not all. */
 export const LONGEST = 512 * 1024;
@@ -46,28 +52,69 @@ export interface CollectedText {
   head: string;
 }
 
+/**
+ * Puts a long text together from few strings that are not in V8's heap. There, each of many small ones is copied twice
+ * while it grows old, and the space for young ones grows to its limit for them and stays as large.
+ */
+class LongText {
+  /** Grows by concatenation, which V8 does without copying: joining at the end would hold up the event loop. */
+  whole = '';
+  private readonly block = Buffer.allocUnsafeSlow(2 * BLOCK);
+  private length = 0;
+  /** Two octets a character in the block; where all are of Latin-1, one. */
+  private wide = false;
+
+  add(text: string): void {
+    const wide = /[\u0100-\uffff]/.test(text);
+    if (wide !== this.wide) this.flush();
+    this.wide = wide;
+    for (let at = 0; at < text.length; ) {
+      const piece = text.slice(at, at + BLOCK - this.length);
+      if (wide) this.block.write(piece, this.length * 2, 'utf16le');
+      else this.block.write(piece, this.length, 'latin1');
+      this.length += piece.length;
+      at += piece.length;
+      if (this.length === BLOCK) this.flush();
+    }
+  }
+
+  flush(): void {
+    const { block, length, wide } = this;
+    this.whole += wide ? block.toString('utf16le', 0, length * 2) : block.toString('latin1', 0, length);
+    this.length = 0;
+  }
+}
+
 /** Turns UTF-8, and what only claims to be, into a string. */
 class Utf8Collector {
   /** True once bytes were seen that are not UTF-8. */
   guessed = false;
   private pending: Buffer[] = [];
   private size = 0;
-  /** Grows by concatenation, which V8 does without copying: joining at the end would hold up the event loop. */
-  private whole = '';
+  private long: LongText | undefined;
   private head: string | undefined;
 
   write(chunk: Buffer): void {
     this.pending.push(chunk);
     this.size += chunk.length;
-    if (this.size >= SLICE) this.flush(false);
+    if (this.size < DECODED) return;
+    this.long ??= new LongText();
+    this.long.add(this.decode(false));
+    if (this.long.whole.length > LONGEST) this.head ??= this.long.whole;
   }
 
   end(): CollectedText {
-    if (this.size) this.flush(true);
-    return { whole: this.whole, head: this.head ?? this.whole };
+    let whole = this.size ? this.decode(true) : '';
+    if (this.long) {
+      this.long.add(whole);
+      this.long.flush();
+      whole = this.long.whole;
+      this.long = undefined;
+    }
+    return { whole, head: this.head ?? whole };
   }
 
-  private flush(final: boolean): void {
+  private decode(final: boolean): string {
     const bytes =
       this.pending.length === 1 ? (this.pending[0] as Buffer) : Buffer.concat(this.pending, this.size);
     const cut = final ? bytes.length : wholeCharacters(bytes);
@@ -81,8 +128,7 @@ class Utf8Collector {
       text = decodeWindows1252(whole);
     }
     // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
-    this.whole += text.includes('\r') ? text.split('\r\n').join('\n') : text;
-    if (this.whole.length > LONGEST) this.head ??= this.whole;
+    return text.includes('\r') ? text.split('\r\n').join('\n') : text;
   }
 }
 
