@@ -1,7 +1,7 @@
 import { fromEnvironment, offer, styleForms, unless, validator } from './editor/form.editor';
 import { prepareSignIn } from './editor/sign-in.editor';
-import { callbackUrl, isLan } from './editor/surroundings.editor';
-import { type Provider, providers } from './oauth2/providers';
+import { addressBeneath, callbackUrl, isLan } from './editor/surroundings.editor';
+import { type Provider, providerFor, providers } from './oauth2/providers';
 
 interface Account {
   id: string;
@@ -28,6 +28,12 @@ const address = validator(function (this: Account, value: unknown) {
 const grantsOf = (provider: unknown): readonly string[] => providers[String(provider)]?.grants ?? [];
 
 let endSignIn: () => void = () => undefined;
+/** The account whose dialog is open. */
+let opened: string | undefined;
+const end = (): void => {
+  opened = undefined;
+  endSignIn();
+};
 
 RED.nodes.registerType('oauth2-account', {
   category: 'config',
@@ -42,7 +48,8 @@ RED.nodes.registerType('oauth2-account', {
     grant: {
       value: 'authorization_code',
       validate: validator(function (this: Account, value: string) {
-        return unless(grantsOf(this.provider).includes(value), this._('invalid.grant'));
+        const provider = this.id === opened ? $('#node-config-input-provider').val() : this.provider;
+        return unless(grantsOf(provider).includes(value), this._('invalid.grant'));
       }),
     },
     tenant: { value: '' },
@@ -68,13 +75,21 @@ RED.nodes.registerType('oauth2-account', {
     return this.name || providers[this.provider]?.label || 'oauth2-account';
   },
   oneditprepare: function (this: Account) {
+    opened = this.id;
     styleForms();
     const field = (name: string): JQuery => $(`#node-config-input-${name}`);
     const provider = field('provider');
     const grant = field('grant');
     offerProviders(this, provider);
-    // A grant somebody has chosen stays; before that the dialog proposes what works here.
-    let chosen = !!RED.nodes.node(this.id);
+    const isNew = !RED.nodes.node(this.id);
+    const user = field('user');
+    // Whoever comes from a mailbox has typed its address already.
+    if (isNew && !user.val()) user.val(addressBeneath());
+    const itsProvider = (): string | undefined => providerFor(String(user.val() ?? ''))?.id;
+    if (isNew) provider.val(itsProvider() ?? String(provider.val()));
+    // What somebody has chosen stays; before that the address chooses the provider, and the dialog the grant that works here.
+    let providerChosen = !isNew;
+    let chosen = !isNew;
     const offerGrants = (): void => {
       const row = providers[String(provider.val())];
       const before = chosen ? String(grant.val() ?? this.grant) : proposed(row);
@@ -89,10 +104,14 @@ RED.nodes.registerType('oauth2-account', {
     offerGrants();
 
     const show = (): void => showFields(this, field);
-    provider.on('change', () => {
+    provider.on('change', (event) => {
+      if (event.originalEvent !== undefined) providerChosen = true;
       offerGrants();
-      show();
-      grant.trigger('redletter');
+      grant.trigger('change');
+    });
+    user.on('change', () => {
+      const its = itsProvider();
+      if (!providerChosen && its !== undefined && its !== provider.val()) provider.val(its).trigger('change');
     });
     grant.on('change', (event) => {
       // The editor reports a change of every field when the dialog is ready; only a person's comes from the browser.
@@ -108,13 +127,13 @@ RED.nodes.registerType('oauth2-account', {
     endSignIn = prepareSignIn(this);
   },
   oneditsave: function (this: Account) {
-    endSignIn();
+    end();
     const name = $('#node-config-input-name');
     // Several accounts of one provider are told apart by their address.
     if (!name.val()) name.val(String($('#node-config-input-user').val() ?? ''));
   },
-  oneditcancel: () => endSignIn(),
-  oneditdelete: () => endSignIn(),
+  oneditcancel: end,
+  oneditdelete: end,
 } as never);
 
 /** All rows: one that knows no OAuth for mail says what works there instead. */
@@ -181,7 +200,8 @@ function showFields(node: Account, field: (name: string) => JQuery): void {
   $('.redletter-register-link')
     .toggle(row?.links.register !== undefined)
     .attr('href', row?.links.register ?? '#')
-    .text(row?.label ?? '');
+    .text(`${row?.label ?? ''} `)
+    .append('<i class="fa fa-external-link" aria-hidden="true">');
   field('scope').attr(
     'placeholder',
     (grant === 'client_credentials' && row?.applicationScope) || row?.scope || 'openid offline_access',

@@ -6,6 +6,7 @@ import { addHealthTab, removeHealthTab } from './editor/health.editor';
 import { preparePreview } from './editor/preview.editor';
 import { hintFor, stateSections } from './editor/sections.editor';
 import { leaveStatuses, translateStatuses } from './editor/status.editor';
+import { rememberForm } from './editor/surroundings.editor';
 import { prepareTest } from './editor/test.editor';
 import { providerFor, providers } from './oauth2/providers';
 
@@ -108,6 +109,7 @@ function fillDefaults(node: Pop3In): void {
 let endings: (() => void)[] = [];
 const end = (): void => {
   opened = undefined;
+  rememberForm(undefined);
   for (const one of endings.splice(0)) one();
 };
 
@@ -126,7 +128,7 @@ RED.nodes.registerType('pop3 in', {
         const [auth, account] = [seen(this, 'auth'), seen(this, 'account')];
         const known = rowOf(auth, account, seen(this, 'service'))?.pop !== undefined;
         // Without an account there is nothing to say about its server yet.
-        const asked = auth === 'password' || RED.nodes.node(account) !== null;
+        const asked = auth === 'password' || !!RED.nodes.node(account);
         return unless(known || !asked || !!value?.trim(), this._('invalid.host'));
       }),
     },
@@ -243,6 +245,7 @@ RED.nodes.registerType('pop3 in', {
   oneditprepare: function (this: Pop3In) {
     fillDefaults(this);
     opened = this.id;
+    rememberForm($('#node-input-user').closest('.redletter-form'));
     styleForms();
     const auth = $('#node-input-auth');
     const service = $('#node-input-service');
@@ -302,8 +305,13 @@ RED.nodes.registerType('pop3 in', {
     shownBy('#node-input-content', '.redletter-attachments', ['parsed', 'both']);
     shownBy('#node-input-attachments', '.redletter-directory', ['file']);
 
+    const accountMissing = (): boolean =>
+      fieldValue('auth') !== 'password' && !RED.nodes.node(fieldValue('account'));
+    // Until there is an account, the address says whose server it is.
     const row = (): ReturnType<typeof rowOf> =>
-      rowOf(fieldValue('auth'), fieldValue('account'), fieldValue('service'));
+      accountMissing()
+        ? providerFor(fieldValue('user'))
+        : rowOf(fieldValue('auth'), fieldValue('account'), fieldValue('service'));
     const hint = $('.redletter-hint');
     const show = (): void => {
       const password = auth.val() === 'password';
@@ -312,7 +320,7 @@ RED.nodes.registerType('pop3 in', {
       $('.redletter-password').toggle(password);
       $('#node-input-user').attr(
         'placeholder',
-        this._(password ? 'placeholder.user' : 'placeholder.mailbox'),
+        this._(password || accountMissing() ? 'placeholder.user' : 'placeholder.mailbox'),
       );
       const address = providerFor(fieldValue('user'));
       const said = hintFor(address?.signIn === 'none' ? address : (chosen ?? address), password);

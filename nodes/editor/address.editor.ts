@@ -36,9 +36,10 @@ export function prepareAddress(base: string): void {
   user.on('change', () => {
     const row = providerFor(value('user'));
     // What was chosen by hand since then stays.
-    if (row === undefined || row.id === chosenFor) return;
-    chosenFor = row.id;
-    take(row);
+    if (row?.id === chosenFor || domainOfAddress(value('user')) === '') return;
+    if (row !== undefined) take(row);
+    else if (value('service') === chosenFor) choose('service', 'custom');
+    chosenFor = row?.id;
   });
 
   $('.redletter-find').on('click', () => {

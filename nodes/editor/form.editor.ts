@@ -81,6 +81,8 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-mails { width: 100%; table-layout: fixed; border-collapse: collapse; margin-top: 8px }
 .redletter-mails th, .redletter-mails td { text-align: left; padding: 3px 6px 3px 0; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; border-bottom: 1px solid var(--red-ui-secondary-border-color) }
+.redletter-mails .redletter-subject { white-space: normal; overflow: hidden; overflow-wrap: anywhere;
+  display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2 }
 .redletter-mails tr > :nth-child(2) { width: 24% }
 .redletter-mails tr > :nth-child(3) { width: 140px }
 .redletter-mails tr > :nth-child(4) { width: 76px; text-align: right }

@@ -7,8 +7,9 @@ export function styleHealth(): void {
   );
   $('<style id="redletter-health-style">')
     .text(
+      // The editor's own rule for icons on tabs wants them nearly white.
       `.redletter-tab-icon { display: inline-block; width: 16px; height: 16px; vertical-align: -3px;
-        background: currentColor; --redletter-icon: url("icons/@redletter/node-red-pop3/redletter-health.svg");
+        background: currentColor !important; --redletter-icon: url("icons/@redletter/node-red-pop3/redletter-health.svg");
         -webkit-mask: var(--redletter-icon) center / 18px 27px no-repeat;
         mask: var(--redletter-icon) center / 18px 27px no-repeat }
       .redletter-health { height: 100%; overflow-y: auto; padding: 10px; box-sizing: border-box;

@@ -73,7 +73,10 @@ export function preparePreview({
         .append('<i class="fa fa-paper-plane" aria-hidden="true"></i>')
         .on('click', () => send(mail, table.find('.redletter-send')));
       const row = $('<tr>').appendTo(rows);
-      $('<td>').text(subject).attr('title', subject).appendTo(row);
+      $('<td>')
+        .attr('title', subject)
+        .append($('<div class="redletter-subject" dir="auto">').text(subject))
+        .appendTo(row);
       $('<td>')
         .text(mail.from ?? '')
         .attr('title', mail.from ?? '')
@@ -89,16 +92,19 @@ export function preparePreview({
     if (service === 'google') $('<p class="redletter-note">').text(word('preview.sendGmail')).appendTo(found);
   };
 
+  const intoView = (): void => panel[0]?.scrollIntoView({ block: 'nearest' });
   start.on('click', () => {
     start.prop('disabled', true);
     found.empty();
     panel.siblings('.redletter-panel').hide();
     panel.empty().append(verdict, found).show();
-    panel[0]?.scrollIntoView({ block: 'nearest' });
+    intoView();
     say(word('preview.looking'), 'running');
     post('preview', body())
       .done((answer: { mails: Mail[]; service: string }) => {
-        if (!closed) show(answer);
+        if (closed) return;
+        show(answer);
+        intoView();
       })
       .fail(fail)
       .always(() => start.prop('disabled', false));

@@ -73,7 +73,10 @@ export function serverOf(
   // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
   if (largest > 0) target.limits = { mail: largest * 1.5 };
   const way = (): ReturnType<MailServer['way']> => {
-    if (host === '') throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
+    // The account comes first: it mostly knows the server.
+    if (host === '' && (def.auth === 'password' || account !== undefined)) {
+      throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
+    }
     const login = loginOf(def, credentials, account, user);
     const open = openerOf(RED, def.proxy, target);
     return { target: { ...target, ...(open && { open }) }, login };

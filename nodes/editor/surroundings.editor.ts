@@ -12,6 +12,28 @@ const isLoopback = ({ hostname }: URL): boolean =>
 /** Neither https nor this machine: no provider sends a browser back there. */
 export const isLan = (url: URL): boolean => url.protocol !== 'https:' && !isLoopback(url);
 
+const FORM = 'redletter-form';
+
+/**
+ * Remembers the form of the `pop3 in` whose dialog is open: the editor takes a dialog out of the page while another one
+ * lies over it. Each node's script stands alone, so it is remembered by the page. `undefined`: the dialog is closed.
+ */
+export function rememberForm(form: JQuery | undefined): void {
+  $('body').removeData(FORM);
+  if (form !== undefined) $('body').data(FORM, form);
+}
+
+/** What a field of the form beneath this dialog holds. */
+function beneath(property: string): JQuery {
+  return (($('body').data(FORM) as JQuery | undefined) ?? $()).find(`#node-input-${property}`);
+}
+
+/** The mail address in the form of a `pop3 in` beneath this dialog; empty where there is none. */
+export function addressBeneath(): string {
+  const typed = String(beneath('user').val() ?? '').trim();
+  return typed.includes('@') ? typed.replace(/^recent:/, '') : '';
+}
+
 /** What to register with the provider: providers take https and loopback only, so a plain LAN address becomes localhost. */
 export function redirectUri(): string {
   const given = String($('#node-config-input-redirectUri').val() ?? '').trim();
@@ -53,14 +75,14 @@ const SERVER = ['host', 'port', 'security', 'tls', 'proxy'];
 /** The server of a `pop3 in` that uses this account: of one whose form is open beneath this one, else in the editor. */
 export function mailboxOf(account: string): object | undefined {
   const form = (name: string): unknown => {
-    const value = $(`#node-input-${name}`).val();
+    const value = beneath(name).val();
     // What stands in a list of configuration nodes while none is chosen.
     return value === '_ADD_' ? '' : value;
   };
   if (form('host') && form('security')) {
     return {
       ...Object.fromEntries(SERVER.map((name) => [name, form(name)])),
-      allowPlaintext: $('#node-input-allowPlaintext').prop('checked') === true,
+      allowPlaintext: beneath('allowPlaintext').prop('checked') === true,
     };
   }
   let found: object | undefined;

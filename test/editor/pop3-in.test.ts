@@ -262,6 +262,50 @@ for (const version of [4, 5] as const) {
       await editor.cancel();
     });
 
+    it('an address put right takes back what the wrong one chose', async () => {
+      await editor.openDialog(node);
+      await editor.fill({ host: '', user: 'someone@web.de' });
+      await editor.fill({ user: 'someone@webde.example' });
+      assert.equal(await editor.field('service').inputValue(), 'custom');
+      assert.equal(await editor.field('host').isVisible(), true);
+      await editor.fill({ service: 'google', user: 'someone@workspace.example' });
+      assert.equal(await editor.field('service').inputValue(), 'google', 'chosen by hand');
+      await editor.cancel();
+    });
+
+    it('the address goes along into a new account, and says before it is there whose server it will be', async () => {
+      const fresh = await editor.addNode('pop3 in', { x: 240, y: 380 });
+      await editor.openDialog(fresh);
+      const marked = () =>
+        editor.dialog.locator('.input-error:visible').evaluateAll((fields) => fields.map(({ id }) => id));
+      assert.deepEqual(await marked(), ['node-input-account'], 'of its server nothing can be said yet');
+      assert.equal(await editor.field('user').getAttribute('placeholder'), 'sie@example.com');
+      await editor.dialog.locator('.redletter-test-start').click();
+      await verdict('failed').filter({ hasText: 'Konto' }).waitFor();
+      await editor.fill({ user: 'someone@outlook.com' });
+      const connection = editor.dialog.locator('.redletter-connection .redletter-stated');
+      assert.equal(await connection.textContent(), 'outlook.office365.com:995, TLS');
+      assert.equal(await editor.field('host').isVisible(), false);
+      await editor.screenshot(`pop3-in-before-account-${version}`);
+
+      await editor.addConfig('account');
+      assert.equal(await editor.field('user').inputValue(), 'someone@outlook.com');
+      assert.equal(await editor.field('provider').inputValue(), 'microsoft');
+      await editor.fill({ grant: 'device_code' });
+      assert.deepEqual(await marked(), []);
+      await editor.fill({ user: 'someone@gmail.com' });
+      assert.equal(await editor.field('provider').inputValue(), 'google');
+      assert.deepEqual(await marked(), []);
+      await editor.screenshot(`account-from-address-${version}`);
+      await editor.fill({ provider: 'custom', user: 'someone@outlook.com' });
+      assert.equal(await editor.field('provider').inputValue(), 'custom', 'chosen by hand');
+      await editor.cancel();
+      await editor.cancel();
+      await editor.page.keyboard.press('Delete');
+      // The runtime's refusal stands in the console, as the browser writes it.
+      editor.problems.length = 0;
+    });
+
     it('says what a password needs: not with OAuth, not for an environment variable, not for a stored one', async () => {
       const marked = () =>
         editor.dialog.locator('.input-error:visible').evaluateAll((fields) => fields.map(({ id }) => id));
