@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { readMail } from '../../nodes/mail';
 import { Attachments } from '../../nodes/mail/attachments';
 import { Parsing } from '../../nodes/mail/parse';
@@ -177,5 +179,35 @@ describe('mail: given up half-way', () => {
     counting = false;
     // Several times for each chunk.
     assert.ok(turns > 128 * 4, `${turns} turns`);
+  });
+
+  it('a mail that has been read leaves next to nothing among the old objects, also while a signal is listened to', async function () {
+    this.timeout(60_000);
+    const program = `
+      const { getHeapSpaceStatistics } = require('node:v8');
+      const { readMail } = require('./nodes/mail');
+      const mail = Buffer.from('From: a@example.org\\r\\nTo: b@example.org\\r\\nSubject: s\\r\\n\\r\\n' + 'A line.\\r\\n'.repeat(400));
+      const { signal } = new AbortController();
+      async function* source() {
+        await new Promise(setImmediate);
+        yield mail;
+      }
+      async function read(count) {
+        for (let at = 0; at < count; at += 1) {
+          await readMail(source(), { content: 'parsed', attachments: 'buffer', signal });
+          if (at % 10 === 0) gc({ type: 'minor' });
+        }
+      }
+      const old = () => getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space').space_used_size;
+      read(300).then(async () => {
+        gc();
+        const before = old();
+        await read(500);
+        console.log((old() - before) / 500);
+      });`;
+    const { stdout } = await promisify(execFile)(process.execPath, [
+      ...['--expose-gc', '--require', 'tsx/cjs', '-e', program],
+    ]);
+    assert.ok(Number(stdout) < 2000, `${stdout.trim()} octets of each mail`);
   });
 });
