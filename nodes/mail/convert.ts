@@ -124,11 +124,13 @@ export class Converter {
   }
 }
 
-/** Cuts before the tag, or behind the line, that would be torn apart. */
+/** Cuts before the tag, or behind the line, that would be torn apart; between surrogates never. */
 function cut(conversion: Conversion, input: string): string {
   const at =
     conversion === 'html-to-text' ? input.lastIndexOf('<', LONGEST) : input.lastIndexOf('\n', LONGEST);
-  return input.slice(0, at > LONGEST / 2 ? at : LONGEST);
+  if (at > LONGEST / 2) return input.slice(0, at);
+  const torn = (input.charCodeAt(LONGEST - 1) & 0xfc00) === 0xd800;
+  return input.slice(0, torn ? LONGEST - 1 : LONGEST);
 }
 
 /** The one of this process. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import fc from 'fast-check';
+import { convertedByMailparser, runConversion } from '../../nodes/mail/conversion';
 import { Converter } from '../../nodes/mail/convert';
-import { problems, read } from './support';
+import { corpus, problems, read } from './support';
 
 const run = promisify(execFile);
 const ROOT = resolve(__dirname, '..', '..');
@@ -111,6 +113,66 @@ describe('mail: HTML and text', () => {
     assert.equal(message.payload, `${text}\nend`);
     assert.ok(message.html?.endsWith('<p>end</p>'));
     assert.ok((message.html?.length ?? 0) < text.length * 1.2);
+  }).timeout(20_000);
+
+  it('makes the same text of HTML as mailparser does', async () => {
+    const heard = (text: Promise<string>) => text.catch((error: Error) => error);
+    const same = async (html: string) => {
+      const [ours, theirs] = await Promise.all(
+        [runConversion('html-to-text', html), convertedByMailparser(html)].map(heard),
+      );
+      assert.deepEqual(ours, theirs, html.slice(0, 200));
+    };
+    let compared = 0;
+    for (const file of (await readdir(join(__dirname, 'corpus'))).filter((name) => name.endsWith('.eml'))) {
+      const { html } = await read(corpus(file.slice(0, -'.eml'.length)));
+      if (html === undefined) continue;
+      await same(html);
+      compared++;
+    }
+    assert.ok(compared >= 5, `${compared} mails`);
+    for (const tags of ['<b>', '<div>', '<table><tr><td>', '<li>', '<p>', '<br>', '<ul><li>']) {
+      for (const count of [1, 400, 999, 1000, 1001, 1100]) await same(`${tags.repeat(count)}x`);
+    }
+    const piece = fc.oneof(
+      fc.constantFrom(
+        '<p>one',
+        '</p>',
+        '<b>',
+        '</b>',
+        '<table><tr><td>cell',
+        '</table>',
+        '<pre>  a\n b ',
+        '</pre>',
+        '<a href="https://example.org/?a=1&amp;b">there</a>',
+        '<img src="cid:a" alt="a cat">',
+        '<ul><li>first<li>second</ul>',
+        '<!-- hidden -->',
+        '<style>p { color: red }</style>',
+        '<h1>Grüße 🎉</h1>',
+        '&nbsp;&lt;&eacute;&#8364;',
+        '<blockquote>said',
+        '<br/>',
+        '\n',
+        '<',
+        '>',
+      ),
+      fc.string(),
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(piece, { maxLength: 20 }).map((pieces) => pieces.join('')),
+        same,
+      ),
+      { numRuns: 300 },
+    );
+  }).timeout(60_000);
+
+  it('tears no character apart where it cuts', async () => {
+    const converter = new Converter(20);
+    const { output } = await converter.convert('html-to-text', `x${'🎉'.repeat(300_000)}`);
+    assert.ok(output.length > 500_000 && /^x(🎉|\s)+$/u.test(output));
+    await ended(converter);
   }).timeout(20_000);
 
   it('keeps HTML no text can be made of, short or long, and says why', async () => {
