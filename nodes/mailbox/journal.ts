@@ -128,8 +128,8 @@ export class Journal<R extends object> {
    */
   async rest(): Promise<void> {
     await this.drained();
-    // Half a line has to be cut off before anything else.
-    if (this.halfLine) return;
+    // Half a line has to be cut off before anything else; what has begun meanwhile still needs the file.
+    if (this.halfLine || this.writing !== undefined) return;
     const { handle } = this;
     this.handle = undefined;
     await handle?.close().catch(() => undefined);

@@ -17,6 +17,14 @@ export interface SpooledMail {
   whole: boolean;
 }
 
+interface Found {
+  /** Of its file. */
+  name: string;
+  /** When it was written, ms since the epoch. */
+  at: number;
+  mail: SpooledMail;
+}
+
 /** The first line of a file is this long at most, octets: a unique-id and a few numbers. */
 const LONGEST_LABEL = 64 * 1024;
 
@@ -39,12 +47,16 @@ export class Spool {
   static async open(folder: string, openFile: OpenFile = open): Promise<Spool> {
     const spool = new Spool(folder, openFile);
     try {
+      const found: Found[] = [];
       for (const name of await readdir(folder)) {
         const file = join(folder, name);
         // A file that was being written when the process ended: the server still has that mail.
         if (name.endsWith('.new')) await rm(file, { force: true });
-        else await spool.index(name);
+        else found.push(...(await spool.look(name)));
       }
+      // As they came: some clocks tell files of one session apart by their numbers only.
+      found.sort((a, b) => a.at - b.at || a.mail.number - b.mail.number);
+      for (const { name, mail } of found) spool.mails.set(name, mail);
     } catch (error) {
       // It is made when the first mail comes.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw spool.storeError(error);
@@ -164,17 +176,18 @@ export class Spool {
     await this.stored(rm(join(this.folder, Spool.nameOf(key)), { force: true }));
   }
 
-  private async index(name: string): Promise<void> {
+  /** The mail in this file, if it is one of ours. */
+  private async look(name: string): Promise<Found[]> {
     const handle = await open(join(this.folder, name), 'r');
     try {
-      const { size } = await handle.stat();
+      const { size, mtimeMs } = await handle.stat();
       const start = Buffer.alloc(Math.min(size, LONGEST_LABEL));
       await handle.read(start, 0, start.length, 0);
       const end = start.indexOf(0x0a);
       const label = parsed(start.toString('utf8', 0, Math.max(0, end)));
       // What is not ours is left alone.
-      if (label === undefined || Spool.nameOf(label.key) !== name) return;
-      this.mails.set(name, { ...label, size: size - end - 1 });
+      if (label === undefined || Spool.nameOf(label.key) !== name) return [];
+      return [{ name, at: mtimeMs, mail: { ...label, size: size - end - 1 } }];
     } finally {
       await handle.close();
     }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { MailboxError } from '../../nodes/mailbox';
 import { Spool } from '../../nodes/mailbox/spool';
@@ -65,6 +65,23 @@ describe('the spool', () => {
     await spool.sync();
     await spool.sync();
     assert.deepEqual(synced, [`${Spool.nameOf('ua')}.new`, `${Spool.nameOf('ub')}.new`, 'folder', '..']);
+  });
+
+  it('has them in the order in which they came, in the next process too', async () => {
+    for (const [at, uid] of [...'zayx'].entries())
+      await spool.put({ ...listed(uid), number: at + 1 }, pieces('x'), true);
+    // A clock too coarse to tell them apart, but for the first, which came in a session before.
+    const session = new Date();
+    for (const uid of 'zayx') await utimes(join(folder, Spool.nameOf(`u${uid}`)), session, session);
+    await utimes(join(folder, Spool.nameOf('ux')), 1, 1);
+    const again = await Spool.open(folder);
+    assert.equal(
+      again
+        .all()
+        .map(({ uid }) => uid)
+        .join(''),
+      'xzay',
+    );
   });
 
   it('keeps nothing of a mail whose body fails', async () => {
