@@ -46,6 +46,27 @@ describe('the guides', () => {
     }
   });
 
+  it('a field of the node is where a guide says it is', () => {
+    const { section, label } = JSON.parse(
+      readFileSync(join(root, 'locales', 'en-US', 'pop3-in.json'), 'utf8'),
+    ) as { section: Record<string, string>; label: Record<string, string> };
+    const form = readFileSync(join(root, 'nodes', 'pop3-in.html'), 'utf8');
+    /** The section of the form that a field's label stands in; empty: none, it is always seen. */
+    const sectionOf = (key: string): string => {
+      const before = form.slice(0, form.indexOf(`data-i18n="label.${key}"`));
+      const within = before.slice(before.lastIndexOf('</details>') + 1);
+      return section[/data-i18n="section\.(\w+)"/.exec(within)?.[1] ?? ''] ?? '';
+    };
+    const says = (page: string, text: string): void => {
+      assert.ok(pages.get(`docs/${page}.md`)?.includes(text), `${page}: ${text}`);
+    };
+    says('google', `a choice in the node, under *${sectionOf('recent')}*`);
+    says('microsoft-365', `In **pop3 in** type the shared mailbox's address as *${label.user}*`);
+    assert.equal(sectionOf('user'), '');
+    says('troubleshooting', `*${sectionOf('mechanism')}* → *${label.mechanism}*`);
+    says('from-the-e-mail-node', `| Userid, Password | ${label.user}, ${label.password} |`);
+  });
+
   for (const node of ['pop3-in', 'pop3-ack']) {
     it(`troubleshooting has every status of ${node}`, () => {
       const words = JSON.parse(
