@@ -50,6 +50,8 @@ export function prepareDevicePanel(
       tick();
       ticking = setInterval(tick, 1000);
       panel.show();
+      // It stands low in a dialog that is longer than many screens.
+      panel[0]?.scrollIntoView({ block: 'nearest' });
     },
   };
 }

@@ -77,6 +77,9 @@ export function prepareSignIn(node: DialogNode): () => void {
     state.append($('<div>').append(sign, ' ', $('<span>').text(text)));
   };
 
+  /** What has just appeared is seen, in a dialog that is longer than many screens. */
+  const intoView = (part: JQuery): void => part[0]?.scrollIntoView({ block: 'nearest' });
+
   const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');
   const needsPerson = (): boolean => ['authorization_code', 'device_code'].includes(value('grant'));
   const body = (more: object = {}): string => {
@@ -154,8 +157,10 @@ export function prepareSignIn(node: DialogNode): () => void {
       !signedOut && value('grant') !== 'client_credentials' && value('grant') !== 'service_account',
     );
     showButton(signedOut);
-    if (attempt?.state === 'failed') say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
-    else if (status.state === 'signed-in') {
+    if (attempt?.state === 'failed') {
+      say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
+      intoView(state);
+    } else if (status.state === 'signed-in') {
       const who = status.label || value('user');
       say(node._('signIn.signedIn', { who }), 'ok');
       if (attempt?.state === 'signed-in') lookIntoMailbox(who, { signIn: ended });
@@ -211,6 +216,7 @@ export function prepareSignIn(node: DialogNode): () => void {
       if (!('url' in started)) return;
       say(node._('signIn.waiting'), 'wait');
       $('.redletter-paste').toggle(begin !== undefined);
+      intoView(begin === undefined ? state : $('.redletter-paste'));
       if (popup === null) {
         state.append(
           ' ',
@@ -246,8 +252,10 @@ export function prepareSignIn(node: DialogNode): () => void {
 
   button.on('click', () => {
     const problem = missing();
-    if (problem !== undefined) say(problem, 'error');
-    else if (value('grant') === 'authorization_code') openWindow();
+    if (problem !== undefined) {
+      say(problem, 'error');
+      intoView(state);
+    } else if (value('grant') === 'authorization_code') openWindow();
     else {
       start(needsPerson() ? { redirectUri: redirectUri() } : {}).done((started: Started) => {
         if ('userCode' in started) {
@@ -334,9 +342,9 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (signIn === undefined && missing() === undefined) post('status', body()).done(showPanel);
   };
   RED.comms.subscribe('redletter/health', refresh);
-  // What the dialog itself has done stands there already.
-  const heard = (_topic: string, { state }: { state: string }): void => {
-    if (state !== 'signed-out') ask();
+  // What the dialog itself has done stands there already; somebody may have signed out elsewhere.
+  const heard = (_topic: string, news: { state: string }): void => {
+    if (news.state !== 'signed-out' || state.attr('data-state') === 'ok') ask();
   };
   RED.comms.subscribe(topic, heard as never);
   // Another provider, grant, address or application is another sign-in.

@@ -90,6 +90,10 @@ for (const version of [4, 5] as const) {
       await part('sign-in').click();
       const code = await shownCode();
       assert.match(code, /^[A-Z]{4}-[A-Z]{4}$/);
+      // In the part of the dialog that is on the screen, with the time that is left below it.
+      const shown = (await part('device-left').boundingBox()) ?? { y: 0, height: 0 };
+      const within = (await editor.dialog.locator('.red-ui-tray-body').boundingBox()) ?? { y: 0, height: 0 };
+      assert.ok(shown.y > 0 && shown.y + shown.height <= within.y + within.height, 'the code is in sight');
       assert.equal(await part('device-link').textContent(), `${world.provider.issuer}/device`);
       assert.match((await part('device-left').textContent()) ?? '', /^(10:00|9:5\d) left$/);
       await editor.screenshot(`device-${version}`, editor.dialog);
@@ -203,6 +207,32 @@ for (const version of [4, 5] as const) {
         has_privateKey: false,
         has_refreshToken: false,
       });
+    });
+
+    it('shows it in every editor when somebody signs out in one', async () => {
+      const other = await openEditor(browser, world.nodeRed);
+      try {
+        await other.openDialog('mail-registers');
+        await other.editConfig('account');
+        await editor.page.bringToFront();
+        await openAccount('registers');
+        for (const one of [other, editor]) {
+          await one.dialog.locator('.redletter-state[data-state="ok"]').waitFor();
+        }
+        await part('sign-out').click();
+        await editor.page.locator('.red-ui-notification button.primary').click();
+        await says('Signed out. The provider has declared the sign-in void.');
+        await other.page.bringToFront();
+        await other.dialog.locator('.redletter-sign-out').waitFor({ state: 'hidden' });
+        assert.equal(await other.dialog.locator('.redletter-state').textContent(), '');
+        assert.equal(
+          (await other.dialog.locator('.redletter-sign-in').textContent())?.trim(),
+          'Sign in',
+          'and no longer "again"',
+        );
+      } finally {
+        await other.close();
+      }
     });
 
     // The last, since it comes in by another address.
