@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { folderWithProbe, type HandedOver, handedOver, markedRepeats, seeded } from './probe';
 import type { Comms } from './servers/comms';
@@ -189,6 +190,61 @@ describe(`what is changed while mail waits (CHANGES_SEED=${SEED})`, function () 
     await deliver('copy', 'two');
     await until('copied', async () => (await linesOf('copy')).length === 3);
     assert.equal(await seen('copy'), 'one two two');
+  });
+
+  it('to a Node-RED that is stopped in the middle of a mail: at once, and it is no attempt', async () => {
+    const sockets = new Set<Socket>();
+    let stalled: (() => void) | undefined;
+    const stalling = createServer((socket) => {
+      const onward = connect(world.dovecot.tlsPort, '127.0.0.1');
+      let left = stalled === undefined ? Number.POSITIVE_INFINITY : 400_000;
+      for (const one of [socket, onward]) {
+        sockets.add(one);
+        one.on('error', () => undefined).on('close', () => sockets.delete(one));
+      }
+      onward.on('data', (chunk) => {
+        left -= chunk.length;
+        if (left >= 0) socket.write(chunk);
+        else {
+          onward.pause();
+          stalled?.();
+        }
+      });
+      onward.on('close', () => socket.destroy());
+      socket.on('data', (chunk) => onward.write(chunk)).on('close', () => onward.destroy());
+    });
+    await new Promise<void>((resolve) => stalling.listen(0, '127.0.0.1', resolve));
+    try {
+      const silence = new Promise<void>((resolve) => {
+        stalled = resolve;
+      });
+      const { port } = stalling.address() as AddressInfo;
+      const reader = node('end', { handled: 'ack', after: 'delete', port, maxAttempts: 1 });
+      await deliver('end', 'one');
+      await world.dovecot.deliver(
+        userOf('end'),
+        mail('end large', {}, 'x'.repeat(70).concat('\r\n').repeat(30_000)),
+      );
+      await deploy('full', reader, PROBE);
+      await until('end', async () => (await seen('end')) === 'one');
+      await silence;
+      const begun = Date.now();
+      await world.nodeRed.stop();
+      // Node-RED gives its nodes 15 s.
+      assert.ok(Date.now() - begun < 5_000, `${Date.now() - begun} ms`);
+      stalled = undefined;
+      world.nodeRed = await world.nodeRed.restart();
+      comms = await world.nodeRed.comms();
+      await until('end', async () => (await linesOf('end')).length === 3);
+      assert.equal(await seen('end'), 'one one* large');
+      assert.equal(await left('end'), 2);
+      await deploy('full', reader, acknowledging, ACK);
+      await until('end', async () => (await left('end')) === 0);
+      assert.deepEqual(world.sink.received('errors'), []);
+    } finally {
+      stalling.close();
+      for (const socket of sockets) socket.destroy();
+    }
   });
 
   it('deployed again and again while a slow flow has mail: none lost, every repeat marked', async () => {

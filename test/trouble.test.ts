@@ -286,6 +286,55 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     assert.deepEqual([bad.status, await bad.json()], [502, { code: 'CONNECT' }]);
   });
 
+  it('a disk that fills up while the flow has mail, and Node-RED is stopped then: in time, and all of it comes', async function () {
+    const folder = join(userDir, 'redletter');
+    await mkdir(folder, { recursive: true });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', folder]).status === 0;
+    if (!mounted) this.skip();
+    const fill = (): unknown =>
+      spawnSync('dd', ['if=/dev/zero', `of=${join(folder, 'ballast')}`, 'bs=1k', 'count=400']);
+    try {
+      const [reader = assert.fail(), probe = assert.fail()] = nodes({
+        handled: 'ack',
+        after: 'delete',
+        maxInFlight: 3,
+        maxAttempts: 1,
+      });
+      const step: FlowNode = {
+        id: 'ack',
+        type: 'delay',
+        z: 'tab',
+        pauseType: 'delay',
+        timeout: '1',
+        timeoutUnits: 'seconds',
+        wires: [['done']],
+      };
+      await deliver(6);
+      await world.nodeRed.deploy(flows(world, reader, probe, step, { ...ACK, id: 'done' }));
+      const comms = await world.nodeRed.comms();
+      await reached(comms, 1);
+      fill();
+      const full = await comms.waitForStatus('mail', ({ fill }) => fill === 'red', 0, 40_000);
+      assert.equal(full.text, 'disk full');
+      const begun = Date.now();
+      await world.nodeRed.stop();
+      assert.ok(Date.now() - begun < 10_000, `${Date.now() - begun} ms`);
+      await rm(join(folder, 'ballast'));
+      world.nodeRed = await startNodeRed({ version: 4, userDir });
+      const again = await world.nodeRed.comms();
+      await reached(again, 6);
+      while ((await world.dovecot.mails(ALICE)).length > 0)
+        await again.waitForStatus('mail', /./, again.statuses('mail').length, 60_000);
+      // What was with the flow, and what the flow had said of it that found no room.
+      assert.ok(markedRepeats(await handedOver(userDir)) <= 3);
+      const codes = world.sink.received('errors').map(({ error }) => (error as { code: string }).code);
+      assert.ok(!codes.includes('POISON'), codes.join(' '));
+    } finally {
+      await world.nodeRed.stop('SIGKILL');
+      spawnSync('umount', [folder]);
+    }
+  });
+
   it('a full disk: nothing is handed over that cannot be recorded, and it goes on when there is room', async function () {
     const folder = join(userDir, 'redletter');
     await mkdir(folder, { recursive: true });

@@ -200,6 +200,7 @@ async function recognizeRenumbered(
  * A server may give the unique-id of a mail that is gone to another one (RFC 1939 section 7 keeps it from that only
  * while anybody remembers it; some number their mails anew). What comes back under a known one and arrived later than
  * the mail we know had been handled, or had gone, is not that mail: it is handed over, marked, since dates may err.
+ * One that takes the place of another between two checks is not seen: that would take a look at all mail each time.
  */
 async function recognizeReused(
   context: CheckContext,
