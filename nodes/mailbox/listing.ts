@@ -59,6 +59,8 @@ export async function listMailbox(
     if (size !== undefined) mail.octets = size;
     listing.push(mail);
   }
+  // Nearly always each has its own, and then a hundred thousand need not be looked up.
+  if (places.size === listing.length) return listing;
   for (const mail of listing) {
     mail.ambiguous = (places.get(mail.key.split('\n', 1)[0] ?? '') ?? 0) > 1;
   }
