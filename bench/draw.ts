@@ -44,32 +44,59 @@ export function bars(title: string, groups: Bars[]): string {
 
 export interface Curve {
   title: string;
-  unit: string;
+  /** What the numbers along the picture are. */
+  along: string;
+  /** Number and milliseconds of CPU, the smallest number first. */
   points: [number, number][];
 }
 
-/** Small curves side by side, two in a row, from nought on, with the straight line to the last point in grey. */
+/** Small curves, two in a row, from nought on; dashed what the cost of the largest would be at the others if it were linear. */
 export function curves(title: string, all: Curve[]): string {
-  const [w, h] = [290, 150];
+  const [w, h, rowHeight] = [280, 150, 240];
+  const small = (x: number, y: number, text: string, more = '') =>
+    words(x, y, text, more).replace('font-size="12"', 'font-size="10"');
   const inside: string[] = [];
-  for (const [index, { title, unit, points }] of all.entries()) {
-    const [left, top] = [60 + (index % 2) * 370, 40 + Math.floor(index / 2) * 220];
+  for (const [index, { title, along, points }] of all.entries()) {
+    const [left, top] = [70 + (index % 2) * 375, 46 + Math.floor(index / 2) * rowHeight];
     const most = points.at(-1) as [number, number];
-    const highest = Math.max(...points.map(([, y]) => y));
-    const at = ([x, y]: [number, number]) =>
-      `${(left + (x / most[0]) * w).toFixed(1)},${(top + h - (y / highest) * h).toFixed(1)}`;
+    const highest = roundUp(Math.max(...points.map(([, y]) => y)));
+    const x = (value: number): number => Number((left + (value / most[0]) * w).toFixed(1));
+    const y = (value: number): number => Number((top + h - (value / highest) * h).toFixed(1));
+    const at = ([one, other]: [number, number]): string => `${x(one)},${y(other)}`;
+    inside.push(words(left, top - 16, title, 'font-weight="bold"'));
+    for (const value of [0, highest / 2, highest]) {
+      inside.push(
+        `<path d="M${left},${y(value)} h${w}" stroke="${OTHERS}" stroke-opacity="0.4"/>`,
+        small(left - 6, y(value) + 3, value.toLocaleString('en-US'), 'text-anchor="end"'),
+      );
+    }
+    for (const [place, [value]] of points.entries()) {
+      inside.push(`<path d="M${x(value)},${top + h} v4" stroke="${INK}"/>`);
+      const said = value.toLocaleString('en-US');
+      const room = x(points[place + 1]?.[0] ?? Number.POSITIVE_INFINITY) - x(value);
+      if (room > said.length * 7) inside.push(small(x(value), top + h + 16, said, 'text-anchor="middle"'));
+    }
     inside.push(
-      words(left, top - 14, title, 'font-weight="bold"'),
+      small(left - 6, top - 10, 'ms', 'text-anchor="end"'),
+      small(left + w / 2, top + h + 32, along, 'text-anchor="middle"'),
       `<path d="M${left},${top} v${h} h${w}" fill="none" stroke="${INK}"/>`,
-      `<path d="M${at([0, 0])} L${at(most)}" stroke="${OTHERS}" stroke-dasharray="4 4"/>`,
+      `<path d="M${at([0, 0])} L${at(most)}" stroke="${OTHERS}" stroke-width="1.5" stroke-dasharray="5 4"/>`,
       `<polyline points="${points.map(at).join(' ')}" fill="none" stroke="${OURS}" stroke-width="2"/>`,
-      ...points.map((point) => `<circle cx="${at(point).replace(',', '" cy="')}" r="3" fill="${OURS}"/>`),
-      words(left - 6, top + 10, `${highest.toPrecision(3)} ${unit}`, 'text-anchor="end"').replace(
-        '12"',
-        '10"',
-      ),
-      words(left + w, top + h + 16, most[0].toLocaleString('en-US'), 'text-anchor="end"'),
+      ...points.map(([one, other]) => `<circle cx="${x(one)}" cy="${y(other)}" r="3.5" fill="${OURS}"/>`),
     );
   }
-  return picture(40 + Math.ceil(all.length / 2) * 220, title, inside);
+  const height = 46 + Math.ceil(all.length / 2) * rowHeight;
+  inside.push(
+    `<path d="M70,${height - 20} h30" stroke="${OURS}" stroke-width="2"/>`,
+    words(108, height - 16, 'measured'),
+    `<path d="M200,${height - 20} h30" stroke="${OTHERS}" stroke-width="1.5" stroke-dasharray="5 4"/>`,
+    words(238, height - 16, 'linear'),
+  );
+  return picture(height, title, inside);
+}
+
+/** The next number with one digit that is even or five, so that half of it has few digits as well. */
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return ([1, 2, 4, 5, 6, 8, 10].find((digit) => digit * power >= value) ?? 10) * power;
 }
