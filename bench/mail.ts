@@ -1,6 +1,7 @@
 // The room nodes/mail beside simpleParser, which the e-mail node uses: the same mails, alternating, in processes of
 // their own. Run: node --import tsx bench/mail.ts [--json]
 // One of them alone, its large mails of so many MB: node --expose-gc --import tsx bench/mail.ts <reader> <case> <MB>
+// Memory of large texts, in the package as it is built: npm run build && node --import tsx bench/mail.ts memory
 import { spawnSync } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
@@ -13,6 +14,8 @@ const MB = 1024 * 1024;
 const CHUNK = 64 * 1024;
 const ROUNDS = 5;
 const LARGE = Number(process.argv[4] ?? 25) * MB;
+/** Megabytes of the mails whose memory is compared. */
+const SIZES = [12.5, 25, 50];
 
 const HEAD = [
   'Return-Path: <order@example.org>',
@@ -79,6 +82,11 @@ async function* chunked(bytes: Buffer) {
 
 const READERS: Record<string, (bytes: Buffer) => Promise<unknown>> = {
   readMail: (bytes) => readMail(chunked(bytes), { content: 'parsed', attachments: 'buffer' }),
+  /** As a mailbox reads: what cannot be parsed is fetched again. */
+  built: (bytes) => {
+    const { readMail: read } = require('../dist/nodes/mail') as typeof import('../nodes/mail');
+    return read(chunked(bytes), { content: 'parsed', attachments: 'buffer', comesAgain: true });
+  },
   simpleParser: (bytes) => simpleParser(Readable.from(chunked(bytes)), { checksumAlgo: 'sha256' }),
 };
 
@@ -115,17 +123,24 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }
 
-function run(reader: string, name: string): Measured {
+function run(reader: string, name: string, megabytes = 25): Measured {
   const file = fileURLToPath(`file://${__filename}`);
-  const child = spawnSync(process.execPath, ['--expose-gc', '--import', 'tsx', file, reader, name], {
-    encoding: 'utf8',
-  });
+  const args = ['--expose-gc', '--import', 'tsx', file, reader, name, String(megabytes)];
+  const child = spawnSync(process.execPath, args, { encoding: 'utf8' });
   if (child.status !== 0) throw new Error(child.stderr);
   return JSON.parse(child.stdout) as Measured;
 }
 
 const [reader, name] = process.argv.slice(2);
-if (reader && name) {
+if (reader === 'memory') {
+  console.log(`| MB more than before | ${SIZES.map((size) => `${size} MB`).join(' | ')} |`);
+  for (const one of Object.keys(CASES).filter((one) => /text, 25|HTML only/.test(one))) {
+    const grown = SIZES.map((size) =>
+      median(Array.from({ length: 3 }, () => run('built', one, size).peakMB)),
+    );
+    console.log(`| ${one.replace(', 25 MB', '')} | ${grown.map((peak) => peak.toFixed(0)).join(' | ')} |`);
+  }
+} else if (reader && name) {
   measure(reader, name).then((measured) => console.log(JSON.stringify(measured)));
 } else {
   const results: Record<string, Record<string, Measured>> = {};
