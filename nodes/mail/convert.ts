@@ -1,12 +1,10 @@
-// Where a conversion runs: short ones here, long ones in a second thread that starts with the first of them
-// and ends when there was nothing to do for a while.
-import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+// Where a conversion runs: short ones here, long ones in the second thread.
+import { isMainThread } from 'node:worker_threads';
 import { LONGEST } from './charset';
 import { type Conversion, runConversion } from './conversion';
-import type { ConversionReply, ConversionRequest } from './conversion-worker';
+import { secondThread, type Thread } from './thread';
 
-/** Characters up to which a conversion stays in this thread: some ten milliseconds of HTML. */
+/** Characters up to which a conversion stays in the main thread: some ten milliseconds of HTML. */
 const SHORT = 32 * 1024;
 
 export interface Converted {
@@ -15,28 +13,9 @@ export interface Converted {
   shortened: boolean;
 }
 
-interface Job {
-  request: ConversionRequest;
-  resolve(output: string): void;
-  reject(error: Error): void;
-}
-
 /** Where conversions run when they are too long for the main thread. */
 export class Converter {
-  private worker: Worker | undefined;
-  private running: Job | undefined;
-  private readonly waiting: Job[] = [];
-  private lastId = 0;
-  private timer: NodeJS.Timeout | undefined;
-
-  /**
-   * @param idle milliseconds without work after which the thread ends
-   * @param patience milliseconds one conversion may take before its thread is ended with it
-   */
-  constructor(
-    private readonly idle = 10_000,
-    private readonly patience = 20_000,
-  ) {}
+  constructor(private readonly thread: Thread = secondThread) {}
 
   /**
    * Converts a text, or the first LONGEST characters of it.
@@ -46,81 +25,10 @@ export class Converter {
   async convert(conversion: Conversion, input: string): Promise<Converted> {
     const head = input.length > LONGEST ? cut(conversion, input) : input;
     const output =
-      head.length > SHORT ? await this.elsewhere(conversion, head) : await runConversion(conversion, head);
+      isMainThread && head.length > SHORT
+        ? ((await this.thread.run({ conversion, input: head })) as string)
+        : await runConversion(conversion, head);
     return { output, shortened: head.length < input.length };
-  }
-
-  /** True while the second thread is there. */
-  get threaded(): boolean {
-    return this.worker !== undefined;
-  }
-
-  private elsewhere(conversion: Conversion, input: string): Promise<string> {
-    return new Promise((resolve, reject) => {
-      this.waiting.push({ request: { id: ++this.lastId, conversion, input }, resolve, reject });
-      this.next();
-    });
-  }
-
-  private next(): void {
-    if (this.running) return;
-    clearTimeout(this.timer);
-    const job = this.waiting.shift();
-    if (!job) {
-      // Nothing to do: neither thread nor timer keeps the process alive.
-      this.worker?.unref();
-      this.timer = setTimeout(() => this.stop(), this.idle).unref();
-      return;
-    }
-    this.running = job;
-    this.worker ??= this.start();
-    this.worker.ref();
-    this.timer = setTimeout(() => {
-      this.stop();
-      this.settle((one) => one.reject(new Error(`took longer than ${this.patience / 1000} s`)));
-    }, this.patience);
-    this.worker.postMessage(job.request);
-  }
-
-  private settle(how: (job: Job) => void): void {
-    const job = this.running;
-    this.running = undefined;
-    if (job) how(job);
-    this.next();
-  }
-
-  private start(): Worker {
-    const file = require.resolve('./conversion-worker');
-    const worker = new Worker(file, {
-      // Run from source, as the tests do, the thread needs the loader the main thread has.
-      execArgv: extname(file) === '.ts' ? ['--require', 'tsx/cjs'] : [],
-      // The second keeps the thread small: its garbage is short-lived and there is time to collect it.
-      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
-    });
-    worker.on('message', (reply: ConversionReply) => {
-      if (this.worker !== worker || reply.id !== this.running?.request.id) return;
-      this.settle((job) => {
-        if (reply.error === undefined) job.resolve(reply.output ?? '');
-        else job.reject(new Error(reply.error));
-      });
-    });
-    worker.on('error', (error) =>
-      this.lost(worker, error instanceof Error ? error : new Error(String(error))),
-    );
-    worker.on('exit', (code) => this.lost(worker, new Error(`the thread ended with code ${code}`)));
-    return worker;
-  }
-
-  private lost(worker: Worker, error: Error): void {
-    if (this.worker !== worker) return;
-    this.worker = undefined;
-    if (this.running) this.settle((job) => job.reject(error));
-  }
-
-  private stop(): void {
-    const { worker } = this;
-    this.worker = undefined;
-    void worker?.terminate();
   }
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { canReadBatches, readBatch } from './batch';
 export { MailError, type MailErrorCode } from './error';
 export type {
   AttachmentMode,

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { RetrievedMail } from '../pop3';
 import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
 import type { Clock } from './clock';
 import { MailboxError } from './errors';
@@ -94,6 +95,11 @@ export class AckHandOver implements HandOver {
 
   async expect(): Promise<void> {
     // Each mail is noted by itself, when its bytes are safe.
+  }
+
+  ahead(source: AsyncIterable<RetrievedMail>): AsyncIterable<RetrievedMail> {
+    // What is read comes from the spool, and is never much.
+    return source;
   }
 
   async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {

@@ -321,8 +321,10 @@ async function fetchAll(
   };
   await handOver.expect(whole);
   context.onProgress(settled, total);
-  const retrieve = (mails: ListedMail[]) =>
-    fetch(mails, client.retrieve(mails.map(({ number }) => number)), true);
+  const retrieve = (mails: ListedMail[]) => {
+    const source = client.retrieve(mails.map(({ number }) => number));
+    return fetch(mails, handOver.ahead(source, mails.length), true);
+  };
   const { tooLarge, again } = await retrieve(whole);
   if (again.length > 0) {
     await handOver.expect(again);

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { MailError, type MailOptions, type ReadMail, readMail } from '../mail';
+import type { RetrievedMail } from '../pop3';
 import { attemptsInVain } from './attempts';
 import type { Ledger } from './ledger';
 import type { ListedMail } from './listing';
 import type { DeliveredMail, Pop3Fields } from './message';
+import { ComeMail, readAhead } from './read-ahead';
 
 /** How many intents are made durable at a time: one fsync for so many mails, and the most a power failure can repeat. */
 export const INTENT_WINDOW = 64;
@@ -25,6 +27,8 @@ export interface HandOver {
   listed(keys: ReadonlySet<string>): Promise<void>;
   /** Told before the first of so many is fetched, in the order in which they come. @throws MailboxError STORE */
   expect(mails: ListedMail[]): Promise<void>;
+  /** May read what comes before it is taken. `count`: how many mails come. */
+  ahead(source: AsyncIterable<RetrievedMail>, count: number): AsyncIterable<RetrievedMail>;
   /**
    * Takes one mail. `whole` is false where only its headers come (TOP).
    * @throws what the body throws; nothing was handed over then. Where {@link needsItsBytes} is true of it, the mail is
@@ -84,16 +88,26 @@ export class SendHandOver implements HandOver {
     this.intents = new Intents(this.parts.ledger, mails);
   }
 
+  ahead(source: AsyncIterable<RetrievedMail>, count: number): AsyncIterable<RetrievedMail> {
+    return readAhead(source, count, this.parts.reading, this.signal);
+  }
+
   async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
     const { ledger, reading, origin, deliver } = this.parts;
     const counter = { bytes: 0 };
     let discard = (): Promise<void> => Promise.resolve();
     let handedOver = false;
     try {
-      // A mail with which something has gone wrong before is not asked for twice in one check: that may be it.
-      const comesAgain = !this.unparsed.has(mail.key) && attemptsInVain(ledger.openDelivery(mail.key)) === 0;
-      const read = await readAs(counted(body, counter), reading, whole, this.signal, comesAgain);
-      discard = read.discard;
+      let message = body instanceof ComeMail ? await body.message() : undefined;
+      if (message) counter.bytes = (body as ComeMail).octets;
+      else {
+        // A mail with which something has gone wrong before is not asked for twice in one check: that may be it.
+        const comesAgain =
+          !this.unparsed.has(mail.key) && attemptsInVain(ledger.openDelivery(mail.key)) === 0;
+        const read = await readAs(counted(body, counter), reading, whole, this.signal, comesAgain);
+        discard = read.discard;
+        message = read.message;
+      }
       const earlier = (await this.intents?.before(mail)) ?? 0;
       // At most one mail may be handed over and not noted: that is what a crash can repeat.
       await this.noted;
@@ -112,7 +126,7 @@ export class SendHandOver implements HandOver {
       handedOver = true;
       // From here on it may have been seen, whatever happens: the intent stands.
       this.intents?.handedOver(mail);
-      await deliver(Object.assign(read.message, { pop3 }));
+      await deliver(Object.assign(message, { pop3 }));
       this.noted = ledger.done(mail.key, isWhole(whole, reading) ? 'handled' : 'kept');
       // Whoever comes next hears of a refusal; until then it must not count as unhandled, which would end Node-RED.
       this.noted.catch(() => undefined);

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { convertedByMailparser, runConversion } from '../../nodes/mail/conversion';
 import { Converter } from '../../nodes/mail/convert';
+import { Thread } from '../../nodes/mail/thread';
 import { corpus, problems, read } from './support';
 
 const run = promisify(execFile);
@@ -34,12 +35,13 @@ describe('mail: HTML and text', () => {
     return turns;
   }
 
-  async function ended(converter: Converter): Promise<void> {
-    while (converter.threaded) await new Promise((next) => setTimeout(next, 5));
+  async function ended(thread: Thread): Promise<void> {
+    while (thread.runs) await new Promise((next) => setTimeout(next, 5));
   }
 
   it('converts what is short in this thread', async () => {
-    const converter = new Converter();
+    const thread = new Thread();
+    const converter = new Converter(thread);
     assert.deepEqual(await converter.convert('html-to-text', PARAGRAPH), {
       output: CONVERTED,
       shortened: false,
@@ -48,11 +50,12 @@ describe('mail: HTML and text', () => {
       output: '<p>see <a href="https://example.org">https://example.org</a><br/>&lt;now&gt;</p>',
       shortened: false,
     });
-    assert.equal(converter.threaded, false);
+    assert.equal(thread.runs, false);
   });
 
   it('converts what is long in one second thread, in turn, and ends it when there is nothing to do', async () => {
-    const converter = new Converter(20);
+    const thread = new Thread(20);
+    const converter = new Converter(thread);
     const html = htmlOf(40_000);
     const text = 'a line\n'.repeat(10_000);
     const [one, two, three] = await Promise.all([
@@ -60,18 +63,19 @@ describe('mail: HTML and text', () => {
       converter.convert('text-to-html', text),
       converter.convert('html-to-text', `${html}<p>last</p>`),
     ]);
-    assert.ok(converter.threaded);
+    assert.ok(thread.runs);
     assert.equal(one.output.split('\n\n').length, html.split('\n').length - 1);
     assert.equal(two.output, `<p>${'a line<br/>'.repeat(10_000).replace(/<br\/>$/, '')}</p>`);
     assert.ok(three.output.endsWith('last'));
-    await ended(converter);
+    await ended(thread);
     // And starts another when there is.
     assert.deepEqual(await converter.convert('html-to-text', html), one);
-    await ended(converter);
+    await ended(thread);
   });
 
   it('gives up what takes too long, and goes on with the next', async () => {
-    const converter = new Converter(20, 1);
+    const thread = new Thread(20, 1);
+    const converter = new Converter(thread);
     const [slow, next] = await Promise.allSettled([
       converter.convert('html-to-text', htmlOf(400_000)),
       converter.convert('html-to-text', htmlOf(400_000)),
@@ -81,16 +85,17 @@ describe('mail: HTML and text', () => {
       assert.match((result as PromiseRejectedResult).reason.message, /took longer than/);
     }
     assert.equal((await converter.convert('html-to-text', PARAGRAPH)).output, CONVERTED);
-    await ended(converter);
+    await ended(thread);
   });
 
   it('leaves the event loop alone meanwhile', async () => {
-    const converter = new Converter(20);
+    const thread = new Thread(20);
+    const converter = new Converter(thread);
     await converter.convert('html-to-text', htmlOf(40_000));
     // In this thread it would be a handful.
     const turns = await turnsDuring(() => converter.convert('html-to-text', htmlOf(500_000)));
     assert.ok(turns > 200, `${turns} turns`);
-    await ended(converter);
+    await ended(thread);
   });
 
   it('converts the first 512 kB of a longer HTML, cut before a tag, and says so', async () => {
@@ -169,10 +174,11 @@ describe('mail: HTML and text', () => {
   }).timeout(60_000);
 
   it('tears no character apart where it cuts', async () => {
-    const converter = new Converter(20);
+    const thread = new Thread(20);
+    const converter = new Converter(thread);
     const { output } = await converter.convert('html-to-text', `x${'🎉'.repeat(300_000)}`);
     assert.ok(output.length > 500_000 && /^x(🎉|\s)+$/u.test(output));
-    await ended(converter);
+    await ended(thread);
   }).timeout(20_000);
 
   it('keeps HTML no text can be made of, short or long, and says why', async () => {

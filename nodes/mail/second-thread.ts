@@ -1,0 +1,44 @@
+// What runs in the second thread: one piece of work after the other.
+import { parentPort } from 'node:worker_threads';
+import { type Conversion, runConversion } from './conversion';
+import type { MailMessage } from './message';
+import { type MailOptions, readMail } from './read';
+
+/** A text to be converted; or mails, one behind the other in `bytes`, to be read. */
+export type Work = { conversion: Conversion; input: string } | Batch;
+
+export interface Batch {
+  bytes: Uint8Array;
+  /** Octets of each mail. */
+  sizes: number[];
+  options: Pick<MailOptions, 'content' | 'attachments'>;
+}
+
+/** What the main thread gets back: the text, or the messages; or the message of an error. */
+export interface Reply {
+  id: number;
+  result?: string | MailMessage[];
+  error?: string;
+}
+
+async function readAll({ bytes, sizes, options }: Batch): Promise<MailMessage[]> {
+  const messages: MailMessage[] = [];
+  let at = 0;
+  for (const size of sizes) {
+    const mail = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset + at, size);
+    at += size;
+    messages.push((await readMail(inOnePiece(mail), options)).message);
+  }
+  return messages;
+}
+
+async function* inOnePiece(mail: Buffer): AsyncGenerator<Buffer> {
+  yield mail;
+}
+
+parentPort?.on('message', ({ id, work }: { id: number; work: Work }) => {
+  (work && 'sizes' in work ? readAll(work) : runConversion(work.conversion, work.input))
+    .then((result): Reply => ({ id, result }))
+    .catch((error: unknown): Reply => ({ id, error: error instanceof Error ? error.message : String(error) }))
+    .then((reply) => parentPort?.postMessage(reply));
+});
