@@ -1,4 +1,4 @@
-import { fromEnvironment, offer, styleForms, unless, validator } from './editor/form.editor';
+import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form.editor';
 import { prepareSignIn } from './editor/sign-in.editor';
 import { addressBeneath, callbackUrl, isLan } from './editor/surroundings.editor';
 import { type Provider, providerFor, providers } from './oauth2/providers';
@@ -76,7 +76,7 @@ RED.nodes.registerType('oauth2-account', {
   },
   oneditprepare: function (this: Account) {
     opened = this.id;
-    styleForms();
+    prepareForm();
     const field = (name: string): JQuery => $(`#node-config-input-${name}`);
     const provider = field('provider');
     const grant = field('grant');

@@ -1,4 +1,4 @@
-import { fromEnvironment, styleForms, unless, validator } from './editor/form.editor';
+import { fromEnvironment, prepareForm, unless, validator } from './editor/form.editor';
 
 interface OAuth2Token {
   name: string;
@@ -29,7 +29,7 @@ RED.nodes.registerType('oauth2 token', {
     return this.name ? 'node_label_italic' : '';
   },
   oneditprepare: function (this: OAuth2Token) {
-    styleForms();
+    prepareForm();
     $('#node-input-property').typedInput({ default: 'msg', types: ['msg'] });
     // The widget puts a field of its own in the place of the labelled one.
     $('#node-input-property')

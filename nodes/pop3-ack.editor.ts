@@ -1,4 +1,4 @@
-import { styleForms } from './editor/form.editor';
+import { prepareForm } from './editor/form.editor';
 
 interface Pop3Ack {
   name: string;
@@ -21,5 +21,5 @@ RED.nodes.registerType('pop3 ack', {
   labelStyle: function (this: Pop3Ack) {
     return this.name ? 'node_label_italic' : '';
   },
-  oneditprepare: () => styleForms(),
+  oneditprepare: () => prepareForm(),
 } as never);

@@ -1,6 +1,6 @@
 import { accountInEditor } from './editor/account-draft.editor';
 import { prepareAddress } from './editor/address.editor';
-import { fromEnvironment, offer, styleForms, unless, validator } from './editor/form.editor';
+import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form.editor';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
 import { addHealthTab, removeHealthTab } from './editor/health.editor';
 import { preparePreview } from './editor/preview.editor';
@@ -246,7 +246,7 @@ RED.nodes.registerType('pop3 in', {
     fillDefaults(this);
     opened = this.id;
     rememberForm($('#node-input-user').closest('.redletter-form'));
-    styleForms();
+    prepareForm();
     const auth = $('#node-input-auth');
     const service = $('#node-input-service');
     const mechanism = $('#node-input-mechanism');
@@ -269,7 +269,6 @@ RED.nodes.registerType('pop3 in', {
     const chooseFirst = (): void => {
       const chosen = String(first.val());
       date.toggle(chosen === 'date');
-      first.css('width', chosen === 'date' ? '45%' : 'calc(100% - 160px)');
       $('#node-input-first').val(chosen === 'date' ? String(date.val() ?? '') : chosen);
     };
     first.on('change', chooseFirst);

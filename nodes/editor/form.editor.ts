@@ -34,14 +34,29 @@ export const domainOfAddress = (address: string): string => /@([^@\s]+)$/.exec(a
 
 const FIELD = '.redletter-form .form-row > label:first-child + ';
 /**
+ * The editor makes a dialog as wide as its longest line wants to be, and cuts off what is narrower; so the form asks for
+ * the editor's own least width, and takes what there is. Labels and what stands behind a field have columns of their
+ * own, for in some languages they take two lines.
+ *
  * Colours are the editor's own, so that they follow its theme; for text only those that can be read on its background,
  * which those of links and of success cannot.
  */
 const STYLE = `
-.redletter-form .form-row > label:first-child { width: 150px }
-${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
+.redletter-form { width: 460px; min-width: 100% }
+.redletter-form .form-row > label:first-child { width: 150px; vertical-align: middle }
+.redletter-form .form-row > input[inputmode="numeric"] + span { display: inline-block; vertical-align: middle;
+  width: calc(100% - 250px) }
+.redletter-form .redletter-indented > input[inputmode="numeric"] + span { width: calc(100% - 96px) }
+.redletter-form .form-row > .redletter-first-choice { width: calc(100% - 160px) }
+.redletter-form .form-row > .redletter-beside-port { width: calc(100% - 240px) }
+.redletter-form .form-row > #redletter-first-date { display: block; width: 160px; margin: 6px 0 0 154px }
+${FIELD}div > select { min-width: 0; width: 0 }
+${FIELD}div, .redletter-form .form-row > .red-ui-typedInput-container { width: calc(100% - 160px) !important }
+${FIELD}input:not([type="checkbox"], [inputmode]):last-child, ${FIELD}select:last-child { width: calc(100% - 160px) !important }
 .redletter-form .red-ui-button:not(.primary) { color: var(--red-ui-primary-text-color) !important }
 .redletter-form summary { cursor: pointer; margin: 3px 0 }
+.redletter-form :is(summary, a, pre):focus-visible { outline: 2px solid var(--red-ui-form-input-focus-color);
+  outline-offset: 2px }
 .redletter-form details[open] > summary { margin: 12px 0 }
 .redletter-form .redletter-stated { opacity: 0.85 }
 .redletter-form summary .redletter-stated::before { content: ": " }
@@ -90,8 +105,30 @@ ${FIELD}input:not([type="checkbox"]):last-child, ${FIELD}select:last-child { wid
 .redletter-panel .redletter-note { margin: 8px 0 0 }
 `;
 
-/** Labels of these forms are longer than the editor's own; the style is there once, for all of them. */
-export function styleForms(): void {
+/** What every one of these forms begins with, once its fields are there. */
+export function prepareForm(): void {
+  reachByKey();
+  // Labels are longer than the editor's own; the style is there once, for all forms.
   if ($('#redletter-style').length > 0) return;
   $('<style id="redletter-style">').text(STYLE).appendTo('head');
+}
+
+/** The pencil and the plus beside a choice of configuration nodes are links to nowhere, which no key gets to. */
+function reachByKey(): void {
+  const links = $('.redletter-form a.red-ui-button').not('[role]');
+  for (const [ending, key] of [
+    ['edit', 'editor.editConfig'],
+    ['add', 'editor.addNewConfig'],
+  ] as const) {
+    links.filter(`[id$="-${ending}"]`).each((_, link) => {
+      const field = /-btn-(.+)-\w+$/.exec(link.id)?.[1] ?? '';
+      const label = $(link).closest('.form-row').children('label').text().trim();
+      link.setAttribute('aria-label', `${label || field}: ${RED._(key, { type: label || field })}`);
+    });
+  }
+  links.attr({ role: 'button', tabindex: 0 }).on('keydown', function (event) {
+    if (event.key !== 'Enter' && event.key !== ' ') return;
+    event.preventDefault();
+    $(this).trigger('click');
+  });
 }

@@ -13,7 +13,11 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
   const spin = $('<i class="fa fa-refresh" aria-hidden="true">');
   const check = button('red-ui-button red-ui-button-small redletter-check')
     .append(spin)
-    .on('click', () => ask(`${encodeURIComponent(id)}/check`));
+    .on('click', () => {
+      // Told aloud to whoever asked; what the others do all day is not.
+      status.element.attr('role', 'status');
+      ask(`${encodeURIComponent(id)}/check`);
+    });
 
   const status = statusPart();
   const where = part($('<div class="redletter-where">'), (told: string[]) => [

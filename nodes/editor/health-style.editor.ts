@@ -24,6 +24,7 @@ export function styleHealth(): void {
       .redletter-health .redletter-link { padding: 0; border: 0; background: none; text-align: left;
         font: inherit; font-weight: bold; color: inherit; overflow-wrap: anywhere; cursor: pointer }
       .redletter-link:hover, .redletter-link:focus { text-decoration: underline }
+      .redletter-health:focus { outline: none }
       .redletter-link:focus-visible, .redletter-health summary:focus-visible {
         outline: 2px solid var(--red-ui-form-input-focus-color); outline-offset: 2px }
       .redletter-health .red-ui-button { color: var(--red-ui-primary-text-color) !important }

@@ -6,6 +6,8 @@ import type { AccountReport, HealthReport, MailboxReport } from './health-report
 import { styleHealth } from './health-style.editor';
 
 const TAB = 'redletter-health';
+/** As the editor names its own; a key can be put on it in the settings of the keyboard. */
+const ACTION = 'redletter:show-mail-tab';
 const TOPIC = 'redletter/health';
 /** What was missed, such as while Node-RED was started anew, is asked for at last after so many ms. */
 const AT_LAST_MS = 60_000;
@@ -28,6 +30,9 @@ export function addHealthTab(): void {
     onchange: () => window.setTimeout(view.look),
   };
   RED.sidebar.addTab(tab);
+  // The types of the editor do not know of the label.
+  const actions = RED.actions as unknown as { add(name: string, act: () => void, more: object): void };
+  actions.add(ACTION, view.enter, { label: RED._('@redletter/node-red-pop3/pop3-in:health.showTab') });
   RED.comms.subscribe(TOPIC, view.look);
   RED.events.on('deploy', view.look);
   const timer = window.setInterval(view.look, AT_LAST_MS);
@@ -35,6 +40,7 @@ export function addHealthTab(): void {
     RED.comms.unsubscribe(TOPIC, view.look);
     RED.events.off('deploy', view.look);
     window.clearInterval(timer);
+    RED.actions.remove(ACTION);
     RED.sidebar.removeTab(TAB);
   };
 }
@@ -45,7 +51,7 @@ export function removeHealthTab(): void {
   remove = undefined;
 }
 
-function healthView(): { element: JQuery; look: () => void } {
+function healthView(): { element: JQuery; look: () => void; enter: () => void } {
   const mailboxes = section<MailboxReport>(
     RED._('@redletter/node-red-pop3/pop3-in:health.mailboxes'),
     () => mailboxCard(ask),
@@ -72,7 +78,7 @@ function healthView(): { element: JQuery; look: () => void } {
   const trouble = part($('<div class="redletter-error" role="status">'), (told: string) =>
     told === '' ? [] : [told],
   );
-  const element = $('<div class="redletter-health">').append(
+  const element = $('<div class="redletter-health" tabindex="-1">').append(
     trouble.element,
     empty.element,
     mailboxes.element,
@@ -130,7 +136,12 @@ function healthView(): { element: JQuery; look: () => void } {
       );
   }
 
-  return { element, look };
+  /** From the list of actions, or by a key of the reader's own: the next Tab is in the first card. */
+  const enter = (): void => {
+    RED.sidebar.show(TAB);
+    window.setTimeout(() => element.trigger('focus'));
+  };
+  return { element, look, enter };
 }
 
 interface Section<Report> {

@@ -24,6 +24,12 @@ export function preparePreview({
   const verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
   const found = $('<div>');
   let closed = false;
+  let busy = false;
+  /** A button that is disabled loses the focus; so these only do nothing for the while. */
+  const wait = (buttons: JQuery, is: boolean): void => {
+    busy = is;
+    buttons.attr('aria-disabled', String(is)).toggleClass('disabled', is);
+  };
   const post = (route: string, data: object): JQuery.jqXHR =>
     $.ajax({
       url: `${base}/${route}`,
@@ -41,12 +47,13 @@ export function preparePreview({
 
   const send = (mail: Mail, buttons: JQuery): void => {
     const subject = mail.subject || word('preview.noSubject');
-    buttons.prop('disabled', true);
+    if (busy) return;
+    wait(buttons, true);
     say(word('preview.sending'), 'running');
     post('send', { key: mail.key })
       .done(() => say(word('preview.sent', { subject }), 'ok'))
       .fail(fail)
-      .always(() => buttons.prop('disabled', false));
+      .always(() => wait(buttons, false));
   };
   const show = ({ mails, service }: { mails: Mail[]; service: string }): void => {
     if (mails.length === 0) {
@@ -94,7 +101,8 @@ export function preparePreview({
 
   const intoView = (): void => panel[0]?.scrollIntoView({ block: 'nearest' });
   start.on('click', () => {
-    start.prop('disabled', true);
+    if (busy) return;
+    wait(start, true);
     found.empty();
     panel.siblings('.redletter-panel').hide();
     panel.empty().append(verdict, found).show();
@@ -107,7 +115,7 @@ export function preparePreview({
         intoView();
       })
       .fail(fail)
-      .always(() => start.prop('disabled', false));
+      .always(() => wait(start, false));
   });
   return () => {
     closed = true;

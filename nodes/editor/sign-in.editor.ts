@@ -45,6 +45,24 @@ type Started = ({ id: string; url: string } | ShownCode | { state: 'signed-in' }
   clientId?: string;
 };
 
+/** A question of the editor's own lies over everything, but lets the keyboard stay below it. */
+function takeFocus(question: HTMLElement, giveUp: () => void): void {
+  const buttons = $(question).attr({ role: 'alertdialog', 'aria-modal': 'true' }).find('button');
+  $(question)
+    .attr('aria-label', $(question).children('p').text())
+    .on('keydown', (event) => {
+      if (event.key === 'Escape') giveUp();
+      else if (event.key === 'Tab') {
+        const at = buttons.index(document.activeElement as Element) + (event.shiftKey ? -1 : 1);
+        buttons.eq(at % buttons.length).trigger('focus');
+      } else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  // It has begun to slide in, so it can be focused.
+  buttons.first().trigger('focus');
+}
+
 /** Wires the panel; returns what ends it when the dialog closes. */
 export function prepareSignIn(node: DialogNode): () => void {
   const state = $('.redletter-state');
@@ -120,6 +138,16 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (signIn !== undefined) post('cancel', JSON.stringify({ signIn }));
   };
 
+  /** What is hidden takes the focus along, unless it has gone on before. */
+  const leave = (part: JQuery): void => {
+    if (part.is(':focus') || part.find(':focus').length > 0) button.trigger('focus');
+    part.hide();
+  };
+  const hideCode = (): void => {
+    leave($('.redletter-device'));
+    code.hide();
+  };
+
   const showButton = (signedOut: boolean): void => {
     const again = signedOut ? node._('label.signIn') : node._('label.signInAgain');
     // The editor fills in what the form itself says only after the dialog has been prepared.
@@ -150,8 +178,8 @@ export function prepareSignIn(node: DialogNode): () => void {
     if (attempt?.state === 'waiting') return;
     const ended = signIn;
     signIn = undefined;
-    code.hide();
-    $('.redletter-paste').hide();
+    hideCode();
+    leave($('.redletter-paste'));
     const signedOut = ['signed-out', 'unknown'].includes(status.state);
     signOut.toggle(
       !signedOut && value('grant') !== 'client_credentials' && value('grant') !== 'service_account',
@@ -296,23 +324,28 @@ export function prepareSignIn(node: DialogNode): () => void {
       fixed: true,
       type: 'warning',
       buttons: [
-        { text: node._('label.cancel'), click: () => question.close() },
+        { text: node._('label.cancel'), click: () => answered(signOut) },
         {
           text: node._('label.signOut'),
           class: 'primary',
           click: () => {
-            question.close();
+            answered(button);
             forget();
           },
         },
       ],
-    } as never) as unknown as { close(): void };
+    } as never) as unknown as HTMLElement & { close(): void };
+    const answered = (next: JQuery): void => {
+      question.close();
+      next.trigger('focus');
+    };
+    takeFocus(question, () => answered(signOut));
   });
   const forget = (): void => {
     say(node._('signOut.under'), 'wait');
     post('sign-out', body())
       .done((answer: Told & { revoked: boolean }) => {
-        signOut.hide();
+        leave(signOut);
         say(node._(answer.revoked ? 'signOut.done' : 'signOut.forgotten'));
         const why = sentenceHere(answer);
         if (why !== undefined) warn(why);
@@ -351,10 +384,10 @@ export function prepareSignIn(node: DialogNode): () => void {
   $('#node-config-input-grant').on('redletter', () => {
     cancel();
     signIn = undefined;
-    code.hide();
-    $('.redletter-paste').hide();
+    hideCode();
+    leave($('.redletter-paste'));
     say('');
-    signOut.hide();
+    leave(signOut);
     showButton(true);
     showWay();
     if (missing() === undefined) ask();

@@ -63,7 +63,8 @@ export function prepareTest({
   };
   /** One button takes the other's place, and the focus with it. */
   const swap = (from: JQuery, to: JQuery): void => {
-    const focused = from.is(':focus');
+    // What stands in the panel goes with the next test.
+    const focused = from.is(':focus') || (to === cancel && panel.find(':focus').length > 0);
     from.hide();
     to.show();
     if (focused) to.trigger('focus');
