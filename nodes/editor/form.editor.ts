@@ -98,9 +98,9 @@ ${FIELD}input:not([type="checkbox"], [inputmode]):last-child, ${FIELD}select:las
   text-overflow: ellipsis; white-space: nowrap; border-bottom: 1px solid var(--red-ui-secondary-border-color) }
 .redletter-mails .redletter-subject { white-space: normal; overflow: hidden; overflow-wrap: anywhere;
   display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2 }
-.redletter-mails tr > :nth-child(2) { width: 24% }
-.redletter-mails tr > :nth-child(3) { width: 140px }
-.redletter-mails tr > :nth-child(4) { width: 76px; text-align: right }
+.redletter-mails tr > :nth-child(2) { width: 20% }
+.redletter-mails tr > :nth-child(3) { width: 124px }
+.redletter-mails tr > :nth-child(4) { width: 60px; text-align: right }
 .redletter-mails tr > :nth-child(5) { width: 34px; padding-right: 0; text-align: right }
 .redletter-panel .redletter-note { margin: 8px 0 0 }
 `;
