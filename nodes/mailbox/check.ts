@@ -131,7 +131,7 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
       await context.handOver.end();
     }
     await finish(context, client, listing, summary);
-    await ledger.checked();
+    await ledger.checked(taken.length === fresh.length);
     summary.ms = context.now() - started;
     const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
     return { summary, loginDelay, first, left: taken.length < wanted.length };
@@ -186,6 +186,8 @@ async function recognizeRenumbered(
   let remembered = 0;
   let vanished = 0;
   for (const key of ledger.present()) {
+    // Deleted by us, and the process ended before it was noted that it is gone.
+    if (context.settings.after !== 'keep' && mayDelete(context, { key, ambiguous: false })) continue;
     remembered += 1;
     if (!listed.has(key)) vanished += 1;
   }
@@ -431,7 +433,7 @@ async function finish(
 /** Handled whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */
 function mayDelete(
   { ledger, settings, mayDelete: othersAreDone, now }: CheckContext,
-  mail: ListedMail,
+  mail: Pick<ListedMail, 'key' | 'ambiguous'>,
 ): boolean {
   const handledAt = ledger.handledAt(mail.key);
   if (handledAt === undefined || mail.ambiguous || !othersAreDone(mail.key)) return false;

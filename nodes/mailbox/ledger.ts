@@ -68,7 +68,7 @@ export class Ledger {
     return this.memory.hasBaseline;
   }
 
-  /** When the last check ended well, ms since the epoch; 0 for never. */
+  /** When the last check ended that left nothing for the next one, ms since the epoch; 0 for never. */
   get lastChecked(): number {
     return this.memory.lastChecked;
   }
@@ -205,9 +205,12 @@ export class Ledger {
     if (forget.length > 0) await this.journal.atOnce({ is: 'forget', keys: forget });
   }
 
-  /** Notes the end of a check that went well, and compacts the file when a third of it is history. */
-  async checked(): Promise<void> {
-    await this.journal.atOnce({ is: 'checked', at: this.seconds() });
+  /**
+   * Notes the end of a check that went well, and compacts the file when a third of it is history. Where mail was left
+   * for the next one, what is unknown then may well have come before.
+   */
+  async checked(complete = true): Promise<void> {
+    if (complete) await this.journal.atOnce({ is: 'checked', at: this.seconds() });
     this.journal.heldUp = 0;
     const before = this.journal.size;
     if (before <= this.compactBytes || before <= 1.5 * this.liveBytes) return;

@@ -175,6 +175,29 @@ describe('one check of a mailbox', () => {
       assert.equal(again.uids, '');
     });
 
+    it('but what a check had left for the next one is not old, though everything else has vanished', async () => {
+      await start(TWENTY);
+      const node = await Checker.make({ first: 'all', maxPerCheck: 12 });
+      await node.check(box);
+      node.clock.advance(3 * HOUR);
+      // Somebody has tidied up what had come.
+      box.holds(lettered(TWENTY.slice(12), BEGINNING - DAY));
+      await node.check(box);
+      assert.equal(node.uids, [...TWENTY].join(' '));
+    });
+
+    it('but what the process has deleted, and not noted before it ended, is no sign of it', async () => {
+      await start(TWENTY);
+      const node = await Checker.make({ first: 'all' });
+      await node.check(box);
+      node.clock.advance(3 * HOUR);
+      node.settings.after = 'delete';
+      box.holds([...'UVW'].map((uid) => ({ uid, mail: mailOf(uid, BEGINNING - DAY) })));
+      node.delivered.length = 0;
+      await node.check(box);
+      assert.equal(node.uids, 'U V W');
+    });
+
     it('but what is new in a mailbox of few is new, whatever its date', async () => {
       await start('abcdefghi');
       const node = await Checker.begun();
