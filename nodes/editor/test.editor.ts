@@ -1,7 +1,7 @@
 /** The connection test inside a dialog: the steps appear one by one, and the one that fails says why. */
 import type { Report, Step } from '../connection-test/report';
 import { adviceOn, type Setup } from './advice';
-import { day, language, octets, sentenceOf, type Told, word } from './words.editor';
+import { day, duration, language, octets, sentenceOf, type Told, word } from './words.editor';
 
 export interface TestPanel {
   /** Where the steps appear. */
@@ -296,7 +296,7 @@ function foundBy(step: Step): string[] {
     case 'token': {
       const { left, scope } = step.facts;
       return [
-        ...(left === undefined ? [] : [word('test.found.token', { minutes: Math.round(left / 60) })]),
+        ...(left === undefined ? [] : [word('test.found.token', { time: duration(left) })]),
         ...(scope === undefined ? [] : [word('test.found.scope', { scope })]),
       ];
     }

@@ -46,6 +46,13 @@ export function octets(count: number): string {
   return `${size.toLocaleString(language(), { maximumFractionDigits: digits })} ${unit}`;
 }
 
+/** So many seconds as people say them: "42 seconds", "55 minutes". */
+export function duration(seconds: number): string {
+  const [unit, length] = seconds < 120 ? ['second', 1] : ['minute', 60];
+  const format = new Intl.NumberFormat(language(), { style: 'unit', unit, unitDisplay: 'long' });
+  return format.format(Math.max(0, Math.round(seconds / length)));
+}
+
 export function day(iso: string | undefined): string {
   const time = new Date(iso ?? '');
   return Number.isNaN(time.getTime())

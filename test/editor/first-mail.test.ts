@@ -98,7 +98,7 @@ for (const version of [4, 5] as const) {
       // Version 5 shows it beside the canvas from the start.
       if (version === 4) await editor.page.locator('#red-ui-tab-debug-link-button').click();
       await editor.page.locator('.red-ui-debug-msg', { hasText: 'Hello from the test.' }).waitFor();
-      await editor.screenshot(`first-mail-${version}`);
+      await editor.smallScreenshot(`first-mail-${version}`, { width: 1000, height: 330 });
       assert.deepEqual(editor.problems, []);
     });
 

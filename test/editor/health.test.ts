@@ -146,6 +146,7 @@ for (const version of [4, 5] as const) {
       await orders.getByText('Set aside: 4').waitFor();
       await orders.locator('summary').click();
       await editor.screenshot(`health-${version}`);
+      await editor.screenshot(`health-tab-${version}`, tab());
       await orders.getByText('Order 17').waitFor();
       const heard = world.sink.received('errors').length;
       await orders.getByRole('button', { name: 'Try again: Order 18' }).click();

@@ -270,6 +270,17 @@ export class Editor {
     return path;
   }
 
+  /** The same, of the editor in a smaller window: what is read in a page of text, where a large one would be shrunk. */
+  async smallScreenshot(name: string, size: { width: number; height: number }): Promise<string> {
+    const usual = this.page.viewportSize();
+    await this.page.setViewportSize(size);
+    try {
+      return await this.screenshot(name);
+    } finally {
+      if (usual) await this.page.setViewportSize(usual);
+    }
+  }
+
   close(): Promise<void> {
     return this.context.close();
   }
