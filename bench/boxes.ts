@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dovecot } from '../test/servers/dovecot';
+import type { Dovecot } from '../servers/dovecot';
 
 export interface Box {
   title: string;

@@ -4,7 +4,7 @@ import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startDovecot } from '../test/servers/dovecot';
+import { startDovecot } from '../servers/dovecot';
 import type { Run } from './bare-run';
 import { BOXES, type BoxName, prepare, refill } from './boxes';
 import { emailIn, fetchInNodeRed, type Mailbox, pop3In } from './in-node-red';

@@ -2,9 +2,9 @@
 // Outside Node-RED, since what is looked at is the shape of the curve.
 
 import { openSession } from '../nodes/mailbox/session';
-import { Turns } from '../nodes/runtime/turns';
+import { Turns } from '../nodes/runtime/session-limiter';
+import { startDovecot } from '../servers/dovecot';
 import { Box, Checker, cleanUp, mailOf } from '../test/mailbox/support';
-import { startDovecot } from '../test/servers/dovecot';
 import { htmlMail, textMail } from './boxes';
 import { say } from './fetching';
 

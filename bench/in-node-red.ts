@@ -3,8 +3,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { copyFile, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type FlowNode, type NodeRed, startNodeRed } from '../test/servers/node-red';
-import { packed } from '../test/servers/packed';
+import { type FlowNode, type NodeRed, startNodeRed } from '../servers/node-red';
+import { packed } from '../servers/packed';
 import type { Cost } from './measure';
 
 export interface Mailbox {

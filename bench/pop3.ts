@@ -6,7 +6,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { dovecotMissing, startDovecot } from '../test/servers/dovecot';
+import { dovecotMissing, startDovecot } from '../servers/dovecot';
 
 const PASSWORD = 'correct-horse';
 const ROUNDS = Number(process.argv[2] ?? 3);

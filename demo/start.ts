@@ -9,10 +9,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import RED from 'node-red';
-import { consent } from './consent';
+import { consent } from '../servers/consent';
+import { startMailServer } from '../servers/mail-server';
+import { clients, type SignInServer, scope, startSignInServer } from '../servers/sign-in-server';
 import { account, accountId, flows } from './flows';
-import { startMailServer } from './mail-server';
-import { clients, type SignInServer, scope, startSignInServer } from './sign-in-server';
 
 const user = 'alice@example.test';
 const packageFolder = join(__dirname, '..');

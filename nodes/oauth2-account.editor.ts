@@ -1,6 +1,6 @@
-import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form.editor';
-import { prepareSignIn } from './editor/sign-in.editor';
-import { addressBeneath, callbackUrl, isLan } from './editor/surroundings.editor';
+import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form/form';
+import { addressBeneath, callbackUrl, isLan } from './editor/form/surroundings';
+import { prepareSignIn } from './editor/sign-in/panel';
 import { type Provider, providerFor, providers } from './oauth2/providers';
 
 interface Account {

@@ -1,14 +1,14 @@
 import type { NodeAPI } from 'node-red';
+import { serveSignIn } from './admin/sign-in-routes';
 import {
   type AccountCredentials,
   type AccountDef,
   type AccountNode,
   accountConfig,
   CREDENTIALS,
-} from './editor/account';
-import { agentFor } from './editor/agent';
-import { runtimeOf } from './editor/process';
-import { serveSignIn } from './editor/sign-in-routes';
+} from './node-red/account';
+import { agentFor } from './node-red/agent';
+import { runtimeOf } from './node-red/lifecycle';
 import { SignInEnd } from './runtime';
 
 /** How long closing waits for a renewal under way. */

@@ -1,4 +1,4 @@
-import { fromEnvironment, prepareForm, unless, validator } from './editor/form.editor';
+import { fromEnvironment, prepareForm, unless, validator } from './editor/form/form';
 
 interface OAuth2Token {
   name: string;

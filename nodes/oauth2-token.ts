@@ -1,9 +1,9 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
-import { accountOf } from './editor/account';
-import { translateBy } from './editor/process';
 import { MailboxError } from './mailbox';
+import { accountOf } from './node-red/account';
+import { translateBy } from './node-red/lifecycle';
+import { accountStatus, failureStatus, NodeError } from './node-red/messages';
 import { asAccountError } from './runtime';
-import { accountStatus, failureStatus, NodeError } from './runtime/words';
 
 interface OAuth2TokenDef extends NodeDef {
   account: string;

@@ -1,4 +1,4 @@
-import { prepareForm } from './editor/form.editor';
+import { prepareForm } from './editor/form/form';
 
 interface Pop3Ack {
   name: string;

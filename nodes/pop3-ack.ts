@@ -1,6 +1,6 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { runtimeOf } from './editor/process';
 import type { Settlement } from './mailbox';
+import { runtimeOf } from './node-red/lifecycle';
 
 interface Pop3AckDef extends NodeDef {
   /** `done`, `failed`, or `msg`: what `msg.ack` says. */

@@ -1,13 +1,13 @@
-import { accountInEditor } from './editor/account-draft.editor';
-import { prepareAddress } from './editor/address.editor';
-import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form.editor';
-import { offerFromEmailNode, withdrawFromEmailNode } from './editor/from-email-node.editor';
-import { addHealthTab, removeHealthTab } from './editor/health.editor';
-import { preparePreview } from './editor/preview.editor';
-import { hintFor, stateSections } from './editor/sections.editor';
-import { leaveStatuses, translateStatuses } from './editor/status.editor';
-import { rememberForm } from './editor/surroundings.editor';
-import { prepareTest } from './editor/test.editor';
+import { prepareAddress } from './editor/form/address';
+import { fromEnvironment, offer, prepareForm, unless, validator } from './editor/form/form';
+import { offerFromEmailNode, withdrawFromEmailNode } from './editor/form/from-email-node';
+import { hintFor, stateSections } from './editor/form/sections';
+import { rememberForm } from './editor/form/surroundings';
+import { addHealthTab, removeHealthTab } from './editor/health/sidebar';
+import { leaveStatuses, translateStatuses } from './editor/health/status';
+import { accountInEditor } from './editor/sign-in/account-form';
+import { prepareTest } from './editor/test/panel';
+import { preparePreview } from './editor/test/preview';
 import { providerFor, providers } from './oauth2/providers';
 
 interface Pop3In {

@@ -1,10 +1,6 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import { deploysOf } from './editor/deploys';
-import { serveHealth } from './editor/health-routes';
-import { onceStarted, runtimeOf, translateBy } from './editor/process';
-import { type Pop3InProperties, serverOf } from './editor/server';
-import { largestOf, type MailProperties, settingsOf } from './editor/settings';
-import { serveTests } from './editor/test-routes';
+import { serveHealth } from './admin/health-routes';
+import { serveTests } from './admin/test-routes';
 import {
   type CheckSummary,
   type DeliveredMail,
@@ -13,8 +9,12 @@ import {
   type MailboxParts,
   sendOne,
 } from './mailbox';
+import { deploysOf } from './node-red/deploys';
+import { onceStarted, runtimeOf, translateBy } from './node-red/lifecycle';
+import { type Pop3InProperties, serverOf } from './node-red/mail-server';
+import { NodeError, statusOf } from './node-red/messages';
+import { largestOf, type MailProperties, settingsOf } from './node-red/settings';
 import { mailboxId } from './runtime';
-import { NodeError, statusOf } from './runtime/words';
 
 type Pop3InDef = NodeDef & Pop3InProperties & MailProperties & { inputs: number; outputs: number };
 interface Pop3InCredentials {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { type FlowNode, nodeRed5Missing } from './servers/node-red';
-import type { Received } from './servers/sink';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
+import type { Received } from '../servers/sink';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 const pop3Of = (message: Received): { delivery: string; attempt: number; redelivered: boolean } =>

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import type { Comms } from './servers/comms';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { type FlowNode, nodeRed5Missing } from './servers/node-red';
-import { freePorts } from './servers/ports';
+import type { Comms } from '../servers/comms';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
+import { freePorts } from '../servers/ports';
 import { ALICE, account, flows, PASSWORD, pop3In, signIn, startWorld, type World } from './world';
 
 interface Case {

@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Comms } from '../servers/comms';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import type { DeployType, FlowNode } from '../servers/node-red';
 import { folderWithProbe, type HandedOver, handedOver, markedRepeats, seeded } from './probe';
-import type { Comms } from './servers/comms';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import type { DeployType, FlowNode } from './servers/node-red';
 import { flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 const SEED = Number(process.env.CHANGES_SEED ?? Math.floor(Math.random() * 2 ** 31));

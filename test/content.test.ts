@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import type { FlowNode } from './servers/node-red';
-import type { Received } from './servers/sink';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import type { FlowNode } from '../servers/node-red';
+import type { Received } from '../servers/sink';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 const ATTACHED = mail(

@@ -6,8 +6,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { endChild, startChild } from './servers/child';
-import { freePorts } from './servers/ports';
+import { endChild, startChild } from '../servers/child';
+import { freePorts } from '../servers/ports';
 
 const root = join(__dirname, '..');
 

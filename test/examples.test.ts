@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import type { Comms } from './servers/comms';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import type { FlowNode } from './servers/node-red';
-import { type Smtp, startSmtp } from './servers/smtp';
+import type { Comms } from '../servers/comms';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import type { FlowNode } from '../servers/node-red';
+import { type Smtp, startSmtp } from '../servers/smtp';
 import { ALICE, account, mail, pop3In, signIn, startWorld, type World } from './world';
 
 const folder = join(__dirname, '..', 'examples');

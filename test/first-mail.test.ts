@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { nodeRed5Missing } from './servers/node-red';
-import { clients } from './servers/oidc';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { nodeRed5Missing } from '../servers/node-red';
+import { clients } from '../servers/oidc';
 import {
   ALICE,
   account,

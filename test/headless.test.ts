@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
 import { accountAt, startCallbackHost } from './oauth2/support';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
 import { ALICE, account, flows, mail, pop3In, startWorld, type World } from './world';
 
 /** As a user types it into a field. */

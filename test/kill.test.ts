@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import type { FlowNode } from '../servers/node-red';
 import { folderWithProbe, type HandedOver, handedOver, markedRepeats, seeded } from './probe';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import type { FlowNode } from './servers/node-red';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 /** KILLS=10 for the long run. */

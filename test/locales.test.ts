@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAILBOX_ERROR_CODES } from '../nodes/mailbox';
-import { COUNTED } from '../nodes/runtime/counted-status';
-import { accountStatusTexts, statusTexts } from '../nodes/runtime/words';
+import { COUNTED } from '../nodes/node-red/counted-status';
+import { accountStatusTexts, statusTexts } from '../nodes/node-red/messages';
 import { callsOf, filesBelow, importsOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
 
 /** A catalogue with its keys written out, `errors.AUTH`. */

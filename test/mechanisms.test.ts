@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { type FlowNode, nodeRed5Missing } from './servers/node-red';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
 import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from './world';
 
 const password = { auth: 'password', account: '', credentials: { user: ALICE, password: PASSWORD } };

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
-import { type AccountNode, accountConfig } from '../nodes/editor/account';
+import { type AccountNode, accountConfig } from '../nodes/node-red/account';
 import { bindingOf } from '../nodes/oauth2';
+import type { FlowNode } from '../servers/node-red';
+import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
 import { Palette } from './palette';
-import type { FlowNode } from './servers/node-red';
-import { google, startTokenEndpoint, type TokenEndpoint, tokens } from './servers/token-endpoint';
 import { ALICE } from './world';
 
 const SECRET = 'canary-client-secret';

@@ -8,11 +8,11 @@ import type { Duplex } from 'node:stream';
 import { type DeliveredMail, Mailbox, type MailboxError, openSession } from '../nodes/mailbox';
 import { bindingOf } from '../nodes/oauth2';
 import { type AccountLoan, asAccountError, mailboxId, Runtime } from '../nodes/runtime';
+import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { startProvider, type TestProvider } from '../servers/oidc';
 import { MINUTE, TestClock } from './mailbox/support';
 import { accountAt, startCallbackHost } from './oauth2/support';
-import { type Dovecot, dovecotMissing, startDovecot } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { startProvider, type TestProvider } from './servers/oidc';
 import { ALICE, mail } from './world';
 
 const SECOND = 1000;

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { runInNewContext } from 'node:vm';
-import { npmCommand, packed } from './servers/packed';
+import { npmCommand, packed } from '../servers/packed';
 import { root } from './sources';
 
 const run = promisify(execFile);

@@ -3,9 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Node, NodeAPI, NodeMessage } from 'node-red';
-import { runtimeOf } from '../nodes/editor/process';
+import { runtimeOf } from '../nodes/node-red/lifecycle';
 import type { Runtime } from '../nodes/runtime';
-import type { FlowNode } from './servers/node-red';
+import type { FlowNode } from '../servers/node-red';
 
 interface Call {
   args: unknown[];

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Node } from 'node-red';
-import { accountConfig } from '../nodes/editor/account';
+import { accountConfig } from '../nodes/node-red/account';
 import { bindingOf } from '../nodes/oauth2';
+import type { FlowNode } from '../servers/node-red';
+import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
 import { Palette } from './palette';
-import type { FlowNode } from './servers/node-red';
-import { type ScriptedOptions, type ScriptedPop3, startScripted } from './servers/scripted-pop3';
-import { startTokenEndpoint, type TokenEndpoint, tokens } from './servers/token-endpoint';
 import { ALICE, mail, PASSWORD } from './world';
 
 /** A `pop3 in` as the form saves it, by password. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingMessage } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 describe('pop3 in through a proxy', function () {

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
-import { accountConfig } from '../nodes/editor/account';
+import { accountConfig } from '../nodes/node-red/account';
 import { bindingOf } from '../nodes/oauth2';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import type { FlowNode } from '../servers/node-red';
+import { startScripted } from '../servers/scripted-pop3';
+import { startTokenEndpoint, tokens } from '../servers/token-endpoint';
 import { Palette } from './palette';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import type { FlowNode } from './servers/node-red';
-import { startScripted } from './servers/scripted-pop3';
-import { startTokenEndpoint, tokens } from './servers/token-endpoint';
 import { ALICE, account, flows, mail, pop3In, signIn, startWorld, type World } from './world';
 
 const BOB = 'bob@example.test';

@@ -6,10 +6,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { needs } from './servers/needs';
-import { nodeRed5Folder, nodeRed5Missing } from './servers/node-red';
-import { type Manifest, type Registry, startRegistry } from './servers/registry';
-import { scorecardMissing, scorecardProgram } from './servers/scorecard';
+import { needs } from '../servers/needs';
+import { nodeRed5Folder, nodeRed5Missing } from '../servers/node-red';
+import { type Manifest, type Registry, startRegistry } from '../servers/registry';
+import { scorecardMissing, scorecardProgram } from '../servers/scorecard';
 import { root } from './sources';
 
 const run = promisify(execFile);

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
+import type { Comms } from '../servers/comms';
+import { dovecotMissing } from '../servers/dovecot';
+import { needs } from '../servers/needs';
+import { type FlowNode, startNodeRed } from '../servers/node-red';
+import { freePorts } from '../servers/ports';
 import { folderWithProbe, handedOver, markedRepeats, seeded } from './probe';
-import type { Comms } from './servers/comms';
-import { dovecotMissing } from './servers/dovecot';
-import { needs } from './servers/needs';
-import { type FlowNode, startNodeRed } from './servers/node-red';
-import { freePorts } from './servers/ports';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 const ACK: FlowNode = { id: 'ack', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [[]] };

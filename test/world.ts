@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Dovecot, startDovecot } from './servers/dovecot';
-import { type FlowNode, type NodeRed, type NodeRedOptions, startNodeRed } from './servers/node-red';
-import { clients, consent, startProvider, type TestProvider } from './servers/oidc';
-import { type Sink, startSink } from './servers/sink';
+import { type Dovecot, startDovecot } from '../servers/dovecot';
+import { type FlowNode, type NodeRed, type NodeRedOptions, startNodeRed } from '../servers/node-red';
+import { clients, consent, startProvider, type TestProvider } from '../servers/oidc';
+import { type Sink, startSink } from '../servers/sink';
 
 /** The person whose mail it is. */
 export const ALICE = 'alice@example.test';

@@ -1,7 +1,7 @@
 import { MailboxError } from './errors';
-import type { Ledger } from './ledger';
-import type { OpenDelivery } from './memory';
 import { retryAfterFailure } from './rhythm';
+import type { Ledger } from './store/ledger';
+import type { OpenDelivery } from './store/ledger-state';
 
 /**
  * What the end of the process before this one says about the mails it was at. It may have been the power, and it may

@@ -2,13 +2,13 @@ import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { arrivals } from './arrival';
 import { attemptsInVain, dueAt, endsTheProcess, poison } from './attempts';
+import type { Pop3Fields } from './delivery/pop3-fields';
+import { type HandOver, needsItsBytes, uidOf } from './delivery/send';
 import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
-import { type HandOver, needsItsBytes, uidOf } from './hand-over';
-import type { Ledger } from './ledger';
 import { addSizes, type ListedMail, listMailbox } from './listing';
-import type { Pop3Fields } from './message';
 import { retryAfterFailure } from './rhythm';
+import type { Ledger } from './store/ledger';
 
 /** A renumbered box: so many of the remembered ids gone at once, out of at least so many. */
 const RENUMBERED_SHARE = 0.9;

@@ -1,6 +1,7 @@
-export type { AckSettings, Settlement } from './ack-hand-over';
+export { type Clock, systemClock } from '../base/clock';
 export type { CheckSettings, CheckSummary } from './check';
-export { type Clock, systemClock } from './clock';
+export type { AckSettings, Settlement } from './delivery/ack';
+export type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
 export {
   type ErrorFacts,
   isMailboxErrorCode,
@@ -8,9 +9,8 @@ export {
   MailboxError,
   type MailboxErrorCode,
 } from './errors';
-export { Ledger } from './ledger';
 export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
-export type { DeliveredMail, Pop3Fields } from './message';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { type Login, openSession, type Session } from './session';
-export { Spool } from './spool';
+export { Spool } from './store/file/spool';
+export { Ledger } from './store/ledger';

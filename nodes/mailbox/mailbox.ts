@@ -1,14 +1,14 @@
-import { AckHandOver, type AckSettings, type Settlement } from './ack-hand-over';
+import type { Clock } from '../base/clock';
 import { noteCrash } from './attempts';
 import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox } from './check';
-import type { Clock } from './clock';
+import { AckHandOver, type AckSettings, type Settlement } from './delivery/ack';
+import type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
+import { type HandOverParts, SendHandOver, uidOf } from './delivery/send';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
-import { type HandOverParts, SendHandOver, uidOf } from './hand-over';
-import type { Ledger } from './ledger';
-import type { DeliveredMail, Pop3Fields } from './message';
 import { nextCheckIn, type RhythmState } from './rhythm';
-import type { Spool } from './spool';
+import type { Spool } from './store/file/spool';
+import type { Ledger } from './store/ledger';
 
 /** What a person wants to know of a mailbox at a glance. */
 export type MailboxState =

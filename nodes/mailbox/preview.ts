@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { readMail } from '../mail';
+import type { DeliveredMail } from './delivery/pop3-fields';
+import { counted, type HandOverParts, readTwice, uidOf } from './delivery/send';
 import { MailboxError } from './errors';
 import { asMailboxError, concernsOneMail } from './from-pop3';
-import { counted, type HandOverParts, readTwice, uidOf } from './hand-over';
 import { listMailbox } from './listing';
-import type { DeliveredMail } from './message';
 import type { Session } from './session';
 
 /** A mail as it can be shown before it is fetched. */

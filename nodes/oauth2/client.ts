@@ -3,11 +3,11 @@ import https from 'node:https';
 import { createRequire } from 'node:module';
 import type { ModuleOptions } from 'simple-oauth2';
 import { readAnswer, type TokenAnswer } from './answer';
+import { identifyInForm } from './client-authentication';
 import { type AccountConfig, secretsOf } from './config';
 import type { Endpoints } from './endpoints';
 import { failed, isRecord, OAuth2Error, refused, retryAfter, type Step } from './errors';
 import { type AgentFor, MAX_BYTES, TIMEOUT_MS } from './http';
-import { identifyInForm } from './identification';
 
 /** A request to the token endpoint. */
 export interface TokenRequest {

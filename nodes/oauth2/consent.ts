@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestTokens } from './client';
+import { identify } from './client-authentication';
 import type { AccountConfig } from './config';
 import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 import { OAuth2Error, refused } from './errors';
 import type { AgentFor } from './http';
-import { identify } from './identification';
 import { type HttpReply, type PageTexts, page, sendOn } from './pages';
 import { readPasted } from './paste';
 import { checkRedirectUri } from './redirect-uri';

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestTokens } from './client';
+import { identify, identifyInForm } from './client-authentication';
 import { secretsOf } from './config';
 import { type Endpoints, isLoopback, resolveEndpoints, scopeOf } from './endpoints';
 import { failed, isRecord, OAuth2Error, refused, retryAfter } from './errors';
 import { type AgentFor, exchange } from './http';
-import { identify, identifyInForm } from './identification';
 import {
   randomText,
   SIGN_IN_MS,

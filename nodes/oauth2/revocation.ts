@@ -1,7 +1,7 @@
+import { identify, identifyInForm } from './client-authentication';
 import { secretsOf } from './config';
 import { failed, isRecord, refused, retryAfter } from './errors';
 import { exchange } from './http';
-import { identify, identifyInForm } from './identification';
 import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
 

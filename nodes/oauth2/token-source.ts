@@ -1,8 +1,8 @@
+import { Pause } from './backoff';
 import type { AccountConfig } from './config';
 import { type Endpoints, providerOf, resolveEndpoints } from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
-import { Pause } from './pause';
 import { keepsTokens, type RenewalContext, renewals } from './renewal';
 import { revokeToken } from './revocation';
 import { isAlive, isFresh, readTokens, renewed, signedIn, type TokenStore, type Tokens } from './tokens';

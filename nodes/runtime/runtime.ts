@@ -3,8 +3,8 @@ import { type Clock, type Mailbox, systemClock } from '../mailbox';
 import { Accounts } from './accounts';
 import { Health } from './health';
 import { Ledgers } from './ledgers';
+import { Turns } from './session-limiter';
 import { type SettingsStore, TokenVault } from './token-vault';
-import { Turns } from './turns';
 
 /** What the process gives; nothing of Node-RED but its folder and its settings. */
 export interface RuntimeOptions {

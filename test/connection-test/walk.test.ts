@@ -6,11 +6,11 @@ import {
   type TestOptions,
   testConnection,
 } from '../../nodes/connection-test';
-import { certificateAuthority, loopbackCertificate } from '../servers/certificates';
-import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { freePorts } from '../servers/ports';
-import { type ScriptedOptions, ScriptedPop3 } from '../servers/scripted-pop3';
+import { certificateAuthority, loopbackCertificate } from '../../servers/certificates';
+import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { freePorts } from '../../servers/ports';
+import { type ScriptedOptions, ScriptedPop3 } from '../../servers/scripted-pop3';
 import { ALICE, mail, PASSWORD } from '../world';
 
 const open: ScriptedPop3[] = [];

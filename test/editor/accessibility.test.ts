@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { AxeResults, RunOptions } from 'axe-core';
 import type { Browser } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { nodeRed5Missing } from '../servers/node-red';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { nodeRed5Missing } from '../../servers/node-red';
 import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from '../world';
 
 const FORM = '.red-ui-tray:last-of-type .redletter-form';

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import type { Browser, Page } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
-import { clients } from '../servers/oidc';
+import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { type FlowNode, nodeRed5Missing } from '../../servers/node-red';
+import { clients } from '../../servers/oidc';
 import { ALICE, account, flows, mail, pop3In, startWorld, type World } from '../world';
 
 const LAN = 'nodered.test';

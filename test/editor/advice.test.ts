@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Advice, adviceOn, type Setup, type Trouble } from '../../nodes/editor/advice';
+import { type Advice, adviceOn, type Setup, type Trouble } from '../../nodes/editor/test/advice';
 import { providerFor, providers } from '../../nodes/oauth2/providers';
 import { filesBelow, root } from '../sources';
 

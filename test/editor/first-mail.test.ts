@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { nodeRed5Missing } from '../servers/node-red';
-import { clients } from '../servers/oidc';
+import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { nodeRed5Missing } from '../../servers/node-red';
+import { clients } from '../../servers/oidc';
 import { ALICE, mail, startWorld, type World } from '../world';
 
 for (const version of [4, 5] as const) {

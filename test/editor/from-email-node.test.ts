@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { Browser } from 'playwright-core';
-import { type EmailIn, pop3InFor } from '../../nodes/editor/from-email-node.editor';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
-import { needs } from '../servers/needs';
-import { type NodeRed, nodeRed5Missing, startNodeRed } from '../servers/node-red';
+import { type EmailIn, pop3InFor } from '../../nodes/editor/form/from-email-node';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { needs } from '../../servers/needs';
+import { type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
 
 const OLD: EmailIn = {
   id: 'old',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { Browser, Locator } from 'playwright-core';
-import type { HealthReport, MailboxReport } from '../../nodes/editor/health-report';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
+import type { HealthReport, MailboxReport } from '../../nodes/admin/protocol';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { type FlowNode, nodeRed5Missing } from '../../servers/node-red';
 import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from '../world';
 
 const USERS = {

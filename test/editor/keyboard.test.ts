@@ -7,10 +7,10 @@ import {
   openEditor,
   signIn as signInByPages,
   startBrowser,
-} from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { nodeRed5Missing } from '../servers/node-red';
+} from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { nodeRed5Missing } from '../../servers/node-red';
 import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from '../world';
 
 /** Where the focus is. */

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Browser } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from '../servers/browser';
-import { dovecotMissing } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import { nodeRed5Missing } from '../servers/node-red';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { dovecotMissing } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { nodeRed5Missing } from '../../servers/node-red';
 import { ALICE, mail, PASSWORD, startWorld, type World } from '../world';
 
 for (const version of [4, 5] as const) {

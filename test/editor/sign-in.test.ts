@@ -7,11 +7,11 @@ import {
   openEditor,
   signIn,
   startBrowser,
-} from '../servers/browser';
-import { needs } from '../servers/needs';
-import { type NodeRed, nodeRed5Missing, startNodeRed } from '../servers/node-red';
-import { clients, startProvider, type TestProvider } from '../servers/oidc';
-import { freePorts } from '../servers/ports';
+} from '../../servers/browser';
+import { needs } from '../../servers/needs';
+import { type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
+import { clients, startProvider, type TestProvider } from '../../servers/oidc';
+import { freePorts } from '../../servers/ports';
 import { ALICE, account } from '../world';
 
 /** As a user types it into a field. */

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { Browser, Page } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../servers/browser';
-import { needs } from '../servers/needs';
-import { type NodeRed, startNodeRed } from '../servers/node-red';
-import { clients, startProvider, type TestProvider } from '../servers/oidc';
-import { freePorts } from '../servers/ports';
-import { type ReverseProxy, startReverseProxy } from '../servers/reverse-proxy';
+import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../../servers/browser';
+import { needs } from '../../servers/needs';
+import { type NodeRed, startNodeRed } from '../../servers/node-red';
+import { clients, startProvider, type TestProvider } from '../../servers/oidc';
+import { freePorts } from '../../servers/ports';
+import { type ReverseProxy, startReverseProxy } from '../../servers/reverse-proxy';
 import { ALICE } from '../world';
 
 const CALLBACK = 'redletter/oauth2-account/callback';

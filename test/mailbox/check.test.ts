@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSession } from '../../nodes/mailbox';
-import type { OpenFile } from '../../nodes/mailbox/journal';
-import { Ledger } from '../../nodes/mailbox/ledger';
-import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
-import { needs } from '../servers/needs';
-import type { ScriptedOptions } from '../servers/scripted-pop3';
+import type { OpenFile } from '../../nodes/mailbox/store/file/journal';
+import { Ledger } from '../../nodes/mailbox/store/ledger';
+import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import type { ScriptedOptions } from '../../servers/scripted-pop3';
 import {
   BEGINNING,
   Box,

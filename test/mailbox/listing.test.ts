@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { digestOf, type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
-import type { ScriptedOptions } from '../servers/scripted-pop3';
+import type { ScriptedOptions } from '../../servers/scripted-pop3';
 import { Box, type BoxedMail, lettered, mailOf } from './support';
 
 describe('the listing', () => {

@@ -10,10 +10,10 @@ import {
   type MailboxParts,
 } from '../../nodes/mailbox';
 import type { CheckSummary } from '../../nodes/mailbox/check';
-import { Ledger } from '../../nodes/mailbox/ledger';
+import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
-import type { DeliveredMail } from '../../nodes/mailbox/message';
-import { Spool } from '../../nodes/mailbox/spool';
+import { Spool } from '../../nodes/mailbox/store/file/spool';
+import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { Pop3Error } from '../../nodes/pop3';
 import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type DeliveredMail, openSession, previewMailbox, type Session, sendOne } from '../../nodes/mailbox';
-import { type ScriptedOptions, ScriptedPop3 } from '../servers/scripted-pop3';
+import { type ScriptedOptions, ScriptedPop3 } from '../../servers/scripted-pop3';
 import { ALICE, mail } from '../world';
 import { brokenMail } from './support';
 

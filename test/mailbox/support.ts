@@ -8,11 +8,11 @@ import {
   type CheckSettings,
   checkMailbox,
 } from '../../nodes/mailbox/check';
-import { SendHandOver } from '../../nodes/mailbox/hand-over';
-import { Ledger } from '../../nodes/mailbox/ledger';
-import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/message';
+import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
+import { SendHandOver } from '../../nodes/mailbox/delivery/send';
 import { openSession } from '../../nodes/mailbox/session';
-import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { Ledger } from '../../nodes/mailbox/store/ledger';
+import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 
 /** Mon, 02 Nov 2026 10:00:00 UTC, where every clock of these tests begins. */
 export const BEGINNING = Date.UTC(2026, 10, 2, 10);

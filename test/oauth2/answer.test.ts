@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { TokenSource } from '../../nodes/oauth2';
 import { readAnswer } from '../../nodes/oauth2/answer';
 import { OAuth2Error } from '../../nodes/oauth2/errors';
-import { startTokenEndpoint } from '../servers/token-endpoint';
+import { startTokenEndpoint } from '../../servers/token-endpoint';
 import { MemoryStore, seen } from './support';
 
 const NOW = Date.UTC(2026, 0, 1);

@@ -6,12 +6,12 @@ import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import type { AccountConfig } from '../../nodes/oauth2';
 import { requestTokens, type TokenRequest } from '../../nodes/oauth2/client';
+import { identify } from '../../nodes/oauth2/client-authentication';
 import { resolveEndpoints } from '../../nodes/oauth2/endpoints';
 import { OAuth2Error } from '../../nodes/oauth2/errors';
-import { identify } from '../../nodes/oauth2/identification';
-import { loopbackCertificate, opensslMissing } from '../servers/certificates';
-import { needs } from '../servers/needs';
-import { startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
+import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
+import { startTokenEndpoint, type TokenEndpoint, tokens } from '../../servers/token-endpoint';
 import { Clock, seen } from './support';
 
 const SECRET = 'canary-secret/+=&%';

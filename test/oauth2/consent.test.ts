@@ -6,8 +6,14 @@ import {
   type SignInOutcome,
   TokenSource,
 } from '../../nodes/oauth2';
-import { CookieJar, clients, consent as consentAt, startProvider, type TestProvider } from '../servers/oidc';
-import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
+import {
+  CookieJar,
+  clients,
+  consent as consentAt,
+  startProvider,
+  type TestProvider,
+} from '../../servers/oidc';
+import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../../servers/token-endpoint';
 import { accountAt, Clock, MemoryStore, seen, startCallbackHost, texts } from './support';
 
 const MINUTE = 60_000;

@@ -8,13 +8,13 @@ import {
   type SignInOutcome,
   TokenSource,
 } from '../../nodes/oauth2';
-import { CookieJar, startProvider } from '../servers/oidc';
+import { CookieJar, startProvider } from '../../servers/oidc';
 import {
   type ScriptedAnswer,
   startTokenEndpoint,
   type TokenEndpoint,
   tokens,
-} from '../servers/token-endpoint';
+} from '../../servers/token-endpoint';
 import { accountAt, Clock, MemoryStore, seen } from './support';
 
 const person = { account: 'account-1', adminUser: 'admin' };

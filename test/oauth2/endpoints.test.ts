@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type AccountConfig, bindingOf, providers, resolveEndpoints, scopeOf } from '../../nodes/oauth2';
 import { isLoopback } from '../../nodes/oauth2/endpoints';
-import { startProvider } from '../servers/oidc';
-import { startTokenEndpoint, type TokenEndpoint } from '../servers/token-endpoint';
+import { startProvider } from '../../servers/oidc';
+import { startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
 
 const custom = { provider: 'custom', grant: 'authorization_code', clientId: 'client' } as const;
 

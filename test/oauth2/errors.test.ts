@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { OAuth2Error, refused, type Step } from '../../nodes/oauth2/errors';
 import { redact } from '../../nodes/oauth2/redact';
-import { google, microsoft, type ScriptedAnswer } from '../servers/token-endpoint';
+import { google, microsoft, type ScriptedAnswer } from '../../servers/token-endpoint';
 import { seen } from './support';
 
 function said(

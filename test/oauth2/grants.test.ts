@@ -12,10 +12,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AccountConfig, OAuth2Error, TokenSource } from '../../nodes/oauth2';
-import { loopbackCertificate, opensslMissing } from '../servers/certificates';
-import { needs } from '../servers/needs';
-import { clients, startProvider, type TestProvider } from '../servers/oidc';
-import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
+import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
+import { clients, startProvider, type TestProvider } from '../../servers/oidc';
+import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../../servers/token-endpoint';
 import { accountAt, Clock, MemoryStore, seen } from './support';
 
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';

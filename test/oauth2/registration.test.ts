@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { OAuth2Error, registerClient } from '../../nodes/oauth2';
-import { startProvider, type TestProvider } from '../servers/oidc';
-import { type ScriptedAnswer, startTokenEndpoint, type TokenEndpoint } from '../servers/token-endpoint';
+import { startProvider, type TestProvider } from '../../servers/oidc';
+import { type ScriptedAnswer, startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
 import { accountAt, startCallbackHost } from './support';
 
 describe('oauth2/registration (RFC 7591)', () => {

@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { TokenSource, type Tokens } from '../../nodes/oauth2';
-import { endChild, startChild } from '../servers/child';
-import { startProvider, type TestProvider } from '../servers/oidc';
+import { endChild, startChild } from '../../servers/child';
+import { startProvider, type TestProvider } from '../../servers/oidc';
 import { FileStore } from './file-store';
 import { accountAt, MemoryStore, startCallbackHost } from './support';
 

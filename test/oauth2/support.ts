@@ -12,7 +12,7 @@ import {
   type TokenStore,
   type Tokens,
 } from '../../nodes/oauth2';
-import { clients, consent as consentAt, scope } from '../servers/oidc';
+import { clients, consent as consentAt, scope } from '../../servers/oidc';
 
 export const texts: PageTexts = {
   lang: 'en',

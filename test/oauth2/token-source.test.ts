@@ -6,7 +6,13 @@ import {
   type TokenState,
   type Tokens,
 } from '../../nodes/oauth2';
-import { google, microsoft, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
+import {
+  google,
+  microsoft,
+  startTokenEndpoint,
+  type TokenEndpoint,
+  tokens,
+} from '../../servers/token-endpoint';
 import { Clock, MemoryStore, seen } from './support';
 
 const SECOND = 1000;

@@ -5,9 +5,9 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { transform } from 'esbuild';
 import * as pop3 from '../../nodes/pop3';
-import { certificateAuthority, opensslMissing } from '../servers/certificates';
-import { needs } from '../servers/needs';
-import { type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { certificateAuthority, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
+import { type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 
 const PAGE = readFileSync(join(__dirname, '../../docs/pop3.md'), 'utf8');
 const SAMPLES = [...PAGE.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { MECHANISMS, type MechanismName, Pop3Client, type Pop3Error } from '../../nodes/pop3';
-import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
-import { needs } from '../servers/needs';
+import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
 import { random } from './harness';
 
 const USER = 'alice@example.test';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { type Clock, type ConnectOptions, Pop3Client, Pop3Error } from '../../nodes/pop3';
-import { type ScriptedOptions, ScriptedPop3, type ScriptedSession } from '../servers/scripted-pop3';
+import { type ScriptedOptions, ScriptedPop3, type ScriptedSession } from '../../servers/scripted-pop3';
 
 /** Time that passes only when told to. */
 export class ManualClock implements Clock {

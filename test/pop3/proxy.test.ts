@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { inspect } from 'node:util';
 import { isExempt, Pop3Client, Pop3Error, proxyFromEnvironment, throughProxy } from '../../nodes/pop3';
-import { loopbackCertificate, opensslMissing } from '../servers/certificates';
-import { type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
+import { type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 import { CREDENTIALS } from './harness';
 
 interface Proxy {

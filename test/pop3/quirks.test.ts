@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ConnectOptions, Pop3Client, type Pop3Error } from '../../nodes/pop3';
-import type { ScriptedOptions } from '../servers/scripted-pop3';
+import type { ScriptedOptions } from '../../servers/scripted-pop3';
 import { CREDENTIALS, type Line, lineTo, ManualClock, optionsFor, settle } from './harness';
 
 const TOKEN = { user: 'alice@example.test', token: 'ya29.a-token-that-nobody-must-see' };

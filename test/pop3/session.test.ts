@@ -10,9 +10,9 @@ import {
   Pop3Error,
   type TraceEvent,
 } from '../../nodes/pop3';
-import { certificateAuthority, loopbackCertificate, opensslMissing } from '../servers/certificates';
-import { needs } from '../servers/needs';
-import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { certificateAuthority, loopbackCertificate, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
+import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 import { CREDENTIALS, lineTo, ManualClock, optionsFor, settle } from './harness';
 
 const TOKEN = { user: 'alice@example.test', token: 'ya29.a-token-that-nobody-must-see' };

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, ConnectOptions } from '../../nodes/pop3';
-import { type Certificate, loopbackCertificate, opensslMissing } from '../servers/certificates';
-import { needs } from '../servers/needs';
-import { type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
+import { type Certificate, loopbackCertificate, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
+import { type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 import { CREDENTIALS, random, wholeSession } from './harness';
 
 const MAILS = [

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { endChild, startChild } from '../servers/child';
-import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
-import { needs } from '../servers/needs';
+import { endChild, startChild } from '../../servers/child';
+import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
 import { type ChildOrders, digestOf, type ProbeLine } from './probe';
 
 /** Kills for each kind of mailbox. */

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from './browser';
-import { needs } from './needs';
-import { type NodeRed, nodeRed5Missing, startNodeRed } from './node-red';
+import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { needs } from '../../servers/needs';
+import { type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
 
 for (const version of [4, 5] as const) {
   describe(`test/servers/browser, the editor of version ${version}`, function () {

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { certificateAuthority } from './certificates';
-import { type Dovecot, dovecotMissing, startDovecot } from './dovecot';
-import { needs } from './needs';
-import { clients, scope, startProvider, type TestProvider } from './oidc';
-import { plain, secure } from './talk';
+import { certificateAuthority } from '../../servers/certificates';
+import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
+import { needs } from '../../servers/needs';
+import { clients, scope, startProvider, type TestProvider } from '../../servers/oidc';
+import { plain, secure } from '../../servers/talk';
 
 const base64 = (text: string) => Buffer.from(text).toString('base64');
 
-describe('test/servers/dovecot', () => {
+describe('servers/dovecot', () => {
   before(needs(dovecotMissing));
   let dovecot: Dovecot;
   const user = 'alice@example.test';

@@ -4,9 +4,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { needs } from './needs';
-import { type FlowNode, type NodeRed, nodeRed5Missing, startNodeRed } from './node-red';
-import { type Sink, startSink } from './sink';
+import { needs } from '../../servers/needs';
+import { type FlowNode, type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
+import { type Sink, startSink } from '../../servers/sink';
 
 for (const version of [4, 5] as const) {
   describe(`test/servers/node-red, version ${version}`, function () {

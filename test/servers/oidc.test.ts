@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { CookieJar, clients, consent, scope, startProvider, type TestProvider } from './oidc';
+import { CookieJar, clients, consent, scope, startProvider, type TestProvider } from '../../servers/oidc';
 
 const redirectUri = 'http://localhost:4711/redletter/oauth2-account/callback';
 
@@ -63,7 +63,7 @@ async function introspect(provider: TestProvider, token: unknown): Promise<Answe
   return post(url.href, { token: String(token) }, basic);
 }
 
-describe('test/servers/oidc', () => {
+describe('servers/oidc', () => {
   let provider: TestProvider;
   beforeEach(async () => {
     provider = await startProvider();

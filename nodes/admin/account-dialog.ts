@@ -1,0 +1,55 @@
+import type { NodeAPI } from 'node-red';
+import { type AccountNode, accountConfig, SECRETS } from '../node-red/account';
+import { agentFor } from '../node-red/agent';
+import { fillFromEnvironment } from '../node-red/environment';
+import { type AccountConfig, type AgentFor, bindingOf } from '../oauth2';
+
+/** What the account's dialog shows, saved or not. */
+export interface Dialog {
+  account: string;
+  config: AccountConfig;
+  agent: AgentFor;
+  /** The id of core's `http proxy`. */
+  proxy: unknown;
+  /** Whether a secret is in use that was deployed and not typed here. */
+  stored: boolean;
+}
+
+/**
+ * Reads what the dialog has sent. A stored secret is used only with the client and endpoint it was deployed for:
+ * whoever changes one has to type the secret again (S7).
+ */
+export function dialogOf(
+  RED: NodeAPI,
+  account: string,
+  body: { properties?: Record<string, unknown>; credentials?: Record<string, unknown> },
+): Dialog {
+  const running = deployed(RED, account);
+  const filled = (values: Record<string, unknown> | undefined): Record<string, unknown> =>
+    Object.fromEntries(
+      Object.entries(values ?? {}).map(([name, value]) => [name, fillFromEnvironment(RED, value, running)]),
+    );
+  const config = accountConfig(filled(body.properties), filled(body.credentials));
+  let stored = false;
+  for (const name of SECRETS) {
+    const secret = running?.account[name];
+    // Absent: the dialog knows no more than that there is one. Empty: somebody has emptied the field.
+    if (!running || secret === undefined || body.credentials?.[name] !== undefined) continue;
+    if (forWhom(config) !== forWhom(running.account)) continue;
+    config[name] = secret;
+    stored = true;
+  }
+  const { tls, proxy } = body.properties ?? {};
+  return { account, config, agent: agentFor(RED, tls, proxy), proxy, stored };
+}
+
+/** The account as it runs; undefined where it was never deployed, or is disabled. */
+export function deployed(RED: NodeAPI, id: string): AccountNode | undefined {
+  const node = RED.nodes.getNode(id) as AccountNode | null;
+  return node?.type === 'oauth2-account' ? node : undefined;
+}
+
+/** The client and every address its secrets would be sent to. */
+function forWhom({ refreshToken: _, ...config }: AccountConfig): string {
+  return bindingOf({ ...config, user: '', grant: 'authorization_code' });
+}

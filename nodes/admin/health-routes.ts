@@ -1,0 +1,134 @@
+import type { Request, RequestHandler } from 'express';
+import type { NodeAPI } from 'node-red';
+import type { MailboxError, MailboxState } from '../mailbox';
+import { translateBy } from '../node-red/lifecycle';
+import { NodeError, sentence, statusOf } from '../node-red/messages';
+import type { OAuth2Error } from '../oauth2';
+import { asAccountError, type MailboxHealth, type Runtime } from '../runtime';
+import { onlyFromTheEditor } from './guard';
+import type { AccountReport, HealthReport, MailboxReport, Told } from './protocol';
+
+/** Below the admin root. */
+const BASE = '/redletter';
+/** What open editors hear when there is something new to ask for; it says no more than that. */
+const TOPIC = 'redletter/health';
+/** Mails set aside that are listed by name; there are as many as it says. */
+const MOST_LISTED = 50;
+
+/** Routes are made once for each admin app, however often the file is loaded. */
+const served = new WeakSet<object>();
+
+/** What the sidebar shows and does: how everything is, a check now, a mail tried again. */
+export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
+  if (served.has(RED.httpAdmin)) return;
+  served.add(RED.httpAdmin);
+
+  // Whoever may see statuses hears this; names and addresses are for those who may read the flows, and ask.
+  runtime.health.listen(() => RED.comms.publish(TOPIC, {}, false));
+  RED.events.on('flows:started', () => runtime.health.sweep());
+
+  const may = (permission: string): RequestHandler =>
+    RED.auth.needsPermission(permission) as unknown as RequestHandler;
+  const guarded = [onlyFromTheEditor, may('pop3-in.write')];
+
+  RED.httpAdmin.get(`${BASE}/health`, may('flows.read'), (_request, response) => {
+    response.setHeader('cache-control', 'no-store');
+    reportOf(RED, runtime).then(
+      (report) => response.json(report),
+      (error: Error) => {
+        RED.log.error(`pop3 in: ${error.message}`);
+        response.status(500).end();
+      },
+    );
+  });
+
+  RED.httpAdmin.post(`${BASE}/pop3-in/:id/check`, ...guarded, (request, response) => {
+    const mailbox = runtime.health.mailbox(idOf(request));
+    // As if the interval were over: what comes of it is told as always.
+    mailbox?.wake();
+    response.status(mailbox === undefined ? 404 : 202).json({});
+  });
+
+  RED.httpAdmin.post(`${BASE}/pop3-in/:id/set-aside/:uid/retry`, ...guarded, (request, response) => {
+    const mailbox = runtime.health.mailbox(idOf(request));
+    const found = mailbox?.tryAgain(String(request.params.uid)) ?? Promise.resolve(false);
+    found.then(
+      (is) => response.status(is ? 202 : 404).json({}),
+      (error: MailboxError) =>
+        response.status(500).json({ error: new NodeError(error, translateBy(RED)).message }),
+    );
+  });
+}
+
+const idOf = (request: Request): string => String(request.params.id);
+
+async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
+  const names = new Map<string, string>();
+  RED.nodes.eachNode(({ id, name }) => {
+    names.set(id, name ?? '');
+  });
+  const accounts: AccountReport[] = [];
+  for (const { node, config, state: told } of runtime.accounts.deployed()) {
+    // Nobody has asked for a token yet, so it does not know itself.
+    const stored = told.kind === 'unknown' ? await runtime.accounts.stored(node, config) : undefined;
+    const { kind, error, storeError, ...state } = stored
+      ? { ...stored, kind: 'signed-in' as const, renewable: stored.refreshToken !== undefined }
+      : told;
+    const trouble = error ?? storeError;
+    accounts.push({
+      node,
+      name: names.get(node) ?? '',
+      provider: config.provider,
+      user: config.user ?? '',
+      state: kind,
+      ...picked(state),
+      ...(trouble && { error: toldOfAccount(RED, trouble) }),
+    });
+  }
+  return {
+    now: runtime.clock.now(),
+    mailboxes: runtime.health.mailboxes.map((mailbox) => mailboxReport(RED, mailbox)),
+    accounts,
+  };
+}
+
+/** Of an account's state what people may see; everything else stays here. */
+function picked(state: Partial<AccountReport> & { obtainedAt?: number }): Partial<AccountReport> {
+  const { label, scope, signedInAt, obtainedAt, expiresAt, renewable, endsAt, retryAt } = state;
+  const seen = { label, scope, signedInAt, renewedAt: obtainedAt, expiresAt, renewable, endsAt, retryAt };
+  return Object.fromEntries(Object.entries(seen).filter(([, value]) => value !== undefined));
+}
+
+function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
+  const { state, failure, setAside, hours, ...rest } = health;
+  return {
+    ...rest,
+    status: { ...statusOf(state), ...countsOf(state) },
+    busy: state.is === 'checking' || state.is === 'progress',
+    hours,
+    setAside: { count: setAside.length, mails: setAside.slice(-MOST_LISTED).reverse() },
+    ...(failure && {
+      error: { ...toldOf(RED, failure.error), at: failure.at, over: failure.over },
+    }),
+  };
+}
+
+/** A status with numbers in it is put together anew in the reader's language. */
+function countsOf(state: MailboxState): Pick<MailboxReport['status'], 'key' | 'facts'> {
+  if (state.is === 'new') {
+    const { count, left } = state;
+    return left === undefined
+      ? { key: 'status.new', facts: { count } }
+      : { key: 'status.first', facts: { count, left } };
+  }
+  return state.is === 'waiting' ? { key: 'health.waiting', facts: {} } : {};
+}
+
+/** A sentence in this Node-RED's language, and what the sidebar makes one of in the reader's. */
+function toldOf(RED: NodeAPI, error: { code: string; reason: string; facts: object }): Told {
+  const { code, reason, facts } = error;
+  return { text: sentence(error, translateBy(RED)), code, reason, facts };
+}
+
+const toldOfAccount = (RED: NodeAPI, error: OAuth2Error): Told =>
+  toldOf(RED, asAccountError(error) as MailboxError);

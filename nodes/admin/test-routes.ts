@@ -1,0 +1,140 @@
+import type { Request, RequestHandler } from 'express';
+import type { NodeAPI } from 'node-red';
+import { type Report, type TestLogin, testConnection } from '../connection-test';
+import { type Login, MailboxError, previewMailbox } from '../mailbox';
+import { translateBy } from '../node-red/lifecycle';
+import { sentence } from '../node-red/messages';
+import { asAccountError, mailboxId, type Runtime } from '../runtime';
+import { findServer, type Network, systemNetwork } from './find-server';
+import { onlyFromTheEditor } from './guard';
+import { deployedPop3In, draftOf } from './mailbox-dialog';
+import { TestRuns } from './test-runs';
+
+/** Below the admin root. */
+const BASE = '/redletter/pop3-in';
+const PERMISSION = 'pop3-in.write';
+/** Mails in a preview. */
+const PREVIEWED = 10;
+/** Whoever looks at a dialog waits no longer, ms. */
+const MOST_PATIENCE_MS = 60_000;
+
+/** Routes are made once for each admin app, however often the file is loaded. */
+const served = new WeakSet<object>();
+
+/** What the dialog of `pop3 in` asks for, all of it for whoever may edit: test, preview, one mail, a server's name. */
+export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = systemNetwork): void {
+  if (served.has(RED.httpAdmin)) return;
+  served.add(RED.httpAdmin);
+
+  const runs = new TestRuns((node, news) => RED.comms.publish(`redletter/pop3-in/${node}`, news, false));
+  const route = (name: string, answer: (request: Request, signal: AbortSignal) => Promise<object>): void => {
+    RED.httpAdmin.post(
+      `${BASE}/:id/${name}`,
+      onlyFromTheEditor,
+      RED.auth.needsPermission(PERMISSION) as unknown as RequestHandler,
+      answering(RED, answer),
+    );
+  };
+  const inTurn = <T>(
+    server: Parameters<typeof mailboxId>[0],
+    run: () => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> => runtime.turns.take(mailboxId(server), run, signal);
+
+  route('test', async (request) => {
+    const id = nodeOf(request);
+    const { server } = draftOf(RED, runtime, id, request.body);
+    const { target, login } = server.way();
+    const test = runs.start(id, adminUser(request), (onStep, signal) => {
+      const walk = (): Promise<Report> =>
+        testConnection({ ...target, login: loginOf(login), signal, onStep });
+      return inTurn(server, walk, signal);
+    });
+    return { test };
+  });
+
+  route('test-report', async (request) => {
+    const { test } = request.body as Record<string, unknown>;
+    const report = runs.report(nodeOf(request), adminUser(request), test);
+    if (report === undefined) throw new MailboxError('CONFIG', 'test-gone', { retryable: false });
+    return { report };
+  });
+
+  route('test-cancel', async (request) => {
+    runs.cancel(nodeOf(request), adminUser(request), (request.body as Record<string, unknown>).test);
+    return {};
+  });
+
+  route('preview', async (request, signal) => {
+    const { server } = draftOf(RED, runtime, nodeOf(request), request.body);
+    const look = async (): Promise<object> => ({
+      mails: await previewMailbox(await server.open(signal), { most: PREVIEWED, signal }),
+      service: server.service,
+    });
+    return inTurn(server, look, signal);
+  });
+
+  route('send', async (request, signal) => {
+    const node = deployedPop3In(RED, nodeOf(request));
+    if (node === undefined) throw new MailboxError('CONFIG', 'node-not-deployed', { retryable: false });
+    const { key } = request.body as Record<string, unknown>;
+    await inTurn(node.server, () => node.sendOne(String(key), signal), signal);
+    return {};
+  });
+
+  route('find', async (request, signal) => {
+    const { address } = request.body as Record<string, unknown>;
+    return { found: (await findServer(String(address ?? ''), network, signal)) ?? null };
+  });
+}
+
+/** Sign-in errors as the mailbox has them, so that there is one room of words. */
+function loginOf(login: Login): TestLogin {
+  if ('password' in login) return login;
+  return {
+    ...login,
+    token: (question) =>
+      login.token(question).catch((error) => {
+        throw asAccountError(error);
+      }),
+  };
+}
+
+/** Every answer settles, and an error says what a person can do: in this Node-RED's words, and what makes others. */
+function answering(
+  RED: NodeAPI,
+  answer: (request: Request, signal: AbortSignal) => Promise<object>,
+): RequestHandler {
+  return (request, response) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const signal = AbortSignal.any([AbortSignal.timeout(MOST_PATIENCE_MS), gone.signal]);
+    Promise.resolve()
+      .then(() => answer(request, signal))
+      .then(
+        (body) => response.json(body),
+        (error: unknown) => {
+          const told =
+            error instanceof MailboxError
+              ? error
+              : new MailboxError('TIMEOUT', isAbort(error) ? 'took-too-long' : 'unexpected', {
+                  facts: { detail: error instanceof Error ? error.message : 'failed' },
+                });
+          const { code, reason, facts } = told;
+          response
+            .status(error instanceof MailboxError ? 400 : 500)
+            .json({ code, reason, facts, error: sentence(told, translateBy(RED)) });
+        },
+      );
+  };
+}
+
+const isAbort = (error: unknown): boolean =>
+  error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+
+const nodeOf = (request: Request): string => request.params.id as string;
+
+function adminUser(request: Request): string {
+  const user = (request as Request & { user?: { username?: unknown } }).user?.username;
+  return typeof user === 'string' ? user : '';
+}

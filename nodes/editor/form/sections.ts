@@ -1,0 +1,81 @@
+/** What stands folded away is named, and its choice is stated beside the name. */
+import { type Provider, providers } from '../../oauth2/providers';
+import { word } from '../i18n';
+
+const value = (property: string): string => String($(`#node-input-${property}`).val() ?? '').trim();
+const chosen = (select: string): string => $(select).find('option:selected').text();
+
+function firstCheck(): string {
+  const date = String($('#redletter-first-date').val() ?? '');
+  if ($('#redletter-first').val() !== 'date') return chosen('#redletter-first');
+  return word('first.younger', { date });
+}
+
+function mail(): string {
+  const content = chosen('#node-input-content');
+  const size = value('maxSize');
+  return value('content') === 'headers' || Number(size) === 0
+    ? content
+    : word('section.mailUpTo', { content, size });
+}
+
+function ports(): string {
+  const input = $('#redletter-input').prop('checked') as boolean;
+  if ($('#node-input-summary').prop('checked'))
+    return word(input ? 'section.flowBoth' : 'section.flowSummary');
+  return word(input ? 'section.flowInput' : 'section.flowNone');
+}
+
+function connection(row: Provider | undefined): string {
+  const typed = value('host');
+  const pop = typed === '' ? row?.pop : undefined;
+  const security = pop?.security ?? value('security');
+  const way = { tls: 'TLS', starttls: 'STARTTLS' }[security] ?? word('section.plain');
+  const host = typed || pop?.host || '';
+  return host === '' ? way : `${host}:${pop?.port ?? value('port')}, ${way}`;
+}
+
+/** Keeps the summaries true while the form changes. `row`: the provider as the form stands. */
+export function stateSections(row: () => Provider | undefined): void {
+  const sections: Record<string, () => string> = {
+    first: firstCheck,
+    mail,
+    handled: () => chosen('#node-input-handled'),
+    flow: ports,
+    connection: () => connection(row()),
+  };
+  const state = (): void => {
+    for (const [name, stated] of Object.entries(sections)) {
+      $(`.redletter-${name} > summary .redletter-stated`).text(stated());
+    }
+  };
+  $('.redletter-form').on('change input', state);
+  state();
+}
+
+/** What has to be said about a provider before anything is tried, and where to read on. */
+export function hintFor(
+  row: Provider | undefined,
+  password: boolean,
+): { text: string; link?: { href: string; text: string } } | undefined {
+  if (row === undefined || row.id === providers.custom?.id) return undefined;
+  const facts = { provider: row.label };
+  const more = (href: string | undefined, key: string): { link?: { href: string; text: string } } =>
+    href === undefined ? {} : { link: { href, text: word(key) } };
+  const { links } = row;
+  if (row.signIn === 'none') return { text: word('hint.noPop', facts), ...more(links.help, 'hint.more') };
+  if (!password) return undefined;
+  if (row.signIn === 'app-password') {
+    return {
+      text: word('hint.appPassword', facts),
+      ...more(links.register ?? links.help, 'hint.appPasswordHow'),
+    };
+  }
+  if (row.signIn !== 'oauth2') return undefined;
+  return links.appPassword === undefined
+    ? { text: word('hint.oauth2', facts) }
+    : {
+        text: word('hint.oauth2OrAppPassword', facts),
+        ...more(links.appPassword, 'hint.appPasswordHow'),
+      };
+}

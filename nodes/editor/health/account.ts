@@ -1,0 +1,46 @@
+/** One account in the sidebar. */
+
+import type { AccountReport } from '../../admin/protocol';
+import { accountPanel } from '../sign-in/account-panel';
+import { button, type Card, nameOf, part, statusPart, warning } from './card';
+import { sentenceOf } from './words';
+
+/** As the status under a node: red is for a person to do something about. */
+const FILL: Record<string, string> = {
+  'signed-in': 'green',
+  waiting: 'yellow',
+  refused: 'red',
+  'sign-in-again': 'red',
+};
+
+export function accountCard(): Card<AccountReport> {
+  let node = '';
+  // What there is to see of an account, and to do about it, is in its dialog.
+  const open = (): void => RED.editor.editConfig('', 'oauth2-account', node, '');
+  const name = button('redletter-link').on('click', open);
+  const status = statusPart();
+  const panel = accountPanel();
+  const error = part($('<div class="redletter-error">'), (told: AccountReport['error'] | null) =>
+    told ? [warning(), ' ', sentenceOf(told)] : [],
+  );
+  return {
+    element: $('<li class="redletter-card">').append(
+      $('<div class="redletter-head">').append($('<h4>').append(name)),
+      status.element,
+      error.element,
+      panel.element,
+    ),
+    show: (report, skew) => {
+      node = report.node;
+      const label = nameOf(report);
+      name.text(label);
+      const fill = FILL[report.state] ?? 'grey';
+      const text = RED._(`@redletter/node-red-pop3/pop3-in:health.state.${report.state}`);
+      status.show({ fill, shape: fill === 'green' ? 'dot' : 'ring', text });
+      // Nobody has signed in: the state says so already.
+      error.show(report.error && report.state !== 'signed-out' ? report.error : null);
+      const { label: who, ...rest } = report;
+      panel.show(who === undefined || who === label ? rest : report, skew);
+    },
+  };
+}

@@ -1,0 +1,128 @@
+import { providers } from '../../oauth2/providers';
+
+/** What a connection test found, as far as advice depends on it. */
+export interface Trouble {
+  step: string;
+  reason: string;
+  facts: Record<string, string | number>;
+  /** What the access token is good for, where that is known. */
+  scope?: string;
+}
+
+/** How the mailbox is set up. */
+export interface Setup {
+  auth: string;
+  /** A provider's id, or `custom`. */
+  service: string;
+  user: string;
+}
+
+export interface Advice {
+  /** Keys of `advice.…`, the most likely first. */
+  lines: { key: string; facts?: Record<string, string> }[];
+  /** The property to change. */
+  field?: string;
+  /** Where it is to be changed, if not here; `key` of `link.…`. */
+  link?: { href: string; key: string };
+}
+
+/** The property that a reason is about. */
+const FIELDS: Record<string, string> = {
+  'name-not-found': 'host',
+  'host-missing': 'host',
+  'wrong-name': 'host',
+  unreachable: 'host',
+  refused: 'port',
+  timeout: 'port',
+  'speaks-imap': 'port',
+  'speaks-smtp': 'port',
+  protocol: 'port',
+  'server-speaks-plain': 'security',
+  'server-speaks-tls': 'security',
+  'starttls-not-offered': 'security',
+  'plaintext-not-allowed': 'security',
+  'self-signed': 'tls',
+  'untrusted-issuer': 'tls',
+  'certificate-rejected': 'tls',
+  'tls-not-deployed': 'tls',
+  'wrong-password': 'password',
+  'app-password-needed': 'password',
+  'password-missing': 'password',
+  'password-again': 'password',
+  'user-missing': 'user',
+  'mechanism-not-offered': 'mechanism',
+  'mechanism-needs-other-credentials': 'mechanism',
+  proxy: 'proxy',
+  'proxy-not-deployed': 'proxy',
+  'account-missing': 'account',
+  'account-not-deployed': 'account',
+  'mailbox-refused': 'account',
+};
+
+const REFUSED: ReadonlySet<string> = new Set([
+  'wrong-password',
+  'mailbox-refused',
+  'vague-refusal',
+  'closed-during-login',
+  'app-password-needed',
+]);
+const CLOSED: ReadonlySet<string> = new Set(['pop-disabled', 'not-connected', 'sys-perm']);
+
+/** What to change, and where: the sentence about the error says only what is so with every server. */
+export function adviceOn(trouble: Trouble, setup: Setup): Advice {
+  const { reason, facts } = trouble;
+  const known = setup.service !== 'custom' && Object.hasOwn(providers, setup.service);
+  const row = known ? providers[setup.service] : undefined;
+  const field = reason.startsWith('account/') ? 'account' : FIELDS[reason];
+  const advice: Advice = { lines: [], ...(field && { field }) };
+  const say = (...keys: string[]): void => {
+    advice.lines.push(...keys.map((key) => ({ key })));
+  };
+  const open = (key: string, href: string | undefined): void => {
+    if (href !== undefined) advice.link = { href, key };
+  };
+  const refused = REFUSED.has(reason);
+  const closed = CLOSED.has(reason);
+  const password = setup.auth === 'password';
+
+  if (row?.id === 'microsoft' && password && refused) {
+    say('microsoft-password');
+    return { ...advice, field: 'auth' };
+  }
+  if (row?.id === 'google' && closed) {
+    say('google-pop');
+    open('pop', row.links.pop);
+  } else if (row?.id === 'microsoft' && (refused || closed)) {
+    say('microsoft-user', 'microsoft-pop', 'microsoft-tenant');
+    open('pop', row.links.pop);
+  } else if (closed) {
+    say('switch-on');
+    open('pop', row?.links.pop ?? row?.links.help);
+  } else if (password && refused && row?.signIn === 'oauth2' && row.links.appPassword === undefined) {
+    say('oauth2');
+    advice.field = 'auth';
+  } else if (password && refused && (row?.signIn === 'app-password' || row?.links.appPassword)) {
+    say('app-password');
+    if (row.links.pop && row.id !== 'google') say('switch-on');
+    if (row.signIn === 'oauth2') say('oauth2');
+    open('appPassword', row.links.appPassword ?? row.links.register ?? row.links.help);
+  } else if (password && refused) {
+    say(setup.user.includes('@') ? 'user-without-domain' : 'user-with-domain');
+  }
+  const wanted = row?.scope?.split(' ')[0];
+  const lacks =
+    wanted !== undefined && trouble.scope !== undefined && !trouble.scope.split(' ').includes(wanted);
+  if (refused && !password && lacks) {
+    advice.lines.unshift({ key: 'scope', facts: { scope: trouble.scope ?? '', wanted } });
+  }
+  if (['self-signed', 'untrusted-issuer', 'certificate-rejected'].includes(reason)) say('tls-config');
+  if (reason === 'wrong-name' && facts.names) {
+    advice.lines.push({ key: 'names', facts: { names: String(facts.names) } });
+  }
+  if (reason === 'account-locked') say('locked');
+  if (reason === 'in-use') say('in-use');
+  if (reason === 'login-delay') say('often');
+  if (reason === 'timeout' && trouble.step === 'connection') say('firewall');
+  if (reason === 'web-login-needed') open('help', row?.links.help);
+  return advice;
+}

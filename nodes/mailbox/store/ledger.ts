@@ -1,0 +1,243 @@
+import type { MailboxError } from '../errors';
+import { Journal, type OpenFile } from './file/journal';
+import { type LedgerRecord, type MailState, Memory, type OpenDelivery } from './ledger-state';
+
+/** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
+export const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
+
+const FORMAT = { format: 'redletter-ledger', version: 1 };
+/** Below this many bytes a compaction is not worth its fsync. */
+const COMPACT_BYTES = 256 * 1024;
+
+/**
+ * What was delivered from one mailbox to one node.
+ *
+ * A baseline and intents are on the disk (fsync) when their promise resolves; everything else is with the operating
+ * system, so it survives the end of the process but not always a power failure.
+ */
+export class Ledger {
+  /**
+   * What was about to be handed over when the process before this one ended without closing the ledger, in that
+   * order. Empty after {@link crashed}.
+   */
+  interrupted: readonly string[] = [];
+
+  private liveBytes = 0;
+
+  private constructor(
+    private readonly journal: Journal<LedgerRecord>,
+    private readonly memory: Memory,
+    private readonly now: () => number,
+    private readonly compactBytes: number,
+  ) {
+    this.interrupted = [...memory.underWay];
+    this.liveBytes = memory.estimateBytes();
+  }
+
+  /**
+   * Opens, or makes, the ledger in `file`.
+   * @param now ms since the epoch
+   * @param compactBytes a smaller file is never compacted
+   * @throws MailboxError STORE, with the file's name and the system's reason
+   */
+  static async open(
+    file: string,
+    now: () => number = Date.now,
+    compactBytes = COMPACT_BYTES,
+    openFile?: OpenFile,
+  ): Promise<Ledger> {
+    const memory = new Memory();
+    const content = {
+      apply: (record: LedgerRecord) => memory.apply(record),
+      snapshot: () => memory.snapshot(),
+      isSnapshot: (record: LedgerRecord) => record.is === 'snapshot',
+    };
+    const journal = await Journal.open<LedgerRecord>(file, content, {
+      ...FORMAT,
+      ...(openFile && { openFile }),
+    });
+    return new Ledger(journal, memory, now, compactBytes);
+  }
+
+  get file(): string {
+    return this.journal.file;
+  }
+
+  /** True once the first complete listing stands on the disk. Until then every check is the first. */
+  get hasBaseline(): boolean {
+    return this.memory.hasBaseline;
+  }
+
+  /** When the last check ended that left nothing for the next one, ms since the epoch; 0 for never. */
+  get lastChecked(): number {
+    return this.memory.lastChecked;
+  }
+
+  /** True where the mail needs no hand-over any more. */
+  known(key: string): boolean {
+    return this.memory.known(key);
+  }
+
+  state(key: string): MailState | undefined {
+    return this.memory.state(key);
+  }
+
+  /** The mails that failed too often, in the order in which they did. */
+  get setAside(): string[] {
+    return this.memory.setAside;
+  }
+
+  /** When the mail was handled, ms since the epoch; undefined where it was not. */
+  handledAt(key: string): number | undefined {
+    return this.memory.handledAt(key);
+  }
+
+  /** True where the last listing had it no more. */
+  missing(key: string): boolean {
+    return this.memory.missing.has(key);
+  }
+
+  /** The latest moment at which a mail that has vanished can have come: it was handled, or gone, by then. Ms since the epoch. */
+  latestArrival(key: string): number {
+    const gone = (this.memory.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
+    return Math.min(gone, this.memory.handledAt(key) ?? gone);
+  }
+
+  openDelivery(key: string): Readonly<OpenDelivery> | undefined {
+    return this.memory.openDeliveries.get(key);
+  }
+
+  /** The remembered mails that the last listing still had. */
+  present(): Iterable<string> {
+    return this.memory.present();
+  }
+
+  /** Records the first complete listing: `keys` are what was there and stays unfetched. On the disk when it resolves. */
+  setBaseline(keys: string[]): Promise<void> {
+    return this.journal.durably({ is: 'baseline', at: this.seconds(), keys });
+  }
+
+  /** Unknown ids that turned out to be mail from before, in a box that was renumbered. On the disk when it resolves. */
+  markOld(keys: string[]): Promise<void> {
+    return this.journal.durably({ is: 'old', at: this.seconds(), keys });
+  }
+
+  /** Notes that these mails are about to be handed over. On the disk when it resolves; none may be handed over before. */
+  intend(keys: string[]): Promise<void> {
+    return this.journal.durably({ is: 'intend', at: this.seconds(), keys });
+  }
+
+  /** Takes an intent back: the mail was certainly not handed over. */
+  async withdraw(keys: string[]): Promise<void> {
+    if (keys.length > 0) await this.journal.atOnce({ is: 'withdraw', keys });
+  }
+
+  /** The mail needs no further hand-over: it was handled whole, or stays on the server as it is (`kept`). */
+  async done(key: string, state: MailState = 'handled'): Promise<void> {
+    const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
+    if (state !== 'handled') record.state = state;
+    await this.journal.atOnce(record);
+  }
+
+  /** A mail that was set aside is new once more. It may have been handed over, so the next time is a repeat. */
+  async again(key: string): Promise<void> {
+    if (this.memory.isSetAside(key)) await this.journal.atOnce({ is: 'again', key });
+  }
+
+  /** Other mails have these unique-ids now. They may be the ones we know all the same, so they come as repeats. */
+  async reused(keys: string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.journal.atOnce({ is: 'again', key })));
+  }
+
+  /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */
+  async failed(key: string, retryAt: number): Promise<void> {
+    await this.journal.atOnce({ is: 'failed', at: this.seconds(), key, retryAt: Math.ceil(retryAt / 1000) });
+  }
+
+  /**
+   * The process before this one may have ended because of one of these: all are suspected from now on. Where it is a
+   * single one the crash counts as its own, and it is not to be tried before `retryAt` (ms since the epoch).
+   */
+  async crashed(keys: string[], retryAt: number): Promise<void> {
+    this.interrupted = [];
+    await this.journal.atOnce({
+      is: 'crashed',
+      at: this.seconds(),
+      keys,
+      retryAt: Math.ceil(retryAt / 1000),
+    });
+  }
+
+  /** A suspected mail has been handed over and the process goes on. */
+  async survived(key: string): Promise<void> {
+    await this.journal.atOnce({ is: 'survived', key });
+  }
+
+  /** What was handed over, is not settled, and has not been reported as lost. */
+  *unsettled(): Iterable<string> {
+    for (const [key, { handedOver, lost }] of this.memory.openDeliveries)
+      if (handedOver > 0 && !lost && !this.memory.known(key)) yield key;
+  }
+
+  /** The mail is nowhere any more, and that was reported. Where it turns up after all, it is handed over. */
+  async lost(key: string): Promise<void> {
+    await this.journal.atOnce({ is: 'lost', key });
+  }
+
+  /**
+   * Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last seen, unless
+   * somebody still has it.
+   */
+  async listed(keys: ReadonlySet<string>, stillHas: (key: string) => boolean = () => false): Promise<void> {
+    const at = this.seconds();
+    const gone: string[] = [];
+    const back: string[] = [];
+    const forget: string[] = [];
+    for (const key of this.memory.keys()) {
+      const since = this.memory.missing.get(key);
+      if (keys.has(key)) {
+        if (since !== undefined) back.push(key);
+      } else if (since === undefined) gone.push(key);
+      else if ((at - since) * 1000 > REMEMBERED_MS && !stillHas(key)) forget.push(key);
+    }
+    if (gone.length > 0) await this.journal.atOnce({ is: 'gone', at, keys: gone });
+    if (back.length > 0) await this.journal.atOnce({ is: 'back', keys: back });
+    if (forget.length > 0) await this.journal.atOnce({ is: 'forget', keys: forget });
+  }
+
+  /**
+   * Notes the end of a check that went well, and compacts the file when a third of it is history. Where mail was left
+   * for the next one, what is unknown then may well have come before.
+   */
+  async checked(complete = true): Promise<void> {
+    if (complete) await this.journal.atOnce({ is: 'checked', at: this.seconds() });
+    this.journal.heldUp = 0;
+    const before = this.journal.size;
+    if (before <= this.compactBytes || before <= 1.5 * this.liveBytes) return;
+    await this.journal.compact();
+    if (this.journal.size < before) this.liveBytes = this.journal.size;
+  }
+
+  /** Writes what is queued and lets the file go: an orderly end, which speaks against no mail. */
+  async close(): Promise<void> {
+    // A disk that is full now makes it look like a crash, which is counted and no more.
+    if (this.memory.underWay.size > 0)
+      this.journal.atOnce({ is: 'closed', at: this.seconds() }).catch(() => undefined);
+    await this.journal.close();
+  }
+
+  /** Lets the file go until something is to be noted again. Never rejects. */
+  rest(): Promise<void> {
+    return this.journal.rest();
+  }
+
+  /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
+  abandon(why?: MailboxError): Promise<void> {
+    return this.journal.abandon(why);
+  }
+
+  /** Never 0, which stands for the baseline: a machine without a battery may begin in 1970. */
+  private seconds(): number {
+    return Math.max(1, Math.floor(this.now() / 1000));
+  }
+}

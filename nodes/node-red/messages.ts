@@ -1,0 +1,202 @@
+import { MailboxError, type MailboxState } from '../mailbox';
+import type { TokenState } from '../oauth2';
+import { ACCOUNT, asAccountError } from '../runtime/from-oauth2';
+import { countedStatus } from './counted-status';
+
+/** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
+export type Translate = (key: string, facts?: Record<string, unknown>) => string;
+
+/** As Node-RED shows it beside the node. */
+export interface NodeStatus {
+  fill: 'red' | 'green' | 'yellow' | 'blue' | 'grey';
+  shape: 'ring' | 'dot';
+  text: string;
+}
+
+const NAMESPACE = '@redletter/node-red-pop3';
+
+/**
+ * A few words for what is wrong, at most twenty characters. They are catalogue keys as well: the editor shows them in
+ * each reader's language, while flows see them as they stand here.
+ */
+const STATUS_BY_REASON: Record<string, string> = {
+  'account/not-signed-in': 'not signed in',
+  'wrong-password': 'wrong password',
+  'mailbox-refused': 'mailbox refused',
+  'vague-refusal': 'login refused',
+  'closed-during-login': 'login refused',
+  'app-password-needed': 'app password needed',
+  'web-login-needed': 'web login needed',
+  'pop-disabled': 'POP is switched off',
+  'name-not-found': 'host not found',
+  refused: 'connection refused',
+  unreachable: 'host unreachable',
+  'hung-up': 'connection lost',
+  closed: 'connection lost',
+  'cut-short': 'connection lost',
+  proxy: 'proxy failed',
+  'server-speaks-plain': 'port without TLS',
+  'server-speaks-tls': 'port wants TLS',
+  'self-signed': 'unknown certificate',
+  'untrusted-issuer': 'unknown certificate',
+  'wrong-name': 'wrong certificate',
+  'certificate-expired': 'certificate expired',
+  'starttls-not-offered': 'no STARTTLS there',
+  'plaintext-not-allowed': 'TLS required',
+  'mechanism-not-offered': 'login not offered',
+  'account-missing': 'no account',
+  'host-missing': 'no server',
+  'user-missing': 'no user',
+  'password-missing': 'no password',
+  'gmail-lists-old-mail': 'check Gmail settings',
+  'folder-in-use': 'folder in use',
+  'disk-full': 'disk full',
+};
+
+/** The same where it was the sign-in server and not the mail server. */
+const STATUS_OF_ACCOUNT: Partial<Record<MailboxError['code'], string>> = {
+  CONFIG: 'check account',
+  CONNECT: 'sign-in server away',
+  TIMEOUT: 'sign-in server away',
+  SYS_TEMP: 'sign-in server away',
+};
+
+const STATUS_BY_CODE: Record<MailboxError['code'], string> = {
+  AUTH: 'login refused',
+  SIGN_IN_AGAIN: 'sign in again',
+  CONFIG: 'check settings',
+  TLS: 'TLS failed',
+  CONNECT: 'no connection',
+  TIMEOUT: 'no answer',
+  IN_USE: 'mailbox in use',
+  LOGIN_DELAY: 'too soon',
+  SYS_TEMP: 'server busy',
+  SYS_PERM: 'server refuses',
+  PROTOCOL: 'not a POP3 server',
+  LIMIT: 'too large',
+  POISON: 'mail set aside',
+  STORE: 'cannot store',
+};
+
+/** Every text a status can have that the editor translates. */
+export const statusTexts: readonly string[] = [
+  ...new Set([
+    'checking',
+    'idle',
+    ...Object.values(STATUS_BY_REASON),
+    ...Object.values(STATUS_OF_ACCOUNT),
+    ...Object.values(STATUS_BY_CODE),
+  ]),
+];
+
+/** Those of a node that needs an account and nothing else. */
+export const accountStatusTexts: readonly string[] = [
+  ...new Set([
+    ...['account/not-signed-in', 'account-missing'].map((reason) => String(STATUS_BY_REASON[reason])),
+    ...Object.values(STATUS_OF_ACCOUNT),
+    ...(['SIGN_IN_AGAIN', 'TLS', 'STORE'] as const).map((code) => STATUS_BY_CODE[code]),
+  ]),
+];
+
+/** The status of a mailbox, as the contract has it. */
+export function statusOf(state: MailboxState): NodeStatus {
+  switch (state.is) {
+    case 'checking':
+      return { fill: 'yellow', shape: 'ring', text: 'checking' };
+    case 'progress':
+      return { fill: 'blue', shape: 'dot', text: `${state.done} / ${state.total}` };
+    case 'new': {
+      const { count, left } = state;
+      const text =
+        left === undefined
+          ? countedStatus('status.new', { count })
+          : countedStatus('status.first', { count, left });
+      return { fill: 'green', shape: 'dot', text };
+    }
+    case 'idle':
+      return { fill: 'grey', shape: 'ring', text: 'idle' };
+    case 'waiting': {
+      const seconds = Math.ceil(state.ms / 1000);
+      return { fill: 'yellow', shape: 'ring', text: countedStatus('status.waiting', { seconds }) };
+    }
+    case 'failed':
+      return failureStatus(state.error);
+  }
+}
+
+/** The status of a node that needs an account and nothing else: none while all is well. */
+export function accountStatus({ error }: TokenState): NodeStatus | Record<string, never> {
+  const failure = asAccountError(error);
+  return failure instanceof MailboxError ? failureStatus(failure) : {};
+}
+
+export function failureStatus(error: MailboxError): NodeStatus {
+  return { fill: 'red', shape: 'ring', text: failureText(error) };
+}
+
+function failureText({ code, reason }: MailboxError): string {
+  return (
+    STATUS_BY_REASON[reason] ??
+    (reason.startsWith(ACCOUNT) ? STATUS_OF_ACCOUNT[code] : undefined) ??
+    STATUS_BY_CODE[code]
+  );
+}
+
+/** What a Catch node gets: the sentence for a person, the code for the flow. */
+export class NodeError extends Error {
+  readonly code: MailboxError['code'];
+  readonly reason: string;
+
+  constructor(
+    error: MailboxError,
+    translate: Translate,
+    override readonly name = 'Pop3InError',
+  ) {
+    super(sentence(error, translate), { cause: error });
+    this.code = error.code;
+    this.reason = error.reason;
+  }
+}
+
+/** A fact that is not known leaves a gap; without this its placeholder would be shown. */
+const NO_FACTS = Object.fromEntries(
+  'response host port user system detail description error provider uri status aadsts network'
+    .split(' ')
+    .map((name) => [name, '']),
+);
+
+/** One sentence that says what happened and what to do, in the reader's language. */
+export function sentence(
+  error: { code: string; reason: string; facts: object },
+  translate: Translate,
+): string {
+  const facts = { ...NO_FACTS, ...error.facts };
+  const ofAccount = error.reason.startsWith(ACCOUNT);
+  return (
+    (ofAccount
+      ? accountSentence({ reason: error.reason.slice(ACCOUNT.length), facts }, translate)
+      : known(translate, 'pop3-in', `errors.${error.reason}`, facts)) ??
+    known(translate, 'pop3-in', `errors.${error.code}`, facts) ??
+    `${error.code}: ${error.reason}`
+  );
+}
+
+/** The same for what the account's own room says. */
+export function accountSentence(
+  error: { reason: string; facts: object },
+  translate: Translate,
+): string | undefined {
+  return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...NO_FACTS, ...error.facts });
+}
+
+/** Undefined where the catalogue has no such text: the runtime's translation gives the key itself then. */
+function known(
+  translate: Translate,
+  set: string,
+  key: string,
+  facts: Record<string, unknown>,
+): string | undefined {
+  const full = `${NAMESPACE}/${set}:${key}`;
+  const text = translate(full, facts);
+  return text === key || text === full || typeof text !== 'string' ? undefined : text;
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import type { EventEmitter } from 'node:events';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { MailboxError } from '../../../nodes/mailbox';
+import { Journal, type OpenFile } from '../../../nodes/mailbox/store/file/journal';
+import { Ledger } from '../../../nodes/mailbox/store/ledger';
+import { BEGINNING, cleanUp, newFolder } from '../support';
+
+interface Sum {
+  is: string;
+  sum: number;
+}
+
+/** Files as they are, which say what is done to them and wait where they are told to. */
+class Disk {
+  readonly done: string[] = [];
+  /** Awaited before an append. */
+  gate: Promise<void> = Promise.resolve();
+
+  readonly open: OpenFile = async (path, flags, mode) => {
+    const handle = await open(path, flags, mode);
+    const name = basename(path).replace(/^redletter-.*/, 'folder');
+    return new Proxy(handle, {
+      get: (target, property) => {
+        const value = Reflect.get(target, property) as unknown;
+        if (typeof value !== 'function') return value;
+        return async (...given: unknown[]) => {
+          if (property === 'appendFile') await this.gate;
+          const result = await (value as (...given: unknown[]) => Promise<unknown>).apply(target, given);
+          if (property !== 'close') this.done.push(`${name} ${String(property)}`);
+          return result;
+        };
+      },
+    }) as FileHandle;
+  };
+
+  /** What was done since the last time somebody asked. */
+  since(): string[] {
+    return this.done.splice(0);
+  }
+}
+
+describe('the file of a ledger', () => {
+  after(cleanUp);
+
+  it('is on the disk where it is promised, and only there', async () => {
+    const file = join(await newFolder(), 'a');
+    const disk = new Disk();
+    const ledger = await Ledger.open(file, () => BEGINNING, 0, disk.open);
+    assert.deepEqual(disk.since(), ['a appendFile', 'a datasync', 'folder sync'], 'a new file and its name');
+    await ledger.setBaseline(['old']);
+    assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'the baseline');
+    await ledger.intend(['x']);
+    assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'an intent');
+    await ledger.markOld(['y']);
+    assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'what counts as old');
+    await ledger.done('x');
+    await ledger.failed('z', BEGINNING);
+    assert.deepEqual(
+      disk.since().filter((what) => what.includes('sync')),
+      [],
+      'a note does not wait for the disk',
+    );
+    await ledger.checked();
+    assert.deepEqual(
+      disk.since().filter((what) => !what.startsWith('a append')),
+      ['a.new appendFile', 'a.new sync', 'folder sync'],
+      'a compaction, before and after it takes the old one’s place',
+    );
+    await ledger.close();
+  });
+
+  it('is let go until something is to be noted, and nothing that was noted gets lost', async () => {
+    const file = join(await newFolder(), 'a');
+    const opened = new Set<FileHandle>();
+    const openFile: OpenFile = async (path, flags, mode) => {
+      const handle = await open(path, flags, mode);
+      opened.add(handle);
+      (handle as unknown as EventEmitter).once('close', () => opened.delete(handle));
+      return handle;
+    };
+    const ledger = await Ledger.open(file, () => BEGINNING, 0, openFile);
+    await ledger.setBaseline(['old']);
+    assert.equal(opened.size, 1);
+    await ledger.rest();
+    assert.equal(opened.size, 0, 'let go');
+    await Promise.all([ledger.done('a'), ledger.intend(['b']), ledger.done('c'), ledger.rest()]);
+    await ledger.rest();
+    await ledger.rest();
+    assert.equal(opened.size, 0, 'let go once more');
+    for (let count = 0; count < 10; count += 1) await ledger.done('d');
+    await ledger.rest();
+    // Compacted from rest.
+    await ledger.checked();
+    assert.match(await readFile(file, 'utf8'), /snapshot/);
+    await ledger.rest();
+    await ledger.withdraw(['b']);
+    await ledger.close();
+    assert.equal(opened.size, 0, 'closed');
+    await assert.rejects(ledger.done('e'), { code: 'STORE' }, 'what is closed is not opened by a note');
+    await ledger.rest();
+    assert.equal(opened.size, 0);
+    const again = await Ledger.open(file);
+    assert.deepEqual(
+      ['old', 'a', 'b', 'c', 'd', 'e'].map((key) => again.state(key)),
+      ['baseline', 'handled', undefined, 'handled', 'handled', undefined],
+    );
+    await again.close();
+  });
+
+  it('is not opened again for one whom another runtime has told to leave meanwhile', async () => {
+    const file = join(await newFolder(), 'a');
+    const disk = new Disk();
+    const ledger = await Ledger.open(file, () => BEGINNING, 0, disk.open);
+    await ledger.setBaseline([]);
+    await ledger.rest();
+    disk.since();
+    const why = new MailboxError('STORE', 'folder-in-use');
+    const noted = ledger.done('a');
+    await ledger.abandon(why);
+    await assert.rejects(noted, why);
+    assert.deepEqual(disk.since(), []);
+  });
+
+  it('is never compacted with a note waiting, which would count twice', async () => {
+    const file = join(await newFolder(), 'a');
+    const disk = new Disk();
+    let sum = 0;
+    const content = {
+      apply: (record: Sum) => {
+        sum = record.is === 'all' ? record.sum : sum + record.sum;
+      },
+      snapshot: () => ({ is: 'all', sum }),
+      isSnapshot: (record: Sum) => record.is === 'all',
+    };
+    const options = { format: 'sums', version: 1 };
+    const journal = await Journal.open<Sum>(file, content, { ...options, openFile: disk.open });
+    let release: () => void = () => undefined;
+    disk.gate = new Promise((resolve) => {
+      release = resolve;
+    });
+    const durable = journal.durably({ is: 'one', sum: 1 });
+    const compacted = journal.compact();
+    // Let the first be on its way to the file before the note comes.
+    await new Promise(setImmediate);
+    const note = journal.atOnce({ is: 'one', sum: 10 });
+    release();
+    await Promise.all([durable, compacted, note]);
+    await journal.close();
+    assert.equal(sum, 11);
+    assert.match(await readFile(file, 'utf8'), /"all"/, 'it has been compacted');
+    sum = 0;
+    const again = await Journal.open<Sum>(file, content, options);
+    await again.close();
+    assert.equal(sum, 11, dirname(file));
+  });
+});

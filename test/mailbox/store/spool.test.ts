@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { MailboxError } from '../../../nodes/mailbox';
+import { Spool } from '../../../nodes/mailbox/store/file/spool';
+import { cleanUp, newFolder } from '../support';
+
+async function* pieces(...texts: string[]): AsyncIterable<Buffer> {
+  for (const text of texts) yield Buffer.from(text, 'latin1');
+}
+
+async function bytesOf(source: AsyncIterable<Buffer>): Promise<string> {
+  let text = '';
+  for await (const chunk of source) text += chunk.toString('latin1');
+  return text;
+}
+
+describe('the spool', () => {
+  let folder: string;
+  let spool: Spool;
+  const listed = (uid: string, octets?: number) => ({
+    number: 7,
+    uid,
+    key: `u${uid}`,
+    ambiguous: false,
+    ...(octets !== undefined && { octets }),
+  });
+  beforeEach(async () => {
+    folder = join(await newFolder(), 'a.spool');
+    spool = await Spool.open(folder);
+  });
+  after(cleanUp);
+
+  it('gives back the bytes as they came, also to the next process, and only to their owner', async () => {
+    const long = '\xe9\r\n.\0'.repeat(50_000);
+    assert.equal(await spool.put(listed('a'), pieces('Subject: a\r\n\r\n', long), true), 250_014);
+    await spool.put(listed('b', 5000), pieces('Subject: b\r\n\r\n'), false);
+    for (const one of [spool, await Spool.open(folder)]) {
+      assert.deepEqual(one.get('ua'), { key: 'ua', uid: 'a', number: 7, size: 250_014, whole: true });
+      assert.equal(one.get('ub')?.whole, false);
+      assert.equal(await bytesOf(one.read('ua')), `Subject: a\r\n\r\n${long}`);
+      assert.equal(one.get('uc'), undefined);
+      assert.equal(one.size, 2);
+    }
+    for (const name of await readdir(folder))
+      assert.equal((await stat(join(folder, name))).mode & 0o777, 0o600);
+    assert.equal((await stat(folder)).mode & 0o777, 0o700);
+  });
+
+  it('has bytes and name on the disk where it says so', async () => {
+    const synced: string[] = [];
+    spool = await Spool.open(folder, async (path, flags, mode) => {
+      const handle = await open(path, flags, mode);
+      const sync = handle.sync.bind(handle);
+      handle.sync = () => {
+        synced.push(relative(folder, path) || 'folder');
+        return sync();
+      };
+      return handle;
+    });
+    await spool.sync();
+    assert.deepEqual(synced, [], 'nothing has come');
+    await spool.put(listed('a'), pieces('Subject: a\r\n\r\n'), true);
+    await spool.put(listed('b'), pieces('Subject: b\r\n\r\n'), true);
+    await spool.sync();
+    await spool.sync();
+    assert.deepEqual(synced, [`${Spool.nameOf('ua')}.new`, `${Spool.nameOf('ub')}.new`, 'folder', '..']);
+  });
+
+  it('has them in the order in which they came, in the next process too', async () => {
+    for (const [at, uid] of [...'zayx'].entries())
+      await spool.put({ ...listed(uid), number: at + 1 }, pieces('x'), true);
+    // A clock too coarse to tell them apart, but for the first, which came in a session before.
+    const session = new Date();
+    for (const uid of 'zayx') await utimes(join(folder, Spool.nameOf(`u${uid}`)), session, session);
+    await utimes(join(folder, Spool.nameOf('ux')), 1, 1);
+    const again = await Spool.open(folder);
+    assert.equal(
+      again
+        .all()
+        .map(({ uid }) => uid)
+        .join(''),
+      'xzay',
+    );
+  });
+
+  it('keeps nothing of a mail whose body fails', async () => {
+    async function* failing(): AsyncIterable<Buffer> {
+      yield Buffer.from('half');
+      throw new Error('the line dropped');
+    }
+    await assert.rejects(spool.put(listed('a'), failing(), true), /the line dropped/);
+    assert.equal(spool.get('ua'), undefined);
+    assert.deepEqual(await readdir(folder), []);
+  });
+
+  it('throws away what was being written when the process ended, and leaves alone what is not its own', async () => {
+    await spool.put(listed('a'), pieces('whole'), true);
+    await writeFile(join(folder, `${Spool.nameOf('ub')}.new`), '{"key":"ub","uid":"b"}\nhal');
+    await writeFile(join(folder, 'notes.txt'), 'mine');
+    await writeFile(join(folder, Spool.nameOf('uc')), '{"key":"another","uid":"another"}\n');
+    const again = await Spool.open(folder);
+    assert.deepEqual(
+      again.all().map(({ key }) => key),
+      ['ua'],
+    );
+    assert.deepEqual(
+      (await readdir(folder)).sort(),
+      [Spool.nameOf('ua'), Spool.nameOf('uc'), 'notes.txt'].sort(),
+    );
+    assert.equal(await readFile(join(folder, 'notes.txt'), 'utf8'), 'mine');
+  });
+
+  it('says which mail is gone when somebody has removed its file, and takes it in anew', async () => {
+    await spool.put(listed('a'), pieces('once'), true);
+    await rm(folder, { recursive: true });
+    await assert.rejects(bytesOf(spool.read('ua')), (error) => {
+      assert.ok(error instanceof MailboxError);
+      assert.deepEqual([error.code, error.reason, error.facts.uid], ['STORE', 'spooled-mail-gone', 'a']);
+      return true;
+    });
+    spool.forget('ua');
+    assert.equal(spool.get('ua'), undefined);
+    await spool.put(listed('a'), pieces('twice'), true);
+    assert.equal(await bytesOf(spool.read('ua')), 'twice');
+  });
+
+  it('forgets a mail with its file, however often it is told', async () => {
+    await spool.put(listed('a'), pieces('x'), true);
+    await spool.remove('ua');
+    await spool.remove('ua');
+    assert.deepEqual([spool.get('ua'), await readdir(folder)], [undefined, []]);
+  });
+
+  it('where a folder cannot be: STORE that names it', async () => {
+    const plain = join(await newFolder(), 'plain');
+    await writeFile(plain, '');
+    await assert.rejects(Spool.open(plain), (error) => {
+      assert.ok(error instanceof MailboxError);
+      assert.deepEqual([error.code, error.facts.folder], ['STORE', plain]);
+      return true;
+    });
+  });
+});

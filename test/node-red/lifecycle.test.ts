@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict';
+import { EventEmitter, once } from 'node:events';
+import { onceStarted } from '../../nodes/node-red/lifecycle';
+
+describe('what waits for the flows to be started', () => {
+  const started = (events: EventEmitter) => events.emit('flows:started');
+  const ran: number[] = [];
+  const heard = new EventEmitter();
+  const wait = (events: EventEmitter, from: number, to: number) => {
+    const callOff: (() => void)[] = [];
+    for (let at = from; at < to; at += 1) {
+      const run = () => heard.emit(`ran ${ran.push(at)}`);
+      callOff.push(onceStarted({ events } as unknown as Parameters<typeof onceStarted>[0], run));
+    }
+    return callOff;
+  };
+  beforeEach(() => {
+    ran.length = 0;
+  });
+
+  it('begins at once where there is little of it, and only once', () => {
+    const events = new EventEmitter();
+    wait(events, 0, 5);
+    assert.deepEqual(ran, []);
+    started(events);
+    assert.deepEqual(ran, [0, 1, 2, 3, 4]);
+    started(events);
+    assert.equal(ran.length, 5);
+  });
+
+  it('is spread over time where there is a lot of it, and all of it comes about', async () => {
+    const events = new EventEmitter();
+    wait(events, 0, 20);
+    started(events);
+    assert.equal(ran.length, 16);
+    await once(heard, 'ran 20');
+    assert.deepEqual(ran, [...Array(20).keys()]);
+  });
+
+  it('can be called off, before the start and while it stands in line', async () => {
+    const events = new EventEmitter();
+    const callOff = wait(events, 0, 20);
+    callOff[3]?.();
+    started(events);
+    callOff[18]?.();
+    await once(heard, 'ran 18');
+    assert.deepEqual(
+      ran,
+      [...Array(20).keys()].filter((at) => at !== 3 && at !== 18),
+    );
+  });
+
+  it('waits for its own start, even while the ones before it are still at it', async () => {
+    const events = new EventEmitter();
+    wait(events, 0, 18);
+    started(events);
+    wait(events, 18, 20);
+    await once(heard, 'ran 18');
+    assert.equal(ran.includes(18), false);
+    started(events);
+    assert.equal(ran.length, 20);
+    // With nobody in line any more, the next ones begin at once again.
+    wait(events, 20, 21);
+    started(events);
+    assert.equal(ran.length, 21);
+  });
+});

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
+import type { MailboxState } from '../../nodes/mailbox/mailbox';
+import { numbersOf } from '../../nodes/node-red/counted-status';
+import { NodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
+import { OAuth2Error } from '../../nodes/oauth2';
+import { asAccountError } from '../../nodes/runtime/from-oauth2';
+
+/** As Node-RED does it: `set:key.of.dots`, `__fact__`, and the key itself where there is nothing. */
+function translator(language: string): Translate {
+  return (key, facts) => {
+    const [set = '', path = ''] = key.replace('@redletter/node-red-pop3/', '').split(':');
+    const file = join(__dirname, '../../locales', language, `${set}.json`);
+    const found = path
+      .split('.')
+      .reduce<unknown>(
+        (at, part) => (at as Record<string, unknown> | undefined)?.[part],
+        JSON.parse(readFileSync(file, 'utf8')),
+      );
+    if (typeof found !== 'string') return path;
+    return found.replace(/__(\w+?)__/g, (_, name: string) => String(facts?.[name] ?? ''));
+  };
+}
+const languages = readdirSync(join(__dirname, '../../locales'));
+const english = translator('en-US');
+const silent: Translate = (key) => key;
+
+/** Every reason there are words for. */
+const reasons = Object.keys(
+  JSON.parse(readFileSync(join(__dirname, '../../locales/en-US/pop3-in.json'), 'utf8')).errors,
+);
+const accountReasons = Object.keys(
+  JSON.parse(readFileSync(join(__dirname, '../../locales/en-US/oauth2-account.json'), 'utf8')).errors,
+).map((reason) => `account/${reason}`);
+
+describe('the words of a mailbox', () => {
+  it('show each state as the contract has it', () => {
+    const states: [MailboxState, string][] = [
+      [{ is: 'checking' }, 'yellow ring checking'],
+      [{ is: 'progress', done: 12, total: 340 }, 'blue dot 12 / 340'],
+      [{ is: 'new', count: 3 }, 'green dot 3 new'],
+      [{ is: 'new', count: 0, left: 340 }, 'green dot 0 new, 340 left'],
+      [{ is: 'idle' }, 'grey ring idle'],
+      [{ is: 'waiting', ms: 39_001 }, 'yellow ring waiting 40 s'],
+      [failed('AUTH', 'wrong-password'), 'red ring wrong password'],
+      [failed('SIGN_IN_AGAIN', 'account/invalid-grant'), 'red ring sign in again'],
+      [failed('SIGN_IN_AGAIN', 'account/not-signed-in'), 'red ring not signed in'],
+      [failed('CONNECT', 'account/unreachable'), 'red ring sign-in server away'],
+      [failed('CONNECT', 'hung-up'), 'red ring connection lost'],
+    ];
+    for (const [state, expected] of states) {
+      const { fill, shape, text } = statusOf(state);
+      assert.equal(`${fill} ${shape} ${text}`, expected);
+    }
+  });
+
+  it('with numbers are the same in English wherever they are put together', () => {
+    for (const state of [
+      { is: 'new', count: 3 },
+      { is: 'new', count: 0, left: 340 },
+      { is: 'waiting', ms: 40_000 },
+    ] as const) {
+      const { text } = statusOf(state);
+      const { key = '', numbers } = numbersOf(text) ?? {};
+      assert.equal(english(`pop3-in:${key}`, numbers), text);
+    }
+    for (const text of ['12 / 340', '3 news', 'a 3 new', 'idle', ' 3 new']) {
+      assert.equal(numbersOf(text), undefined, text);
+    }
+  });
+
+  it('have a status of twenty characters at most for every code and every reason', () => {
+    assert.ok(reasons.length > 60 && accountReasons.length > 60);
+    for (const code of MAILBOX_ERROR_CODES) {
+      for (const reason of [...reasons, ...accountReasons, 'nobody-has-thought-of']) {
+        const { text, fill } = statusOf(failed(code, reason));
+        assert.ok(text.length > 0 && text.length <= 20, `${code} ${reason}: ${text}`);
+        assert.equal(fill, 'red');
+      }
+    }
+  });
+
+  it('stay short with large numbers', () => {
+    for (const language of languages) {
+      for (const state of [
+        { is: 'progress', done: 100_000, total: 100_000 },
+        { is: 'new', count: 100_000 },
+        { is: 'waiting', ms: 21_600_000 },
+      ] as const) {
+        const { text } = statusOf(state);
+        const counted = numbersOf(text);
+        const said = counted ? translator(language)(`pop3-in:${counted.key}`, counted.numbers) : text;
+        assert.ok(said.length <= 20, `${language}: ${said}`);
+      }
+    }
+  });
+
+  it('are a sentence for every code and every reason, with all its facts', () => {
+    const facts = {
+      host: 'pop.example.test',
+      port: 995,
+      user: 'alice',
+      response: '-ERR no',
+      detail: 'a bug.',
+      value: 'soon',
+      count: 250,
+      uid: 'UID7',
+      attempts: 5,
+      file: 'ledger',
+      line: 12,
+      folder: '/data/mail',
+      system: 'EACCES',
+      uri: 'https://sign-in.example.test',
+      error: 'invalid_request.',
+      description: 'no',
+    };
+    for (const language of languages) {
+      // Chinese, Japanese and Korean say it in half the characters.
+      const whole = /^(ja|ko|zh)/.test(language) ? /^\S.{5,}\S$/s : /^\S.{10,}\S$/s;
+      for (const reason of [...MAILBOX_ERROR_CODES, ...reasons, ...accountReasons]) {
+        const text = sentence(new MailboxError('AUTH', reason, { facts }), translator(language));
+        assert.match(text, whole, `${language} ${reason}: ${text}`);
+        assert.equal(text.includes('__'), false, text);
+      }
+    }
+    const named = sentence(new MailboxError('CONNECT', 'refused', { facts }), english);
+    assert.match(named, /pop\.example\.test.*995/);
+  });
+
+  it('fall back on the code, and on something better than nothing', () => {
+    assert.equal(
+      sentence(new MailboxError('IN_USE', 'nobody-has-thought-of'), english),
+      sentence(new MailboxError('IN_USE', 'IN_USE'), english),
+    );
+    assert.equal(sentence(new MailboxError('IN_USE', 'in-use'), silent), 'IN_USE: in-use');
+  });
+
+  it('are what a Catch node gets, with the code for the flow', () => {
+    const cause = new MailboxError('AUTH', 'wrong-password', { facts: { host: 'pop.example.test' } });
+    const error = new NodeError(cause, english);
+    assert.equal(error.code, 'AUTH');
+    assert.equal(error.reason, 'wrong-password');
+    assert.equal(error.cause, cause);
+    assert.match(error.message, /pop\.example\.test does not accept/);
+  });
+});
+
+describe('a failed token, to the mailbox that wanted it', () => {
+  it('has the code of the contract, and what it says is said in the words of the account', () => {
+    const translations: [OAuth2Error, MailboxErrorCode][] = [
+      [new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in'), 'SIGN_IN_AGAIN'],
+      [new OAuth2Error('TEMPORARY', 'timeout'), 'TIMEOUT'],
+      [new OAuth2Error('TEMPORARY', 'unreachable'), 'CONNECT'],
+      [new OAuth2Error('TEMPORARY', 'host-not-found'), 'CONNECT'],
+      [new OAuth2Error('STORE', 'store-failed'), 'STORE'],
+    ];
+    for (const [given, code] of translations) {
+      const error = asAccountError(given);
+      assert.ok(error instanceof MailboxError);
+      assert.equal(error.code, code);
+      assert.equal(error.reason, `account/${given.reason}`);
+      assert.equal(error.cause, given);
+      assert.equal(error.retryable, given.retryable);
+    }
+  });
+
+  it('leaves every other error as it is', () => {
+    const other = new Error('of something else');
+    assert.equal(asAccountError(other), other);
+  });
+});
+
+function failed(code: MailboxErrorCode, reason: string): MailboxState {
+  return { is: 'failed', error: new MailboxError(code, reason) };
+}
