@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { MailboxError, type MailboxParts, type MailboxState } from '../../nodes/mailbox';
-import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/message';
+import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
 import { COUNTED_HOURS, Health, type WatchedMailbox } from '../../nodes/runtime/health';
 import { HOUR, MINUTE, TestClock } from '../mailbox/support';
 
