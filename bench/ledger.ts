@@ -5,6 +5,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Ledger } from '../nodes/mailbox';
+import { fileLog } from '../nodes/mailbox/store/file/log';
 
 const MAILS = 100_000;
 const ROUNDS = 5;
@@ -19,7 +20,11 @@ const heap = (): number => {
 
 async function write(file: string, history: 'baseline' | 'handled' | 'compacted'): Promise<void> {
   // A file of this size is compacted by itself; the history is kept here to be measured.
-  const ledger = await Ledger.open(file, Date.now, history === 'compacted' ? 0 : Number.POSITIVE_INFINITY);
+  const ledger = await Ledger.open(
+    fileLog(file),
+    Date.now,
+    history === 'compacted' ? 0 : Number.POSITIVE_INFINITY,
+  );
   if (history === 'baseline') await ledger.setBaseline(keys);
   else {
     await ledger.setBaseline([]);
@@ -43,7 +48,7 @@ async function measure(folder: string, history: Parameters<typeof write>[1]): Pr
   const before = heap();
   for (let round = 0; round < ROUNDS; round += 1) {
     const began = performance.now();
-    const ledger = await Ledger.open(file, Date.now, Number.POSITIVE_INFINITY);
+    const ledger = await Ledger.open(fileLog(file), Date.now, Number.POSITIVE_INFINITY);
     times.push(performance.now() - began);
     if (round === 0) kept = heap() - before;
     const noted = performance.now();

@@ -10,7 +10,11 @@ export {
   type MailboxErrorCode,
 } from './errors';
 export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
+export type { AssertOwner, OwnedAct } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { type Login, openSession, type Session } from './session';
-export { Spool } from './store/file/spool';
+export { fileLog } from './store/file/log';
+export { FileSpool } from './store/file/spool';
 export { Ledger } from './store/ledger';
+export type { Log, LogContent, OpenLog } from './store/log';
+export type { Spool, SpooledMail, SpoolFacts } from './store/spool';

@@ -7,8 +7,8 @@ import { type HandOverParts, SendHandOver, uidOf } from './delivery/send';
 import { MailboxError } from './errors';
 import { asMailboxError } from './from-pop3';
 import { nextCheckIn, type RhythmState } from './rhythm';
-import type { Spool } from './store/file/spool';
 import type { Ledger } from './store/ledger';
+import type { Spool } from './store/spool';
 
 /** What a person wants to know of a mailbox at a glance. */
 export type MailboxState =

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, Ledger, type MailboxError, Spool } from '../mailbox';
+import { type Clock, FileSpool, fileLog, Ledger, type MailboxError, type Spool } from '../mailbox';
 import { FolderLock } from './folder-lock';
 
 /** A mailbox as the server knows it. */
@@ -65,7 +65,7 @@ export class Ledgers {
     let returned = false;
     return {
       open: (signal) => this.open(mine, signal),
-      spool: () => Spool.open(this.fileOf(mine, 'spool')),
+      spool: () => FileSpool.open(this.fileOf(mine, 'spool')),
       mayDelete: (mail) => this.othersAreDone(mine, mail),
       giveBack: async () => {
         if (returned) return;
@@ -94,7 +94,7 @@ export class Ledgers {
   }
 
   private read(place: Place): Promise<Ledger> {
-    const reading = Ledger.open(this.fileOf(place, 'ledger'), this.clock.now);
+    const reading = Ledger.open(fileLog(this.fileOf(place, 'ledger')), this.clock.now);
     const opened: Promise<Ledger> = reading.then(
       async (ledger) => {
         if (place.ledger === opened) place.open = ledger;

@@ -15,7 +15,7 @@ describe('a mail that ends the process', () => {
     let ended = false;
     node.onDeliver = async ({ pop3 }) => {
       if (pop3.uid !== uid) return;
-      await copyFile(node.ledger.file, left);
+      await copyFile(node.ledger.name, left);
       ended = true;
       node.stop.abort(new Error('the end'));
     };
@@ -83,7 +83,7 @@ describe('a mail that ends the process', () => {
     const capped: Pick<Box, 'open'> = { open: (signal) => box.open(signal, 2000) };
     const left = join(await newFolder(), 'left.ledger');
     node.onDeliver = async ({ pop3 }) => {
-      if (pop3.uid === 'b') await copyFile(node.ledger.file, left);
+      if (pop3.uid === 'b') await copyFile(node.ledger.name, left);
     };
     await node.check(capped);
     assert.equal(node.uids, 'a b c large');
@@ -107,7 +107,7 @@ describe('a mail that ends the process', () => {
     let node = await endsAt(await Checker.begun(), 'a');
     for (let life = 0; life < 3; life += 1) {
       const left = join(await newFolder(), 'left.ledger');
-      await copyFile(node.ledger.file, left);
+      await copyFile(node.ledger.name, left);
       node = await nextProcess(node, left);
     }
     assert.equal(node.ledger.openDelivery('ua')?.crashes, 1);
@@ -119,7 +119,7 @@ describe('a mail that ends the process', () => {
     for (const key of ['ua', 'ub', 'uc']) await node.ledger.intend([key]);
     await node.ledger.done('ub');
     const left = join(await newFolder(), 'left.ledger');
-    await copyFile(node.ledger.file, left);
+    await copyFile(node.ledger.name, left);
     const ledger = await openLedger(left, node.clock.now);
     assert.deepEqual(ledger.interrupted, ['ua', 'uc']);
     await noteCrash(ledger, 'any', node.clock.now());

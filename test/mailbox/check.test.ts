@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { copyFile, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openSession } from '../../nodes/mailbox';
-import type { OpenFile } from '../../nodes/mailbox/store/file/journal';
+import { fileLog, type OpenFile } from '../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
@@ -329,8 +329,8 @@ describe('one check of a mailbox', () => {
       const crashed = join(await newFolder(), 'crashed.ledger');
       node.onDeliver = async ({ pop3 }) => {
         // What a process would find that ended at this very moment.
-        await copyFile(node.ledger.file, crashed);
-        const ledger = await Ledger.open(crashed, node.clock.now);
+        await copyFile(node.ledger.name, crashed);
+        const ledger = await Ledger.open(fileLog(crashed), node.clock.now);
         assert.equal(ledger.openDelivery(`u${pop3.uid}`)?.handedOver, 1, pop3.uid);
         for (let before = 1; before < pop3.number; before += 1) {
           assert.equal(ledger.state(`um${before - 1}`), 'handled', `${before} before ${pop3.number}`);
@@ -339,7 +339,7 @@ describe('one check of a mailbox', () => {
       };
       await node.check(box);
       assert.equal(node.delivered.length, 150);
-      const lines = (await readFile(node.ledger.file, 'utf8')).split('\n');
+      const lines = (await readFile(node.ledger.name, 'utf8')).split('\n');
       assert.equal(lines.filter((line) => line.includes('"intend"')).length, 3, 'a window at a time');
       assert.equal(new Set(node.delivered.map(({ pop3 }) => pop3.delivery)).size, 150);
     });
@@ -379,12 +379,12 @@ describe('one check of a mailbox', () => {
       };
       await start('abcdef');
       const clock = new TestClock();
-      const ledger = await Ledger.open(join(await newFolder(), 'a.ledger'), clock.now, undefined, slow);
+      const ledger = await Ledger.open(fileLog(join(await newFolder(), 'a.ledger'), slow), clock.now);
       await ledger.setBaseline([]);
       const node = new Checker(ledger, clock);
       const noted: number[] = [];
       node.onDeliver = () => {
-        noted.push((readFileSync(ledger.file, 'utf8').match(/"done"/g) ?? []).length);
+        noted.push((readFileSync(ledger.name, 'utf8').match(/"done"/g) ?? []).length);
       };
       await node.check(box);
       assert.deepEqual(noted, [0, 1, 2, 3, 4, 5]);

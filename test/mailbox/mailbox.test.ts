@@ -12,7 +12,8 @@ import {
 import type { CheckSummary } from '../../nodes/mailbox/check';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
-import { Spool } from '../../nodes/mailbox/store/file/spool';
+import { fileLog } from '../../nodes/mailbox/store/file/log';
+import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { Pop3Error } from '../../nodes/pop3';
 import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
@@ -39,7 +40,7 @@ class Heard {
       settings: { ...settings, interval },
       reading: { content: 'parsed', attachments: 'buffer' },
       ledger,
-      spool: async () => Spool.open(join(await newFolder(), 'a.spool')),
+      spool: async () => FileSpool.open(join(await newFolder(), 'a.spool')),
       open: (signal) => {
         this.opened += 1;
         if (this.failure !== undefined) throw this.failure;
@@ -153,14 +154,16 @@ describe('a mailbox', () => {
   it('holds no file open while it waits, whether a check went well or not', async () => {
     let open = 0;
     const file = join(await newFolder(), 'a.ledger');
-    const ledger = await Ledger.open(file, undefined, undefined, async (path, flags, mode) => {
-      const handle = await openFile(path, flags, mode);
-      open += 1;
-      (handle as unknown as EventEmitter).once('close', () => {
-        open -= 1;
-      });
-      return handle;
-    });
+    const ledger = await Ledger.open(
+      fileLog(file, async (path, flags, mode) => {
+        const handle = await openFile(path, flags, mode);
+        open += 1;
+        (handle as unknown as EventEmitter).once('close', () => {
+          open -= 1;
+        });
+        return handle;
+      }),
+    );
     try {
       await make({ ledger: async () => ledger }, 300, 'a');
       fail('CONNECT');
@@ -327,7 +330,7 @@ describe('a mailbox', () => {
           return ledger;
         },
         {
-          spool: () => Spool.open(join(folder, 'a.spool')),
+          spool: () => FileSpool.open(join(folder, 'a.spool')),
           settings: { ...settings, interval, first: 'all' },
           ...changes,
         },

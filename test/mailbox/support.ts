@@ -11,6 +11,7 @@ import {
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
 import { SendHandOver } from '../../nodes/mailbox/delivery/send';
 import { openSession } from '../../nodes/mailbox/session';
+import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 
@@ -32,7 +33,7 @@ export async function newFolder(): Promise<string> {
 
 /** Opens a ledger; {@link cleanUp} closes it. */
 export async function openLedger(file: string, now: () => number): Promise<Ledger> {
-  const ledger = await Ledger.open(file, now);
+  const ledger = await Ledger.open(fileLog(file), now);
   ledgers.push(ledger);
   return ledger;
 }
@@ -232,7 +233,7 @@ export class Checker {
   /** The same ledger in a new process. */
   async restarted(): Promise<Checker> {
     await this.ledger.close();
-    const ledger = await openLedger(this.ledger.file, this.clock.now);
+    const ledger = await openLedger(this.ledger.name, this.clock.now);
     return new Checker(ledger, this.clock, this.settings);
   }
 

@@ -5,10 +5,10 @@ import { attemptsInVain, dueAt, endsTheProcess, poison } from '../attempts';
 import { MailboxError } from '../errors';
 import type { ListedMail } from '../listing';
 import { retryAfterFailure } from '../rhythm';
-import { Spool, type SpooledMail } from '../store/file/spool';
 import type { Ledger } from '../store/ledger';
+import { type Spool, type SpooledMail, spooledMailGone, spoolName } from '../store/spool';
 import type { Pop3Fields } from './pop3-fields';
-import { type HandOver, type HandOverParts, isWhole, readTwice, type Taken, uidOf } from './send';
+import { counted, type HandOver, type HandOverParts, isWhole, readTwice, type Taken, uidOf } from './send';
 
 /** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
 const ALONE_MS = 10_000;
@@ -86,9 +86,9 @@ export class AckHandOver implements HandOver {
     const { ledger, spool, onSetAside } = this.parts;
     for (const key of [...ledger.unsettled()]) {
       if (keys.has(key) || this.has(key)) continue;
-      const mail = { key, uid: uidOf({ key }), number: 0, size: 0, whole: true };
+      const mail = { key, uid: uidOf({ key }), number: 0, bytes: 0, whole: true };
       const attempts = ledger.openDelivery(key)?.handedOver ?? 0;
-      onSetAside(spool.gone(mail.uid), this.fieldsOf(mail, '', attempts));
+      onSetAside(spooledMailGone(spool.place, mail.uid), this.fieldsOf(mail, '', attempts));
       await ledger.lost(key);
     }
   }
@@ -103,9 +103,10 @@ export class AckHandOver implements HandOver {
   }
 
   async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
-    const bytes = await this.parts.spool.put(mail, body, whole);
+    const counter = { bytes: 0 };
+    await this.parts.spool.put(mail, counted(body, counter), () => ({ whole }));
     const redelivered = await this.handOver(mail.key);
-    return { bytes, redelivered };
+    return { bytes: counter.bytes, redelivered };
   }
 
   async end(): Promise<void> {
@@ -180,7 +181,7 @@ export class AckHandOver implements HandOver {
       await ledger.intend([key]);
       intended = true;
       const { message } = await readTwice(() => spool.read(key), reading, mail.whole, signal);
-      const delivery = `${Spool.nameOf(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
+      const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
       const pop3 = this.fieldsOf(mail, delivery, earlier + 1);
       signal.throwIfAborted();
       const timer = clock.setTimeout(() => this.timedOut(mail, delivery), settings.ackTimeout * 1000);
@@ -208,7 +209,7 @@ export class AckHandOver implements HandOver {
     }
   }
 
-  private fieldsOf({ uid, number, size }: SpooledMail, delivery: string, attempt: number): Pop3Fields {
+  private fieldsOf({ uid, number, bytes: size }: SpooledMail, delivery: string, attempt: number): Pop3Fields {
     const redelivered = attempt > 1;
     return { ...this.parts.origin, delivery, uid, number, size, attempt, redelivered, check: this.check };
   }

@@ -65,7 +65,7 @@ const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept
 const NUMBER: Record<Exclude<MailState, 'handled'>, number> = { baseline: 0, kept: -1, 'set-aside': -2 };
 
 /** What the lines of a ledger have said so far. */
-export class Memory {
+export class LedgerState {
   /** True once the first complete listing stands on the disk. */
   hasBaseline = false;
   /** When the last check ended well, ms since the epoch; 0 for never. */

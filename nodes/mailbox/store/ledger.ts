@@ -1,6 +1,6 @@
 import type { MailboxError } from '../errors';
-import { Journal, type OpenFile } from './file/journal';
-import { type LedgerRecord, type MailState, Memory, type OpenDelivery } from './ledger-state';
+import { type LedgerRecord, LedgerState, type MailState, type OpenDelivery } from './ledger-state';
+import type { Log, OpenLog } from './log';
 
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
 export const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
@@ -25,133 +25,130 @@ export class Ledger {
   private liveBytes = 0;
 
   private constructor(
-    private readonly journal: Journal<LedgerRecord>,
-    private readonly memory: Memory,
+    private readonly log: Log<LedgerRecord>,
+    private readonly remembered: LedgerState,
     private readonly now: () => number,
     private readonly compactBytes: number,
   ) {
-    this.interrupted = [...memory.underWay];
-    this.liveBytes = memory.estimateBytes();
+    this.interrupted = [...remembered.underWay];
+    this.liveBytes = remembered.estimateBytes();
   }
 
   /**
-   * Opens, or makes, the ledger in `file`.
+   * @param openLog what holds the lines
    * @param now ms since the epoch
-   * @param compactBytes a smaller file is never compacted
-   * @throws MailboxError STORE, with the file's name and the system's reason
+   * @param compactBytes a smaller log is never compacted
+   * @throws MailboxError STORE, with the log's name and the system's reason
    */
   static async open(
-    file: string,
+    openLog: OpenLog,
     now: () => number = Date.now,
     compactBytes = COMPACT_BYTES,
-    openFile?: OpenFile,
   ): Promise<Ledger> {
-    const memory = new Memory();
-    const content = {
-      apply: (record: LedgerRecord) => memory.apply(record),
-      snapshot: () => memory.snapshot(),
-      isSnapshot: (record: LedgerRecord) => record.is === 'snapshot',
-    };
-    const journal = await Journal.open<LedgerRecord>(file, content, {
+    const state = new LedgerState();
+    const log = await openLog<LedgerRecord>({
       ...FORMAT,
-      ...(openFile && { openFile }),
+      apply: (record) => state.apply(record),
+      snapshot: () => state.snapshot(),
+      isSnapshot: (record) => record.is === 'snapshot',
     });
-    return new Ledger(journal, memory, now, compactBytes);
+    return new Ledger(log, state, now, compactBytes);
   }
 
-  get file(): string {
-    return this.journal.file;
+  /** Names it in errors. */
+  get name(): string {
+    return this.log.name;
   }
 
   /** True once the first complete listing stands on the disk. Until then every check is the first. */
   get hasBaseline(): boolean {
-    return this.memory.hasBaseline;
+    return this.remembered.hasBaseline;
   }
 
   /** When the last check ended that left nothing for the next one, ms since the epoch; 0 for never. */
   get lastChecked(): number {
-    return this.memory.lastChecked;
+    return this.remembered.lastChecked;
   }
 
   /** True where the mail needs no hand-over any more. */
   known(key: string): boolean {
-    return this.memory.known(key);
+    return this.remembered.known(key);
   }
 
   state(key: string): MailState | undefined {
-    return this.memory.state(key);
+    return this.remembered.state(key);
   }
 
   /** The mails that failed too often, in the order in which they did. */
   get setAside(): string[] {
-    return this.memory.setAside;
+    return this.remembered.setAside;
   }
 
   /** When the mail was handled, ms since the epoch; undefined where it was not. */
   handledAt(key: string): number | undefined {
-    return this.memory.handledAt(key);
+    return this.remembered.handledAt(key);
   }
 
   /** True where the last listing had it no more. */
   missing(key: string): boolean {
-    return this.memory.missing.has(key);
+    return this.remembered.missing.has(key);
   }
 
   /** The latest moment at which a mail that has vanished can have come: it was handled, or gone, by then. Ms since the epoch. */
   latestArrival(key: string): number {
-    const gone = (this.memory.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
-    return Math.min(gone, this.memory.handledAt(key) ?? gone);
+    const gone = (this.remembered.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
+    return Math.min(gone, this.remembered.handledAt(key) ?? gone);
   }
 
   openDelivery(key: string): Readonly<OpenDelivery> | undefined {
-    return this.memory.openDeliveries.get(key);
+    return this.remembered.openDeliveries.get(key);
   }
 
   /** The remembered mails that the last listing still had. */
   present(): Iterable<string> {
-    return this.memory.present();
+    return this.remembered.present();
   }
 
   /** Records the first complete listing: `keys` are what was there and stays unfetched. On the disk when it resolves. */
   setBaseline(keys: string[]): Promise<void> {
-    return this.journal.durably({ is: 'baseline', at: this.seconds(), keys });
+    return this.log.durably({ is: 'baseline', at: this.seconds(), keys });
   }
 
   /** Unknown ids that turned out to be mail from before, in a box that was renumbered. On the disk when it resolves. */
   markOld(keys: string[]): Promise<void> {
-    return this.journal.durably({ is: 'old', at: this.seconds(), keys });
+    return this.log.durably({ is: 'old', at: this.seconds(), keys });
   }
 
   /** Notes that these mails are about to be handed over. On the disk when it resolves; none may be handed over before. */
   intend(keys: string[]): Promise<void> {
-    return this.journal.durably({ is: 'intend', at: this.seconds(), keys });
+    return this.log.durably({ is: 'intend', at: this.seconds(), keys });
   }
 
   /** Takes an intent back: the mail was certainly not handed over. */
   async withdraw(keys: string[]): Promise<void> {
-    if (keys.length > 0) await this.journal.atOnce({ is: 'withdraw', keys });
+    if (keys.length > 0) await this.log.atOnce({ is: 'withdraw', keys });
   }
 
   /** The mail needs no further hand-over: it was handled whole, or stays on the server as it is (`kept`). */
   async done(key: string, state: MailState = 'handled'): Promise<void> {
     const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
     if (state !== 'handled') record.state = state;
-    await this.journal.atOnce(record);
+    await this.log.atOnce(record);
   }
 
   /** A mail that was set aside is new once more. It may have been handed over, so the next time is a repeat. */
   async again(key: string): Promise<void> {
-    if (this.memory.isSetAside(key)) await this.journal.atOnce({ is: 'again', key });
+    if (this.remembered.isSetAside(key)) await this.log.atOnce({ is: 'again', key });
   }
 
   /** Other mails have these unique-ids now. They may be the ones we know all the same, so they come as repeats. */
   async reused(keys: string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.journal.atOnce({ is: 'again', key })));
+    await Promise.all(keys.map((key) => this.log.atOnce({ is: 'again', key })));
   }
 
   /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */
   async failed(key: string, retryAt: number): Promise<void> {
-    await this.journal.atOnce({ is: 'failed', at: this.seconds(), key, retryAt: Math.ceil(retryAt / 1000) });
+    await this.log.atOnce({ is: 'failed', at: this.seconds(), key, retryAt: Math.ceil(retryAt / 1000) });
   }
 
   /**
@@ -160,7 +157,7 @@ export class Ledger {
    */
   async crashed(keys: string[], retryAt: number): Promise<void> {
     this.interrupted = [];
-    await this.journal.atOnce({
+    await this.log.atOnce({
       is: 'crashed',
       at: this.seconds(),
       keys,
@@ -170,18 +167,18 @@ export class Ledger {
 
   /** A suspected mail has been handed over and the process goes on. */
   async survived(key: string): Promise<void> {
-    await this.journal.atOnce({ is: 'survived', key });
+    await this.log.atOnce({ is: 'survived', key });
   }
 
   /** What was handed over, is not settled, and has not been reported as lost. */
   *unsettled(): Iterable<string> {
-    for (const [key, { handedOver, lost }] of this.memory.openDeliveries)
-      if (handedOver > 0 && !lost && !this.memory.known(key)) yield key;
+    for (const [key, { handedOver, lost }] of this.remembered.openDeliveries)
+      if (handedOver > 0 && !lost && !this.remembered.known(key)) yield key;
   }
 
   /** The mail is nowhere any more, and that was reported. Where it turns up after all, it is handed over. */
   async lost(key: string): Promise<void> {
-    await this.journal.atOnce({ is: 'lost', key });
+    await this.log.atOnce({ is: 'lost', key });
   }
 
   /**
@@ -193,16 +190,16 @@ export class Ledger {
     const gone: string[] = [];
     const back: string[] = [];
     const forget: string[] = [];
-    for (const key of this.memory.keys()) {
-      const since = this.memory.missing.get(key);
+    for (const key of this.remembered.keys()) {
+      const since = this.remembered.missing.get(key);
       if (keys.has(key)) {
         if (since !== undefined) back.push(key);
       } else if (since === undefined) gone.push(key);
       else if ((at - since) * 1000 > REMEMBERED_MS && !stillHas(key)) forget.push(key);
     }
-    if (gone.length > 0) await this.journal.atOnce({ is: 'gone', at, keys: gone });
-    if (back.length > 0) await this.journal.atOnce({ is: 'back', keys: back });
-    if (forget.length > 0) await this.journal.atOnce({ is: 'forget', keys: forget });
+    if (gone.length > 0) await this.log.atOnce({ is: 'gone', at, keys: gone });
+    if (back.length > 0) await this.log.atOnce({ is: 'back', keys: back });
+    if (forget.length > 0) await this.log.atOnce({ is: 'forget', keys: forget });
   }
 
   /**
@@ -210,30 +207,29 @@ export class Ledger {
    * for the next one, what is unknown then may well have come before.
    */
   async checked(complete = true): Promise<void> {
-    if (complete) await this.journal.atOnce({ is: 'checked', at: this.seconds() });
-    this.journal.heldUp = 0;
-    const before = this.journal.size;
+    if (complete) await this.log.atOnce({ is: 'checked', at: this.seconds() });
+    const before = this.log.bytes;
     if (before <= this.compactBytes || before <= 1.5 * this.liveBytes) return;
-    await this.journal.compact();
-    if (this.journal.size < before) this.liveBytes = this.journal.size;
+    await this.log.compact();
+    if (this.log.bytes < before) this.liveBytes = this.log.bytes;
   }
 
   /** Writes what is queued and lets the file go: an orderly end, which speaks against no mail. */
   async close(): Promise<void> {
     // A disk that is full now makes it look like a crash, which is counted and no more.
-    if (this.memory.underWay.size > 0)
-      this.journal.atOnce({ is: 'closed', at: this.seconds() }).catch(() => undefined);
-    await this.journal.close();
+    if (this.remembered.underWay.size > 0)
+      this.log.atOnce({ is: 'closed', at: this.seconds() }).catch(() => undefined);
+    await this.log.close();
   }
 
   /** Lets the file go until something is to be noted again. Never rejects. */
   rest(): Promise<void> {
-    return this.journal.rest();
+    return this.log.rest();
   }
 
   /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
   abandon(why?: MailboxError): Promise<void> {
-    return this.journal.abandon(why);
+    return this.log.abandon(why);
   }
 
   /** Never 0, which stands for the baseline: a machine without a battery may begin in 1970. */

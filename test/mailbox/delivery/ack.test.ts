@@ -5,7 +5,7 @@ import { MailboxError } from '../../../nodes/mailbox';
 import { noteCrash } from '../../../nodes/mailbox/attempts';
 import { AckHandOver } from '../../../nodes/mailbox/delivery/ack';
 import type { DeliveredMail, Pop3Fields } from '../../../nodes/mailbox/delivery/pop3-fields';
-import { Spool } from '../../../nodes/mailbox/store/file/spool';
+import { FileSpool } from '../../../nodes/mailbox/store/file/spool';
 import type { Ledger } from '../../../nodes/mailbox/store/ledger';
 import { brokenMail, cleanUp, HOUR, mailOf, newFolder, openLedger, TestClock } from '../support';
 
@@ -25,13 +25,13 @@ class Process {
     readonly folder: string,
     readonly clock: TestClock,
     readonly ledger: Ledger,
-    readonly spool: Spool,
+    readonly spool: FileSpool,
     readonly handOver: AckHandOver,
   ) {}
 
   static async start(folder: string, clock = new TestClock(), maxAttempts = 5): Promise<Process> {
     const ledger = await openLedger(join(folder, 'a.ledger'), clock.now);
-    const spool = await Spool.open(join(folder, 'a.spool'));
+    const spool = await FileSpool.open(join(folder, 'a.spool'));
     await noteCrash(ledger, 'any', clock.now());
     const heard: { process?: Process } = {};
     const handOver = new AckHandOver({

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import * as fc from 'fast-check';
 import { MailboxError } from '../../../nodes/mailbox';
+import { fileLog } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
 import type { MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-state';
 import { BEGINNING, cleanUp, DAY, newFolder } from '../support';
@@ -12,7 +13,7 @@ import { BEGINNING, cleanUp, DAY, newFolder } from '../support';
 let now = BEGINNING;
 const clock = (): number => now;
 const openAt = (file: string, compactBytes?: number): Promise<Ledger> =>
-  Ledger.open(file, clock, compactBytes);
+  Ledger.open(fileLog(file), clock, compactBytes);
 const newFile = async (): Promise<string> => join(await newFolder(), 'a.ledger');
 const linesOf = async (file: string): Promise<string[]> => (await readFile(file, 'utf8')).split('\n');
 

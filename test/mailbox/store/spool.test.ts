@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { open, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { MailboxError } from '../../../nodes/mailbox';
-import { Spool } from '../../../nodes/mailbox/store/file/spool';
+import { FileSpool } from '../../../nodes/mailbox/store/file/spool';
+import { spoolName } from '../../../nodes/mailbox/store/spool';
 import { cleanUp, newFolder } from '../support';
+import { spoolContract } from './spool-contract';
 
 async function* pieces(...texts: string[]): AsyncIterable<Buffer> {
   for (const text of texts) yield Buffer.from(text, 'latin1');
@@ -15,9 +17,11 @@ async function bytesOf(source: AsyncIterable<Buffer>): Promise<string> {
   return text;
 }
 
+const whole = () => ({ whole: true });
+
 describe('the spool', () => {
   let folder: string;
-  let spool: Spool;
+  let spool: FileSpool;
   const listed = (uid: string, octets?: number) => ({
     number: 7,
     uid,
@@ -27,16 +31,26 @@ describe('the spool', () => {
   });
   beforeEach(async () => {
     folder = join(await newFolder(), 'a.spool');
-    spool = await Spool.open(folder);
+    spool = await FileSpool.open(folder);
   });
   after(cleanUp);
 
+  describe('as any spool', () => {
+    spoolContract(async () => {
+      const own = join(await newFolder(), 'b.spool');
+      return {
+        open: () => FileSpool.open(own),
+        loseBytes: (key) => rm(join(own, spoolName(key))),
+      };
+    });
+  });
+
   it('gives back the bytes as they came, also to the next process, and only to their owner', async () => {
     const long = '\xe9\r\n.\0'.repeat(50_000);
-    assert.equal(await spool.put(listed('a'), pieces('Subject: a\r\n\r\n', long), true), 250_014);
-    await spool.put(listed('b', 5000), pieces('Subject: b\r\n\r\n'), false);
-    for (const one of [spool, await Spool.open(folder)]) {
-      assert.deepEqual(one.get('ua'), { key: 'ua', uid: 'a', number: 7, size: 250_014, whole: true });
+    assert.equal((await spool.put(listed('a'), pieces('Subject: a\r\n\r\n', long), whole)).bytes, 250_014);
+    await spool.put(listed('b', 5000), pieces('Subject: b\r\n\r\n'), () => ({ whole: false }));
+    for (const one of [spool, await FileSpool.open(folder)]) {
+      assert.deepEqual(one.get('ua'), { key: 'ua', uid: 'a', number: 7, bytes: 250_014, whole: true });
       assert.equal(one.get('ub')?.whole, false);
       assert.equal(await bytesOf(one.read('ua')), `Subject: a\r\n\r\n${long}`);
       assert.equal(one.get('uc'), undefined);
@@ -49,7 +63,7 @@ describe('the spool', () => {
 
   it('has bytes and name on the disk where it says so', async () => {
     const synced: string[] = [];
-    spool = await Spool.open(folder, async (path, flags, mode) => {
+    spool = await FileSpool.open(folder, async (path, flags, mode) => {
       const handle = await open(path, flags, mode);
       const sync = handle.sync.bind(handle);
       handle.sync = () => {
@@ -60,21 +74,21 @@ describe('the spool', () => {
     });
     await spool.sync();
     assert.deepEqual(synced, [], 'nothing has come');
-    await spool.put(listed('a'), pieces('Subject: a\r\n\r\n'), true);
-    await spool.put(listed('b'), pieces('Subject: b\r\n\r\n'), true);
+    await spool.put(listed('a'), pieces('Subject: a\r\n\r\n'), whole);
+    await spool.put(listed('b'), pieces('Subject: b\r\n\r\n'), whole);
     await spool.sync();
     await spool.sync();
-    assert.deepEqual(synced, [`${Spool.nameOf('ua')}.new`, `${Spool.nameOf('ub')}.new`, 'folder', '..']);
+    assert.deepEqual(synced, [`${spoolName('ua')}.new`, `${spoolName('ub')}.new`, 'folder', '..']);
   });
 
   it('has them in the order in which they came, in the next process too', async () => {
     for (const [at, uid] of [...'zayx'].entries())
-      await spool.put({ ...listed(uid), number: at + 1 }, pieces('x'), true);
+      await spool.put({ ...listed(uid), number: at + 1 }, pieces('x'), whole);
     // A clock too coarse to tell them apart, but for the first, which came in a session before.
     const session = new Date();
-    for (const uid of 'zayx') await utimes(join(folder, Spool.nameOf(`u${uid}`)), session, session);
-    await utimes(join(folder, Spool.nameOf('ux')), 1, 1);
-    const again = await Spool.open(folder);
+    for (const uid of 'zayx') await utimes(join(folder, spoolName(`u${uid}`)), session, session);
+    await utimes(join(folder, spoolName('ux')), 1, 1);
+    const again = await FileSpool.open(folder);
     assert.equal(
       again
         .all()
@@ -89,30 +103,27 @@ describe('the spool', () => {
       yield Buffer.from('half');
       throw new Error('the line dropped');
     }
-    await assert.rejects(spool.put(listed('a'), failing(), true), /the line dropped/);
+    await assert.rejects(spool.put(listed('a'), failing(), whole), /the line dropped/);
     assert.equal(spool.get('ua'), undefined);
     assert.deepEqual(await readdir(folder), []);
   });
 
   it('throws away what was being written when the process ended, and leaves alone what is not its own', async () => {
-    await spool.put(listed('a'), pieces('whole'), true);
-    await writeFile(join(folder, `${Spool.nameOf('ub')}.new`), '{"key":"ub","uid":"b"}\nhal');
+    await spool.put(listed('a'), pieces('whole'), whole);
+    await writeFile(join(folder, `${spoolName('ub')}.new`), '{"key":"ub","uid":"b"}\nhal');
     await writeFile(join(folder, 'notes.txt'), 'mine');
-    await writeFile(join(folder, Spool.nameOf('uc')), '{"key":"another","uid":"another"}\n');
-    const again = await Spool.open(folder);
+    await writeFile(join(folder, spoolName('uc')), '{"key":"another","uid":"another"}\n');
+    const again = await FileSpool.open(folder);
     assert.deepEqual(
       again.all().map(({ key }) => key),
       ['ua'],
     );
-    assert.deepEqual(
-      (await readdir(folder)).sort(),
-      [Spool.nameOf('ua'), Spool.nameOf('uc'), 'notes.txt'].sort(),
-    );
+    assert.deepEqual((await readdir(folder)).sort(), [spoolName('ua'), spoolName('uc'), 'notes.txt'].sort());
     assert.equal(await readFile(join(folder, 'notes.txt'), 'utf8'), 'mine');
   });
 
   it('says which mail is gone when somebody has removed its file, and takes it in anew', async () => {
-    await spool.put(listed('a'), pieces('once'), true);
+    await spool.put(listed('a'), pieces('once'), whole);
     await rm(folder, { recursive: true });
     await assert.rejects(bytesOf(spool.read('ua')), (error) => {
       assert.ok(error instanceof MailboxError);
@@ -121,12 +132,12 @@ describe('the spool', () => {
     });
     spool.forget('ua');
     assert.equal(spool.get('ua'), undefined);
-    await spool.put(listed('a'), pieces('twice'), true);
+    await spool.put(listed('a'), pieces('twice'), whole);
     assert.equal(await bytesOf(spool.read('ua')), 'twice');
   });
 
   it('forgets a mail with its file, however often it is told', async () => {
-    await spool.put(listed('a'), pieces('x'), true);
+    await spool.put(listed('a'), pieces('x'), whole);
     await spool.remove('ua');
     await spool.remove('ua');
     assert.deepEqual([spool.get('ua'), await readdir(folder)], [undefined, []]);
@@ -135,7 +146,7 @@ describe('the spool', () => {
   it('where a folder cannot be: STORE that names it', async () => {
     const plain = join(await newFolder(), 'plain');
     await writeFile(plain, '');
-    await assert.rejects(Spool.open(plain), (error) => {
+    await assert.rejects(FileSpool.open(plain), (error) => {
       assert.ok(error instanceof MailboxError);
       assert.deepEqual([error.code, error.facts.folder], ['STORE', plain]);
       return true;

@@ -1,21 +1,10 @@
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MailboxError } from '../../errors';
 import type { ListedMail } from '../../listing';
-import type { OpenFile } from './journal';
-
-/** A mail that waits for its acknowledgement. */
-export interface SpooledMail {
-  key: string;
-  uid: string;
-  number: number;
-  /** Octets of the whole mail. */
-  size: number;
-  /** False where only its headers are here. */
-  whole: boolean;
-}
+import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../spool';
+import type { OpenFile } from './log';
 
 interface Found {
   /** Of its file. */
@@ -25,14 +14,16 @@ interface Found {
   mail: SpooledMail;
 }
 
-/** The first line of a file is this long at most, octets: a unique-id and a few numbers. */
+/** The first line of a file is this long at most, bytes: a unique-id and a few numbers. */
 const LONGEST_LABEL = 64 * 1024;
+/** Of which this much is kept for what is known only when the mail has come. */
+const FACTS_ROOM = 256;
 
 /**
- * The bytes of mails not yet settled, a file each beside the ledger: one line that says which mail it is, then the
- * mail as it came. On the disk before the session ends, since some servers show a mail only once.
+ * A file for each mail, beside the ledger: one line that says which mail it is, then the mail as it came. On the disk
+ * before the session ends, since some servers show a mail only once.
  */
-export class Spool {
+export class FileSpool implements Spool {
   private readonly mails = new Map<string, SpooledMail>();
 
   /** A file has come whose name may not be on the disk yet. */
@@ -44,8 +35,8 @@ export class Spool {
   ) {}
 
   /** @throws MailboxError STORE */
-  static async open(folder: string, openFile: OpenFile = open): Promise<Spool> {
-    const spool = new Spool(folder, openFile);
+  static async open(folder: string, openFile: OpenFile = open): Promise<FileSpool> {
+    const spool = new FileSpool(folder, openFile);
     try {
       const found: Found[] = [];
       for (const name of await readdir(folder)) {
@@ -64,13 +55,12 @@ export class Spool {
     return spool;
   }
 
-  /** The name of a mail's file: safe in any file system, and good to know the mail by. */
-  static nameOf(key: string): string {
-    return createHash('sha256').update(key).digest('hex').slice(0, 32);
+  get place(): string {
+    return this.folder;
   }
 
   get(key: string): SpooledMail | undefined {
-    const mail = this.mails.get(Spool.nameOf(key));
+    const mail = this.mails.get(spoolName(key));
     return mail?.key === key ? mail : undefined;
   }
 
@@ -87,46 +77,43 @@ export class Spool {
     return [...this.mails.values()];
   }
 
-  /**
-   * Takes a mail in. Its bytes are on the disk when it resolves, its name after {@link sync}.
-   * @throws MailboxError STORE, or what the body throws; nothing is kept then
-   */
-  async put(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<number> {
-    const name = Spool.nameOf(mail.key);
+  async put(mail: ListedMail, body: AsyncIterable<Buffer>, facts: () => SpoolFacts): Promise<SpooledMail> {
+    const name = spoolName(mail.key);
     const file = join(this.folder, name);
     const temporary = `${file}.new`;
-    let size = 0;
+    const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number };
+    const room = Buffer.byteLength(JSON.stringify(label)) + FACTS_ROOM;
+    let bytes = 0;
+    let known: SpoolFacts | undefined;
     let failure: unknown;
     // Not before it is needed, and somebody may have tidied up while Node-RED runs.
     await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
     const handle = await this.stored(this.openFile(temporary, 'w', 0o600));
     try {
-      const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number, whole };
-      await this.stored(handle.writeFile(`${JSON.stringify(label)}\n`));
+      // Blanks until the facts are known: the label comes first in the file.
+      await this.stored(handle.writeFile(`${' '.repeat(room)}\n`));
       for await (const chunk of body) {
-        size += chunk.length;
+        bytes += chunk.length;
         await this.stored(handle.writeFile(chunk));
       }
+      known = facts();
+      const line = Buffer.from(JSON.stringify({ ...label, ...known }));
+      await this.stored(handle.write(line, 0, line.length, 0));
       await this.stored(handle.sync());
     } catch (error) {
       failure = error;
     } finally {
       await handle.close();
     }
-    if (failure !== undefined) {
+    if (known === undefined || failure !== undefined) {
       await rm(temporary, { force: true });
       throw failure;
     }
     await this.stored(rename(temporary, file));
     this.unsynced = true;
-    this.mails.set(name, {
-      key: mail.key,
-      uid: mail.uid ?? mail.key.slice(1),
-      number: mail.number,
-      size: whole ? size : (mail.octets ?? size),
-      whole,
-    });
-    return size;
+    const spooled = { ...label, ...known, bytes: known.whole ? bytes : (mail.octets ?? bytes) };
+    this.mails.set(name, spooled);
+    return spooled;
   }
 
   /** Puts the names of what was taken in on the disk, as a power failure may ask for. Not every file system can. */
@@ -142,14 +129,14 @@ export class Spool {
 
   /** Drops what is known of a mail whose file has gone. */
   forget(key: string): void {
-    this.mails.delete(Spool.nameOf(key));
+    this.mails.delete(spoolName(key));
   }
 
   /** The bytes as they came. @throws MailboxError STORE; `spooled-mail-gone` where the file is no longer there */
   async *read(key: string): AsyncIterable<Buffer> {
     let labelled = true;
     try {
-      for await (const chunk of createReadStream(join(this.folder, Spool.nameOf(key)))) {
+      for await (const chunk of createReadStream(join(this.folder, spoolName(key)))) {
         const bytes = chunk as Buffer;
         if (!labelled) yield bytes;
         else {
@@ -162,18 +149,13 @@ export class Spool {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.storeError(error);
       const uid = this.get(key)?.uid;
-      throw this.gone(uid, error);
+      throw spooledMailGone(this.folder, uid, error);
     }
   }
 
-  /** What is said of a mail that ought to be here. */
-  gone(uid: string | undefined, cause?: unknown): MailboxError {
-    return new MailboxError('STORE', 'spooled-mail-gone', { facts: { folder: this.folder, uid }, cause });
-  }
-
   async remove(key: string): Promise<void> {
-    this.mails.delete(Spool.nameOf(key));
-    await this.stored(rm(join(this.folder, Spool.nameOf(key)), { force: true }));
+    this.mails.delete(spoolName(key));
+    await this.stored(rm(join(this.folder, spoolName(key)), { force: true }));
   }
 
   /** The mail in this file, if it is one of ours. */
@@ -186,8 +168,8 @@ export class Spool {
       const end = start.indexOf(0x0a);
       const label = parsed(start.toString('utf8', 0, Math.max(0, end)));
       // What is not ours is left alone.
-      if (label === undefined || Spool.nameOf(label.key) !== name) return [];
-      return [{ name, at: mtimeMs, mail: { ...label, size: size - end - 1 } }];
+      if (label === undefined || spoolName(label.key) !== name) return [];
+      return [{ name, at: mtimeMs, mail: { ...label, bytes: size - end - 1 } }];
     } finally {
       await handle.close();
     }
@@ -209,7 +191,7 @@ export class Spool {
   }
 }
 
-function parsed(text: string): Omit<SpooledMail, 'size'> | undefined {
+function parsed(text: string): Omit<SpooledMail, 'bytes'> | undefined {
   try {
     const label = JSON.parse(text) as Partial<SpooledMail>;
     if (typeof label.key !== 'string' || typeof label.uid !== 'string') return undefined;

@@ -2,32 +2,17 @@ import { constants, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { MailboxError } from '../../errors';
+import type { Log, LogContent, OpenLog } from '../log';
 
 /** A disk that takes longer over one line, ms, is not written to while Node-RED waits. */
 const SLOW_MS = 5;
 /** After so many ms of slow lines in one check it is no longer waited for. */
-const PATIENCE_MS = 50;
+const MOST_HELD_UP_MS = 50;
 /** Longer lines always go by way of the thread pool. */
 const SHORT_LINE = 4096;
 
-/** What a journal's lines mean, and what stands for all of them together. */
-export interface JournalContent<R> {
-  /** Takes a line in; throws where it is not what it should be. */
-  apply(record: R): void;
-  /** One record that says what all of them have said. */
-  snapshot(): R;
-  isSnapshot(record: R): boolean;
-}
-
 /** Opens a file as fs does; a test counts what is done to it. */
 export type OpenFile = (path: string, flags: string | number, mode?: number) => Promise<FileHandle>;
-
-export interface JournalOptions {
-  /** What the file says it is, in its first line. */
-  format: string;
-  version: number;
-  openFile?: OpenFile;
-}
 
 interface PendingWrite<R> {
   record: R;
@@ -37,19 +22,29 @@ interface PendingWrite<R> {
   reject: (error: unknown) => void;
 }
 
+/** The log kept in `file`, which is made when it is opened first. Its folder is made with it. */
+export const fileLog =
+  (file: string, openFile: OpenFile = open): OpenLog =>
+  async <R extends object>(content: LogContent<R>) => {
+    const log = new FileLog(file, content, openFile);
+    await log.open();
+    return log;
+  };
+
 /**
- * An append-only file of JSON lines, and what they have said so far.
+ * An append-only file of JSON lines.
  *
  * - A tail torn by a crash is cut off at the tear. Damage before the tail, or to what was on the disk before any
  *   tail could be (the header, a snapshot), is a `STORE` error that names file and line: guessing there would lose
  *   or repeat mail.
  * - Every failure to write is a `STORE` error, and what could not be written stays queued.
  */
-export class Journal<R extends object> {
-  /** Octets of the file. */
-  size = 0;
-  /** For how long slow lines have held Node-RED up since a check began, ms. */
-  heldUp = 0;
+class FileLog<R extends object> implements Log<R> {
+  /** Of the file. */
+  bytes = 0;
+
+  /** For how long slow lines have held Node-RED up since the last rest, ms. */
+  private heldUp = 0;
 
   /** Undefined while the file is let go. */
   private handle: FileHandle | undefined;
@@ -65,33 +60,25 @@ export class Journal<R extends object> {
   private halfLine = false;
   /** Lines that a full disk kept out of the file; they go before the next ones. */
   private unwritten = '';
-  private readonly openFile: OpenFile;
 
-  private constructor(
-    readonly file: string,
-    private readonly content: JournalContent<R>,
-    private readonly options: JournalOptions,
-  ) {
-    this.openFile = options.openFile ?? open;
+  constructor(
+    private readonly file: string,
+    private readonly content: LogContent<R>,
+    private readonly openFile: OpenFile,
+  ) {}
+
+  get name(): string {
+    return this.file;
   }
 
-  /**
-   * Opens, or makes, the journal in `file`, and tells `content` every line of it.
-   * @throws MailboxError STORE, with the file's name and the system's reason
-   */
-  static async open<R extends object>(
-    file: string,
-    content: JournalContent<R>,
-    options: JournalOptions,
-  ): Promise<Journal<R>> {
-    const journal = new Journal(file, content, options);
+  /** @throws MailboxError STORE, with the file's name and the system's reason */
+  async open(): Promise<void> {
     try {
-      await journal.load();
+      await this.load();
     } catch (error) {
-      await journal.handle?.close().catch(() => undefined);
-      throw error instanceof MailboxError ? error : journal.storeError(error);
+      await this.handle?.close().catch(() => undefined);
+      throw error instanceof MailboxError ? error : this.storeError(error);
     }
-    return journal;
   }
 
   /** Counts when it is on the disk (fsync), which is when it resolves. */
@@ -127,6 +114,7 @@ export class Journal<R extends object> {
    * for their next check must not hold a thousand files open, where a process may have 1,024. Never rejects.
    */
   async rest(): Promise<void> {
+    this.heldUp = 0;
     await this.drained();
     // Half a line has to be cut off before anything else; what has begun meanwhile still needs the file.
     if (this.halfLine || this.writing !== undefined) return;
@@ -141,7 +129,7 @@ export class Journal<R extends object> {
     if (why !== undefined) this.closedBecause = why;
     const handle = this.handle;
     this.handle = undefined;
-    await handle?.close();
+    await handle?.close().catch(() => undefined);
   }
 
   /** The file, opened again where it was let go. */
@@ -156,7 +144,7 @@ export class Journal<R extends object> {
   }
 
   private header(snapshot: boolean): string {
-    const { format, version } = this.options;
+    const { format, version } = this.content;
     return `${JSON.stringify({ is: format, version, ...(snapshot && { snapshot }) })}\n`;
   }
 
@@ -165,7 +153,7 @@ export class Journal<R extends object> {
     const flags = constants.O_RDWR | constants.O_CREAT | constants.O_APPEND;
     this.handle = await this.openFile(this.file, flags, 0o600);
     const bytes = await readFile(this.file);
-    this.size = bytes.length;
+    this.bytes = bytes.length;
     if (bytes.length === 0) {
       await this.writeHeader(this.handle);
       return;
@@ -173,7 +161,7 @@ export class Journal<R extends object> {
     const end = this.replay(bytes);
     if (end < bytes.length) {
       await this.handle.truncate(end);
-      this.size = end;
+      this.bytes = end;
       if (end === 0) await this.writeHeader(this.handle);
     }
   }
@@ -183,7 +171,7 @@ export class Journal<R extends object> {
     await handle.appendFile(header);
     await handle.datasync();
     await this.syncFolder();
-    this.size = Buffer.byteLength(header);
+    this.bytes = Buffer.byteLength(header);
   }
 
   /** Reads every whole line; returns where the torn tail begins. */
@@ -221,8 +209,8 @@ export class Journal<R extends object> {
   /** True where a snapshot has to follow. */
   private checkHeader(record: object): boolean {
     const header = record as { is?: unknown; version?: unknown; snapshot?: unknown };
-    if (header.is !== this.options.format) throw this.damaged(1);
-    if (header.version !== this.options.version) {
+    if (header.is !== this.content.format) throw this.damaged(1);
+    if (header.version !== this.content.version) {
       throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.file }, retryable: false });
     }
     return header.snapshot === true;
@@ -259,7 +247,7 @@ export class Journal<R extends object> {
   private writeNow(record: R): boolean {
     const { handle } = this;
     const busy = this.writing !== undefined && !this.syncing;
-    if (handle === undefined || busy || this.heldUp > PATIENCE_MS || this.halfLine) return false;
+    if (handle === undefined || busy || this.heldUp > MOST_HELD_UP_MS || this.halfLine) return false;
     if (this.pending.length > 0 || this.unwritten !== '') return false;
     const bytes = Buffer.from(`${JSON.stringify(record)}\n`, 'utf8');
     if (bytes.length > SHORT_LINE) return false;
@@ -272,7 +260,7 @@ export class Journal<R extends object> {
     }
     const took = performance.now() - began;
     if (took > SLOW_MS) this.heldUp += took;
-    if (!this.halfLine) this.size += bytes.length;
+    if (!this.halfLine) this.bytes += bytes.length;
     return !this.halfLine;
   }
 
@@ -324,14 +312,14 @@ export class Journal<R extends object> {
     const handle = await this.opened();
     const bytes = Buffer.from(text, 'utf8');
     try {
-      if (this.halfLine) await handle.truncate(this.size);
+      if (this.halfLine) await handle.truncate(this.bytes);
       this.halfLine = true;
       await handle.appendFile(bytes);
-      this.size += bytes.length;
+      this.bytes += bytes.length;
       this.halfLine = false;
     } catch (error) {
       // A full disk leaves half a line; cut it off, or the next line would be glued to it.
-      await this.cutTo(handle, this.size);
+      await this.cutTo(handle, this.bytes);
       throw error;
     }
     if (sync) await this.sync(handle, bytes.length);
@@ -339,15 +327,15 @@ export class Journal<R extends object> {
 
   /** Waits until the last `written` octets are on the disk; cuts them off where they cannot be. */
   private async sync(handle: FileHandle, written: number): Promise<void> {
-    const end = this.size;
+    const end = this.bytes;
     this.syncing = true;
     try {
       await handle.datasync();
     } catch (error) {
       // Notes that came after it stay: an intent too many is a mark too many, a note too few a repeat.
-      if (this.size === end && !this.halfLine) {
-        this.size -= written;
-        await this.cutTo(handle, this.size);
+      if (this.bytes === end && !this.halfLine) {
+        this.bytes -= written;
+        await this.cutTo(handle, this.bytes);
       }
       throw error;
     } finally {
@@ -384,7 +372,7 @@ export class Journal<R extends object> {
       }
       // From here on the old file has no name: whatever fails, nothing may be written into it any more.
       this.handle = handle;
-      this.size = Buffer.byteLength(text);
+      this.bytes = Buffer.byteLength(text);
       this.unwritten = '';
       this.halfLine = false;
       await this.syncFolder();

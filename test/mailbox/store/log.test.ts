@@ -3,9 +3,10 @@ import type { EventEmitter } from 'node:events';
 import { type FileHandle, open, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { MailboxError } from '../../../nodes/mailbox';
-import { Journal, type OpenFile } from '../../../nodes/mailbox/store/file/journal';
+import { fileLog, type OpenFile } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
 import { BEGINNING, cleanUp, newFolder } from '../support';
+import { logContract } from './log-contract';
 
 interface Sum {
   is: string;
@@ -44,10 +45,40 @@ class Disk {
 describe('the file of a ledger', () => {
   after(cleanUp);
 
+  describe('as any log', () => {
+    logContract(async () => {
+      const file = join(await newFolder(), 'a');
+      let broken = false;
+      const breaking: OpenFile = async (path, flags, mode) =>
+        new Proxy(await open(path, flags, mode), {
+          get: (target, property) => {
+            // A file without a number is written by the thread pool alone, which is told to fail.
+            if (property === 'fd' && broken) return -1;
+            const value = Reflect.get(target, property) as unknown;
+            if (typeof value !== 'function') return value;
+            return async (...given: unknown[]) => {
+              if (broken && property === 'appendFile')
+                throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+              return (value as (...given: unknown[]) => unknown).apply(target, given);
+            };
+          },
+        }) as FileHandle;
+      return {
+        open: fileLog(file, breaking),
+        breakDown: async () => {
+          broken = true;
+          return async () => {
+            broken = false;
+          };
+        },
+      };
+    });
+  });
+
   it('is on the disk where it is promised, and only there', async () => {
     const file = join(await newFolder(), 'a');
     const disk = new Disk();
-    const ledger = await Ledger.open(file, () => BEGINNING, 0, disk.open);
+    const ledger = await Ledger.open(fileLog(file, disk.open), () => BEGINNING, 0);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync', 'folder sync'], 'a new file and its name');
     await ledger.setBaseline(['old']);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'the baseline');
@@ -80,7 +111,7 @@ describe('the file of a ledger', () => {
       (handle as unknown as EventEmitter).once('close', () => opened.delete(handle));
       return handle;
     };
-    const ledger = await Ledger.open(file, () => BEGINNING, 0, openFile);
+    const ledger = await Ledger.open(fileLog(file, openFile), () => BEGINNING, 0);
     await ledger.setBaseline(['old']);
     assert.equal(opened.size, 1);
     await ledger.rest();
@@ -101,7 +132,7 @@ describe('the file of a ledger', () => {
     await assert.rejects(ledger.done('e'), { code: 'STORE' }, 'what is closed is not opened by a note');
     await ledger.rest();
     assert.equal(opened.size, 0);
-    const again = await Ledger.open(file);
+    const again = await Ledger.open(fileLog(file));
     assert.deepEqual(
       ['old', 'a', 'b', 'c', 'd', 'e'].map((key) => again.state(key)),
       ['baseline', 'handled', undefined, 'handled', 'handled', undefined],
@@ -112,7 +143,7 @@ describe('the file of a ledger', () => {
   it('is not opened again for one whom another runtime has told to leave meanwhile', async () => {
     const file = join(await newFolder(), 'a');
     const disk = new Disk();
-    const ledger = await Ledger.open(file, () => BEGINNING, 0, disk.open);
+    const ledger = await Ledger.open(fileLog(file, disk.open), () => BEGINNING, 0);
     await ledger.setBaseline([]);
     await ledger.rest();
     disk.since();
@@ -133,25 +164,26 @@ describe('the file of a ledger', () => {
       },
       snapshot: () => ({ is: 'all', sum }),
       isSnapshot: (record: Sum) => record.is === 'all',
+      format: 'sums',
+      version: 1,
     };
-    const options = { format: 'sums', version: 1 };
-    const journal = await Journal.open<Sum>(file, content, { ...options, openFile: disk.open });
+    const log = await fileLog(file, disk.open)<Sum>(content);
     let release: () => void = () => undefined;
     disk.gate = new Promise((resolve) => {
       release = resolve;
     });
-    const durable = journal.durably({ is: 'one', sum: 1 });
-    const compacted = journal.compact();
+    const durable = log.durably({ is: 'one', sum: 1 });
+    const compacted = log.compact();
     // Let the first be on its way to the file before the note comes.
     await new Promise(setImmediate);
-    const note = journal.atOnce({ is: 'one', sum: 10 });
+    const note = log.atOnce({ is: 'one', sum: 10 });
     release();
     await Promise.all([durable, compacted, note]);
-    await journal.close();
+    await log.close();
     assert.equal(sum, 11);
     assert.match(await readFile(file, 'utf8'), /"all"/, 'it has been compacted');
     sum = 0;
-    const again = await Journal.open<Sum>(file, content, options);
+    const again = await fileLog(file)<Sum>(content);
     await again.close();
     assert.equal(sum, 11, dirname(file));
   });
