@@ -40,7 +40,7 @@ export = function register(RED: NodeAPI): void {
             this.status({
               fill: 'yellow',
               shape: 'ring',
-              text: settlement === 'late' ? 'not settled' : 'unknown delivery',
+              text: settlement === 'late' ? 'not acknowledged' : 'unknown delivery',
             });
           finish();
         },

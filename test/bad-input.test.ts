@@ -49,13 +49,13 @@ for (const version of [4, 5] as const) {
       {
         name: 'TLS port without TLS',
         node: ({ dovecot }) => ({ ...byPassword, port: dovecot.tlsPort, security: 'starttls' }),
-        status: 'port wants TLS',
+        status: 'port requires TLS',
         code: 'TIMEOUT',
       },
       {
         name: 'certificate nobody trusts',
         node: () => ({ ...byPassword, tls: '' }),
-        status: 'unknown certificate',
+        status: 'untrusted certificate',
         code: 'TLS',
       },
       {
@@ -90,7 +90,7 @@ for (const version of [4, 5] as const) {
       {
         name: 'server that never answers',
         node: () => ({ ...byPassword, port: portOf(0), security: 'none' }),
-        status: 'no answer',
+        status: 'no response',
         code: 'TIMEOUT',
       },
       {

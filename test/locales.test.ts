@@ -207,7 +207,7 @@ describe('the words for people', () => {
       for (const text of texts) assert.equal(catalogues.get('en-US')?.get(set)?.[text], text);
     }
     for (const text of statusTexts) {
-      assert.ok(text.length <= 20, `${text}: ${text.length} characters`);
+      assert.ok(text.length <= 24, `${text}: ${text.length} characters`);
       assert.doesNotMatch(text, /[.:]/, 'a dot or colon would split the key');
     }
   });

@@ -172,7 +172,7 @@ describe('oauth2 token', () => {
     endpoint.answer({ instead: 'hang-up' });
     send({});
     assert.equal((await caught()).code, 'CONNECT');
-    assert.equal(palette.statuses('token').at(-1)?.text, 'sign-in server away');
+    assert.equal(palette.statuses('token').at(-1)?.text, 'sign-in unavailable');
     await signedIn(Date.now() - 1);
     endpoint.answer(google.secretWrong);
     send({});
@@ -235,7 +235,7 @@ for (const version of [4, 5] as const) {
       const { error, payload } = await world.sink.next('errors');
       const { code, message } = error as Record<string, string>;
       assert.equal(code, 'SIGN_IN_AGAIN');
-      assert.match(message ?? '', /Nobody has signed in yet/);
+      assert.match(message ?? '', /Not signed in yet/);
       assert.equal(payload, 'hello');
       const status = await comms.waitForStatus('token', /./);
       assert.deepEqual(status, { fill: 'red', shape: 'ring', text: 'not signed in' });

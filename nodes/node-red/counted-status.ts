@@ -4,8 +4,8 @@
  */
 export const COUNTED = {
   'status.new': '__count__ new',
-  'status.first': '__count__ new, __left__ left',
-  'status.waiting': 'waiting __seconds__ s',
+  'status.first': '__count__ new, __left__ ignored',
+  'status.waiting': 'retry in __seconds__ s',
 } as const;
 
 export type CountedStatus = keyof typeof COUNTED;

@@ -438,7 +438,7 @@ for (const version of [4, 5] as const) {
         );
         assert.equal(elsewhere.status, 400);
         const half = await routes.post('paste', { text: 'https://localhost/?code=1' });
-        assert.match(String(half.json.error), /state is missing/);
+        assert.match(String(half.json.error), /contains no state/);
         const answer = await routes.post('paste', { text });
         assert.equal(answer.json.state, 'signed-in', answer.text);
         assert.equal((await routes.post('paste', { text })).status, 400);
@@ -629,14 +629,14 @@ for (const version of [4, 5] as const) {
 
       it('without a person: says in words what is wrong', async () => {
         for (const [more, credentials, answer, words] of [
-          [{ grant: 'client_credentials' }, { clientSecret: '' }, given, /wants a client secret/],
-          [{ grant: 'service_account' }, { privateKey: 'canary' }, given, /private key cannot be used/],
+          [{ grant: 'client_credentials' }, { clientSecret: '' }, given, /requires a client secret/],
+          [{ grant: 'service_account' }, { privateKey: 'canary' }, given, /private key is not valid/],
           [{ grant: 'refresh_token' }, { refreshToken: '' }, given, /refresh token is missing/],
           [
             { grant: 'refresh_token' },
             { refreshToken: 'canary-dead' },
             { status: 400, body: { error: 'invalid_grant' } },
-            /does not accept this refresh token/,
+            /rejected this refresh token/,
           ],
           [
             { grant: 'client_credentials' },
@@ -644,7 +644,7 @@ for (const version of [4, 5] as const) {
             microsoft('invalid_client', 7000222),
             /client secret has expired/,
           ],
-          [{ grant: 'client_credentials' }, {}, { status: 503, body: 'away' }, /problem of its own/],
+          [{ grant: 'client_credentials' }, {}, { status: 503, body: 'away' }, /internal error/],
         ] as const) {
           routes.endpoint.answer(answer);
           const { properties, credentials: stored } = unsaid(routes.account(more));

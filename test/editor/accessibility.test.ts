@@ -160,8 +160,8 @@ for (const [version, themes] of [
           await editor.page.evaluate("RED.sidebar.show('redletter-health')");
           const tab = editor.page.locator('.redletter-health');
           await tab.getByText('Check the port').waitFor();
-          await tab.getByText('Set aside: 1').click();
-          await tab.getByRole('button', { name: 'Try again: Order 17' }).waitFor();
+          await tab.getByText('Quarantined: 1').click();
+          await tab.getByRole('button', { name: 'Retry: Order 17' }).waitFor();
           await editor.screenshot(`accessibility-${version}-${theme}`);
           assert.deepEqual(await complaints('.redletter-health', 'button-name'), []);
         });

@@ -114,7 +114,7 @@ for (const version of [4, 5] as const) {
       await part('sign-out').click();
       await editor.screenshot(`sign-out-${version}`);
       await question.locator('button.primary').click();
-      await says('Signed out. The provider has declared the sign-in void.');
+      await says('Signed out. The provider revoked the tokens.');
       assert.equal(await part('sign-out').isVisible(), false);
     });
 
@@ -178,11 +178,11 @@ for (const version of [4, 5] as const) {
     it('without a person: Test says that it works, or in words what does not', async () => {
       await openAccount('unattended');
       await part('sign-in').filter({ hasText: 'Test' }).click();
-      await says(/client id with this client secret/);
+      await says(/rejected the client ID and client secret/);
       // What is deployed goes on being wrong until the next deploy; what is tested is what stands here.
       await editor.fill({ clientSecret: clients.confidential.secret });
       await part('sign-in').click();
-      await says(/It works: a token was given/);
+      await says(/Passed: the provider issued/);
     });
 
     it('registers itself where the server lets it, and keeps the client id (RFC 7591)', async () => {
@@ -221,7 +221,7 @@ for (const version of [4, 5] as const) {
         }
         await part('sign-out').click();
         await editor.page.locator('.red-ui-notification button.primary').click();
-        await says('Signed out. The provider has declared the sign-in void.');
+        await says('Signed out. The provider revoked the tokens.');
         await other.page.bringToFront();
         await other.dialog.locator('.redletter-sign-out').waitFor({ state: 'hidden' });
         assert.equal(await other.dialog.locator('.redletter-state').textContent(), '');
@@ -242,10 +242,10 @@ for (const version of [4, 5] as const) {
       await editor.openDialog(await editor.addNode('pop3 in', { x: 400, y: 300 }));
       await editor.addConfig('account');
       assert.equal(await editor.field('grant').inputValue(), 'authorization_code');
-      assert.match((await part('way').textContent()) ?? '', /paste its address/);
+      assert.match((await part('way').textContent()) ?? '', /copy the address of that page/);
       await editor.fill({ provider: 'microsoft' });
       assert.equal(await editor.field('grant').inputValue(), 'device_code');
-      assert.match((await part('way').textContent()) ?? '', /code to type in/);
+      assert.match((await part('way').textContent()) ?? '', /code to enter/);
       assert.equal(await part('redirect').isVisible(), false);
       await editor.fill({ grant: 'authorization_code' });
       await editor.fill({ provider: 'google' });

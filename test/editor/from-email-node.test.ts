@@ -140,7 +140,7 @@ for (const version of [4, 5] as const) {
         RED.actions.invoke('redletter:pop3-in-beside-e-mail-in');
       });
       await editor.page
-        .getByText(/There is no e-mail in/)
+        .getByText(/This flow has no email in/)
         .first()
         .waitFor();
     });

@@ -89,7 +89,7 @@ for (const version of [4, 5] as const) {
 
     it('without a mailbox, says how to get one; drawn but not deployed, says that too', async () => {
       await open();
-      await tab().getByText('Drag pop3 in').waitFor();
+      await tab().getByText('Drag mail in (POP3)').waitFor();
       await editor.screenshot(`health-empty-${version}`);
       await editor.addNode('pop3 in', { x: 200, y: 120 });
       await editor.page.evaluate("RED.sidebar.show('info'); RED.sidebar.show('redletter-health')");
@@ -106,12 +106,12 @@ for (const version of [4, 5] as const) {
       await open();
       const inbox = card('Inbox');
       await inbox.getByText('2 new').waitFor();
-      await inbox.getByText('Mails in the last 24 hours: 2').waitFor();
+      await inbox.getByText('Emails in the last 24 hours: 2').waitFor();
       assert.match(await inbox.innerText(), /alice@example\.test · localhost/);
       assert.match(await inbox.innerText(), /checked .*(now|ago).*next in (4|5) minutes/s);
       assert.equal(
         await inbox.locator('svg[role="img"]').getAttribute('aria-label'),
-        'Mails in the last 24 hours: 2',
+        'Emails in the last 24 hours: 2',
       );
       assert.equal(await inbox.locator('svg rect:not(.redletter-hour)').count(), 1);
       await card('Broken').locator('.redletter-error', { hasText: 'Check the port' }).waitFor();
@@ -119,16 +119,16 @@ for (const version of [4, 5] as const) {
       const alice = card('Alice at work');
       assert.match(await alice.innerText(), /signed in/);
       assert.match(await alice.innerText(), /mail\.pop/);
-      assert.match(await alice.innerText(), /runs out in (1 hour|60 minutes|5\d minutes)/);
+      assert.match(await alice.innerText(), /expires in (1 hour|60 minutes|5\d minutes)/);
       const left = Number(await alice.getByRole('meter').getAttribute('aria-valuenow'));
       assert.ok(left >= 95 && left <= 100, `${left} % left`);
-      assert.match(await card('Nobody yet').innerText(), /nobody is signed in|not asked yet/);
+      assert.match(await card('Nobody yet').innerText(), /not signed in|unknown/);
 
       // Nobody presses anything: the tab hears of it.
       await world.dovecot.deliver(ALICE, mail('Order 19'));
       assert.equal((await post('inbox/check')).status, 202);
       await inbox.getByText('1 new').waitFor();
-      await inbox.getByText('Mails in the last 24 hours: 3').waitFor();
+      await inbox.getByText('Emails in the last 24 hours: 3').waitFor();
     });
 
     it('checks now, by keyboard, without losing the place', async () => {
@@ -136,20 +136,20 @@ for (const version of [4, 5] as const) {
       const check = tab().getByRole('button', { name: 'Check Inbox now' });
       await check.focus();
       await editor.page.keyboard.press('Enter');
-      await card('Inbox').getByText('Mails in the last 24 hours: 4').waitFor();
+      await card('Inbox').getByText('Emails in the last 24 hours: 4').waitFor();
       assert.ok(await check.evaluate((element) => element === document.activeElement));
     });
 
     it('names what was set aside, and tries it again', async () => {
       assert.equal((await post('orders/check')).status, 202);
       const orders = card('Orders');
-      await orders.getByText('Set aside: 4').waitFor();
+      await orders.getByText('Quarantined: 4').waitFor();
       await orders.locator('summary').click();
       await editor.screenshot(`health-${version}`);
       await editor.screenshot(`health-tab-${version}`, tab());
       await orders.getByText('Order 17').waitFor();
       const heard = world.sink.received('errors').length;
-      await orders.getByRole('button', { name: 'Try again: Order 18' }).click();
+      await orders.getByRole('button', { name: 'Retry: Order 18' }).click();
       for (;;) {
         const { pop3, error } = (await world.sink.next('errors')) as Record<string, Record<string, unknown>>;
         if (world.sink.received('errors').length <= heard || pop3?.uid === undefined) continue;
@@ -170,7 +170,7 @@ for (const version of [4, 5] as const) {
       await card('Alice at work').getByRole('button', { name: 'Alice at work' }).click();
       const panel = editor.dialog.locator('.redletter-signed-in');
       await panel.getByText('mail.pop').waitFor();
-      assert.match(await panel.innerText(), /Access token\s+runs out in/);
+      assert.match(await panel.innerText(), /Access token\s+expires in/);
       await editor.screenshot(`account-panel-${version}`, editor.dialog);
       await editor.cancel();
     });

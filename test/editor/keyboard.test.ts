@@ -226,8 +226,8 @@ for (const version of [4, 5] as const) {
       await press('Enter');
       await verdict('test', 'ok');
       assert.ok(await isAt('.redletter-test-start'));
-      await told(/^The test begins/);
-      await told(/Nothing was fetched/);
+      await told(/^Starting the test/);
+      await told(/Nothing was downloaded/);
       const port = String(world.dovecot.tlsPort);
       const silent = createServer();
       await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
@@ -328,7 +328,7 @@ for (const version of [4, 5] as const) {
       const window = await editor.popup(() => press('Enter'));
       await signInByPages(window, ALICE);
       await editor.dialog.locator('.redletter-state[data-state="ok"]').waitFor();
-      await told(/Go on in the new window/);
+      await told(/Continue in the new window/);
       await told(new RegExp(ALICE));
       await press('Control+Escape');
       await atRest('#node-input-account');
@@ -363,7 +363,7 @@ for (const version of [4, 5] as const) {
       await press('Enter');
       await editor.page.locator('.redletter-health').waitFor();
       const tab = editor.page.locator('.redletter-health');
-      await tab.getByText('Set aside: 1').waitFor();
+      await tab.getByText('Quarantined: 1').waitFor();
       await world.dovecot.deliver(ALICE, mail('Order 18'));
       const stops = await go('[aria-label="Check Inbox now"]');
       assert.equal(stops.length, 2, 'the first card comes first');
@@ -373,7 +373,7 @@ for (const version of [4, 5] as const) {
       assert.ok(await isAt('[aria-label="Check Inbox now"]'));
       await go('.redletter-aside > summary');
       await press('Space');
-      await go('[aria-label="Try again: Order 17"]');
+      await go('[aria-label="Retry: Order 17"]');
       const again = world.sink.next('messages');
       await press('Enter');
       assert.equal(((await again) as Record<string, unknown>).topic, 'Order 17');

@@ -184,7 +184,7 @@ for (const version of [4, 5] as const) {
       await editor.waitForStatus(node, /^1 neu, 1 alt$/);
       // Flows have it in the words of the contract all the same.
       const comms = await world.nodeRed.comms();
-      assert.equal((await comms.waitForStatus(node, /new/)).text, '1 new, 1 left');
+      assert.equal((await comms.waitForStatus(node, /new/)).text, '1 new, 1 ignored');
       comms.close();
       const published = JSON.stringify(await world.nodeRed.getFlows());
       assert.ok(!published.includes(PASSWORD));

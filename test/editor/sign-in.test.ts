@@ -107,7 +107,7 @@ for (const version of [4, 5] as const) {
       await paste.fill(address.replace(/&?state=[^&]*/, ''));
       await paste.press('Enter');
       await state('error').waitFor();
-      assert.match((await state('error').textContent()) ?? '', /state is missing/);
+      assert.match((await state('error').textContent()) ?? '', /contains no state/);
       await paste.fill(address);
       await editor.dialog.locator('.redletter-paste-send').click();
       await state('ok').waitFor();

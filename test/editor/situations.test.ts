@@ -143,7 +143,7 @@ describe('signing in where people have their Node-RED', function () {
       const { searchParams } = address;
       await paste(`?code=${searchParams.get('code')}`);
       await state('error').waitFor();
-      assert.match((await state('error').textContent()) ?? '', /state is missing/);
+      assert.match((await state('error').textContent()) ?? '', /contains no state/);
       await paste(address.search);
       await state('ok').waitFor();
     });
