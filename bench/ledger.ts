@@ -18,23 +18,23 @@ const heap = (): number => {
   return process.memoryUsage().heapUsed;
 };
 
-async function write(file: string, history: 'baseline' | 'handled' | 'compacted'): Promise<void> {
+async function write(file: string, history: 'baseline' | 'processed' | 'compacted'): Promise<void> {
   // A file of this size is compacted by itself; the history is kept here to be measured.
   const ledger = await Ledger.open(
     fileLog(file),
     Date.now,
     history === 'compacted' ? 0 : Number.POSITIVE_INFINITY,
   );
-  if (history === 'baseline') await ledger.setBaseline(keys);
+  if (history === 'baseline') await ledger.recordBaseline(keys);
   else {
-    await ledger.setBaseline([]);
+    await ledger.recordBaseline([]);
     for (let at = 0; at < MAILS; at += 64) {
       const window = keys.slice(at, at + 64);
-      await ledger.intend(window);
-      await Promise.all(window.map((key) => ledger.done(key)));
+      await ledger.recordIntents(window);
+      await Promise.all(window.map((key) => ledger.markDone(key)));
     }
   }
-  await ledger.checked();
+  await ledger.recordCheck();
   await ledger.close();
 }
 
@@ -52,10 +52,10 @@ async function measure(folder: string, history: Parameters<typeof write>[1]): Pr
     times.push(performance.now() - began);
     if (round === 0) kept = heap() - before;
     const noted = performance.now();
-    for (let at = 0; at < 1000; at += 1) await ledger.done(`new-${at}`);
+    for (let at = 0; at < 1000; at += 1) await ledger.markDone(`new-${at}`);
     note = (performance.now() - noted) / 1000;
     const listed = performance.now();
-    await ledger.listed(new Set(keys));
+    await ledger.recordListing(new Set(keys));
     listing = performance.now() - listed;
     await ledger.close();
   }
@@ -69,7 +69,7 @@ async function measure(folder: string, history: Parameters<typeof write>[1]): Pr
   );
 }
 
-const HISTORIES = ['baseline', 'handled', 'compacted'] as const;
+const HISTORIES = ['baseline', 'processed', 'compacted'] as const;
 
 /** Each history in a process of its own: what one leaves in memory must not be counted with the next. */
 async function main(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import type { Settlement } from './mailbox';
+import type { Acknowledgement } from './mailbox';
 import { runtimeOf } from './node-red/lifecycle';
 
 interface Pop3AckDef extends NodeDef {
@@ -15,12 +15,12 @@ export = function register(RED: NodeAPI): void {
   function Pop3Ack(this: Node, def: Pop3AckDef): void {
     RED.nodes.createNode(this, def);
 
-    const settle = async ({ pop3, ack }: Acknowledged): Promise<Settlement> => {
+    const acknowledge = async ({ pop3, ack }: Acknowledged): Promise<Acknowledgement> => {
       const outcome = def.outcome === 'msg' ? ack : def.outcome;
       if (typeof pop3?.delivery !== 'string' || (outcome !== 'done' && outcome !== 'failed'))
         return 'unknown';
       const mailbox = runtime.mailboxes.get(String(pop3.node));
-      return (await mailbox?.settle(pop3.delivery, outcome)) ?? 'unknown';
+      return (await mailbox?.acknowledge(pop3.delivery, outcome)) ?? 'unknown';
     };
 
     this.on('input', (msg: Acknowledged, send, done) => {
@@ -33,14 +33,14 @@ export = function register(RED: NodeAPI): void {
         return;
       }
       // Never an error: behind a Catch node it would come round again.
-      settle(msg).then(
-        (settlement) => {
-          if (settlement === 'settled') this.status({});
+      acknowledge(msg).then(
+        (result) => {
+          if (result === 'accepted') this.status({});
           else
             this.status({
               fill: 'yellow',
               shape: 'ring',
-              text: settlement === 'late' ? 'not acknowledged' : 'unknown delivery',
+              text: result === 'late' ? 'not acknowledged' : 'unknown delivery',
             });
           finish();
         },

@@ -2,6 +2,7 @@ import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
 import { serveHealth } from './admin/health-routes';
 import { serveTests } from './admin/test-routes';
 import {
+  type AssertOwner,
   type CheckSummary,
   type DeliveredMail,
   Mailbox,
@@ -36,11 +37,11 @@ export = function register(RED: NodeAPI): void {
     const server = serverOf(RED, def, this.credentials ?? {}, largestOf(def));
     const loan = runtime.ledgers.attend(this.id, mailboxId(server));
     const closing = new AbortController();
-    // What waits for its acknowledgement comes again anyway.
-    const deliver = (mail: DeliveredMail): Promise<void> =>
+    // What waits for its acknowledgement is delivered again anyway.
+    const deliver = (mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> =>
       def.handled === 'ack'
-        ? handOver(this, mail, def.summary)
-        : deploys.between(closing.signal, () => handOver(this, mail, def.summary));
+        ? sendMail(this, mail, def.summary, assertOwner)
+        : deploys.between(closing.signal, () => sendMail(this, mail, def.summary, assertOwner));
     const seen = runtime.health.attend({
       id: this.id,
       // Within a subflow a node has an id of its own; this is the one in the editor.
@@ -56,10 +57,11 @@ export = function register(RED: NodeAPI): void {
       open: server.open,
       inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
       mayDelete: loan.mayDelete,
+      assertOwner: loan.assertOwner,
       deliver,
       onState: (state) => this.status(statusOf(state)),
       onError: (error) => this.error(new NodeError(error, translate), {}),
-      onSetAside: (error, pop3, raw) =>
+      onQuarantined: (error, pop3, raw) =>
         this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),
       onSummary: (summary) => {
         if (def.summary) this.send([null, { payload: summary }]);
@@ -118,9 +120,15 @@ export = function register(RED: NodeAPI): void {
   });
 };
 
-/** Sent, and one turn of the event loop later: whoever is wired to the node has it by then. */
-async function handOver(node: Pop3InNode, mail: DeliveredMail, twoOutputs: boolean): Promise<void> {
+/** Sent, and one turn of the event loop later: the nodes wired to this one have it by then. */
+async function sendMail(
+  node: Pop3InNode,
+  mail: DeliveredMail,
+  twoOutputs: boolean,
+  assertOwner: AssertOwner,
+): Promise<void> {
   const message: NodeMessage = { ...mail };
+  await assertOwner('deliver');
   node.send(twoOutputs ? [message, null] : message);
   // Written to the log where the user has metrics switched on.
   node.metric('pop3.octets', message, mail.pop3.size);

@@ -78,7 +78,7 @@ class Node {
         this.busy = is === 'checking' || is === 'progress';
       },
       onError: (error) => this.errors.push(error),
-      onSetAside: (error) => this.errors.push(error),
+      onQuarantined: (error) => this.errors.push(error),
       onSummary: () => undefined,
       clock: runtime.clock,
       random: Math.random,

@@ -100,13 +100,14 @@ function picked(state: Partial<AccountReport> & { obtainedAt?: number }): Partia
 }
 
 function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
-  const { state, failure, setAside, hours, ...rest } = health;
+  const { state, failure, quarantined, unacknowledged, hours, ...rest } = health;
   return {
     ...rest,
     status: { ...statusOf(state), ...countsOf(state) },
     busy: state.is === 'checking' || state.is === 'progress',
     hours,
-    setAside: { count: setAside.length, mails: setAside.slice(-MOST_LISTED).reverse() },
+    unsettled: unacknowledged,
+    setAside: { count: quarantined.length, mails: quarantined.slice(-MOST_LISTED).reverse() },
     ...(failure && {
       error: { ...toldOf(RED, failure.error), at: failure.at, over: failure.over },
     }),

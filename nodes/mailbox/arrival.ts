@@ -1,6 +1,7 @@
 import type { Pop3Client } from '../pop3';
 import { concernsOneMail } from './from-pop3';
 import { fieldsOf, readHeader } from './header';
+import type { ListedMail } from './listing';
 
 /**
  * When each mail arrived, ms since the epoch: by its topmost Received header, else its Date (RFC 5322
@@ -24,6 +25,21 @@ export async function arrivals(
     }
   }
   return dates;
+}
+
+/** Those that arrived before that, ms since the epoch. */
+export async function arrivedBefore(
+  client: Pop3Client,
+  mails: ListedMail[],
+  since: number,
+  signal: AbortSignal,
+): Promise<ListedMail[]> {
+  const dates = await arrivals(
+    client,
+    mails.map((mail) => mail.number),
+    signal,
+  );
+  return mails.filter((mail) => (dates.get(mail.number) ?? Number.POSITIVE_INFINITY) < since);
 }
 
 /** The date in the topmost Received header (after its last semicolon), else in Date; ms since the epoch. */

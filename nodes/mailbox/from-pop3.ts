@@ -40,7 +40,7 @@ function translated(error: unknown): MailboxError {
   }
   const code = (error as { code?: unknown } | undefined)?.code;
   const message = error instanceof Error ? error.message : String(error);
-  // A bug of ours, or a system error nobody thought of: it must not stop the polling, and it must be seen.
+  // A bug of ours, or an unforeseen system error: it must not stop the polling, and it must be seen.
   return new MailboxError(isMailboxErrorCode(code) ? code : 'PROTOCOL', 'unexpected', {
     facts: { detail: message },
     cause: error,

@@ -1,6 +1,6 @@
 export { type Clock, systemClock } from '../base/clock';
-export type { CheckSettings, CheckSummary } from './check';
-export type { AckSettings, Settlement } from './delivery/ack';
+export type { CheckSettings, CheckSummary } from './check-context';
+export type { Acknowledgement, AckOutcome, AckSettings } from './delivery/ack';
 export type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
 export {
   type ErrorFacts,
@@ -10,7 +10,7 @@ export {
   type MailboxErrorCode,
 } from './errors';
 export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
-export type { AssertOwner, OwnedAct } from './ownership';
+export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { type Login, openSession, type Session } from './session';
 export { fileLog } from './store/file/log';

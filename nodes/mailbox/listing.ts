@@ -7,22 +7,22 @@ import { fieldsOf, readHeader } from './header';
 export interface ListedMail {
   /** Message-number, RFC 1939: good for this session only. */
   number: number;
-  /** The unique-id the server gave; undefined where it gave none. */
+  /** The unique ID the server gave; undefined where it gave none. */
   uid?: string;
   /** What the ledger knows the mail by. */
   key: string;
   /** Another mail of this listing has the same identity, so which is which may change: DELE is withheld. */
   ambiguous: boolean;
-  /** Octets by LIST; undefined where it was not asked or not answered. */
-  octets?: number;
+  /** By LIST; undefined where it was not asked or not answered. */
+  bytes?: number;
 }
 
 /**
- * Lists the mailbox with an identity for every mail: its unique-id (UIDL, RFC 1939 section 7), else a digest
+ * Lists the mailbox with an identity for every mail: its unique ID (UIDL, RFC 1939 section 7), else a digest
  * of its headers, and its place among equals.
  *
- * Servers send blank unique-ids or leave lines out (quirk 13); those mails are told apart by their headers, which
- * costs a TOP each. Mails with the same unique-id are told apart by their place alone.
+ * Servers send blank unique IDs or leave lines out (quirk 13); those mails are told apart by their headers, which
+ * costs a TOP each. Mails with the same unique ID are told apart by their place alone.
  */
 export async function listMailbox(
   client: Pop3Client,
@@ -32,12 +32,12 @@ export async function listMailbox(
   const uids = new Map<number, string>();
   for (const { number, uid } of (await client.uidl()) ?? []) uids.set(number, uid);
 
-  const octets = new Map<number, number>();
+  const sizes = new Map<number, number>();
   if (options.sizes || uids.size === 0 || uids.size !== options.messages) {
-    for (const entry of await client.list()) octets.set(entry.number, entry.octets);
+    for (const entry of await client.list()) sizes.set(entry.number, entry.octets);
   }
 
-  const numbers = [...new Set([...uids.keys(), ...octets.keys()])].sort((a, b) => a - b);
+  const numbers = [...new Set([...uids.keys(), ...sizes.keys()])].sort((a, b) => a - b);
   const nameless = numbers.filter((number) => (uids.get(number) ?? '').trim() === '');
   const digests = nameless.length > 0 ? await digestHeaders(client, nameless, options.signal) : undefined;
 
@@ -51,12 +51,12 @@ export async function listMailbox(
     const identity = named ? `u${uid}` : `h${digest}`;
     const place = (places.get(identity) ?? 0) + 1;
     places.set(identity, place);
-    // A line end cannot be part of a unique-id, so no other mail can have this key.
+    // A line end cannot be part of a unique ID, so no other mail can have this key.
     const key = place === 1 ? identity : `${identity}\n${place}`;
     const mail: ListedMail = { number, key, ambiguous: false };
     if (named) mail.uid = uid;
-    const size = octets.get(number);
-    if (size !== undefined) mail.octets = size;
+    const size = sizes.get(number);
+    if (size !== undefined) mail.bytes = size;
     listing.push(mail);
   }
   // Nearly always each has its own, and then a hundred thousand need not be looked up.
@@ -69,12 +69,12 @@ export async function listMailbox(
 
 /** Asks for the sizes of these mails, where listing them did not take it already. */
 export async function addSizes(client: Pop3Client, listing: ListedMail[]): Promise<void> {
-  if (listing.every(({ octets }) => octets !== undefined)) return;
-  const octets = new Map<number, number>();
-  for (const entry of await client.list()) octets.set(entry.number, entry.octets);
+  if (listing.every(({ bytes }) => bytes !== undefined)) return;
+  const sizes = new Map<number, number>();
+  for (const entry of await client.list()) sizes.set(entry.number, entry.octets);
   for (const mail of listing) {
-    const size = octets.get(mail.number);
-    if (size !== undefined) mail.octets = size;
+    const size = sizes.get(mail.number);
+    if (size !== undefined) mail.bytes = size;
   }
 }
 

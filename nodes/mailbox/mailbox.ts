@@ -1,11 +1,15 @@
 import type { Clock } from '../base/clock';
-import { noteCrash } from './attempts';
-import { type CheckContext, type CheckSettings, type CheckSummary, checkMailbox } from './check';
-import { AckHandOver, type AckSettings, type Settlement } from './delivery/ack';
-import type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
-import { type HandOverParts, SendHandOver, uidOf } from './delivery/send';
+import { checkMailbox } from './check';
+import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
+import { AckDelivery, type Acknowledgement, type AckOutcome, type AckSettings } from './delivery/ack';
+import type { DeliveryParts } from './delivery/delivery';
+import { type DeliveredMail, uidOf } from './delivery/pop3-fields';
+import type { Reading } from './delivery/received-mail';
+import { SendDelivery } from './delivery/send';
 import { MailboxError } from './errors';
+import { type OnQuarantined, recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
+import { type AssertOwner, soleOwner } from './ownership';
 import { nextCheckIn, type RhythmState } from './rhythm';
 import type { Ledger } from './store/ledger';
 import type { Spool } from './store/spool';
@@ -26,9 +30,9 @@ export interface MailboxParts {
     /** Seconds between checks; 0: only when asked. */
     interval: number;
   };
-  /** Given: a mail is handled when the flow acknowledges it. Else when it has been sent. */
+  /** Given: a mail is processed when the flow acknowledges it. Else when it has been sent. */
   ack?: AckSettings;
-  reading: HandOverParts['reading'];
+  reading: Reading;
   /** @throws MailboxError STORE */
   ledger(signal: AbortSignal): Promise<Ledger>;
   /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
@@ -37,14 +41,16 @@ export interface MailboxParts {
   /** Runs a session when the mailbox, and the runtime, have room for one. */
   inTurn<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
   mayDelete(key: string): boolean;
-  deliver(mail: DeliveredMail): Promise<void>;
+  deliver: DeliveryParts['deliver'];
+  /** Absent: this runtime is the only one. */
+  assertOwner?: AssertOwner;
   onState(state: MailboxState): void;
   /** Called when the state changes for the worse, or to another failure; not once for each check. */
   onError(error: MailboxError): void;
-  onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
-  /** How a check went that came by itself; whoever asked for one hears of it by `check()`. */
+  onQuarantined: OnQuarantined;
+  /** How a check went that came by itself; the caller of `check()` gets that of its own. */
   onSummary(summary: CheckSummary): void;
-  /** `inFlight`, `unsettled` or `setAside` may have changed without a state that says so. */
+  /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
   onChange?(): void;
   clock: Clock;
   random: () => number;
@@ -55,7 +61,7 @@ interface Asked {
   reject: (error: MailboxError) => void;
 }
 
-/** The reason of what a deploy has ended: nobody's fault, and no attempt. */
+/** The reason of what a deploy has ended: no failure, and no attempt. */
 const STOPPED = 'stopped';
 
 /** Seconds; `send` is done long before. */
@@ -75,7 +81,7 @@ export class Mailbox {
   private asked: Asked[] = [];
   private wanted = false;
   private roomToUse = false;
-  private acknowledged: AckHandOver | undefined;
+  private acknowledged: AckDelivery | undefined;
   private leftOnServer = false;
   private rhythm: RhythmState;
   private reported: string | undefined;
@@ -91,7 +97,7 @@ export class Mailbox {
       ...parts,
       onState: guarded(parts.onState),
       onError: guarded(parts.onError),
-      onSetAside: guarded(parts.onSetAside),
+      onQuarantined: guarded(parts.onQuarantined),
       onSummary: guarded(parts.onSummary),
       onChange: guarded(parts.onChange ?? (() => undefined)),
     };
@@ -105,7 +111,7 @@ export class Mailbox {
       return;
     }
     this.parts.onState({ is: 'idle' });
-    // What the flow had before a restart comes again without being asked for: the server has nothing to do with it.
+    // What the flow had before a restart is delivered again without a check: the server has nothing to do with it.
     if (this.parts.ack !== undefined) {
       this.roomToUse = true;
       this.begin();
@@ -132,45 +138,45 @@ export class Mailbox {
     if (this.running === undefined) this.begin();
   }
 
-  /** The flow's word about a delivery of this mailbox. */
-  async settle(delivery: string, outcome: 'done' | 'failed'): Promise<Settlement> {
-    return (await this.acknowledged?.settle(delivery, outcome)) ?? 'unknown';
+  /** The flow's acknowledgement of a delivery of this mailbox. */
+  async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
+    return (await this.acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
   }
 
-  /** Mails handed over and not settled. */
+  /** Mails delivered and not acknowledged. */
   get inFlight(): number {
     return this.acknowledged?.inFlight ?? 0;
   }
 
   /** Mails that wait for an acknowledgement: in flight, or in the spool for their next attempt. */
-  get unsettled(): number {
-    return this.acknowledged?.unsettled ?? 0;
+  get unacknowledged(): number {
+    return this.acknowledged?.unacknowledged ?? 0;
   }
 
-  /** The unique-ids, or what stands for them, of the mails that failed too often; empty before the first check. */
-  get setAside(): string[] {
-    return (this.ledger?.setAside ?? []).map((key) => uidOf({ key }));
+  /** The unique IDs, or what replaces them, of the mails that failed too often; empty before the first check. */
+  get quarantined(): string[] {
+    return (this.ledger?.quarantined ?? []).map((key) => uidOf({ key }));
   }
 
   /**
-   * Fetches a mail that was set aside once more, at once. False where there is no such mail.
+   * Downloads a quarantined mail once more, at once. False where there is no such mail.
    * @throws MailboxError STORE
    */
   async tryAgain(uid: string): Promise<boolean> {
     const { ledger } = this;
-    const key = ledger?.setAside.find((one) => uidOf({ key: one }) === uid);
+    const key = ledger?.quarantined.find((one) => uidOf({ key: one }) === uid);
     if (ledger === undefined || key === undefined) return false;
-    await ledger.again(key);
+    await ledger.retry(key);
     this.wake();
     return true;
   }
 
-  /** Something that may have been the trouble has changed (somebody signed in): a failure is not waited out. */
+  /** The cause of a failure may be gone (a person signed in): its wait is over. */
   retry(): void {
     if (this.rhythm.failure !== undefined) this.wake();
   }
 
-  /** Ends at once, in the middle of anything; resolves when what was handed over has been noted. */
+  /** Ends at once, in the middle of anything; resolves when what was delivered has been recorded. */
   async stop(): Promise<void> {
     this.stopping.abort();
     this.disarm();
@@ -179,12 +185,12 @@ export class Mailbox {
     for (const { reject } of this.asked.splice(0)) reject(stopped());
   }
 
-  /** Mails of the spool can be handed over, or fetched, that could not before. */
+  /** Mails of the spool can be delivered, or downloaded, that could not before. */
   private useRoom(): void {
     this.parts.onChange?.();
     const room = this.acknowledged?.room() ?? 0;
     if (this.stopping.signal.aborted || room === 0) return;
-    // A session for each settled mail would be a session too many.
+    // A session for each processed mail would be a session too many.
     if (this.leftOnServer && room >= (this.parts.ack?.maxInFlight ?? 1) / 2) {
       this.wake();
       return;
@@ -194,7 +200,7 @@ export class Mailbox {
   }
 
   private begin(): void {
-    // Not in the caller's own turn: whoever hears of the check may ask for another.
+    // Not in the caller's own turn: a listener may ask for another check.
     const run = Promise.resolve().then(() => this.run());
     this.running = run.finally(() => {
       this.running = undefined;
@@ -214,7 +220,7 @@ export class Mailbox {
       try {
         if (!checking) {
           if (this.acknowledged === undefined) await this.prepare();
-          await this.acknowledged?.again();
+          await this.acknowledged?.redeliver();
           this.parts.onChange?.();
           continue;
         }
@@ -251,17 +257,18 @@ export class Mailbox {
     const { common, acknowledged } = await this.prepare();
     const { ledger } = common;
     const { interval, service } = parts.settings;
-    const again = await acknowledged.again();
+    const again = await acknowledged.redeliver();
     const result = await parts.inTurn(
       () =>
         checkMailbox({
           settings: parts.settings,
           ledger,
           open: parts.open,
-          handOver: parts.ack === undefined ? new SendHandOver(common, signal) : acknowledged,
+          delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
           mayDelete: parts.mayDelete,
+          assertOwner: common.assertOwner,
           onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
-          onSetAside: parts.onSetAside,
+          onQuarantined: parts.onQuarantined,
           now: parts.clock.now,
           signal,
         }),
@@ -277,32 +284,35 @@ export class Mailbox {
   }
 
   /** Opens what is remembered, and what waits in the spool. */
-  private async prepare(): Promise<{ common: HandOverParts; acknowledged: AckHandOver }> {
+  private async prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
     const { parts } = this;
     const { signal } = this.stopping;
     const ledger = await parts.ledger(signal);
     this.ledger = ledger;
-    await noteCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
+    await recordCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
     const { node, user, host, maxAttempts } = parts.settings;
-    const common: HandOverParts = {
+    const common: DeliveryParts = {
       ledger,
       reading: parts.reading,
       origin: { node, user, host },
       deliver: parts.deliver,
+      assertOwner: parts.assertOwner ?? soleOwner,
     };
     // Another runtime may have had the folder meanwhile: what stands there now counts.
     if (this.acknowledged?.ledger !== ledger) {
       const spool = await parts.spool();
       signal.throwIfAborted();
       this.acknowledged?.stop();
-      this.acknowledged = new AckHandOver({
+      this.acknowledged = new AckDelivery({
         ...common,
-        ...(parts.ack === undefined && { deliver: (mail) => this.deliverLeftOver(mail) }),
+        ...(parts.ack === undefined && {
+          deliver: (mail, assertOwner) => this.deliverLeftOver(mail, assertOwner),
+        }),
         settings: parts.ack ?? { ackTimeout: LEFT_OVER_TIMEOUT, maxAttempts, maxInFlight: 1 },
         spool,
         clock: parts.clock,
         onRoom: () => this.useRoom(),
-        onSetAside: parts.onSetAside,
+        onQuarantined: parts.onQuarantined,
         onError: (error) => parts.onError(asMailboxError(error)),
       });
     }
@@ -310,9 +320,9 @@ export class Mailbox {
   }
 
   /** The node had to acknowledge before: what it has left in the spool may be nowhere else (Gmail). */
-  private async deliverLeftOver(mail: DeliveredMail): Promise<void> {
-    await this.parts.deliver(mail);
-    await this.settle(mail.pop3.delivery, 'done');
+  private async deliverLeftOver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> {
+    await this.parts.deliver(mail, assertOwner);
+    await this.acknowledge(mail.pop3.delivery, 'done');
   }
 
   private succeeded(result: Awaited<ReturnType<typeof checkMailbox>>, asked: Asked[]): void {
@@ -341,7 +351,7 @@ export class Mailbox {
 
   private tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
     const state = `${error.code} ${error.reason}`;
-    // A server that says when to come again is waited for, not broken.
+    // A server that names a time is waited for, not broken.
     const waiting = blip || (BLIPS.has(error.code) && error.retryAfterMs !== undefined);
     if (waiting && wait !== undefined) this.parts.onState({ is: 'waiting', ms: wait });
     else this.parts.onState({ is: 'failed', error });

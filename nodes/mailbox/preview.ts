@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { readMail } from '../mail';
-import type { DeliveredMail } from './delivery/pop3-fields';
-import { counted, type HandOverParts, readTwice, uidOf } from './delivery/send';
+import type { DeliveryParts } from './delivery/delivery';
+import { pop3Fields } from './delivery/pop3-fields';
+import { mustDownloadAgain, NetworkMail } from './delivery/received-mail';
 import { MailboxError } from './errors';
 import { asMailboxError, concernsOneMail } from './from-pop3';
 import { listMailbox } from './listing';
+import { soleOwner } from './ownership';
 import type { Session } from './session';
 
-/** A mail as it can be shown before it is fetched. */
+/** A mail as it can be shown before it is downloaded. */
 export interface PreviewedMail {
   /** Knows it again in another session. */
   key: string;
-  /** Octets, by LIST. */
+  /** By LIST. */
   octets?: number;
   /** Absent where the server did not give the headers. */
   subject?: string;
@@ -33,7 +35,10 @@ export async function previewMailbox(
   try {
     const listing = (await listMailbox(client, { messages, sizes: true, signal })).slice(-most).reverse();
     const previews = new Map<number, PreviewedMail>(
-      listing.map(({ number, key, octets }) => [number, { key, ...(octets !== undefined && { octets }) }]),
+      listing.map(({ number, key, bytes }) => [
+        number,
+        { key, ...(bytes !== undefined && { octets: bytes }) },
+      ]),
     );
     for await (const { number, body } of client.top(previews.keys(), 0)) {
       const preview = previews.get(number);
@@ -68,13 +73,13 @@ function senderOf(
 }
 
 /** What sending a single mail needs. */
-export interface SendOneParts extends Pick<HandOverParts, 'reading' | 'origin' | 'deliver'> {
-  /** Octets; of a larger mail only the headers are sent. 0: no limit. */
+export interface SendOneParts extends Pick<DeliveryParts, 'reading' | 'origin' | 'deliver'> {
+  /** Bytes; of a larger mail only the headers are sent. 0: no limit. */
   maxSize: number;
 }
 
 /**
- * Fetches one mail of those a preview has shown and hands it over, for trying out a flow. No ledger knows of it, so a
+ * Downloads one mail of those a preview has shown and delivers it, for trying out a flow. No ledger knows of it, so a
  * check delivers the mail just as if this had not been, and nothing is ever deleted for it; `redelivered` is true, as
  * wherever the mail may be met twice. Ends the session without QUIT: what was merely tried must be neither hidden
  * (Gmail) nor deleted (quirk 16).
@@ -92,27 +97,25 @@ export async function sendOne(
       (one) => one.key === key,
     );
     if (mail === undefined) throw new MailboxError('PROTOCOL', 'mail-gone', { retryable: false });
-    const tooLarge = maxSize > 0 && (mail.octets ?? 0) > maxSize;
+    const tooLarge = maxSize > 0 && (mail.bytes ?? 0) > maxSize;
     const whole = !tooLarge && reading.content !== 'headers';
-    let counter = { bytes: 0 };
-    const open = () => {
-      counter = { bytes: 0 };
-      return counted(fetched(client, mail.number, whole), counter);
-    };
-    const { message } = await readTwice(open, reading, whole, signal);
-    const delivered: DeliveredMail = Object.assign(message, {
-      pop3: {
-        ...origin,
-        delivery: randomUUID(),
-        uid: uidOf(mail),
-        number: mail.number,
-        size: whole ? counter.bytes : (mail.octets ?? counter.bytes),
-        attempt: 1,
-        redelivered: true,
-        check: randomUUID(),
-      },
+    const receive = (canDownloadAgain: boolean) =>
+      new NetworkMail(bodyOf(client, mail.number, whole), whole, canDownloadAgain);
+    let received = receive(true);
+    const { message } = await received.read(reading, signal).catch((error) => {
+      if (!mustDownloadAgain(error)) throw error;
+      received = receive(false);
+      return received.read(reading, signal);
     });
-    await deliver(delivered);
+    const { bytes } = received;
+    const pop3 = pop3Fields(origin, mail, {
+      delivery: randomUUID(),
+      bytes: whole ? bytes : (mail.bytes ?? bytes),
+      check: randomUUID(),
+      // No ledger knows: a check may have delivered it, or may yet.
+      earlier: undefined,
+    });
+    await deliver(Object.assign(message, { pop3 }), soleOwner);
   } catch (error) {
     signal.throwIfAborted();
     throw asMailboxError(error);
@@ -121,6 +124,6 @@ export async function sendOne(
   }
 }
 
-async function* fetched(client: Session['client'], number: number, whole: boolean): AsyncIterable<Buffer> {
+async function* bodyOf(client: Session['client'], number: number, whole: boolean): AsyncIterable<Buffer> {
   for await (const { body } of whole ? client.retrieve([number]) : client.top([number], 0)) yield* body;
 }

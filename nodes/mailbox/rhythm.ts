@@ -4,7 +4,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 /** A server that names a longer time has been misread, or means nothing good. */
-const MOST_PATIENCE = 24 * HOUR;
+const LONGEST_WAIT = 24 * HOUR;
 /** A timer of a longer time would ring at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -48,21 +48,21 @@ function waitAfter(state: RhythmState, tookMs: number, random: () => number): nu
     return spread(Math.min(15 * MINUTE * 2 ** (state.failures - 1), 6 * HOUR), 0.05, random);
   }
   if (every === 0 && failure.retryAfterMs === undefined && state.failures > UNASKED_RETRIES) return undefined;
-  const patience = PATIENCE[failure.code] ?? 5 * SECOND;
+  const first = FIRST_WAIT[failure.code] ?? 5 * SECOND;
   const longest = Math.max(every, 5 * MINUTE);
-  const wait = spread(Math.min(patience * 2 ** (state.failures - 1), longest), 0.2, random);
+  const wait = spread(Math.min(first * 2 ** (state.failures - 1), longest), 0.2, random);
   const announced = failure.code === 'LOGIN_DELAY' ? state.loginDelay * SECOND : 0;
-  return Math.max(wait, announced, Math.min(failure.retryAfterMs ?? 0, MOST_PATIENCE));
+  return Math.max(wait, announced, Math.min(failure.retryAfterMs ?? 0, LONGEST_WAIT));
 }
 
-/** The first wait after a failure, ms. Whoever was told "too soon" without a time makes it worse by asking at once. */
-const PATIENCE: Partial<Record<MailboxErrorCode, number>> = {
+/** The first wait after a failure, ms. A server that said "too soon" without a time must not be asked at once. */
+const FIRST_WAIT: Partial<Record<MailboxErrorCode, number>> = {
   IN_USE: 30 * SECOND,
   LOGIN_DELAY: MINUTE,
 };
 
 /** Milliseconds until a mail that has failed so many times is tried again: a quarter of a minute, then four times longer each time, up to six hours. */
-export function retryAfterFailure(failures: number): number {
+export function retryDelay(failures: number): number {
   return Math.min(15 * SECOND * 4 ** (failures - 1), 6 * HOUR);
 }
 

@@ -2,7 +2,7 @@ import { type ConnectOptions, type MechanismName, Pop3Client, Pop3Error } from '
 import type { MailboxError } from './errors';
 import { asMailboxError, withFacts } from './from-pop3';
 
-/** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
+/** The credentials: a password, or an access token that is renewed where it is kept. */
 export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
   | { password: string }
   | {

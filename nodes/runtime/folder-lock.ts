@@ -5,9 +5,9 @@ import { type Clock, MailboxError } from '../mailbox';
 
 /** How often the holder shows that it is alive, ms. */
 export const BEAT_MS = 2_000;
-/** A lock nobody has beaten for so long belongs to a process that is gone, ms. */
+/** A lock that was not beaten for so long belongs to a process that is gone, ms. */
 export const STALE_MS = 10_000;
-/** How often whoever waits for the folder looks, ms. */
+/** How often a runtime that waits for the folder looks, ms. */
 const LOOK_MS = BEAT_MS / 4;
 
 /**
@@ -53,7 +53,7 @@ export class FolderLock {
         seen = text;
         still = 0;
       }
-      // A file nobody has touched for long needs only to stand still for longer than one beat.
+      // A file that was not touched for long needs only to stand still for longer than one beat.
       const old = await stat(this.file).then(
         (file) => this.clock.now() - file.mtimeMs > STALE_MS,
         () => false,

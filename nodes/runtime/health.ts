@@ -3,7 +3,7 @@ import type { Clock, Mailbox, MailboxError, MailboxParts, MailboxState } from '.
 /** Mails are counted by the hour for so long. */
 export const COUNTED_HOURS = 24;
 const HOUR_MS = 60 * 60 * 1000;
-/** A thousand mailboxes change all the time; whoever looks on is told once in so many ms at most. */
+/** A thousand mailboxes change all the time; a viewer is told once in so many ms at most. */
 const TELL_EVERY_MS = 1000;
 /** Mails of a mailbox of which more than the unique-id is remembered. */
 const MOST_REMEMBERED = 100;
@@ -20,9 +20,9 @@ export interface Attended {
 }
 
 /** A mail that failed too often. */
-export interface SetAside {
+export interface QuarantinedMail {
   uid: string;
-  /** Where somebody has seen it since Node-RED was started. */
+  /** Where it was delivered since Node-RED was started. */
   subject?: string;
   /** ms since the epoch */
   at?: number;
@@ -36,17 +36,20 @@ export interface MailboxHealth extends Attended {
   nextCheckAt?: number;
   /** The last failure, and whether it is how things stand. */
   failure?: { error: MailboxError; at: number; over: boolean };
-  /** Mails handed over in each of the last {@link COUNTED_HOURS} hours, the present one last. */
+  /** Mails delivered in each of the last {@link COUNTED_HOURS} hours, the present one last. */
   hours: number[];
-  /** Handed over and not acknowledged; 0 where nobody has to. */
+  /** Delivered and not acknowledged; 0 where that is not needed. */
   inFlight: number;
   /** Those, and what waits for its next attempt. */
-  unsettled: number;
-  setAside: SetAside[];
+  unacknowledged: number;
+  quarantined: QuarantinedMail[];
 }
 
-type Listeners = Pick<MailboxParts, 'deliver' | 'onState' | 'onError' | 'onSetAside' | 'onChange'>;
-type Shown = Pick<Mailbox, 'inFlight' | 'unsettled' | 'setAside' | 'nextCheckAt' | 'wake' | 'tryAgain'>;
+type Listeners = Pick<MailboxParts, 'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange'>;
+type Shown = Pick<
+  Mailbox,
+  'inFlight' | 'unacknowledged' | 'quarantined' | 'nextCheckAt' | 'wake' | 'tryAgain'
+>;
 
 /** How the mailboxes of this runtime are, for a person to see at a glance. In memory only. */
 export class Health {
@@ -114,7 +117,7 @@ export class WatchedMailbox {
   private failure: MailboxHealth['failure'];
   private readonly hours: Hours;
   private readonly subjects: Map<string, string>;
-  private readonly aside: Map<string, Omit<SetAside, 'uid'>>;
+  private readonly quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
 
   constructor(
     private readonly name: Attended,
@@ -124,17 +127,17 @@ export class WatchedMailbox {
   ) {
     this.hours = before?.hours ?? new Hours();
     this.subjects = before?.subjects ?? new Map();
-    this.aside = before?.aside ?? new Map();
+    this.quarantineFacts = before?.quarantineFacts ?? new Map();
   }
 
   /** What a mailbox is to be made of so that it is heard here too. */
   hearing<T extends Listeners & Pick<MailboxParts, 'ack'>>(parts: T): T {
     return {
       ...parts,
-      deliver: async (mail) => {
-        // Only the flow's word can set a mail aside whose subject is known.
+      deliver: async (mail, assertOwner) => {
+        // Only the flow's acknowledgement can quarantine a mail whose subject is known.
         if (parts.ack !== undefined) remember(this.subjects, mail.pop3.uid, mail.topic);
-        await parts.deliver(mail);
+        await parts.deliver(mail, assertOwner);
         this.hours.count(this.clock.now());
         this.changed();
       },
@@ -147,11 +150,14 @@ export class WatchedMailbox {
         this.changed();
         parts.onError(error);
       },
-      onSetAside: (error, pop3, raw) => {
+      onQuarantined: (error, pop3, raw) => {
         const subject = this.subjects.get(pop3.uid);
-        remember(this.aside, pop3.uid, { at: this.clock.now(), ...(subject !== undefined && { subject }) });
+        remember(this.quarantineFacts, pop3.uid, {
+          at: this.clock.now(),
+          ...(subject !== undefined && { subject }),
+        });
         this.changed();
-        parts.onSetAside(error, pop3, raw);
+        parts.onQuarantined(error, pop3, raw);
       },
       onChange: () => {
         this.changed();
@@ -174,7 +180,7 @@ export class WatchedMailbox {
   get health(): MailboxHealth | undefined {
     const { mailbox, name, state, checkedAt, failure } = this;
     if (mailbox === undefined) return undefined;
-    const { inFlight, unsettled, nextCheckAt, setAside } = mailbox;
+    const { inFlight, unacknowledged, nextCheckAt, quarantined } = mailbox;
     return {
       ...name,
       state,
@@ -183,8 +189,8 @@ export class WatchedMailbox {
       ...(failure && { failure }),
       hours: this.hours.until(this.clock.now()),
       inFlight,
-      unsettled,
-      setAside: setAside.map((uid) => ({ uid, ...this.aside.get(uid) })),
+      unacknowledged,
+      quarantined: quarantined.map((uid) => ({ uid, ...this.quarantineFacts.get(uid) })),
     };
   }
 

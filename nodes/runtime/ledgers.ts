@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, FileSpool, fileLog, Ledger, type MailboxError, type Spool } from '../mailbox';
+import {
+  type AssertOwner,
+  type Clock,
+  FileSpool,
+  fileLog,
+  Ledger,
+  type MailboxError,
+  type Spool,
+  soleOwner,
+} from '../mailbox';
 import { FolderLock } from './folder-lock';
 
 /** A mailbox as the server knows it. */
@@ -36,7 +45,7 @@ interface Place {
 
 /**
  * The ledgers of this runtime, one for each node and mailbox, in one locked folder. Nodes attend a mailbox while they
- * are deployed; a ledger stays open from the first check to the moment nobody attends it any more.
+ * are deployed; a ledger stays open from the first check to the moment no node attends it any more.
  */
 export class Ledgers {
   private readonly places = new Map<string, Place>();
@@ -67,6 +76,8 @@ export class Ledgers {
       open: (signal) => this.open(mine, signal),
       spool: () => FileSpool.open(this.fileOf(mine, 'spool')),
       mayDelete: (mail) => this.othersAreDone(mine, mail),
+      // The folder is locked, and a ledger that is lost to another runtime refuses its next record.
+      assertOwner: soleOwner,
       giveBack: async () => {
         if (returned) return;
         returned = true;
@@ -153,8 +164,8 @@ export class Ledgers {
       if (other === place || other.mailbox !== place.mailbox) continue;
       // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
       // One that has not listed it lately may know another mail by the same unique-id.
-      const state = other.open?.missing(mail) ? undefined : other.open?.state(mail);
-      if (state === undefined || state === 'kept' || state === 'set-aside') return false;
+      const state = other.open?.isMissing(mail) ? undefined : other.open?.state(mail);
+      if (state === undefined || state === 'kept' || state === 'quarantined') return false;
     }
     return true;
   }
@@ -165,7 +176,7 @@ export class Ledgers {
     await ledger?.close();
   }
 
-  /** The folder is let go when nobody attends a mailbox and everything is written. */
+  /** The folder is released when no mailbox is attended and everything is written. */
   private async releaseUnlessWanted(): Promise<void> {
     if (this.places.size > 0 || this.closing.size > 0 || this.locked === undefined) return;
     const { lock, locked } = this;
@@ -186,7 +197,9 @@ export interface LedgerLoan {
   spool(): Promise<Spool>;
   /** True where every other node on this mailbox is done with the mail. */
   mayDelete(mail: string): boolean;
-  /** Closes the ledger when nobody else holds it. */
+  /** Whether this runtime still owns the mailbox. */
+  assertOwner: AssertOwner;
+  /** Closes the ledger when no other node holds it. */
   giveBack(): Promise<void>;
 }
 

@@ -23,8 +23,8 @@ export class Runtime {
   readonly turns = new Turns();
   /** How all of it is, for a person to see. */
   readonly health: Health;
-  /** By the id of its node: whoever acknowledges a mail finds its mailbox here. */
-  readonly mailboxes = new Map<string, Pick<Mailbox, 'settle'>>();
+  /** By the id of its node: an acknowledgement finds its mailbox here. */
+  readonly mailboxes = new Map<string, Pick<Mailbox, 'acknowledge'>>();
   readonly clock: Clock;
 
   constructor({ folder, settings, credentialSecret, readOnly, clock }: RuntimeOptions) {

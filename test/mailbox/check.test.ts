@@ -126,7 +126,7 @@ describe('one check of a mailbox', () => {
       const node = await Checker.make({ service: 'google' });
       await assert.rejects(node.check(box), { code: 'CONFIG', reason: 'gmail-lists-old-mail' });
       assert.equal(node.ledger.hasBaseline, false);
-      assert.equal(node.ledger.known('ug1'), false);
+      assert.equal(node.ledger.isKnown('ug1'), false);
       box.holds(many(199));
       await node.check(box);
       assert.equal(node.ledger.hasBaseline, true);
@@ -331,9 +331,9 @@ describe('one check of a mailbox', () => {
         // What a process would find that ended at this very moment.
         await copyFile(node.ledger.name, crashed);
         const ledger = await Ledger.open(fileLog(crashed), node.clock.now);
-        assert.equal(ledger.openDelivery(`u${pop3.uid}`)?.handedOver, 1, pop3.uid);
+        assert.equal(ledger.openDelivery(`u${pop3.uid}`)?.deliveries, 1, pop3.uid);
         for (let before = 1; before < pop3.number; before += 1) {
-          assert.equal(ledger.state(`um${before - 1}`), 'handled', `${before} before ${pop3.number}`);
+          assert.equal(ledger.state(`um${before - 1}`), 'processed', `${before} before ${pop3.number}`);
         }
         await ledger.close();
       };
@@ -348,8 +348,8 @@ describe('one check of a mailbox', () => {
       await start('abcdef');
       const node = await Checker.begun();
       const noted = new Set<string>();
-      const done = node.ledger.done.bind(node.ledger);
-      node.ledger.done = async (key, state) => {
+      const done = node.ledger.markDone.bind(node.ledger);
+      node.ledger.markDone = async (key, state) => {
         for (let turns = 0; turns < 50; turns += 1) await new Promise((resolve) => setImmediate(resolve));
         await done(key, state);
         noted.add(key);
@@ -380,7 +380,7 @@ describe('one check of a mailbox', () => {
       await start('abcdef');
       const clock = new TestClock();
       const ledger = await Ledger.open(fileLog(join(await newFolder(), 'a.ledger'), slow), clock.now);
-      await ledger.setBaseline([]);
+      await ledger.recordBaseline([]);
       const node = new Checker(ledger, clock);
       const noted: number[] = [];
       node.onDeliver = () => {
@@ -395,7 +395,7 @@ describe('one check of a mailbox', () => {
     it('after a crash in the middle of it: again, marked, and counted', async () => {
       await start('abc');
       const node = await Checker.begun();
-      await node.ledger.intend(['ub']);
+      await node.ledger.recordIntents(['ub']);
       const { summary } = await node.check(box);
       assert.equal(node.uids, 'a b* c');
       assert.deepEqual(
@@ -439,7 +439,7 @@ describe('one check of a mailbox', () => {
       const node = await Checker.begun({ after: 'delete' });
       await assert.rejects(node.check(box), { code: 'CONNECT' });
       assert.equal(node.uids, 'a b');
-      assert.equal(node.ledger.openDelivery('uc')?.handedOver, 0);
+      assert.equal(node.ledger.openDelivery('uc')?.deliveries, 0);
       trouble.with = () => false;
       node.clock.advance(MINUTE);
       const again = await node.restarted();
@@ -484,12 +484,12 @@ describe('one check of a mailbox', () => {
         await node.check(box);
         assert.deepEqual(box.said('RETR'), [], 'not before its time');
         node.clock.advance(1000);
-        assert.equal(node.setAside.length, 0);
+        assert.equal(node.quarantined.length, 0);
         await node.check(box);
         assert.deepEqual(box.said('RETR'), ['RETR 1']);
       }
       assert.ok((waits[0] ?? 0) >= 10_000 && (waits[1] ?? 0) >= 2 * (waits[0] ?? 0), waits.join());
-      const [poisoned] = node.setAside;
+      const [poisoned] = node.quarantined;
       assert.equal(poisoned?.error.code, 'POISON');
       assert.equal(poisoned?.pop3.uid, 'b');
       for (let round = 0; round < 3; round += 1) {
@@ -497,7 +497,7 @@ describe('one check of a mailbox', () => {
         await node.check(box);
         assert.deepEqual([...box.said('RETR'), ...box.said('DELE')], []);
       }
-      assert.equal(node.setAside.length, 1);
+      assert.equal(node.quarantined.length, 1);
       assert.deepEqual(box.uids, ['b'], 'it stays on the server');
     });
 
@@ -506,15 +506,15 @@ describe('one check of a mailbox', () => {
       trouble.with = (argument) => argument === '1';
       const node = await Checker.begun({ maxAttempts: 1 });
       await node.check(box);
-      assert.deepEqual(node.ledger.setAside, ['ua']);
+      assert.deepEqual(node.ledger.quarantined, ['ua']);
       trouble.with = () => false;
       const again = await node.restarted();
-      assert.deepEqual(again.ledger.setAside, ['ua'], 'also after a restart');
-      await again.ledger.again('ub');
-      await again.ledger.again('ua');
+      assert.deepEqual(again.ledger.quarantined, ['ua'], 'also after a restart');
+      await again.ledger.retry('ub');
+      await again.ledger.retry('ua');
       await again.check(box);
       assert.equal(again.uids, 'a*');
-      assert.deepEqual(again.ledger.setAside, []);
+      assert.deepEqual(again.ledger.quarantined, []);
     });
 
     it('though it ends every session, holds up the others for a while only', async () => {
@@ -529,8 +529,8 @@ describe('one check of a mailbox', () => {
         node.clock.advance(DAY);
       }
       assert.equal(node.uids, 'b c');
-      assert.equal(node.setAside.length, 1);
-      assert.equal(node.ledger.state('ua'), 'set-aside');
+      assert.equal(node.quarantined.length, 1);
+      assert.equal(node.ledger.state('ua'), 'quarantined');
     });
 
     it('healed before its last attempt, is delivered, unmarked', async () => {
@@ -740,7 +740,7 @@ describe('one check of a mailbox', () => {
       await node.check(box);
       assert.equal(node.delivered.length, 3);
       const again = await node.restarted();
-      for (const key of ['ua', 'ub', 'uc']) assert.equal(again.ledger.state(key), 'handled');
+      for (const key of ['ua', 'ub', 'uc']) assert.equal(again.ledger.state(key), 'processed');
     });
   });
 

@@ -35,7 +35,7 @@ describe('the listing', () => {
 
   it('has sizes where they are wanted', async () => {
     box = await Box.start(lettered('a'));
-    assert.equal((await list(true))[0]?.octets, mailOf('a').length);
+    assert.equal((await list(true))[0]?.bytes, mailOf('a').length);
   });
 
   it('asks an empty mailbox nothing', async () => {

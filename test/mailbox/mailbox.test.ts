@@ -9,7 +9,7 @@ import {
   type MailboxErrorCode,
   type MailboxParts,
 } from '../../nodes/mailbox';
-import type { CheckSummary } from '../../nodes/mailbox/check';
+import type { CheckSummary } from '../../nodes/mailbox/check-context';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import { fileLog } from '../../nodes/mailbox/store/file/log';
@@ -59,7 +59,7 @@ class Heard {
         for (const resolve of this.waiting.splice(0)) resolve();
       },
       onError: (error) => this.errors.push(error),
-      onSetAside: () => undefined,
+      onQuarantined: () => undefined,
       onSummary: (summary) => this.summaries.push(summary),
       clock: this.clock,
       random: () => 0.5,
@@ -356,7 +356,7 @@ describe('a mailbox', () => {
       await deployed({});
       assert.equal(await start(), '2 new');
       assert.equal(uids(), 'a* b*');
-      assert.deepEqual([await spooled(), heard.mailbox.unsettled], [[], 0]);
+      assert.deepEqual([await spooled(), heard.mailbox.unacknowledged], [[], 0]);
       assert.equal(await heard.next(), 'idle');
       await deployed({ ack });
       assert.equal(await start(), 'idle');
@@ -369,13 +369,13 @@ describe('a mailbox', () => {
       await deployed({
         deliver: async (mail) => {
           heard.delivered.push(mail);
-          words ??= Promise.all([a, b].map((one) => heard.mailbox.settle(one ?? '', 'done')));
+          words ??= Promise.all([a, b].map((one) => heard.mailbox.acknowledge(one ?? '', 'done')));
           await words;
         },
       });
       await start();
       assert.equal(uids(), 'a*');
-      assert.deepEqual(await words, ['settled', 'settled']);
+      assert.deepEqual(await words, ['accepted', 'accepted']);
       assert.deepEqual(await spooled(), []);
     });
 
@@ -389,7 +389,7 @@ describe('a mailbox', () => {
       assert.equal(uids(), 'a* b*');
       assert.equal(heard.opened, 0);
       for (const { pop3 } of heard.delivered)
-        assert.equal(await heard.mailbox.settle(pop3.delivery, 'done'), 'settled');
+        assert.equal(await heard.mailbox.acknowledge(pop3.delivery, 'done'), 'accepted');
       assert.deepEqual(await spooled(), []);
     });
   });
@@ -498,13 +498,13 @@ describe('a mailbox', () => {
     assert.equal(await heard.mailbox.tryAgain('b'), false, 'before the first check nothing is known');
     await start();
     assert.equal(heard.mailbox.nextCheckAt, heard.clock.now() + (heard.clock.waits[0] ?? 0));
-    await ledger.done('ub', 'set-aside');
-    assert.deepEqual(heard.mailbox.setAside, ['b']);
+    await ledger.markDone('ub', 'quarantined');
+    assert.deepEqual(heard.mailbox.quarantined, ['b']);
     assert.equal(await heard.mailbox.tryAgain('c'), false);
     await heard.outcome(() => {
       heard.mailbox.tryAgain('b');
     });
-    assert.deepEqual(heard.mailbox.setAside, []);
+    assert.deepEqual(heard.mailbox.quarantined, []);
     assert.deepEqual(
       heard.delivered.map(({ pop3 }) => `${pop3.uid} ${pop3.redelivered}`),
       ['b true'],
@@ -588,7 +588,7 @@ describe('a mailbox', () => {
         await make({}, 300, 'abc');
         const { clock } = heard;
         const ledger = await openLedger(join(await newFolder(), 'c.ledger'), clock.now);
-        await ledger.setBaseline([]);
+        await ledger.recordBaseline([]);
         const [there, arrive] = event();
         box.server.options.commands = {
           [word]: () => {
@@ -611,7 +611,7 @@ describe('a mailbox', () => {
       const [released, release] = event();
       await make({}, 300, 'abc');
       const ledger = await openLedger(join(await newFolder(), 'd.ledger'), heard.clock.now);
-      await ledger.setBaseline([]);
+      await ledger.recordBaseline([]);
       heard = new Heard(box, async () => ledger, {
         deliver: async () => {
           arrive();
@@ -624,7 +624,7 @@ describe('a mailbox', () => {
       release();
       await stopped;
       await asked;
-      assert.equal(ledger.state('ua'), 'handled');
+      assert.equal(ledger.state('ua'), 'processed');
       assert.deepEqual(
         ['ub', 'uc'].map((key) => ledger.openDelivery(key)),
         [undefined, undefined],
@@ -640,7 +640,7 @@ describe('a mailbox', () => {
           times += 1;
           if (times === 2) throw new MailboxError('CONNECT', 'stopped');
         },
-        onSetAside: () => assert.fail('no attempt'),
+        onQuarantined: () => assert.fail('no attempt'),
       });
       box.holds(lettered('abc'));
       const asked = heard.mailbox.check();

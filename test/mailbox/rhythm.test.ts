@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type MailboxErrorCode, systemClock } from '../../nodes/mailbox';
-import { nextCheckIn, type RhythmState, retryAfterFailure } from '../../nodes/mailbox/rhythm';
+import { nextCheckIn, type RhythmState, retryDelay } from '../../nodes/mailbox/rhythm';
 import { HOUR, MINUTE } from './support';
 
 const middle = (): number => 0.5;
@@ -103,7 +103,7 @@ describe('the rhythm', () => {
   });
 
   it('tries a mail that failed at growing distance, six hours at most', () => {
-    const waits = [1, 2, 3, 4, 5, 6, 7, 1000].map(retryAfterFailure);
+    const waits = [1, 2, 3, 4, 5, 6, 7, 1000].map(retryDelay);
     for (const [index, wait] of waits.entries()) assert.ok(wait >= (waits[index - 1] ?? 1), `${index}`);
     assert.equal(waits[0], 15_000);
     assert.equal(waits[1], 60_000);

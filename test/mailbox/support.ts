@@ -2,14 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, MailboxError } from '../../nodes/mailbox';
-import {
-  type CheckContext,
-  type CheckResult,
-  type CheckSettings,
-  checkMailbox,
-} from '../../nodes/mailbox/check';
+import { type CheckResult, checkMailbox } from '../../nodes/mailbox/check';
+import type { CheckContext, CheckSettings } from '../../nodes/mailbox/check-context';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
-import { SendHandOver } from '../../nodes/mailbox/delivery/send';
+import { SendDelivery } from '../../nodes/mailbox/delivery/send';
+import { type AssertOwner, soleOwner } from '../../nodes/mailbox/ownership';
 import { openSession } from '../../nodes/mailbox/session';
 import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
@@ -196,7 +193,7 @@ export const settings: CheckSettings = {
   content: 'parsed',
 };
 
-export interface SetAside {
+export interface Quarantined {
   error: MailboxError;
   pop3: Pop3Fields;
 }
@@ -204,10 +201,11 @@ export interface SetAside {
 /** A node with its ledger, which can be made to check. */
 export class Checker {
   readonly delivered: DeliveredMail[] = [];
-  readonly setAside: SetAside[] = [];
+  readonly quarantined: Quarantined[] = [];
   readonly stop = new AbortController();
   onDeliver: (mail: DeliveredMail) => Promise<void> | void = () => undefined;
   mayDelete: (key: string) => boolean = () => true;
+  assertOwner: AssertOwner = soleOwner;
   settings: CheckSettings;
 
   constructor(
@@ -226,7 +224,7 @@ export class Checker {
   /** A node that begins with a baseline of nothing, so that everything is new. */
   static async begun(changes: Partial<CheckSettings> = {}): Promise<Checker> {
     const checker = await Checker.make(changes);
-    await checker.ledger.setBaseline([]);
+    await checker.ledger.recordBaseline([]);
     return checker;
   }
 
@@ -241,6 +239,7 @@ export class Checker {
     const { ledger, clock, settings } = this;
     const { signal } = this.stop;
     const reading = { content: settings.content, attachments: 'buffer' } as const;
+    const assertOwner: AssertOwner = (act) => this.assertOwner(act);
     const origin = { node: settings.node, host: settings.host, user: settings.user };
     const deliver = async (mail: DeliveredMail): Promise<void> => {
       this.delivered.push(mail);
@@ -250,10 +249,11 @@ export class Checker {
       settings,
       ledger,
       open: box.open,
-      handOver: new SendHandOver({ ledger, reading, origin, deliver }, signal),
+      delivery: new SendDelivery({ ledger, reading, origin, deliver, assertOwner }, signal),
       mayDelete: (key) => this.mayDelete(key),
+      assertOwner,
       onProgress: () => undefined,
-      onSetAside: (error, pop3) => this.setAside.push({ error, pop3 }),
+      onQuarantined: (error, pop3) => this.quarantined.push({ error, pop3 }),
       now: clock.now,
       signal,
     });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { MailboxError, type MailboxParts, type MailboxState } from '../../nodes/mailbox';
+import { MailboxError, type MailboxParts, type MailboxState, soleOwner } from '../../nodes/mailbox';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
 import { COUNTED_HOURS, Health, type WatchedMailbox } from '../../nodes/runtime/health';
 import { HOUR, MINUTE, TestClock } from '../mailbox/support';
@@ -10,8 +10,8 @@ const refused = new MailboxError('AUTH', 'wrong-password');
 /** What a mailbox shows of itself. */
 const mailbox = () => ({
   inFlight: 0,
-  unsettled: 0,
-  setAside: [] as string[],
+  unacknowledged: 0,
+  quarantined: [] as string[],
   nextCheckAt: undefined as number | undefined,
   wake: () => undefined,
   tryAgain: async () => true,
@@ -42,8 +42,8 @@ describe('the health of the mailboxes', () => {
       },
       onState: (state: MailboxState) => heard.push(state.is),
       onError: (error: MailboxError) => heard.push(`error ${error.code}`),
-      onSetAside: (_: MailboxError, { uid }: Pop3Fields) => heard.push(`aside ${uid}`),
-    } as Pick<MailboxParts, 'ack' | 'deliver' | 'onState' | 'onError' | 'onSetAside' | 'onChange'>);
+      onQuarantined: (_: MailboxError, { uid }: Pop3Fields) => heard.push(`aside ${uid}`),
+    } as Pick<MailboxParts, 'ack' | 'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange'>);
     const shown = mailbox();
     watched.begin(shown);
     return { watched, parts, heard, shown };
@@ -54,9 +54,9 @@ describe('the health of the mailboxes', () => {
   it('changes nothing of what the node hears', async () => {
     const { parts, heard } = attend(true);
     parts.onState({ is: 'checking' });
-    await parts.deliver(mail('a'));
+    await parts.deliver(mail('a'), soleOwner);
     parts.onError(refused);
-    parts.onSetAside(refused, { uid: 'a' } as Pop3Fields);
+    parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields);
     parts.onChange?.();
     assert.deepEqual(heard, ['checking', 'mail a', 'error AUTH', 'aside a']);
   });
@@ -90,10 +90,10 @@ describe('the health of the mailboxes', () => {
 
   it('counts mails by the hour, for a day', async () => {
     const { parts } = attend();
-    await parts.deliver(mail('a'));
-    await parts.deliver(mail('b'));
+    await parts.deliver(mail('a'), soleOwner);
+    await parts.deliver(mail('b'), soleOwner);
     clock.advance(2 * HOUR);
-    await parts.deliver(mail('c'));
+    await parts.deliver(mail('c'), soleOwner);
     const counted = (): string => only().hours.join('');
     assert.equal(counted(), `${'0'.repeat(COUNTED_HOURS - 3)}201`);
     clock.advance(21 * HOUR);
@@ -105,7 +105,7 @@ describe('the health of the mailboxes', () => {
     assert.equal(counted(), nothing, 'hours to come are no hours of mail');
     clock.jump(48 * HOUR);
     assert.equal(counted(), nothing, 'and are forgotten');
-    await parts.deliver(mail('d'));
+    await parts.deliver(mail('d'), soleOwner);
     clock.advance(30 * HOUR);
     assert.equal(counted(), nothing);
     clock.jump(-20 * HOUR);
@@ -118,7 +118,7 @@ describe('the health of the mailboxes', () => {
       deliver: (_: DeliveredMail): Promise<void> => Promise.reject(new Error('no')),
       onState: () => undefined,
       onError: () => undefined,
-      onSetAside: () => undefined,
+      onQuarantined: () => undefined,
     });
     watched.begin(mailbox());
     await assert.rejects(parts.deliver(mail('a')));
@@ -130,33 +130,33 @@ describe('the health of the mailboxes', () => {
 
   it('names what is set aside by its subject, where the flow has had it', async () => {
     const { parts, shown } = attend(true);
-    await parts.deliver(mail('a', 'Order 17'));
-    shown.setAside = ['before', 'a'];
-    parts.onSetAside(refused, { uid: 'a' } as Pop3Fields);
-    assert.deepEqual(only().setAside, [
+    await parts.deliver(mail('a', 'Order 17'), soleOwner);
+    shown.quarantined = ['before', 'a'];
+    parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields);
+    assert.deepEqual(only().quarantined, [
       { uid: 'before' },
       { uid: 'a', subject: 'Order 17', at: clock.now() },
     ]);
-    shown.setAside = ['before'];
-    assert.deepEqual(only().setAside, [{ uid: 'before' }], 'tried again');
+    shown.quarantined = ['before'];
+    assert.deepEqual(only().quarantined, [{ uid: 'before' }], 'tried again');
   });
 
   it('does not remember without end', async () => {
     const { parts, shown } = attend(true);
     for (let count = 0; count < 150; count += 1) {
-      await parts.deliver(mail(`${count}`, `Subject ${count}`));
+      await parts.deliver(mail(`${count}`, `Subject ${count}`), soleOwner);
     }
-    for (const uid of ['0', '149']) parts.onSetAside(refused, { uid } as Pop3Fields);
-    shown.setAside = ['0', '149'];
+    for (const uid of ['0', '149']) parts.onQuarantined(refused, { uid } as Pop3Fields);
+    shown.quarantined = ['0', '149'];
     assert.deepEqual(
-      only().setAside.map(({ subject }) => subject),
+      only().quarantined.map(({ subject }) => subject),
       [undefined, 'Subject 149'],
     );
   });
 
   it('keeps its counts over a deploy, and forgets a node that is gone', async () => {
     const { watched, parts } = attend();
-    await parts.deliver(mail('a'));
+    await parts.deliver(mail('a'), soleOwner);
     watched.end();
     assert.deepEqual(health.mailboxes, []);
     assert.equal(health.mailbox('mail'), undefined);

@@ -66,14 +66,14 @@ const mailbox: Mailbox = new Mailbox({
   onState: () => undefined,
   onError: (error) =>
     writeSync(2, `life ${life}: ${error.code} ${error.reason} ${JSON.stringify(error.facts)}\n`),
-  onSetAside: (error) => writeSync(2, `life ${life}: set aside ${JSON.stringify(error.facts)}\n`),
+  onQuarantined: (error) => writeSync(2, `life ${life}: set aside ${JSON.stringify(error.facts)}\n`),
   onSummary: () => undefined,
   clock,
   random: Math.random,
 });
 
 function acknowledge(delivery: string): void {
-  mailbox.settle(delivery, 'done').catch((error) => writeSync(2, `life ${life}: ${error}\n`));
+  mailbox.acknowledge(delivery, 'done').catch((error) => writeSync(2, `life ${life}: ${error}\n`));
 }
 
 process.on('SIGTERM', () => {

@@ -53,9 +53,9 @@ describe('the ledgers of a runtime', () => {
     const ledger = await old.open(signal);
     await old.giveBack();
     await old.giveBack();
-    await ledger.done('x');
+    await ledger.markDone('x');
     await young.giveBack();
-    await assert.rejects(ledger.done('y'), { code: 'STORE' });
+    await assert.rejects(ledger.markDone('y'), { code: 'STORE' });
     assert.deepEqual(await readdir(folder), ['a-m.ledger']);
   });
 
@@ -66,19 +66,23 @@ describe('the ledgers of a runtime', () => {
       const old = attend('a');
       const ledger = await old.open(signal);
       // Still on their way to the disk when the node is closed.
-      const notes = [ledger.done(`${round}-1`), ledger.failed(`${round}-2`, 1000), ledger.checked()];
+      const notes = [
+        ledger.markDone(`${round}-1`),
+        ledger.recordFailure(`${round}-2`, 1000),
+        ledger.recordCheck(),
+      ];
       const closing = old.giveBack();
       const young = attend('a');
       const again = await young.open(signal);
       assert.notEqual(again, ledger);
-      assert.ok(again.known(`${round}-1`), `${round}`);
+      assert.ok(again.isKnown(`${round}-1`), `${round}`);
       assert.equal(again.openDelivery(`${round}-2`)?.failures, 1);
       await Promise.all([...notes, closing]);
-      await again.done(`${round}-3`);
+      await again.markDone(`${round}-3`);
       await young.giveBack();
     }
     const last = await attend('a').open(signal);
-    for (let round = 0; round < 20; round += 1) assert.ok(last.known(`${round}-3`));
+    for (let round = 0; round < 20; round += 1) assert.ok(last.isKnown(`${round}-3`));
   });
 
   it('are written to the end before they are opened again', async () => {
@@ -86,11 +90,11 @@ describe('the ledgers of a runtime', () => {
     const ledger = await old.open(signal);
     // So long that it takes its time: read half-way, it would be cut off.
     const long = 'x'.repeat(32 * 1024 * 1024);
-    const note = ledger.done(long);
+    const note = ledger.markDone(long);
     const closing = old.giveBack();
     const again = await attend('a').open(signal);
     await Promise.all([note, closing]);
-    assert.ok(again.known(long));
+    assert.ok(again.isKnown(long));
   });
 
   it('keep the folder over a deploy that closes everything and opens it again at once', async () => {
@@ -111,12 +115,12 @@ describe('the ledgers of a runtime', () => {
   it('taken by another runtime are let go, and read anew when the folder is free again', async () => {
     const loan = attend('a');
     const ledger = await loan.open(signal);
-    await ledger.done('before');
+    await ledger.markDone('before');
     const lock = join(folder, 'lock');
     await writeFile(lock, 'another 1\n');
     clock.advance(2_000);
     while (
-      await ledger.done('x').then(
+      await ledger.markDone('x').then(
         () => true,
         () => false,
       )
@@ -140,8 +144,8 @@ describe('the ledgers of a runtime', () => {
     await rm(lock);
     const again = await loan.open(signal);
     assert.notEqual(again, ledger);
-    assert.ok(again.known('before') && again.known('of the other'));
-    await again.done('after');
+    assert.ok(again.isKnown('before') && again.isKnown('of the other'));
+    await again.markDone('after');
   });
 
   describe('deleting', () => {
@@ -150,17 +154,17 @@ describe('the ledgers of a runtime', () => {
       const elsewhere = attend('c', 'another');
       const ledgerOfA = await a.open(signal);
       await elsewhere.open(signal);
-      await ledgerOfA.done('x');
+      await ledgerOfA.markDone('x');
       assert.equal(a.mayDelete('x'), false, 'b has not had its say');
       const ledgerOfB = await b.open(signal);
       assert.equal(a.mayDelete('x'), false, 'b has not had the mail');
-      await ledgerOfB.intend(['x']);
+      await ledgerOfB.recordIntents(['x']);
       assert.equal(a.mayDelete('x'), false, 'b is at it');
-      await ledgerOfB.done('x');
+      await ledgerOfB.markDone('x');
       assert.equal(a.mayDelete('x'), true);
-      await ledgerOfB.listed(new Set(['y']));
+      await ledgerOfB.recordListing(new Set(['y']));
       assert.equal(a.mayDelete('x'), false, 'what b may find under that unique-id can be another mail');
-      await ledgerOfB.listed(new Set(['x']));
+      await ledgerOfB.recordListing(new Set(['x']));
       assert.equal(a.mayDelete('x'), true);
       assert.equal(a.mayDelete('y'), false);
       await b.giveBack();
@@ -171,9 +175,9 @@ describe('the ledgers of a runtime', () => {
       const [a, b] = [attend('a'), attend('b')];
       await a.open(signal);
       const ledger = await b.open(signal);
-      await ledger.setBaseline(['old']);
-      await ledger.done('in part', 'kept');
-      await ledger.done('poisoned', 'set-aside');
+      await ledger.recordBaseline(['old']);
+      await ledger.markDone('in part', 'kept');
+      await ledger.markDone('poisoned', 'quarantined');
       assert.equal(a.mayDelete('in part'), false);
       assert.equal(a.mayDelete('poisoned'), false);
       assert.equal(a.mayDelete('old'), true);

@@ -1,14 +1,20 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock';
 import type { RetrievedMail } from '../../pop3';
-import { attemptsInVain, dueAt, endsTheProcess, poison } from '../attempts';
 import { MailboxError } from '../errors';
+import { crashesProcess, dueAt, type OnQuarantined, quarantine, recordFailure } from '../failures';
 import type { ListedMail } from '../listing';
-import { retryAfterFailure } from '../rhythm';
 import type { Ledger } from '../store/ledger';
 import { type Spool, type SpooledMail, spooledMailGone, spoolName } from '../store/spool';
-import type { Pop3Fields } from './pop3-fields';
-import { counted, type HandOver, type HandOverParts, isWhole, readTwice, type Taken, uidOf } from './send';
+import { type Delivered, type Delivery, type DeliveryParts, isDeliveredWhole } from './delivery';
+import { type Pop3Fields, pop3Fields, uidOf } from './pop3-fields';
+import {
+  fromNetwork,
+  MailFromSpool,
+  type NumberedMail,
+  type Receipt,
+  type ReceivedMail,
+} from './received-mail';
 
 /** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
 const ALONE_MS = 10_000;
@@ -17,23 +23,26 @@ export interface AckSettings {
   /** Seconds a flow has for a mail. */
   ackTimeout: number;
   maxAttempts: number;
-  /** Mails handed over and not settled, at most: what a crash can repeat. */
+  /** Mails delivered and not acknowledged, at most: what a crash can repeat. */
   maxInFlight: number;
 }
 
-export interface AckParts extends HandOverParts {
+export interface AckParts extends DeliveryParts {
   settings: AckSettings;
   spool: Spool;
   clock: Clock;
-  /** Something can be handed over now that could not before. */
+  /** Called when something can be delivered that could not before. */
   onRoom(): void;
-  onSetAside(error: MailboxError, pop3: Pop3Fields, raw?: Buffer): void;
-  /** What went wrong where nobody waits for it. */
+  onQuarantined: OnQuarantined;
+  /** Called with a failure of what nothing waits for. */
   onError(error: unknown): void;
 }
 
-/** What became of an acknowledgement. */
-export type Settlement = 'settled' | 'late' | 'unknown';
+/** `done`: processed. `failed`: to be delivered again later. */
+export type AckOutcome = 'done' | 'failed';
+
+/** What an acknowledgement did. `late`: another attempt has the mail. `unknown`: no such delivery. */
+export type Acknowledgement = 'accepted' | 'late' | 'unknown';
 
 interface Flight {
   delivery: string;
@@ -42,21 +51,22 @@ interface Flight {
 }
 
 /**
- * `ack`: a mail is handled when the flow has said so. Its bytes wait in the spool and come again from there: after a
- * failure, after a time-out, after a restart. The server is not asked twice, and no session waits for the flow.
+ * `ack`: a mail is processed when the flow has acknowledged it. Its bytes wait in the spool and are delivered again
+ * from there: after a failure, after a time-out, after a restart. The server is not asked twice, and no session waits
+ * for the flow.
  */
-export class AckHandOver implements HandOver {
+export class AckDelivery implements Delivery {
   /** By key; an entry without delivery is one being prepared. */
   private readonly flights = new Map<string, Flight | undefined>();
   private readonly check = randomUUID();
   private readonly stopping = new AbortController();
   private retryTimer: unknown;
-  /** The suspected mail that is with the flow, and nothing comes after it for a while. */
+  /** The suspected mail that is with the flow, and nothing is delivered after it for a while. */
   private alone: { key: string; timer: unknown } | undefined;
 
   constructor(private readonly parts: AckParts) {}
 
-  /** What it notes in. */
+  /** What it records in. */
   get ledger(): Ledger {
     return this.parts.ledger;
   }
@@ -67,55 +77,56 @@ export class AckHandOver implements HandOver {
       : Math.max(0, this.parts.settings.maxInFlight - this.flights.size);
   }
 
-  /** Mails handed over and not settled. */
+  /** Mails delivered and not acknowledged. */
   get inFlight(): number {
     return this.flights.size;
   }
 
-  /** Mails not settled, whether the flow has them or they wait for their next attempt. */
-  get unsettled(): number {
+  /** Mails not processed, whether the flow has them or they wait for their next attempt. */
+  get unacknowledged(): number {
     return this.parts.spool.size;
   }
 
-  has(key: string): boolean {
+  holds(key: string): boolean {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
   }
 
-  /** What the flow has had, and neither the spool nor the server has any more, cannot come again: that is reported once. */
-  async listed(keys: ReadonlySet<string>): Promise<void> {
-    const { ledger, spool, onSetAside } = this.parts;
-    for (const key of [...ledger.unsettled()]) {
-      if (keys.has(key) || this.has(key)) continue;
-      const mail = { key, uid: uidOf({ key }), number: 0, bytes: 0, whole: true };
-      const attempts = ledger.openDelivery(key)?.handedOver ?? 0;
-      onSetAside(spooledMailGone(spool.place, mail.uid), this.fieldsOf(mail, '', attempts));
-      await ledger.lost(key);
+  /** What the flow has had, and neither the spool nor the server has any more, is lost: that is reported once. */
+  async recordListing(keys: ReadonlySet<string>): Promise<void> {
+    const { ledger, spool, origin, onQuarantined } = this.parts;
+    for (const key of [...ledger.unprocessed()]) {
+      if (keys.has(key) || this.holds(key)) continue;
+      const mail = { key, number: 0 };
+      const attempts = ledger.openDelivery(key)?.deliveries ?? 0;
+      const error = spooledMailGone(spool.place, uidOf(mail));
+      onQuarantined(error, pop3Fields(origin, mail, { bytes: 0, earlier: attempts - 1 }));
+      await ledger.recordLoss(key);
     }
   }
 
   async expect(): Promise<void> {
-    // Each mail is noted by itself, when its bytes are safe.
+    // Each mail is recorded by itself, when its bytes are safe.
   }
 
-  ahead(source: AsyncIterable<RetrievedMail>): AsyncIterable<RetrievedMail> {
+  receive(source: AsyncIterable<RetrievedMail>, receipt: Receipt): AsyncIterable<NumberedMail> {
     // What is read comes from the spool, and is never much.
-    return source;
+    return fromNetwork(source, receipt);
   }
 
-  async take(mail: ListedMail, body: AsyncIterable<Buffer>, whole: boolean): Promise<Taken> {
-    const counter = { bytes: 0 };
-    await this.parts.spool.put(mail, counted(body, counter), () => ({ whole }));
-    const redelivered = await this.handOver(mail.key);
-    return { bytes: counter.bytes, redelivered };
+  async deliver(mail: ListedMail, received: ReceivedMail): Promise<Delivered> {
+    const { whole } = received;
+    await this.parts.spool.put(mail, received.content(), () => ({ whole }));
+    const redelivered = await this.deliverSpooled(mail.key);
+    return { bytes: received.bytes, redelivered };
   }
 
-  async end(): Promise<void> {
+  async finish(): Promise<void> {
     // Before the session ends: what the server may show no more is in the spool then, whatever happens.
     await this.parts.spool.sync();
   }
 
-  /** Hands over what waits in the spool, as far as there is room; says how many came again. */
-  async again(): Promise<number> {
+  /** Delivers what waits in the spool, as far as there is room; returns how many were delivered again. */
+  async redeliver(): Promise<number> {
     const { ledger, spool, clock, settings } = this.parts;
     let count = 0;
     for (const mail of this.suspectsFirst()) {
@@ -123,15 +134,18 @@ export class AckHandOver implements HandOver {
       if (this.room() === 0) break;
       if (this.flights.has(key)) continue;
       const delivery = ledger.openDelivery(key);
-      // Set aside, and the process ended before anybody can have heard of it for certain.
-      if (ledger.state(key) === 'set-aside') await this.unlessGone(key, () => this.tellSetAside(mail));
-      // Settled, and the process ended before the file was removed.
-      else if (ledger.known(key)) await spool.remove(key);
-      else if (endsTheProcess(delivery, settings.maxAttempts)) {
-        const pop3 = this.fieldsOf(mail, '', attemptsInVain(delivery));
-        await this.unlessGone(key, () => this.setAside(mail, 'ended', pop3));
+      // Quarantined, and the process ended before that can have been reported for certain.
+      if (ledger.state(key) === 'quarantined') {
+        await this.unlessGone(key, () =>
+          this.quarantine(mail, { last: 'failed', attempts: settings.maxAttempts }),
+        );
+      }
+      // Processed, and the process ended before the bytes were removed.
+      else if (ledger.isKnown(key)) await spool.remove(key);
+      else if (crashesProcess(delivery, settings.maxAttempts)) {
+        await this.unlessGone(key, () => this.quarantine(mail, { last: 'crashed' }));
       } else if (dueAt(delivery, clock.now()) <= clock.now()) {
-        if (await this.unlessGone(key, () => this.handOver(key))) count += 1;
+        if (await this.unlessGone(key, () => this.deliverSpooled(key))) count += 1;
       }
     }
     this.armRetry();
@@ -139,26 +153,27 @@ export class AckHandOver implements HandOver {
   }
 
   /**
-   * The flow's word about a delivery. The first `done` of any attempt settles; `failed` counts only for the present
-   * one, since an older attempt's failure has been answered by a newer attempt already.
+   * The flow's acknowledgement of a delivery. The first `done` of any attempt counts; `failed` counts only for the
+   * present one, since an older attempt's failure has been answered by a newer attempt already.
    */
-  async settle(delivery: string, outcome: 'done' | 'failed'): Promise<Settlement> {
-    const mail = this.parts.spool.named(delivery.split('-', 1)[0] ?? '');
+  async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
+    const { ledger, spool, reading, onRoom } = this.parts;
+    const mail = spool.named(delivery.split('-', 1)[0] ?? '');
     if (mail === undefined) return 'unknown';
     const flight = this.flights.get(mail.key);
     if (outcome === 'failed') {
       if (flight?.delivery !== delivery) return 'late';
-      await this.failed(mail, flight, 'flow-failed');
-      return 'settled';
+      await this.failed(mail, 'flow-failed');
+      return 'accepted';
     }
     this.land(mail.key);
-    await this.parts.ledger.done(mail.key, isWhole(mail.whole, this.parts.reading) ? 'handled' : 'kept');
-    await this.parts.spool.remove(mail.key);
-    this.parts.onRoom();
-    return 'settled';
+    await ledger.markDone(mail.key, isDeliveredWhole(mail.whole, reading) ? 'processed' : 'kept');
+    await spool.remove(mail.key);
+    onRoom();
+    return 'accepted';
   }
 
-  /** Ends all waiting. What is unsettled stays in the spool: an orderly stop is no attempt. */
+  /** Ends all waiting. What is not acknowledged stays in the spool: an orderly stop is no attempt. */
   stop(): void {
     this.stopping.abort();
     this.parts.clock.clearTimeout(this.retryTimer);
@@ -166,38 +181,38 @@ export class AckHandOver implements HandOver {
     for (const key of [...this.flights.keys()]) this.land(key);
   }
 
-  private async handOver(key: string): Promise<boolean> {
-    const { ledger, spool, reading, deliver, clock, settings } = this.parts;
+  private async deliverSpooled(key: string): Promise<boolean> {
+    const { ledger, spool, reading, origin, deliver, assertOwner, clock, settings } = this.parts;
     const { signal } = this.stopping;
     const mail = spool.get(key);
     if (mail === undefined) throw new TypeError('a mail that is not in the spool');
     // Its place is taken before the first await, so that two at once never exceed the limit.
     this.flights.set(key, undefined);
-    let intended = false;
+    let withdrawable = false;
     try {
-      const earlier = ledger.openDelivery(key)?.handedOver ?? 0;
+      const earlier = ledger.openDelivery(key)?.deliveries ?? 0;
       const suspected = ledger.openDelivery(key)?.suspected ?? false;
       // Before it is read: a mail may end the process by that alone.
-      await ledger.intend([key]);
-      intended = true;
-      const { message } = await readTwice(() => spool.read(key), reading, mail.whole, signal);
+      await ledger.recordIntents([key]);
+      withdrawable = true;
+      const { message } = await new MailFromSpool(spool, mail).read(reading, signal);
       const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
-      const pop3 = this.fieldsOf(mail, delivery, earlier + 1);
+      const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.check, earlier });
       signal.throwIfAborted();
       const timer = clock.setTimeout(() => this.timedOut(mail, delivery), settings.ackTimeout * 1000);
       this.flights.set(key, { delivery, pop3, timer });
       if (suspected) this.leaveAlone(key);
-      intended = false;
-      await deliver(Object.assign(message, { pop3 }));
+      withdrawable = false;
+      await deliver(Object.assign(message, { pop3 }), assertOwner);
       return pop3.redelivered;
     } catch (error) {
       this.land(key);
-      if (intended) await ledger.withdraw([key]);
+      if (withdrawable) await ledger.withdrawIntents([key]);
       throw error;
     }
   }
 
-  /** False where the mail's bytes are no longer there: it is fetched again, where the server still has it. */
+  /** False where the mail's bytes are no longer there: it is downloaded again, where the server still has it. */
   private async unlessGone(key: string, run: () => Promise<unknown>): Promise<boolean> {
     try {
       await run();
@@ -209,11 +224,6 @@ export class AckHandOver implements HandOver {
     }
   }
 
-  private fieldsOf({ uid, number, bytes: size }: SpooledMail, delivery: string, attempt: number): Pop3Fields {
-    const redelivered = attempt > 1;
-    return { ...this.parts.origin, delivery, uid, number, size, attempt, redelivered, check: this.check };
-  }
-
   private suspectsFirst(): SpooledMail[] {
     const { ledger, spool } = this.parts;
     const suspected = ({ key }: SpooledMail): boolean => ledger.openDelivery(key)?.suspected ?? false;
@@ -221,54 +231,41 @@ export class AckHandOver implements HandOver {
     return [...all.filter(suspected), ...all.filter((mail) => !suspected(mail))];
   }
 
-  /** Nothing else is handed over until the flow is done with this one, or has had it for a while and lives. */
+  /** Nothing else is delivered until the flow has processed this one, or has had it for a while and lives. */
   private leaveAlone(key: string): void {
     const { ledger, clock, onError, onRoom } = this.parts;
     const timer = clock.setTimeout(() => {
       this.alone = undefined;
-      ledger.survived(key).catch(onError);
+      ledger.recordSurvival(key).catch(onError);
       onRoom();
     }, ALONE_MS);
     this.alone = { key, timer };
   }
 
   private timedOut(mail: SpooledMail, delivery: string): void {
-    const flight = this.flights.get(mail.key);
-    if (flight?.delivery !== delivery) return;
-    this.failed(mail, flight, 'ack-timeout').catch(this.parts.onError);
+    if (this.flights.get(mail.key)?.delivery !== delivery) return;
+    this.failed(mail, 'ack-timeout').catch(this.parts.onError);
   }
 
-  private async failed(mail: SpooledMail, flight: Flight, why: string): Promise<void> {
+  private async failed(mail: SpooledMail, why: string): Promise<void> {
     const { ledger, settings, clock, onRoom } = this.parts;
+    const delivery = this.flights.get(mail.key)?.delivery ?? '';
     this.land(mail.key);
-    const failures = attemptsInVain(ledger.openDelivery(mail.key)) + 1;
-    await ledger.failed(mail.key, clock.now() + retryAfterFailure(failures));
-    if (failures >= settings.maxAttempts)
-      await this.unlessGone(mail.key, () => this.setAside(mail, 'failed', flight.pop3, why));
+    const { maxAttempts } = settings;
+    if (await recordFailure(ledger, mail.key, { maxAttempts, now: clock.now() }))
+      await this.unlessGone(mail.key, () => this.quarantine(mail, { last: 'failed', why, delivery }));
     this.armRetry();
     onRoom();
   }
 
-  private async setAside(
+  private async quarantine(
     mail: SpooledMail,
-    last: 'failed' | 'ended',
-    pop3: Pop3Fields,
-    why?: string,
+    how: { last: 'failed' | 'crashed'; why?: string; delivery?: string; attempts?: number },
   ): Promise<void> {
-    const { ledger, spool, onSetAside } = this.parts;
-    const attempts = attemptsInVain(ledger.openDelivery(mail.key));
+    const { spool } = this.parts;
     const raw = await bytesOf(spool.read(mail.key));
-    await ledger.done(mail.key, 'set-aside');
-    onSetAside(poison(last, { uid: mail.uid, attempts, ...(why !== undefined && { why }) }), pop3, raw);
+    await quarantine(this.parts, mail, { ...how, bytes: mail.bytes, check: this.check, raw });
     // Last of all: the server may not show these bytes again.
-    await spool.remove(mail.key);
-  }
-
-  private async tellSetAside(mail: SpooledMail): Promise<void> {
-    const { spool, settings, onSetAside } = this.parts;
-    const attempts = settings.maxAttempts;
-    const raw = await bytesOf(spool.read(mail.key));
-    onSetAside(poison('failed', { uid: mail.uid, attempts }), this.fieldsOf(mail, '', attempts), raw);
     await spool.remove(mail.key);
   }
 
@@ -294,7 +291,7 @@ export class AckHandOver implements HandOver {
       .map(({ key }) => dueAt(ledger.openDelivery(key), clock.now()))
       .reduce((first, at) => Math.min(first, at), Number.POSITIVE_INFINITY);
     if (next === Number.POSITIVE_INFINITY) return;
-    // One second at least: what is due at once is handed over as soon as there is room, not by this timer.
+    // One second at least: what is due at once is delivered as soon as there is room, not by this timer.
     this.retryTimer = clock.setTimeout(onRoom, Math.max(1000, next - clock.now()));
   }
 }

@@ -1,54 +1,69 @@
-// Many mails at once are read ahead in the second thread, a batch at a time, while those before them are handed over.
-// Their order stays, and so does everything about the hand-over: only the reading has happened already.
+// Many mails at once are read ahead in the second thread, a batch at a time, while those before them are delivered.
+// Their order stays, and so does everything about the delivery: only the reading has happened already.
 import { setMaxListeners } from 'node:events';
-import { canReadBatches, type MailMessage, readBatch } from '../../mail';
+import { canReadBatches, type MailMessage, type ReadMail, readBatch, readMail } from '../../mail';
 import type { RetrievedMail } from '../../pop3';
-import type { HandOverParts } from './send';
+import {
+  fromNetwork,
+  type NumberedMail,
+  optionsOf,
+  type Reading,
+  type Receipt,
+  type ReceivedMail,
+} from './received-mail';
 
-/** Fewer mails are read where they are handed over: a thread would cost more than it saves. */
-const MANY = 64;
-/** Octets of a mail that is read ahead; a larger one is read as it comes in. */
-const SMALL = 128 * 1024;
-/** A batch: so many mails, or so many octets. */
+/** Fewer mails are read where they are delivered: a thread would cost more than it saves. */
+const FEWEST_MAILS = 64;
+/** Of a mail that is read ahead; a larger one is read as it comes in. */
+const SMALL_BYTES = 128 * 1024;
+/** A batch: so many mails, or so many bytes. */
 const BATCH_MAILS = 64;
-const BATCH_OCTETS = 256 * 1024;
-/** Octets that have come in and are not handed over, at most, but for the mail that makes it more. */
-const AHEAD = 1024 * 1024;
-
-type Reading = HandOverParts['reading'];
+const BATCH_BYTES = 256 * 1024;
+/** What has come in and is not delivered, at most, but for the mail that makes it more. */
+const MOST_AHEAD_BYTES = 1024 * 1024;
 
 /** A mail that has come in, whole, or as far as it goes without being read. */
-export class ComeMail implements AsyncIterable<Buffer> {
+class AheadMail implements ReceivedMail {
+  readonly whole = true;
+  bytes: number;
   private batch: Batch | undefined;
   private index = 0;
 
   /** @param rest what comes behind the chunks; undefined where they are all */
   constructor(
     readonly chunks: Buffer[],
-    readonly octets: number,
+    private readonly canDownloadAgain: boolean,
     readonly rest?: AsyncIterable<Buffer>,
-  ) {}
+  ) {
+    this.bytes = chunks.reduce((bytes, { length }) => bytes + length, 0);
+  }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
+  async *content(): AsyncGenerator<Buffer> {
     yield* this.chunks;
-    if (this.rest) yield* this.rest;
+    if (this.rest === undefined) return;
+    for await (const chunk of this.rest) {
+      this.bytes += chunk.length;
+      yield chunk;
+    }
   }
 
   putInto(batch: Batch): void {
     this.batch = batch;
     this.index = batch.mails.push(this) - 1;
-    batch.octets += this.octets;
+    batch.bytes += this.bytes;
   }
 
-  /** What it was read to; undefined where it has to be read here. Never rejects. */
-  async message(): Promise<MailMessage | undefined> {
-    return (await this.batch?.read())?.[this.index];
+  async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
+    const message = (await this.batch?.read())?.[this.index];
+    // What a batch reads are mails whose attachments are no files.
+    if (message !== undefined) return { message, discard: async () => undefined };
+    return readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain));
   }
 }
 
 class Batch {
-  readonly mails: ComeMail[] = [];
-  octets = 0;
+  readonly mails: AheadMail[] = [];
+  bytes = 0;
   private messages: Promise<MailMessage[] | undefined> | undefined;
 
   constructor(
@@ -56,13 +71,13 @@ class Batch {
     private readonly signal: AbortSignal,
   ) {}
 
-  /** Nobody may be put in any more. */
+  /** No mail may be put in any more. */
   get begun(): boolean {
     return this.messages !== undefined;
   }
 
   get full(): boolean {
-    return this.mails.length >= BATCH_MAILS || this.octets >= BATCH_OCTETS;
+    return this.mails.length >= BATCH_MAILS || this.bytes >= BATCH_BYTES;
   }
 
   read(): Promise<MailMessage[] | undefined> {
@@ -82,28 +97,30 @@ class Batch {
   }
 }
 
-/** Those that come from the server, in its order; many small ones are read by the time they are asked for. */
+/** The mails that come from the server, in its order; many small ones are read by the time they are asked for. */
 export function readAhead(
   source: AsyncIterable<RetrievedMail>,
-  count: number,
+  receipt: Receipt,
   reading: Reading,
   signal: AbortSignal,
-): AsyncIterable<RetrievedMail> {
-  if (count <= MANY || !canReadBatches(reading)) return source;
+): AsyncIterable<NumberedMail> {
+  const { whole, count } = receipt;
+  if (!whole || count <= FEWEST_MAILS || !canReadBatches(reading)) return fromNetwork(source, receipt);
   // A listener for each batch that is on its way; ten would already be warned about.
   setMaxListeners(0, signal);
-  return ahead(source[Symbol.asyncIterator](), () => new Batch(reading, signal));
+  return ahead(source[Symbol.asyncIterator](), receipt, () => new Batch(reading, signal));
 }
 
 async function* ahead(
   source: AsyncIterator<RetrievedMail>,
+  { canDownloadAgain }: Receipt,
   newBatch: () => Batch,
-): AsyncGenerator<RetrievedMail> {
-  const queue: { number: number; body: ComeMail }[] = [];
-  let octets = 0;
+): AsyncGenerator<NumberedMail> {
+  const queue: { number: number; received: AheadMail }[] = [];
+  let bytes = 0;
   let end: { error?: unknown } | undefined;
   let wanted = true;
-  /** Whoever waits for the other: one of the two always does not. */
+  /** Wakes the one of the two that waits: the other one never does. */
   let wake = (): void => {};
   const woken = (): Promise<void> =>
     new Promise((resolve) => {
@@ -115,15 +132,15 @@ async function* ahead(
     while (wanted) {
       const { done, value } = await source.next();
       if (done || !wanted) return;
-      const body = await comeIn(value.body);
+      const received = await receive(value.body, canDownloadAgain(value.number));
       if (batch.begun) batch = newBatch();
-      if (!body.rest) body.putInto(batch);
-      queue.push({ number: value.number, body });
-      octets += body.octets;
+      if (!received.rest) received.putInto(batch);
+      queue.push({ number: value.number, received });
+      bytes += received.bytes;
       wake();
       if (batch.full) void batch.read();
       // A large one has to be read before the next comes.
-      while (wanted && (octets > AHEAD || (body.rest && octets > 0))) await woken();
+      while (wanted && (bytes > MOST_AHEAD_BYTES || (received.rest && bytes > 0))) await woken();
     }
   };
   const filling = fill().then(
@@ -141,8 +158,9 @@ async function* ahead(
     while (true) {
       const mail = queue.shift();
       if (mail) {
+        const { bytes: ahead } = mail.received;
         yield mail;
-        octets -= mail.body.octets;
+        bytes -= ahead;
         wake();
       } else if (end) {
         if ('error' in end) throw end.error;
@@ -157,21 +175,21 @@ async function* ahead(
   }
 }
 
-/** Waits for a mail to come whole, or to be large; the error that ends it is met where it is read. */
-async function comeIn(bytes: AsyncIterable<Buffer>): Promise<ComeMail> {
-  const iterator = bytes[Symbol.asyncIterator]();
+/** Waits for a mail to come whole, or to be large; the error that ends it is thrown where it is read. */
+async function receive(body: AsyncIterable<Buffer>, canDownloadAgain: boolean): Promise<AheadMail> {
+  const iterator = body[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
-  let octets = 0;
+  let bytes = 0;
   try {
-    while (octets <= SMALL) {
+    while (bytes <= SMALL_BYTES) {
       const { done, value } = await iterator.next();
-      if (done) return new ComeMail(chunks, octets);
+      if (done) return new AheadMail(chunks, canDownloadAgain);
       chunks.push(value);
-      octets += value.length;
+      bytes += value.length;
     }
-    return new ComeMail(chunks, octets, { [Symbol.asyncIterator]: () => iterator });
+    return new AheadMail(chunks, canDownloadAgain, { [Symbol.asyncIterator]: () => iterator });
   } catch (error) {
-    return new ComeMail(chunks, octets, failing(error));
+    return new AheadMail(chunks, canDownloadAgain, failing(error));
   }
 }
 

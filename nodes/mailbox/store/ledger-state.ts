@@ -1,23 +1,38 @@
 /** What the ledger knows of a mail. */
 export type MailState =
-  /** Was there before the first check, or counts as old: never handed over, never deleted. */
+  /** Was there before the first check, or counts as old: never delivered, never deleted. */
   | 'baseline'
-  /** Handed over whole. */
-  | 'handled'
-  /** Handed over in part or skipped: not asked for again, never deleted. */
+  /** Delivered whole. */
+  | 'processed'
+  /** Delivered in part, or skipped: not asked for again, never deleted. */
   | 'kept'
   /** Failed too often: kept, until a person wants it tried again. */
-  | 'set-aside';
+  | 'quarantined';
 
-/** A hand-over that was begun and not finished, or a fetch that failed. */
+/** As the lines name them: version 1 of the format, which must stay readable. */
+export type StateOnDisk = 'baseline' | 'handled' | 'kept' | 'set-aside';
+const FROM_DISK: Record<StateOnDisk, MailState> = {
+  baseline: 'baseline',
+  handled: 'processed',
+  kept: 'kept',
+  'set-aside': 'quarantined',
+};
+export const ON_DISK: Record<MailState, StateOnDisk> = {
+  baseline: 'baseline',
+  processed: 'handled',
+  kept: 'kept',
+  quarantined: 'set-aside',
+};
+
+/** A delivery that was begun and not finished, or a download that failed. */
 export interface OpenDelivery {
-  /** Hand-overs that may have happened already. */
-  handedOver: number;
-  /** Fetches or hand-overs that are known to have failed. */
+  /** Deliveries that may have happened already. */
+  deliveries: number;
+  /** Downloads or deliveries that are known to have failed. */
   failures: number;
   /** Ends of the process that this mail alone can have caused. */
   crashes: number;
-  /** The process has ended while this mail, or others with it, were being handed over. */
+  /** The process has ended while this mail, or others with it, were being delivered. */
   suspected: boolean;
   /** Not to be tried before, ms since the epoch. */
   retryAt: number;
@@ -30,11 +45,11 @@ export type LedgerRecord =
   | { is: 'baseline'; at: number; keys: string[] }
   | { is: 'intend'; at: number; keys: string[] }
   | { is: 'withdraw'; keys: string[] }
-  | { is: 'done'; at: number; key: string; state?: MailState }
+  | { is: 'done'; at: number; key: string; state?: StateOnDisk }
   | { is: 'failed'; at: number; key: string; retryAt: number }
   /** The process before ended without a word; these may be why. One alone is counted, and waits until `retryAt`. */
   | { is: 'crashed'; at: number; keys: string[]; retryAt: number }
-  /** Handed over, and the process is alive all the same. */
+  /** Delivered, and the process is alive all the same. */
   | { is: 'survived'; key: string }
   /** An orderly end: what is under way now is no reason for anything. */
   | { is: 'closed'; at: number }
@@ -51,18 +66,18 @@ interface Snapshot {
   is: 'snapshot';
   baseline: boolean;
   checked: number;
-  /** key, state in one letter, handled at */
+  /** key, state in one letter, processed at */
   known: [string, string, number][];
-  /** key, handed over, failures, retry at (ms), crashes, suspected, lost; the last three came later */
+  /** key, deliveries, failures, retry at (ms), crashes, suspected, lost; the last three came later */
   open: [string, number, number, number, number?, boolean?, boolean?][];
   gone: [string, number][];
   /** Came later. */
   underWay?: string[];
 }
 
-const LETTER: Record<MailState, string> = { baseline: 'b', handled: 'h', kept: 'k', 'set-aside': 's' };
-const STATE: Record<string, MailState> = { b: 'baseline', h: 'handled', k: 'kept', s: 'set-aside' };
-const NUMBER: Record<Exclude<MailState, 'handled'>, number> = { baseline: 0, kept: -1, 'set-aside': -2 };
+const LETTER: Record<MailState, string> = { baseline: 'b', processed: 'h', kept: 'k', quarantined: 's' };
+const STATE: Record<string, MailState> = { b: 'baseline', h: 'processed', k: 'kept', s: 'quarantined' };
+const NUMBER: Record<Exclude<MailState, 'processed'>, number> = { baseline: 0, kept: -1, quarantined: -2 };
 
 /** What the lines of a ledger have said so far. */
 export class LedgerState {
@@ -73,14 +88,14 @@ export class LedgerState {
   /** When mails vanished from the listing, seconds since the epoch. */
   readonly missing = new Map<string, number>();
   readonly openDeliveries = new Map<string, OpenDelivery>();
-  /** What is noted as about to be handed over, and neither finished, failed nor taken back: in this order. */
+  /** What is recorded as about to be delivered, and neither finished, failed nor withdrawn: in this order. */
   readonly underWay = new Set<string>();
 
   // Numbers rather than objects: a hundred thousand mails have to fit into a few megabytes.
-  // > 0: handled, seconds since the epoch; 0: baseline; -1: kept; -2: set aside
+  // > 0: processed, seconds since the epoch; 0: baseline; -1: kept; -2: quarantined
   private readonly mails = new Map<string, number>();
-  /** Those of -2: a few, which somebody may want to see without a look at all the others. */
-  private readonly aside = new Set<string>();
+  /** Those of -2: a few, which are listed without a look at all the others. */
+  private readonly isolated = new Set<string>();
 
   state(key: string): MailState | undefined {
     const at = this.mails.get(key);
@@ -89,31 +104,31 @@ export class LedgerState {
   }
 
   /** The mails that failed too often, in the order in which they did. */
-  get setAside(): string[] {
-    return [...this.aside];
+  get quarantined(): string[] {
+    return [...this.isolated];
   }
 
-  isSetAside(key: string): boolean {
-    return this.aside.has(key);
+  isQuarantined(key: string): boolean {
+    return this.isolated.has(key);
   }
 
-  known(key: string): boolean {
+  isKnown(key: string): boolean {
     return this.mails.has(key);
   }
 
-  /** When the mail was handled, ms since the epoch; undefined where it was not. */
-  handledAt(key: string): number | undefined {
+  /** When the mail was processed, ms since the epoch; undefined where it was not. */
+  processedAt(key: string): number | undefined {
     const at = this.mails.get(key);
     return at !== undefined && at > 0 ? at * 1000 : undefined;
   }
 
-  /** The remembered mails, settled or not. */
+  /** The remembered mails, processed or not. */
   *keys(): Iterable<string> {
     yield* this.mails.keys();
     for (const key of this.openDeliveries.keys()) if (!this.mails.has(key)) yield key;
   }
 
-  /** The settled mails that the last listing still had. */
+  /** The mails that need no delivery any more and that the last listing still had. */
   *present(): Iterable<string> {
     for (const key of this.mails.keys()) if (!this.missing.has(key)) yield key;
   }
@@ -130,7 +145,7 @@ export class LedgerState {
       case 'intend':
         for (const key of record.keys) {
           const delivery = this.opened(key);
-          delivery.handedOver += 1;
+          delivery.deliveries += 1;
           delivery.lost = false;
           // At the end, also where it stood before.
           this.underWay.delete(key);
@@ -143,12 +158,12 @@ export class LedgerState {
       case 'done':
         this.openDeliveries.delete(record.key);
         this.underWay.delete(record.key);
-        this.settle(record.key, record.state ?? 'handled', record.at);
+        this.settle(record.key, FROM_DISK[record.state ?? 'handled'], record.at);
         break;
       case 'again':
-        this.aside.delete(record.key);
+        this.isolated.delete(record.key);
         this.mails.delete(record.key);
-        this.opened(record.key).handedOver ||= 1;
+        this.opened(record.key).deliveries ||= 1;
         break;
       case 'lost': {
         const delivery = this.openDeliveries.get(record.key);
@@ -189,7 +204,7 @@ export class LedgerState {
       case 'forget':
         for (const key of record.keys) {
           this.mails.delete(key);
-          this.aside.delete(key);
+          this.isolated.delete(key);
           this.missing.delete(key);
           this.openDeliveries.delete(key);
           this.underWay.delete(key);
@@ -216,7 +231,7 @@ export class LedgerState {
       known,
       open: [...this.openDeliveries].map(([key, o]) => [
         key,
-        o.handedOver,
+        o.deliveries,
         o.failures,
         o.retryAt,
         o.crashes,
@@ -245,38 +260,38 @@ export class LedgerState {
     }
     for (const [
       key,
-      handedOver,
+      deliveries,
       failures,
       retryAt,
       crashes = 0,
       suspected = false,
       lost = false,
     ] of record.open) {
-      this.openDeliveries.set(key, { handedOver, failures, retryAt, crashes, suspected, lost });
+      this.openDeliveries.set(key, { deliveries, failures, retryAt, crashes, suspected, lost });
     }
     for (const [key, at] of record.gone) this.missing.set(key, at);
     for (const key of record.underWay ?? []) this.underWay.add(key);
   }
 
   private settle(key: string, state: MailState, at: number): void {
-    this.mails.set(key, state === 'handled' ? at : NUMBER[state]);
-    if (state === 'set-aside') this.aside.add(key);
-    else this.aside.delete(key);
+    this.mails.set(key, state === 'processed' ? at : NUMBER[state]);
+    if (state === 'quarantined') this.isolated.add(key);
+    else this.isolated.delete(key);
   }
 
   private withdraw(key: string): void {
     this.underWay.delete(key);
     const delivery = this.openDeliveries.get(key);
     if (delivery === undefined) return;
-    delivery.handedOver = Math.max(0, delivery.handedOver - 1);
-    const { handedOver, failures, crashes, suspected } = delivery;
-    if (handedOver + failures + crashes === 0 && !suspected) this.openDeliveries.delete(key);
+    delivery.deliveries = Math.max(0, delivery.deliveries - 1);
+    const { deliveries, failures, crashes, suspected } = delivery;
+    if (deliveries + failures + crashes === 0 && !suspected) this.openDeliveries.delete(key);
   }
 
   private opened(key: string): OpenDelivery {
     let delivery = this.openDeliveries.get(key);
     if (delivery === undefined) {
-      delivery = { handedOver: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0, lost: false };
+      delivery = { deliveries: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0, lost: false };
       this.openDeliveries.set(key, delivery);
     }
     return delivery;
@@ -284,6 +299,6 @@ export class LedgerState {
 }
 
 function stateOf(at: number): MailState {
-  if (at > 0) return 'handled';
-  return at === 0 ? 'baseline' : at === -1 ? 'kept' : 'set-aside';
+  if (at > 0) return 'processed';
+  return at === 0 ? 'baseline' : at === -1 ? 'kept' : 'quarantined';
 }

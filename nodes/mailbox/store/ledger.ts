@@ -1,5 +1,5 @@
 import type { MailboxError } from '../errors';
-import { type LedgerRecord, LedgerState, type MailState, type OpenDelivery } from './ledger-state';
+import { type LedgerRecord, LedgerState, type MailState, ON_DISK, type OpenDelivery } from './ledger-state';
 import type { Log, OpenLog } from './log';
 
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
@@ -17,8 +17,8 @@ const COMPACT_BYTES = 256 * 1024;
  */
 export class Ledger {
   /**
-   * What was about to be handed over when the process before this one ended without closing the ledger, in that
-   * order. Empty after {@link crashed}.
+   * What was about to be delivered when the process before this one ended without closing the ledger, in that
+   * order. Empty after {@link recordCrash}.
    */
   interrupted: readonly string[] = [];
 
@@ -70,9 +70,9 @@ export class Ledger {
     return this.remembered.lastChecked;
   }
 
-  /** True where the mail needs no hand-over any more. */
-  known(key: string): boolean {
-    return this.remembered.known(key);
+  /** True where the mail needs no delivery any more. */
+  isKnown(key: string): boolean {
+    return this.remembered.isKnown(key);
   }
 
   state(key: string): MailState | undefined {
@@ -80,24 +80,24 @@ export class Ledger {
   }
 
   /** The mails that failed too often, in the order in which they did. */
-  get setAside(): string[] {
-    return this.remembered.setAside;
+  get quarantined(): string[] {
+    return this.remembered.quarantined;
   }
 
-  /** When the mail was handled, ms since the epoch; undefined where it was not. */
-  handledAt(key: string): number | undefined {
-    return this.remembered.handledAt(key);
+  /** When the mail was processed, ms since the epoch; undefined where it was not. */
+  processedAt(key: string): number | undefined {
+    return this.remembered.processedAt(key);
   }
 
   /** True where the last listing had it no more. */
-  missing(key: string): boolean {
+  isMissing(key: string): boolean {
     return this.remembered.missing.has(key);
   }
 
-  /** The latest moment at which a mail that has vanished can have come: it was handled, or gone, by then. Ms since the epoch. */
+  /** The latest moment at which a mail that has vanished can have come: it was processed, or gone, by then. Ms since the epoch. */
   latestArrival(key: string): number {
     const gone = (this.remembered.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
-    return Math.min(gone, this.remembered.handledAt(key) ?? gone);
+    return Math.min(gone, this.remembered.processedAt(key) ?? gone);
   }
 
   openDelivery(key: string): Readonly<OpenDelivery> | undefined {
@@ -110,7 +110,7 @@ export class Ledger {
   }
 
   /** Records the first complete listing: `keys` are what was there and stays unfetched. On the disk when it resolves. */
-  setBaseline(keys: string[]): Promise<void> {
+  recordBaseline(keys: string[]): Promise<void> {
     return this.log.durably({ is: 'baseline', at: this.seconds(), keys });
   }
 
@@ -119,35 +119,35 @@ export class Ledger {
     return this.log.durably({ is: 'old', at: this.seconds(), keys });
   }
 
-  /** Notes that these mails are about to be handed over. On the disk when it resolves; none may be handed over before. */
-  intend(keys: string[]): Promise<void> {
+  /** Records that these mails are about to be delivered. Durable when it resolves; none may be delivered before. */
+  recordIntents(keys: string[]): Promise<void> {
     return this.log.durably({ is: 'intend', at: this.seconds(), keys });
   }
 
-  /** Takes an intent back: the mail was certainly not handed over. */
-  async withdraw(keys: string[]): Promise<void> {
+  /** Takes an intent back: the mail was certainly not delivered. */
+  async withdrawIntents(keys: string[]): Promise<void> {
     if (keys.length > 0) await this.log.atOnce({ is: 'withdraw', keys });
   }
 
-  /** The mail needs no further hand-over: it was handled whole, or stays on the server as it is (`kept`). */
-  async done(key: string, state: MailState = 'handled'): Promise<void> {
+  /** The mail needs no further delivery: it was processed whole, or stays on the server as it is (`kept`). */
+  async markDone(key: string, state: MailState = 'processed'): Promise<void> {
     const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
-    if (state !== 'handled') record.state = state;
+    if (state !== 'processed') record.state = ON_DISK[state];
     await this.log.atOnce(record);
   }
 
-  /** A mail that was set aside is new once more. It may have been handed over, so the next time is a repeat. */
-  async again(key: string): Promise<void> {
-    if (this.remembered.isSetAside(key)) await this.log.atOnce({ is: 'again', key });
+  /** A quarantined mail is new once more. It may have been delivered, so the next delivery is marked. */
+  async retry(key: string): Promise<void> {
+    if (this.remembered.isQuarantined(key)) await this.log.atOnce({ is: 'again', key });
   }
 
   /** Other mails have these unique-ids now. They may be the ones we know all the same, so they come as repeats. */
-  async reused(keys: string[]): Promise<void> {
+  async markReplaced(keys: string[]): Promise<void> {
     await Promise.all(keys.map((key) => this.log.atOnce({ is: 'again', key })));
   }
 
-  /** Fetching or handling failed; not to be tried before `retryAt` (ms since the epoch). */
-  async failed(key: string, retryAt: number): Promise<void> {
+  /** Download or processing failed; not to be tried before `retryAt` (ms since the epoch). */
+  async recordFailure(key: string, retryAt: number): Promise<void> {
     await this.log.atOnce({ is: 'failed', at: this.seconds(), key, retryAt: Math.ceil(retryAt / 1000) });
   }
 
@@ -155,7 +155,7 @@ export class Ledger {
    * The process before this one may have ended because of one of these: all are suspected from now on. Where it is a
    * single one the crash counts as its own, and it is not to be tried before `retryAt` (ms since the epoch).
    */
-  async crashed(keys: string[], retryAt: number): Promise<void> {
+  async recordCrash(keys: string[], retryAt: number): Promise<void> {
     this.interrupted = [];
     await this.log.atOnce({
       is: 'crashed',
@@ -165,27 +165,30 @@ export class Ledger {
     });
   }
 
-  /** A suspected mail has been handed over and the process goes on. */
-  async survived(key: string): Promise<void> {
+  /** A suspected mail was delivered and the process goes on. */
+  async recordSurvival(key: string): Promise<void> {
     await this.log.atOnce({ is: 'survived', key });
   }
 
-  /** What was handed over, is not settled, and has not been reported as lost. */
-  *unsettled(): Iterable<string> {
-    for (const [key, { handedOver, lost }] of this.remembered.openDeliveries)
-      if (handedOver > 0 && !lost && !this.remembered.known(key)) yield key;
+  /** What was delivered, is not processed, and has not been reported as lost. */
+  *unprocessed(): Iterable<string> {
+    for (const [key, { deliveries, lost }] of this.remembered.openDeliveries)
+      if (deliveries > 0 && !lost && !this.remembered.isKnown(key)) yield key;
   }
 
-  /** The mail is nowhere any more, and that was reported. Where it turns up after all, it is handed over. */
-  async lost(key: string): Promise<void> {
+  /** The mail is nowhere any more, and that was reported. Where it is listed after all, it is delivered. */
+  async recordLoss(key: string): Promise<void> {
     await this.log.atOnce({ is: 'lost', key });
   }
 
   /**
-   * Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last seen, unless
-   * somebody still has it.
+   * Compares with a complete listing: what vanished is forgotten `REMEMBERED_MS` after it was last listed, unless
+   * it is still held.
    */
-  async listed(keys: ReadonlySet<string>, stillHas: (key: string) => boolean = () => false): Promise<void> {
+  async recordListing(
+    keys: ReadonlySet<string>,
+    stillHas: (key: string) => boolean = () => false,
+  ): Promise<void> {
     const at = this.seconds();
     const gone: string[] = [];
     const back: string[] = [];
@@ -206,7 +209,7 @@ export class Ledger {
    * Notes the end of a check that went well, and compacts the file when a third of it is history. Where mail was left
    * for the next one, what is unknown then may well have come before.
    */
-  async checked(complete = true): Promise<void> {
+  async recordCheck(complete = true): Promise<void> {
     if (complete) await this.log.atOnce({ is: 'checked', at: this.seconds() });
     const before = this.log.bytes;
     if (before <= this.compactBytes || before <= 1.5 * this.liveBytes) return;

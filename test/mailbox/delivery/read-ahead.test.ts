@@ -116,7 +116,7 @@ describe('mailbox: many mails at once', () => {
     let taken = 0;
     for await (const { number } of readAhead(
       source(),
-      200,
+      { whole: true, count: 200, canDownloadAgain: () => false },
       { content: 'parsed', attachments: 'none' },
       signal,
     )) {

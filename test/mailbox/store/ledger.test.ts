@@ -26,7 +26,7 @@ function isStore(error: unknown, reason: string, facts: Record<string, unknown>)
 }
 
 const OPENED: OpenDelivery = {
-  handedOver: 0,
+  deliveries: 0,
   failures: 0,
   crashes: 0,
   suspected: false,
@@ -49,13 +49,13 @@ const knownBy = (ledger: Ledger, keys: string[]): Known => ({
   hasBaseline: ledger.hasBaseline,
   lastChecked: ledger.lastChecked,
   states: keys.map((key) => ledger.state(key)),
-  handledAt: keys.map((key) => ledger.handledAt(key)),
+  handledAt: keys.map((key) => ledger.processedAt(key)),
   open: keys.map((key) => {
     const open = ledger.openDelivery(key);
     return open && { ...open };
   }),
   present: [...ledger.present()].sort(),
-  setAside: ledger.setAside.sort(),
+  setAside: ledger.quarantined.sort(),
 });
 
 describe('the ledger', () => {
@@ -68,16 +68,16 @@ describe('the ledger', () => {
     const file = await newFile();
     const ledger = await openAt(file);
     assert.equal(ledger.hasBaseline, false);
-    await ledger.setBaseline(['old']);
-    await ledger.intend(['a', 'b', 'c', 'd', 'e']);
-    await ledger.done('a');
-    await ledger.done('b', 'kept');
-    await ledger.withdraw(['c']);
-    await ledger.failed('d', BEGINNING + 60_000);
+    await ledger.recordBaseline(['old']);
+    await ledger.recordIntents(['a', 'b', 'c', 'd', 'e']);
+    await ledger.markDone('a');
+    await ledger.markDone('b', 'kept');
+    await ledger.withdrawIntents(['c']);
+    await ledger.recordFailure('d', BEGINNING + 60_000);
     await ledger.markOld(['renumbered']);
-    await ledger.listed(new Set(['old', 'a']));
+    await ledger.recordListing(new Set(['old', 'a']));
     now += 5_000;
-    await ledger.checked();
+    await ledger.recordCheck();
     await ledger.close();
 
     const again = await openAt(file);
@@ -85,42 +85,42 @@ describe('the ledger', () => {
     assert.equal(again.lastChecked, BEGINNING + 5_000);
     assert.deepEqual(
       ['old', 'a', 'b', 'c', 'd', 'e', 'renumbered', 'never'].map((key) => again.state(key)),
-      ['baseline', 'handled', 'kept', undefined, undefined, undefined, 'baseline', undefined],
+      ['baseline', 'processed', 'kept', undefined, undefined, undefined, 'baseline', undefined],
     );
-    assert.equal(again.handledAt('a'), BEGINNING);
-    assert.equal(again.handledAt('old'), undefined);
-    assert.equal(again.handledAt('b'), undefined);
+    assert.equal(again.processedAt('a'), BEGINNING);
+    assert.equal(again.processedAt('old'), undefined);
+    assert.equal(again.processedAt('b'), undefined);
     assert.equal(again.openDelivery('c'), undefined);
     assert.deepEqual(again.openDelivery('d'), {
       ...OPENED,
-      handedOver: 1,
+      deliveries: 1,
       failures: 1,
       retryAt: BEGINNING + 60_000,
     });
-    assert.deepEqual(again.openDelivery('e'), { ...OPENED, handedOver: 1 });
+    assert.deepEqual(again.openDelivery('e'), { ...OPENED, deliveries: 1 });
     assert.deepEqual([...again.present()].sort(), ['a', 'old']);
     await again.close();
   });
 
   it('takes notes one right after the other', async () => {
     const ledger = await openAt(await newFile());
-    await ledger.failed('a', 1000);
-    await ledger.done('a', 'kept');
-    await ledger.withdraw(['b']);
-    await ledger.checked();
-    await ledger.done('c');
-    assert.equal(ledger.state('c'), 'handled');
+    await ledger.recordFailure('a', 1000);
+    await ledger.markDone('a', 'kept');
+    await ledger.withdrawIntents(['b']);
+    await ledger.recordCheck();
+    await ledger.markDone('c');
+    assert.equal(ledger.state('c'), 'processed');
     await ledger.close();
   });
 
   it('has baseline and intents on the disk when they are promised, and no earlier in memory', async () => {
     const file = await newFile();
     const ledger = await openAt(file);
-    const baseline = ledger.setBaseline(['old']);
+    const baseline = ledger.recordBaseline(['old']);
     assert.equal(ledger.hasBaseline, false, 'not before it is durable');
     await baseline;
     assert.match(await readFile(file, 'utf8'), /"baseline".*"old"/);
-    const intent = ledger.intend(['a']);
+    const intent = ledger.recordIntents(['a']);
     assert.equal(ledger.openDelivery('a'), undefined, 'not before it is durable');
     await intent;
     assert.match(await readFile(file, 'utf8'), /"intend".*"a"/);
@@ -130,8 +130,8 @@ describe('the ledger', () => {
   it('counts what happened at once, and has written it when its promise resolves', async () => {
     const file = await newFile();
     const ledger = await openAt(file);
-    const done = ledger.done('a');
-    assert.equal(ledger.state('a'), 'handled');
+    const done = ledger.markDone('a');
+    assert.equal(ledger.state('a'), 'processed');
     await done;
     assert.match(await readFile(file, 'utf8'), /"done".*"a"/);
     await ledger.close();
@@ -140,8 +140,8 @@ describe('the ledger', () => {
   it('does not take a mail handled in 1970 for one from before', async () => {
     now = 0;
     const ledger = await openAt(await newFile());
-    await ledger.done('a');
-    assert.equal(ledger.state('a'), 'handled');
+    await ledger.markDone('a');
+    assert.equal(ledger.state('a'), 'processed');
     await ledger.close();
   });
 
@@ -150,9 +150,9 @@ describe('the ledger', () => {
     const ledger = await openAt(file, 0);
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     assert.equal((await stat(dirname(file))).mode & 0o777, 0o700);
-    await ledger.setBaseline(['a']);
-    await ledger.checked();
-    for (let count = 0; count < 20; count += 1) await ledger.checked();
+    await ledger.recordBaseline(['a']);
+    await ledger.recordCheck();
+    for (let count = 0; count < 20; count += 1) await ledger.recordCheck();
     assert.match((await linesOf(file))[0] ?? '', /snapshot/, 'it has been compacted');
     assert.equal((await stat(file)).mode & 0o777, 0o600, 'also after a compaction');
     await ledger.close();
@@ -169,19 +169,19 @@ describe('the ledger', () => {
         after.push([(await stat(file)).size, knownBy(ledger, keys)]);
       };
       await mark();
-      await ledger.setBaseline(['old']);
+      await ledger.recordBaseline(['old']);
       await mark();
-      await ledger.intend(['a', 'b', 'ü\u2028\n2']);
+      await ledger.recordIntents(['a', 'b', 'ü\u2028\n2']);
       await mark();
-      await ledger.done('a');
+      await ledger.markDone('a');
       await mark();
-      await ledger.failed('b', now + 60_000);
+      await ledger.recordFailure('b', now + 60_000);
       await mark();
-      await ledger.done('ü\u2028\n2', 'kept');
+      await ledger.markDone('ü\u2028\n2', 'kept');
       await mark();
-      await ledger.listed(new Set(['a']));
+      await ledger.recordListing(new Set(['a']));
       await mark();
-      await ledger.checked();
+      await ledger.recordCheck();
       await mark();
       await ledger.close();
       const bytes = await readFile(file);
@@ -191,10 +191,10 @@ describe('the ledger', () => {
         const reopened = await openAt(torn);
         const [, known] = after.findLast(([size]) => size <= length) ?? after[0] ?? assert.fail();
         assert.deepEqual(knownBy(reopened, keys), known, `torn after ${length} octets`);
-        await reopened.done('next');
+        await reopened.markDone('next');
         await reopened.close();
         const third = await openAt(torn);
-        assert.equal(third.state('next'), 'handled', `written after a tear at ${length}`);
+        assert.equal(third.state('next'), 'processed', `written after a tear at ${length}`);
         await third.close();
       }
     });
@@ -202,7 +202,7 @@ describe('the ledger', () => {
     it('may be rubbish, also of several lines', async () => {
       const file = await newFile();
       const ledger = await openAt(file);
-      await ledger.done('a');
+      await ledger.markDone('a');
       await ledger.close();
       const bytes = await readFile(file);
       for (const tail of [
@@ -214,7 +214,7 @@ describe('the ledger', () => {
       ]) {
         await writeFile(file, Buffer.concat([bytes, Buffer.from(tail)]));
         const reopened = await openAt(file);
-        assert.equal(reopened.state('a'), 'handled');
+        assert.equal(reopened.state('a'), 'processed');
         assert.equal(reopened.state('b'), undefined);
         await reopened.close();
         assert.deepEqual(await readFile(file), bytes, JSON.stringify(tail));
@@ -280,7 +280,7 @@ describe('the ledger', () => {
     const ledger = await openAt(await newFile());
     await ledger.close();
     await ledger.close();
-    await assert.rejects(ledger.intend(['a']), (error) => isStore(error, 'ledger-unwritable', {}));
+    await assert.rejects(ledger.recordIntents(['a']), (error) => isStore(error, 'ledger-unwritable', {}));
   });
 
   describe('on a disk that is full', () => {
@@ -303,9 +303,9 @@ describe('the ledger', () => {
       const file = join(disk, 'a.ledger');
       const filler = join(disk, 'filler');
       const ledger = await openAt(file);
-      await ledger.setBaseline([]);
+      await ledger.recordBaseline([]);
       const long = 'k'.repeat(200);
-      await ledger.intend([`${long}1`, `${long}2`, `${long}3`]);
+      await ledger.recordIntents([`${long}1`, `${long}2`, `${long}3`]);
       // One page is left at most, and the file's last one is nearly full.
       await writeFile(filler, Buffer.alloc(64 * 1024)).catch(() => undefined);
       let noted = 0;
@@ -313,7 +313,7 @@ describe('the ledger', () => {
       for (;;) {
         const size = (await stat(file)).size;
         try {
-          await ledger.done(`${long}0${noted}`);
+          await ledger.markDone(`${long}0${noted}`);
           noted += 1;
         } catch (error) {
           isFull(error);
@@ -322,27 +322,27 @@ describe('the ledger', () => {
         }
         assert.ok(noted < 1000);
       }
-      await assert.rejects(ledger.intend(['never']), isFull);
-      await assert.rejects(ledger.done(`${long}1`), isFull);
-      await assert.rejects(ledger.done(`${long}2`, 'kept'), isFull);
-      await assert.rejects(ledger.checked(), isFull);
+      await assert.rejects(ledger.recordIntents(['never']), isFull);
+      await assert.rejects(ledger.markDone(`${long}1`), isFull);
+      await assert.rejects(ledger.markDone(`${long}2`, 'kept'), isFull);
+      await assert.rejects(ledger.recordCheck(), isFull);
       assert.equal(ledger.openDelivery('never'), undefined, 'a refused intent is none');
-      assert.equal(ledger.state(`${long}1`), 'handled', 'what happened has happened');
+      assert.equal(ledger.state(`${long}1`), 'processed', 'what happened has happened');
       // A process that ends here repeats them, marked.
       const meanwhile = await openAt(file);
-      assert.deepEqual(meanwhile.openDelivery(`${long}1`)?.handedOver, 1);
+      assert.deepEqual(meanwhile.openDelivery(`${long}1`)?.deliveries, 1);
       await meanwhile.close();
 
       await writeFile(filler, '');
-      await ledger.intend(['late']);
+      await ledger.recordIntents(['late']);
       await ledger.close();
       const again = await openAt(file);
-      assert.equal(again.state(`${long}0${noted}`), 'handled', 'the very one that was refused first');
-      assert.equal(again.state(`${long}1`), 'handled');
+      assert.equal(again.state(`${long}0${noted}`), 'processed', 'the very one that was refused first');
+      assert.equal(again.state(`${long}1`), 'processed');
       assert.equal(again.state(`${long}2`), 'kept');
-      assert.equal(again.openDelivery(`${long}3`)?.handedOver, 1);
+      assert.equal(again.openDelivery(`${long}3`)?.deliveries, 1);
       assert.equal(again.openDelivery('never'), undefined);
-      assert.equal(again.openDelivery('late')?.handedOver, 1);
+      assert.equal(again.openDelivery('late')?.deliveries, 1);
       await again.close();
     });
 
@@ -350,19 +350,19 @@ describe('the ledger', () => {
       const file = join(disk, 'b.ledger');
       const filler = join(disk, 'filler');
       const ledger = await openAt(file, 0);
-      await ledger.setBaseline(['x'.repeat(8_000)]);
+      await ledger.recordBaseline(['x'.repeat(8_000)]);
       for (let at = 0; at < 3; at += 1) await ledger.markOld(['x'.repeat(8_000)]);
-      await ledger.done('a');
+      await ledger.markDone('a');
       await writeFile(filler, Buffer.alloc(64 * 1024)).catch(() => undefined);
       // The end of a page that is the file's already.
-      await ledger.checked();
+      await ledger.recordCheck();
       assert.deepEqual((await readdir(disk)).sort(), ['a.ledger', 'b.ledger', 'filler']);
       await writeFile(filler, '');
-      await ledger.done('b');
+      await ledger.markDone('b');
       await ledger.close();
       const again = await openAt(file);
-      assert.equal(again.state('a'), 'handled');
-      assert.equal(again.state('b'), 'handled');
+      assert.equal(again.state('a'), 'processed');
+      assert.equal(again.state('b'), 'processed');
       await again.close();
     });
   });
@@ -370,10 +370,10 @@ describe('the ledger', () => {
   it('has a note in the file before done() has even returned', async () => {
     const file = await newFile();
     const ledger = await openAt(file);
-    await ledger.setBaseline([]);
+    await ledger.recordBaseline([]);
     // The writer of the baseline has gone home by then.
     await new Promise(setImmediate);
-    const noted = ledger.done('a');
+    const noted = ledger.markDone('a');
     assert.match(readFileSync(file, 'utf8'), /"done".*"a"/);
     await noted;
     await ledger.close();
@@ -383,25 +383,25 @@ describe('the ledger', () => {
     it('comes 30 days after a mail was last listed, and not for an empty or short listing', async () => {
       const file = await newFile();
       let ledger = await openAt(file);
-      await ledger.setBaseline(['old']);
-      await ledger.intend(['open']);
-      await ledger.done('a');
-      await ledger.done('b', 'kept');
-      await ledger.listed(new Set(['old', 'a', 'b', 'open']));
+      await ledger.recordBaseline(['old']);
+      await ledger.recordIntents(['open']);
+      await ledger.markDone('a');
+      await ledger.markDone('b', 'kept');
+      await ledger.recordListing(new Set(['old', 'a', 'b', 'open']));
       now += 60 * DAY;
-      await ledger.listed(new Set());
-      for (const key of ['old', 'a', 'b']) assert.ok(ledger.known(key), `${key}: 60 days without a check`);
+      await ledger.recordListing(new Set());
+      for (const key of ['old', 'a', 'b']) assert.ok(ledger.isKnown(key), `${key}: 60 days without a check`);
       now += 29 * DAY;
-      await ledger.listed(new Set(['b']));
-      assert.ok(ledger.known('a'));
+      await ledger.recordListing(new Set(['b']));
+      assert.ok(ledger.isKnown('a'));
       assert.ok(ledger.openDelivery('open'));
       now += DAY + 1000;
-      await ledger.listed(new Set());
+      await ledger.recordListing(new Set());
       for (let round = 0; round < 2; round += 1) {
-        assert.equal(ledger.known('old'), false);
-        assert.equal(ledger.known('a'), false);
+        assert.equal(ledger.isKnown('old'), false);
+        assert.equal(ledger.isKnown('a'), false);
         assert.equal(ledger.openDelivery('open'), undefined);
-        assert.equal(ledger.known('b'), true, 'it was listed a day ago');
+        assert.equal(ledger.isKnown('b'), true, 'it was listed a day ago');
         await ledger.close();
         ledger = await openAt(file);
       }
@@ -410,22 +410,22 @@ describe('the ledger', () => {
 
     it('does not come for what somebody still has', async () => {
       const ledger = await openAt(await newFile());
-      await ledger.intend(['spooled', 'other']);
-      await ledger.listed(new Set());
+      await ledger.recordIntents(['spooled', 'other']);
+      await ledger.recordListing(new Set());
       now += 31 * DAY;
-      await ledger.listed(new Set(), (key) => key === 'spooled');
-      assert.equal(ledger.openDelivery('spooled')?.handedOver, 1, 'the next time is a repeat');
+      await ledger.recordListing(new Set(), (key) => key === 'spooled');
+      assert.equal(ledger.openDelivery('spooled')?.deliveries, 1, 'the next time is a repeat');
       assert.equal(ledger.openDelivery('other'), undefined);
       await ledger.close();
     });
 
     it('does not come for a clock that is set back', async () => {
       const ledger = await openAt(await newFile());
-      await ledger.done('a');
-      await ledger.listed(new Set());
+      await ledger.markDone('a');
+      await ledger.recordListing(new Set());
       now -= 1000 * DAY;
-      await ledger.listed(new Set());
-      assert.ok(ledger.known('a'));
+      await ledger.recordListing(new Set());
+      assert.ok(ledger.isKnown('a'));
       await ledger.close();
     });
   });
@@ -434,24 +434,24 @@ describe('the ledger', () => {
     it('keeps everything known, makes the file small and leaves nothing beside it', async () => {
       const file = await newFile();
       const ledger = await openAt(file, 1024);
-      await ledger.setBaseline(['old']);
+      await ledger.recordBaseline(['old']);
       const keys = ['old', 'kept', 'open', 'failed'];
-      await ledger.done('kept', 'kept');
-      await ledger.intend(['open', 'failed']);
-      await ledger.failed('failed', now + 60_000);
+      await ledger.markDone('kept', 'kept');
+      await ledger.recordIntents(['open', 'failed']);
+      await ledger.recordFailure('failed', now + 60_000);
       for (let count = 0; count < 200; count += 1) {
-        await ledger.intend([`mail-${count}`]);
-        await ledger.withdraw([`mail-${count}`]);
+        await ledger.recordIntents([`mail-${count}`]);
+        await ledger.withdrawIntents([`mail-${count}`]);
       }
       const large = (await stat(file)).size;
-      await ledger.checked();
+      await ledger.recordCheck();
       const known = knownBy(ledger, keys);
       assert.ok((await stat(file)).size < large / 10);
       assert.deepEqual(await readdir(dirname(file)), ['a.ledger']);
-      await ledger.done('after');
+      await ledger.markDone('after');
       await ledger.close();
       const again = await openAt(file);
-      assert.equal(again.state('after'), 'handled');
+      assert.equal(again.state('after'), 'processed');
       assert.deepEqual(knownBy(again, keys), { ...known, present: [...known.present, 'after'].sort() });
       await again.close();
     });
@@ -459,13 +459,13 @@ describe('the ledger', () => {
     it('counts nothing twice that comes in meanwhile', async () => {
       const file = await newFile();
       const ledger = await openAt(file, 0);
-      await ledger.setBaseline([]);
+      await ledger.recordBaseline([]);
       const notes: Promise<void>[] = [];
       const checks: Promise<void>[] = [];
       for (let at = 0; at < 300; at += 1) {
-        const note = ledger.failed('a', now);
+        const note = ledger.recordFailure('a', now);
         notes.push(note);
-        checks.push(ledger.checked());
+        checks.push(ledger.recordCheck());
         // Some come while a write is under way, some while nothing is waiting.
         await (at % 10 === 0 ? note : new Promise((resolve) => setImmediate(resolve)));
       }
@@ -481,9 +481,9 @@ describe('the ledger', () => {
     it('killed before the rename, leaves the old file good and the new one is thrown away', async () => {
       const file = await newFile();
       const ledger = await openAt(file, 0);
-      await ledger.setBaseline(['a']);
+      await ledger.recordBaseline(['a']);
       await writeFile(`${file}.new`, '{"is":"redletter-ledger","version":1,"snapshot":true}\n{"is":"snap');
-      for (let count = 0; count < 20; count += 1) await ledger.checked();
+      for (let count = 0; count < 20; count += 1) await ledger.recordCheck();
       assert.deepEqual(await readdir(dirname(file)), ['a.ledger']);
       await ledger.close();
       const again = await openAt(file);
@@ -525,7 +525,7 @@ class Model {
       case 'intend':
         for (const key of command.keys) {
           const delivery = this.delivery(key);
-          delivery.handedOver += 1;
+          delivery.deliveries += 1;
           delivery.lost = false;
         }
         this.landed(command.keys);
@@ -536,9 +536,9 @@ class Model {
         for (const key of command.keys) {
           const delivery = this.open.get(key);
           if (delivery === undefined) continue;
-          delivery.handedOver = Math.max(0, delivery.handedOver - 1);
-          const { handedOver, failures, crashes, suspected } = delivery;
-          if (handedOver === 0 && failures === 0 && crashes === 0 && !suspected) this.open.delete(key);
+          delivery.deliveries = Math.max(0, delivery.deliveries - 1);
+          const { deliveries, failures, crashes, suspected } = delivery;
+          if (deliveries === 0 && failures === 0 && crashes === 0 && !suspected) this.open.delete(key);
         }
         break;
       case 'killed':
@@ -567,9 +567,9 @@ class Model {
         this.mails.set(command.key, { state: command.state, at: now });
         break;
       case 'again':
-        if (this.mails.get(command.key)?.state !== 'set-aside') break;
+        if (this.mails.get(command.key)?.state !== 'quarantined') break;
         this.mails.delete(command.key);
-        this.delivery(command.key).handedOver ||= 1;
+        this.delivery(command.key).deliveries ||= 1;
         break;
       case 'failed': {
         this.landed([command.key]);
@@ -616,14 +616,14 @@ class Model {
       states: keys.map((key) => this.mails.get(key)?.state),
       handledAt: keys.map((key) => {
         const mail = this.mails.get(key);
-        return mail?.state === 'handled' ? mail.at : undefined;
+        return mail?.state === 'processed' ? mail.at : undefined;
       }),
       open: keys.map((key) => {
         const open = this.open.get(key);
         return open && { ...open };
       }),
       present: [...this.mails.keys()].filter((key) => !this.goneSince.has(key)).sort(),
-      setAside: [...this.mails.keys()].filter((key) => this.mails.get(key)?.state === 'set-aside').sort(),
+      setAside: [...this.mails.keys()].filter((key) => this.mails.get(key)?.state === 'quarantined').sort(),
     };
   }
 }
@@ -646,7 +646,7 @@ const atOnce = fc.oneof(
   fc.record({
     is: fc.constant('done' as const),
     key,
-    state: fc.constantFrom<MailState>('handled', 'kept', 'set-aside'),
+    state: fc.constantFrom<MailState>('processed', 'kept', 'quarantined'),
   }),
   fc.record({
     is: fc.constantFrom('failed' as const, 'again' as const, 'survived' as const, 'lost' as const),
@@ -676,27 +676,27 @@ async function agreesWithModel(given: Command[]): Promise<void> {
   const run = (command: Command): Promise<unknown> => {
     switch (command.is) {
       case 'baseline':
-        return ledger.setBaseline(command.keys);
+        return ledger.recordBaseline(command.keys);
       case 'old':
         return ledger.markOld(command.keys);
       case 'intend':
-        return ledger.intend(command.keys);
+        return ledger.recordIntents(command.keys);
       case 'withdraw':
-        return ledger.withdraw(command.keys);
+        return ledger.withdrawIntents(command.keys);
       case 'listed':
-        return ledger.listed(new Set(command.keys));
+        return ledger.recordListing(new Set(command.keys));
       case 'done':
-        return ledger.done(command.key, command.state);
+        return ledger.markDone(command.key, command.state);
       case 'failed':
-        return ledger.failed(command.key, now + 60_000);
+        return ledger.recordFailure(command.key, now + 60_000);
       case 'again':
-        return ledger.again(command.key);
+        return ledger.retry(command.key);
       case 'survived':
-        return ledger.survived(command.key);
+        return ledger.recordSurvival(command.key);
       case 'lost':
-        return ledger.lost(command.key);
+        return ledger.recordLoss(command.key);
       case 'checked':
-        return ledger.checked();
+        return ledger.recordCheck();
       case 'together':
         return Promise.all(command.commands.map(run));
       default:
@@ -716,7 +716,7 @@ async function agreesWithModel(given: Command[]): Promise<void> {
       await ledger.abandon();
       ledger = await openAt(file, 300);
       assert.deepEqual(ledger.interrupted, underWay);
-      if (underWay.length > 0) await ledger.crashed(underWay, now + 30_000);
+      if (underWay.length > 0) await ledger.recordCrash(underWay, now + 30_000);
     }
     assert.deepEqual(knownBy(ledger, KEYS), model.known(KEYS));
   }

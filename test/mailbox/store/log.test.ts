@@ -80,20 +80,20 @@ describe('the file of a ledger', () => {
     const disk = new Disk();
     const ledger = await Ledger.open(fileLog(file, disk.open), () => BEGINNING, 0);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync', 'folder sync'], 'a new file and its name');
-    await ledger.setBaseline(['old']);
+    await ledger.recordBaseline(['old']);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'the baseline');
-    await ledger.intend(['x']);
+    await ledger.recordIntents(['x']);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'an intent');
     await ledger.markOld(['y']);
     assert.deepEqual(disk.since(), ['a appendFile', 'a datasync'], 'what counts as old');
-    await ledger.done('x');
-    await ledger.failed('z', BEGINNING);
+    await ledger.markDone('x');
+    await ledger.recordFailure('z', BEGINNING);
     assert.deepEqual(
       disk.since().filter((what) => what.includes('sync')),
       [],
       'a note does not wait for the disk',
     );
-    await ledger.checked();
+    await ledger.recordCheck();
     assert.deepEqual(
       disk.since().filter((what) => !what.startsWith('a append')),
       ['a.new appendFile', 'a.new sync', 'folder sync'],
@@ -112,30 +112,35 @@ describe('the file of a ledger', () => {
       return handle;
     };
     const ledger = await Ledger.open(fileLog(file, openFile), () => BEGINNING, 0);
-    await ledger.setBaseline(['old']);
+    await ledger.recordBaseline(['old']);
     assert.equal(opened.size, 1);
     await ledger.rest();
     assert.equal(opened.size, 0, 'let go');
-    await Promise.all([ledger.done('a'), ledger.intend(['b']), ledger.done('c'), ledger.rest()]);
+    await Promise.all([
+      ledger.markDone('a'),
+      ledger.recordIntents(['b']),
+      ledger.markDone('c'),
+      ledger.rest(),
+    ]);
     await ledger.rest();
     await ledger.rest();
     assert.equal(opened.size, 0, 'let go once more');
-    for (let count = 0; count < 10; count += 1) await ledger.done('d');
+    for (let count = 0; count < 10; count += 1) await ledger.markDone('d');
     await ledger.rest();
     // Compacted from rest.
-    await ledger.checked();
+    await ledger.recordCheck();
     assert.match(await readFile(file, 'utf8'), /snapshot/);
     await ledger.rest();
-    await ledger.withdraw(['b']);
+    await ledger.withdrawIntents(['b']);
     await ledger.close();
     assert.equal(opened.size, 0, 'closed');
-    await assert.rejects(ledger.done('e'), { code: 'STORE' }, 'what is closed is not opened by a note');
+    await assert.rejects(ledger.markDone('e'), { code: 'STORE' }, 'what is closed is not opened by a note');
     await ledger.rest();
     assert.equal(opened.size, 0);
     const again = await Ledger.open(fileLog(file));
     assert.deepEqual(
       ['old', 'a', 'b', 'c', 'd', 'e'].map((key) => again.state(key)),
-      ['baseline', 'handled', undefined, 'handled', 'handled', undefined],
+      ['baseline', 'processed', undefined, 'processed', 'processed', undefined],
     );
     await again.close();
   });
@@ -144,11 +149,11 @@ describe('the file of a ledger', () => {
     const file = join(await newFolder(), 'a');
     const disk = new Disk();
     const ledger = await Ledger.open(fileLog(file, disk.open), () => BEGINNING, 0);
-    await ledger.setBaseline([]);
+    await ledger.recordBaseline([]);
     await ledger.rest();
     disk.since();
     const why = new MailboxError('STORE', 'folder-in-use');
-    const noted = ledger.done('a');
+    const noted = ledger.markDone('a');
     await ledger.abandon(why);
     await assert.rejects(noted, why);
     assert.deepEqual(disk.since(), []);

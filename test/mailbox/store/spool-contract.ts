@@ -25,12 +25,12 @@ async function textOf(source: AsyncIterable<Buffer>): Promise<string> {
   return Buffer.concat(chunks).toString('latin1');
 }
 
-const listed = (uid: string, number = 7, octets?: number) => ({
+const listed = (uid: string, number = 7, bytes?: number) => ({
   number,
   uid,
   key: `u${uid}`,
   ambiguous: false,
-  ...(octets !== undefined && { octets }),
+  ...(bytes !== undefined && { bytes }),
 });
 
 /**

@@ -27,7 +27,7 @@ describe('the spool', () => {
     uid,
     key: `u${uid}`,
     ambiguous: false,
-    ...(octets !== undefined && { octets }),
+    ...(octets !== undefined && { bytes: octets }),
   });
   beforeEach(async () => {
     folder = join(await newFolder(), 'a.spool');

@@ -123,7 +123,7 @@ class FileLog<R extends object> implements Log<R> {
     await handle?.close().catch(() => undefined);
   }
 
-  /** Lets the file go as it is: it is somebody else's now. */
+  /** Lets the file go as it is: it belongs to another runtime now. */
   async abandon(why?: MailboxError): Promise<void> {
     this.over = true;
     if (why !== undefined) this.closedBecause = why;

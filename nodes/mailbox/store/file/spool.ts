@@ -86,7 +86,7 @@ export class FileSpool implements Spool {
     let bytes = 0;
     let known: SpoolFacts | undefined;
     let failure: unknown;
-    // Not before it is needed, and somebody may have tidied up while Node-RED runs.
+    // Not before it is needed, and the folder may have been removed while Node-RED runs.
     await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
     const handle = await this.stored(this.openFile(temporary, 'w', 0o600));
     try {
@@ -111,7 +111,7 @@ export class FileSpool implements Spool {
     }
     await this.stored(rename(temporary, file));
     this.unsynced = true;
-    const spooled = { ...label, ...known, bytes: known.whole ? bytes : (mail.octets ?? bytes) };
+    const spooled = { ...label, ...known, bytes: known.whole ? bytes : (mail.bytes ?? bytes) };
     this.mails.set(name, spooled);
     return spooled;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { noteCrash } from '../../nodes/mailbox/attempts';
+import { recordCrash } from '../../nodes/mailbox/failures';
 import { Box, Checker, cleanUp, HOUR, lettered, mailOf, newFolder, openLedger } from './support';
 
 describe('a mail that ends the process', () => {
@@ -26,7 +26,7 @@ describe('a mail that ends the process', () => {
 
   async function nextProcess(node: Checker, file: string): Promise<Checker> {
     const next = new Checker(await openLedger(file, node.clock.now), node.clock, node.settings);
-    await noteCrash(next.ledger, 'one', node.clock.now());
+    await recordCrash(next.ledger, 'one', node.clock.now());
     return next;
   }
 
@@ -49,13 +49,13 @@ describe('a mail that ends the process', () => {
     assert.equal(node.uids, 'f* g*');
     assert.equal(summary.failed, 1);
     assert.deepEqual(
-      node.setAside.map(({ error, pop3 }) => [error.code, error.reason, error.facts.attempts, pop3.uid]),
+      node.quarantined.map(({ error, pop3 }) => [error.code, error.reason, error.facts.attempts, pop3.uid]),
       [['POISON', 'mail-ends-process', 4, 'c']],
     );
     node.clock.advance(24 * HOUR);
     node = await node.restarted();
     await node.check(box);
-    assert.deepEqual([node.uids, node.setAside.length], ['', 0]);
+    assert.deepEqual([node.uids, node.quarantined.length], ['', 0]);
     assert.deepEqual(box.uids, ['c']);
   });
 
@@ -95,10 +95,10 @@ describe('a mail that ends the process', () => {
   it('is not one that was with the flow when the process was ended in an orderly way', async () => {
     box = await Box.start();
     const node = await Checker.begun();
-    await node.ledger.intend(['ua']);
+    await node.ledger.recordIntents(['ua']);
     const next = await node.restarted();
     assert.deepEqual(next.ledger.interrupted, []);
-    await noteCrash(next.ledger, 'one', 0);
+    await recordCrash(next.ledger, 'one', 0);
     assert.equal(next.ledger.openDelivery('ua')?.crashes, 0);
   });
 
@@ -116,18 +116,18 @@ describe('a mail that ends the process', () => {
   it('with the flow together with others makes all of them suspect, and counts for none', async () => {
     box = await Box.start();
     const node = await Checker.begun();
-    for (const key of ['ua', 'ub', 'uc']) await node.ledger.intend([key]);
-    await node.ledger.done('ub');
+    for (const key of ['ua', 'ub', 'uc']) await node.ledger.recordIntents([key]);
+    await node.ledger.markDone('ub');
     const left = join(await newFolder(), 'left.ledger');
     await copyFile(node.ledger.name, left);
     const ledger = await openLedger(left, node.clock.now);
     assert.deepEqual(ledger.interrupted, ['ua', 'uc']);
-    await noteCrash(ledger, 'any', node.clock.now());
+    await recordCrash(ledger, 'any', node.clock.now());
     for (const key of ['ua', 'uc']) {
       const { crashes, suspected, retryAt } = ledger.openDelivery(key) ?? assert.fail();
       assert.deepEqual([crashes, suspected, retryAt], [0, true, 0]);
     }
-    await ledger.intend(['ua']);
-    assert.equal(ledger.openDelivery('ua')?.handedOver, 2);
+    await ledger.recordIntents(['ua']);
+    assert.equal(ledger.openDelivery('ua')?.deliveries, 2);
   });
 });

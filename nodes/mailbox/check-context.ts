@@ -1,0 +1,58 @@
+import type { Delivery } from './delivery/delivery';
+import type { OnQuarantined } from './failures';
+import type { AssertOwner } from './ownership';
+import type { Session } from './session';
+import type { Ledger } from './store/ledger';
+
+export interface CheckSettings {
+  node: string;
+  host: string;
+  port: number;
+  user: string;
+  /** `google` lists and hides mail in its own way. */
+  service: string;
+  /** `new`, `all` or an ISO date. */
+  first: string;
+  after: 'keep' | 'delete' | 'expire';
+  /** `expire`: days from processed to deleted. */
+  keepDays: number;
+  /** Downloads or deliveries that may fail before a mail is quarantined. */
+  maxAttempts: number;
+  /** Bytes; 0: no limit. */
+  maxSize: number;
+  /** What becomes of a larger mail. */
+  oversize: 'headers' | 'skip';
+  /** Mails in one check; 0: all. */
+  maxPerCheck: number;
+  content: 'parsed' | 'raw' | 'both' | 'headers';
+}
+
+/** What happened in one check; the payload of the second output. */
+export interface CheckSummary {
+  found: number;
+  fetched: number;
+  delivered: number;
+  redelivered: number;
+  deleted: number;
+  skipped: number;
+  failed: number;
+  bytes: number;
+  ms: number;
+}
+
+/** Everything a check needs from outside. */
+export interface CheckContext {
+  settings: CheckSettings;
+  ledger: Ledger;
+  /** Connected and authenticated. */
+  open(signal: AbortSignal): Promise<Session>;
+  /** How mails get to the flow, and when they count as processed. */
+  delivery: Delivery;
+  /** True where every other enabled node on this mailbox has processed the mail. */
+  mayDelete(key: string): boolean;
+  assertOwner: AssertOwner;
+  onProgress(done: number, total: number): void;
+  onQuarantined: OnQuarantined;
+  now(): number;
+  signal: AbortSignal;
+}

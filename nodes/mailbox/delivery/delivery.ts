@@ -1,0 +1,51 @@
+import type { RetrievedMail } from '../../pop3';
+import type { ListedMail } from '../listing';
+import type { AssertOwner } from '../ownership';
+import type { Ledger } from '../store/ledger';
+import type { DeliveredMail, Origin } from './pop3-fields';
+import type { NumberedMail, Reading, Receipt, ReceivedMail } from './received-mail';
+
+/** What the summary counts of a mail that was delivered. */
+export interface Delivered {
+  /** Of the mail as it came. */
+  bytes: number;
+  redelivered: boolean;
+}
+
+/** A way of mails to the flow: it decides what is recorded when, and when a mail counts as processed. */
+export interface Delivery {
+  /** How many mails may be downloaded now. */
+  room(): number;
+  /** Whether the mail is on its way already and must not be downloaded. */
+  holds(key: string): boolean;
+  /** Told what a complete listing has. @throws MailboxError STORE */
+  recordListing(keys: ReadonlySet<string>): Promise<void>;
+  /** Told before the first of so many is downloaded, in the order in which they come. @throws MailboxError STORE */
+  expect(mails: ListedMail[]): Promise<void>;
+  /** The mails as they come from the server; some may be read before they are delivered. */
+  receive(source: AsyncIterable<RetrievedMail>, receipt: Receipt): AsyncIterable<NumberedMail>;
+  /** @throws what the mail's bytes throw; it was not delivered then */
+  deliver(mail: ListedMail, received: ReceivedMail): Promise<Delivered>;
+  /** Records what is to be recorded; called at the end of every check, whatever happened. @throws MailboxError STORE */
+  finish(): Promise<void>;
+}
+
+/** What every way of delivery needs. */
+export interface DeliveryParts {
+  ledger: Ledger;
+  /** How mails are read. */
+  reading: Reading;
+  /** What `msg.pop3` says of every mail of this node. */
+  origin: Origin;
+  /**
+   * Resolves when the mail has been sent and one turn of the event loop has passed.
+   * @param assertOwner to be called, and awaited, right before the mail is sent
+   * @throws MailboxError `stopped` where something came between that is no mail's fault: it may have arrived, or not
+   */
+  deliver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void>;
+  assertOwner: AssertOwner;
+}
+
+/** Only what was delivered whole may ever be deleted. */
+export const isDeliveredWhole = (whole: boolean, { content }: Reading): boolean =>
+  whole && content !== 'headers';

@@ -1,0 +1,87 @@
+import { type DeliveryFacts, type Origin, type Pop3Fields, pop3Fields, uidOf } from './delivery/pop3-fields';
+import { MailboxError } from './errors';
+import { concernsOneMail } from './from-pop3';
+import { retryDelay } from './rhythm';
+import type { Ledger } from './store/ledger';
+import type { OpenDelivery } from './store/ledger-state';
+
+/** Told of a mail that is quarantined: it stays on the server, and is not tried again by itself. */
+export type OnQuarantined = (error: MailboxError, pop3: Pop3Fields, raw?: Buffer) => void;
+
+/**
+ * Records what the end of the process before this one says about the mails that were being delivered. It may have been
+ * the power, and it may have been a mail: one on which a node of the flow ends Node-RED would be delivered again and
+ * again, and nothing after it.
+ *
+ * - `one`: mails are read and delivered one after the other and each is recorded before the next, so the first that is
+ *   not recorded is the one.
+ * - `any`: all of them were with the flow. Each is suspected, none counted; delivered alone the next time, it is.
+ */
+export async function recordCrash(ledger: Ledger, wasIt: 'one' | 'any', now: number): Promise<void> {
+  const suspects = wasIt === 'one' ? ledger.interrupted.slice(0, 1) : [...ledger.interrupted];
+  if (suspects.length === 0) return;
+  const crashes = (ledger.openDelivery(suspects[0] as string)?.crashes ?? 0) + 1;
+  // Once is a power failure. Twice, and the others go first, so that Node-RED is alive for a while.
+  await ledger.recordCrash(suspects, crashes === 1 ? 0 : now + retryDelay(crashes - 1));
+}
+
+/** How often a mail has failed: by itself, or by ending the process. */
+export const failedAttempts = (delivery: Readonly<OpenDelivery> | undefined): number =>
+  delivery === undefined ? 0 : delivery.failures + delivery.crashes;
+
+/** True where only crashes have used a mail's attempts up: what failed by itself has been quarantined at once. */
+export const crashesProcess = (delivery: Readonly<OpenDelivery> | undefined, maxAttempts: number): boolean =>
+  (delivery?.crashes ?? 0) > 0 && failedAttempts(delivery) >= maxAttempts;
+
+/** A mail that has failed waits six hours at most; a longer wait means that the clock was set back meanwhile. */
+const LONGEST_RETRY_MS = 6.5 * 60 * 60 * 1000;
+
+/** When the mail may be tried again, ms since the epoch; never later than it can have been meant. */
+export function dueAt(delivery: Readonly<OpenDelivery> | undefined, now: number): number {
+  const at = delivery?.retryAt ?? 0;
+  return at - now > LONGEST_RETRY_MS ? now : at;
+}
+
+/**
+ * Records that a mail has failed; it is tried again later, at growing distance.
+ * @returns whether its attempts are used up
+ */
+export async function recordFailure(
+  ledger: Ledger,
+  key: string,
+  { cause, maxAttempts, now }: { cause?: unknown; maxAttempts: number; now: number },
+): Promise<boolean> {
+  const failures = failedAttempts(ledger.openDelivery(key)) + 1;
+  // A connection that drops once is no fault of the mail it happened to drop in.
+  const atOnce = failures === 1 && cause !== undefined && !concernsOneMail(cause);
+  await ledger.recordFailure(key, now + (atOnce ? 0 : retryDelay(failures)));
+  return failures >= maxAttempts;
+}
+
+/** A mail that has used its attempts up. */
+export interface Quarantine extends Omit<DeliveryFacts, 'earlier'> {
+  /** Its last attempt failed, or ended the process. */
+  last: 'failed' | 'crashed';
+  /** Its attempts, where the ledger no longer knows them. */
+  attempts?: number;
+  /** Why the flow did not process it. */
+  why?: string;
+  cause?: unknown;
+  raw?: Buffer;
+}
+
+/** Quarantines a mail and reports it: the one place where that happens. */
+export async function quarantine(
+  { ledger, origin, onQuarantined }: { ledger: Ledger; origin: Origin; onQuarantined: OnQuarantined },
+  mail: { key: string; uid?: string; number: number },
+  { last, why, cause, raw, attempts: given, ...facts }: Quarantine,
+): Promise<void> {
+  const attempts = given ?? failedAttempts(ledger.openDelivery(mail.key));
+  if (ledger.state(mail.key) !== 'quarantined') await ledger.markDone(mail.key, 'quarantined');
+  const error = new MailboxError('POISON', last === 'crashed' ? 'mail-ends-process' : 'mail-set-aside', {
+    facts: { uid: uidOf(mail), attempts, why },
+    retryable: false,
+    cause,
+  });
+  onQuarantined(error, pop3Fields(origin, mail, { ...facts, earlier: Math.max(0, attempts - 1) }), raw);
+}
