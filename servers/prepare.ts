@@ -11,6 +11,7 @@ import { opensslMissing } from './certificates';
 import { dovecotMissing } from './dovecot';
 import { nodeRed5Folder, nodeRed5Missing } from './node-red';
 import { npmCommand } from './packed';
+import { postgresMissing } from './postgres';
 import { scorecardFolder, scorecardMissing } from './scorecard';
 
 /** Their own words are worth showing only when something goes wrong. */
@@ -21,6 +22,7 @@ function main(): void {
     ...(dovecotMissing() ? ['dovecot-core', 'dovecot-pop3d'] : []),
     ...(opensslMissing() ? ['openssl'] : []),
     ...(chromiumMissing() ? ['chromium'] : []),
+    ...(postgresMissing() ? ['postgresql'] : []),
   ];
   if (packages.length > 0 && existsSync('/etc/debian_version') && process.getuid?.() === 0) {
     attempt(`Installing ${packages.join(' ')}`, () => aptGetInstall(packages));
@@ -31,7 +33,8 @@ function main(): void {
   ] as const) {
     if (!isInstalled(folder)) attempt(`Installing ${what} for the tests`, () => install(folder));
   }
-  for (const missing of [dovecotMissing(), chromiumMissing(), nodeRed5Missing(), scorecardMissing()]) {
+  const lacking = [dovecotMissing, chromiumMissing, postgresMissing, nodeRed5Missing, scorecardMissing];
+  for (const missing of lacking.map((look) => look())) {
     if (missing) console.log(`The tests lack ${missing}`);
   }
 }

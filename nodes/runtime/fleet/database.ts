@@ -1,0 +1,275 @@
+import { EventEmitter } from 'node:events';
+import type { Client, Pool, PoolClient, QueryResultRow } from 'pg';
+import { MailboxError } from '../../mailbox';
+import { STEPS } from './schema';
+import type { FleetSettings } from './settings';
+
+/** What a database that does not answer may hold up, ms: less than a replica's session lasts. */
+const QUERY_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 4_000;
+/** Reading and writing whole logs and mails takes longer than a lease's upkeep. */
+const BULK_TIMEOUT_MS = 60_000;
+/** Connections of one replica: enough for a few hundred checks at once, and few enough for many replicas. */
+const CONNECTIONS = 8;
+/** Serializes the changes of schema in one database; any number would do, if only all use the same. */
+const SCHEMA_LOCK = 5_727_803_110;
+const LISTEN_AGAIN_MS = 1_000;
+
+/** A statement that is planned once a connection. */
+export interface Prepared {
+  name: string;
+  text: string;
+}
+
+/** Runs statements: on any connection, or all within one transaction. */
+export interface Querying {
+  query<Row extends QueryResultRow>(prepared: Prepared, values?: unknown[]): Promise<Row[]>;
+}
+
+interface DatabaseEvents {
+  /** Another replica said so: the channel without the schema, and its text. */
+  notice: [channel: string, text: string];
+}
+
+/**
+ * The database of a fleet. Every failure is a `MailboxError`: `STORE` where it passes, `CONFIG` where a person has to
+ * change something.
+ *
+ * Two pools, so that a mail of 25 MB never keeps a lease's upkeep waiting. Each pool and client has an `error`
+ * listener: without one a restart of the database would end Node-RED.
+ */
+export class Database extends EventEmitter<DatabaseEvents> implements Querying {
+  private readonly pools: { quick: Pool; bulk: Pool };
+  private listener: Client | undefined;
+  private listening = new Set<string>();
+  private relisten: NodeJS.Timeout | undefined;
+  private over = false;
+
+  private constructor(
+    private readonly pg: typeof import('pg'),
+    private readonly settings: FleetSettings,
+  ) {
+    super();
+    this.setMaxListeners(0);
+    this.pools = {
+      quick: this.pool(QUERY_TIMEOUT_MS, CONNECTIONS),
+      bulk: this.pool(BULK_TIMEOUT_MS, CONNECTIONS / 2),
+    };
+  }
+
+  /**
+   * Connects, and makes or migrates the schema.
+   * @throws MailboxError
+   */
+  static async open(settings: FleetSettings): Promise<Database> {
+    const database = new Database(await driver(), settings);
+    try {
+      await database.migrate();
+      return database;
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  get schema(): string {
+    return this.settings.schema;
+  }
+
+  /** Where it is, without user and password. */
+  get name(): string {
+    const { options } = this.pools.quick as Pool & { options: { connectionString?: string } };
+    return placeOf(options.connectionString ?? (this.settings.database as Record<string, unknown>));
+  }
+
+  async query<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
+    return this.stored(async () => (await this.pools.quick.query<Row>({ ...prepared, values })).rows);
+  }
+
+  /** What may take long: whole logs and mails. */
+  async bulk<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
+    return this.stored(async () => (await this.pools.bulk.query<Row>({ ...prepared, values })).rows);
+  }
+
+  /** All or nothing. Never across a POP3 session: a transaction holds a connection and old row versions. */
+  async transaction<T>(run: (within: Querying) => Promise<T>): Promise<T> {
+    return this.stored(async () => {
+      const client = await this.pools.bulk.connect();
+      let broken = true;
+      try {
+        await client.query('begin');
+        const result = await run({
+          query: async <Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []) =>
+            (await client.query<Row>({ ...prepared, values })).rows,
+        });
+        await client.query('commit');
+        broken = false;
+        return result;
+      } catch (error) {
+        broken = !(await client.query('rollback').then(
+          () => true,
+          () => false,
+        ));
+        throw error;
+      } finally {
+        client.release(broken);
+      }
+    });
+  }
+
+  /** Hears what other replicas say on a channel. A notice may be missed: whoever hears one looks, and looks anyway. */
+  async listen(channel: string): Promise<void> {
+    this.listening.add(channel);
+    await this.startListening();
+  }
+
+  async notify(channel: string, text: string): Promise<void> {
+    await this.query({ name: 'notify', text: 'select pg_notify($1, $2)' }, [`${this.schema}_${channel}`, text]);
+  }
+
+  async close(): Promise<void> {
+    this.over = true;
+    clearTimeout(this.relisten);
+    const { listener } = this;
+    this.listener = undefined;
+    await listener?.end().catch(() => undefined);
+    await Promise.all(Object.values(this.pools).map((pool) => pool.end().catch(() => undefined)));
+  }
+
+  private pool(timeout: number, max: number): Pool {
+    const pool = new this.pg.Pool({
+      ...this.connection(),
+      max,
+      query_timeout: timeout,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      idleTimeoutMillis: 30_000,
+      keepAlive: true,
+      allowExitOnIdle: true,
+    });
+    pool.on('error', () => undefined);
+    // Of a client that is in use, the pool does not listen.
+    pool.on('connect', (client: PoolClient) => client.on('error', () => undefined));
+    return pool;
+  }
+
+  private connection(): Record<string, unknown> {
+    const { database, schema } = this.settings;
+    const own = typeof database === 'string' ? { connectionString: database } : database;
+    return { application_name: 'redletter', ...own, options: `-c search_path=${schema}` };
+  }
+
+  private async migrate(): Promise<void> {
+    await this.transaction(async (within) => {
+      const { schema } = this.settings;
+      await within.query({ name: '', text: 'select pg_advisory_xact_lock($1)' }, [SCHEMA_LOCK]);
+      const [there] = await within.query({ name: '', text: 'select 1 from pg_namespace where nspname = $1' }, [
+        schema,
+      ]);
+      if (there === undefined) await within.query({ name: '', text: `create schema ${schema}` });
+      const [table] = await within.query<{ made: boolean }>({
+        name: '',
+        text: "select to_regclass('schema_version') is not null as made",
+      });
+      // Asked rather than `if not exists`, which wants the right to create even where there is nothing to do.
+      if (!table?.made)
+        await within.query({
+          name: '',
+          text: 'create table schema_version (one boolean primary key default true, version int not null)',
+        });
+      const [row] = await within.query<{ version: number }>({
+        name: '',
+        text: 'select version from schema_version',
+      });
+      const version = row?.version ?? 0;
+      if (version > STEPS.length) {
+        const facts = { schema, version, known: STEPS.length };
+        throw new MailboxError('CONFIG', 'fleet-schema-newer', { facts, retryable: false });
+      }
+      if (version === STEPS.length) return;
+      for (const step of STEPS.slice(version)) await within.query({ name: '', text: step });
+      await within.query(
+        {
+          name: '',
+          text: 'insert into schema_version (version) values ($1) on conflict (one) do update set version = excluded.version',
+        },
+        [STEPS.length],
+      );
+    });
+  }
+
+  private async startListening(): Promise<void> {
+    if (this.over || this.listener !== undefined) {
+      for (const channel of this.listening)
+        await this.listener?.query(`listen ${this.schema}_${channel}`).catch(() => undefined);
+      return;
+    }
+    const client = new this.pg.Client({
+      ...this.connection(),
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+    });
+    this.listener = client;
+    client.on('notification', ({ channel, payload }) =>
+      this.emit('notice', channel.slice(this.schema.length + 1), payload ?? ''),
+    );
+    const again = (): void => {
+      if (this.listener !== client) return;
+      this.listener = undefined;
+      client.end().catch(() => undefined);
+      if (this.over) return;
+      this.relisten = setTimeout(() => this.startListening().catch(() => undefined), LISTEN_AGAIN_MS);
+      this.relisten.unref();
+    };
+    client.on('error', again);
+    client.on('end', again);
+    try {
+      await client.connect();
+      for (const channel of this.listening) await client.query(`listen ${this.schema}_${channel}`);
+    } catch {
+      again();
+    }
+  }
+
+  private async stored<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw this.errorOf(error);
+    }
+  }
+
+  private errorOf(cause: unknown): MailboxError {
+    if (cause instanceof MailboxError) return cause;
+    const { code } = cause as { code?: string };
+    const facts = { database: this.name, system: code ?? (cause as Error).message };
+    // 28: who we are is refused; 3D000: there is no such database; 42501: a right is missing.
+    const ours = typeof code === 'string' && (/^28/.test(code) || code === '3D000' || code === '42501');
+    return ours
+      ? new MailboxError('CONFIG', 'fleet-database-refused', { facts, cause })
+      : new MailboxError('STORE', 'database-unavailable', { facts, cause });
+  }
+}
+
+async function driver(): Promise<typeof import('pg')> {
+  try {
+    const loaded = (await import('pg')) as typeof import('pg') & { default?: typeof import('pg') };
+    return loaded.default ?? loaded;
+  } catch (cause) {
+    const facts = { command: 'npm install pg' };
+    throw new MailboxError('CONFIG', 'fleet-driver-missing', { facts, retryable: false, cause });
+  }
+}
+
+/** Host, port and database: what a log may say of an address. */
+function placeOf(connection: string | Record<string, unknown>): string {
+  if (typeof connection === 'object') {
+    const { host = 'localhost', port = 5432, database = '' } = connection;
+    return `${host}:${port}/${database}`;
+  }
+  try {
+    const url = new URL(connection);
+    return `${url.hostname}:${url.port || 5432}${url.pathname}`;
+  } catch {
+    return 'PostgreSQL';
+  }
+}

@@ -1,0 +1,263 @@
+import { EventEmitter } from 'node:events';
+import type { Database } from './database';
+import type { Membership } from './membership';
+
+/** One replica's hold on one mailbox. */
+export interface Lease {
+  readonly mailbox: string;
+  readonly replica: string;
+  /** Counts the owners of this mailbox: what an earlier one writes is refused. */
+  readonly term: string;
+}
+
+interface LeaseEvents {
+  claimed: [lease: Lease];
+  /** Owned no more, and perhaps by another replica already: drop everything at once. */
+  lost: [mailbox: string];
+  /** To be given back in order, with {@link Leases.release}, when it is idle. */
+  wanted: [mailbox: string];
+}
+
+/** How many mailboxes are claimed in one statement. */
+const CLAIM_AT_ONCE = 1_000;
+/** What nobody took for its share for so long, ms, is taken by any replica that attends it. */
+const ORPHANED_MS = 5_000;
+
+/** An array rather than a join, so that the index answers both halves. */
+const FREE = '(m.replica is null or m.replica = any (array(select id from replica where died is not null)))';
+
+const ADD = {
+  name: 'add-mailboxes',
+  text: 'insert into mailbox (id) select unnest($1::text[]) on conflict do nothing',
+};
+const ATTEND = {
+  name: 'attend',
+  text: `insert into attendance (replica, mailbox, node)
+    select $1, mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node) on conflict do nothing`,
+};
+const LEAVE = {
+  name: 'leave-mailboxes',
+  text: `delete from attendance where replica = $1 and (mailbox, node) in
+    (select mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node))`,
+};
+/**
+ * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
+ * much as there are replicas, not mailboxes.
+ */
+const SURVEY = {
+  name: 'survey',
+  text: `select
+    count(*) filter (where not draining)::int as replicas,
+    coalesce(max(attended), 0)::int as mailboxes,
+    exists (select from mailbox m where ${FREE}) as free,
+    array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
+      and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
+    from replica where died is null and role = 'runtime'`,
+};
+const CLAIM = {
+  name: 'claim',
+  text: `with me as (select id from replica where id = $1 and died is null and not draining for share),
+    free as (
+      select m.id from mailbox m where m.id = any($2::text[]) and ${FREE}
+        and (m.wanted is null or m.wanted = $4
+          or not exists (select from replica r where r.name = m.wanted and r.died is null and not r.draining))
+        and (not $5 or m.wanted = $4 or coalesce((select died from replica r where r.id = m.replica), m.since)
+          <= clock_timestamp() - ${ORPHANED_MS} * interval '1 ms')
+      order by m.id limit $3 for update of m skip locked
+    )
+    update mailbox set replica = $1, term = term + 1, since = clock_timestamp(), wanted = nullif(wanted, $4)
+    where id in (select id from free) and exists (select from me)
+    returning id, term::text`,
+};
+const RELEASE = {
+  name: 'release',
+  text: `update mailbox set replica = null, since = clock_timestamp()
+    where id = $1 and replica = $2 and term = $3::bigint`,
+};
+const FORGET_DEAD = {
+  name: 'forget-dead',
+  text: `delete from replica r where r.died < clock_timestamp() - interval '1 hour'
+    and not exists (select from mailbox where replica = r.id)`,
+};
+const MINE = { name: 'my-leases', text: 'select id, term::text from mailbox where replica = $1' };
+
+/**
+ * Which mailboxes this replica owns. It claims only what its own flow attends; a lease stays where it is until its
+ * owner dies, stops or has more than its share.
+ */
+export class Leases extends EventEmitter<LeaseEvents> {
+  private readonly held = new Map<string, Lease>();
+  /** Attended here: mailbox → the nodes. */
+  private readonly attended = new Map<string, Set<string>>();
+  /** What the database has to be told at the next tick. */
+  private readonly joining = new Map<string, [mailbox: string, node: string]>();
+  private readonly leaving = new Map<string, [mailbox: string, node: string]>();
+  private session: string | undefined;
+  /** A claim or a release went unanswered. */
+  private doubtful = false;
+  private working: Promise<void> | undefined;
+  private soon = false;
+  private stopped = false;
+
+  constructor(
+    private readonly database: Pick<Database, 'query'>,
+    private readonly membership: Membership,
+    private readonly replica: { name: string; role: 'runtime' | 'editor' },
+    /** True where a mailbox can be moved without ending a check: the surplus is chosen among these. */
+    private readonly isIdle: (mailbox: string) => boolean = () => true,
+  ) {
+    super();
+    this.setMaxListeners(0);
+    membership.on('lost', () => this.loseAll());
+    membership.on('beat', () => {
+      this.tick().catch(() => undefined);
+    });
+  }
+
+  /** From now on this replica may own the mailbox for the node. */
+  attend(mailbox: string, node: string): void {
+    const nodes = this.attended.get(mailbox) ?? new Set();
+    this.attended.set(mailbox, nodes.add(node));
+    this.leaving.delete(`${mailbox}\n${node}`);
+    this.joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+    this.tickSoon();
+  }
+
+  /** The node wants the mailbox no more. Release it first where that was the last one. */
+  unattend(mailbox: string, node: string): void {
+    const nodes = this.attended.get(mailbox);
+    if (!nodes?.delete(node)) return;
+    if (nodes.size === 0) this.attended.delete(mailbox);
+    this.joining.delete(`${mailbox}\n${node}`);
+    this.leaving.set(`${mailbox}\n${node}`, [mailbox, node]);
+    this.tickSoon();
+  }
+
+  /** The lease of a mailbox that is owned here, certain or not. */
+  lease(mailbox: string): Lease | undefined {
+    return this.held.get(mailbox);
+  }
+
+  /** For the others: how many mailboxes the flows here have, and how many of them are owned here. */
+  load(): { attended: number; owned: number } {
+    return { attended: this.attended.size, owned: this.held.size };
+  }
+
+  /** True while the mailbox is owned here for certain. Good for the turn in which it was asked. */
+  owns({ mailbox, replica, term }: Lease): boolean {
+    return this.held.get(mailbox)?.term === term && this.membership.certain(replica);
+  }
+
+  /** Gives a mailbox back: another replica may claim it at once. @throws MailboxError */
+  async release(lease: Lease): Promise<void> {
+    if (this.held.get(lease.mailbox)?.term === lease.term) this.held.delete(lease.mailbox);
+    try {
+      await this.database.query(RELEASE, [lease.mailbox, lease.replica, lease.term]);
+    } catch (error) {
+      this.doubtful = true;
+      throw error;
+    }
+  }
+
+  /** Compares with what the others have, and claims or gives back. Never two at once. */
+  tick(): Promise<void> {
+    this.working ??= this.work().finally(() => {
+      this.working = undefined;
+    });
+    return this.working;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.working?.catch(() => undefined);
+  }
+
+  private tickSoon(): void {
+    if (this.soon) return;
+    this.soon = true;
+    setImmediate(() => {
+      this.soon = false;
+      if (!this.stopped && this.membership.certain()) this.tick().catch(() => undefined);
+    });
+  }
+
+  private async work(): Promise<void> {
+    const session = this.membership.id;
+    if (session === undefined || this.stopped) return;
+    if (this.session !== session) {
+      this.session = session;
+      // The database knows nothing of what a new session attends.
+      for (const [mailbox, nodes] of this.attended)
+        for (const node of nodes) this.joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+    }
+    await this.tellAttendance(session);
+    if (this.doubtful) await this.dropUnknown(session);
+    const [survey] = await this.database.query<{
+      replicas: number;
+      mailboxes: number;
+      free: boolean;
+      away: string[];
+    }>(SURVEY, [session, this.replica.name]);
+    if (survey === undefined || this.stopped) return;
+    const { replicas, mailboxes, free, away } = survey;
+    const { draining } = this.membership;
+    const share = draining ? 0 : Math.ceil(mailboxes / Math.max(1, replicas));
+    for (const mailbox of away) this.emit('wanted', mailbox);
+    const surplus = Math.max(0, this.held.size - share);
+    const movable = [...this.held.keys()].filter((mailbox) => draining || this.isIdle(mailbox));
+    for (const mailbox of movable.slice(0, surplus)) this.emit('wanted', mailbox);
+    if (free && !draining && this.replica.role === 'runtime') await this.claim(session, share);
+    await this.database.query(FORGET_DEAD);
+  }
+
+  /** After a claim whose answer was lost the database may have leases of ours that we do not know. */
+  private async dropUnknown(session: string): Promise<void> {
+    for (const { id, term } of await this.database.query<{ id: string; term: string }>(MINE, [session]))
+      if (this.held.get(id)?.term !== term) await this.database.query(RELEASE, [id, session, term]);
+    this.doubtful = false;
+  }
+
+  private async claim(session: string, share: number): Promise<void> {
+    const wanting = [...this.attended.keys()].filter((mailbox) => !this.held.has(mailbox));
+    for (const orphans of [false, true]) {
+      for (;;) {
+        const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.held.size);
+        if (room <= 0 || wanting.length === 0 || this.stopped) break;
+        this.doubtful = true;
+        const values = [session, wanting, room, this.replica.name, orphans];
+        const rows = await this.database.query<{ id: string; term: string }>(CLAIM, values);
+        this.doubtful = false;
+        for (const { id, term } of rows) this.take({ mailbox: id, replica: session, term });
+        if (rows.length < room) break;
+      }
+    }
+  }
+
+  private take(lease: Lease): void {
+    // The session may have been lost while the answer was on its way.
+    if (this.membership.id !== lease.replica || this.stopped) return;
+    this.held.set(lease.mailbox, lease);
+    this.emit('claimed', lease);
+  }
+
+  private async tellAttendance(session: string): Promise<void> {
+    const [coming, going] = [[...this.joining], [...this.leaving]];
+    if (coming.length > 0) {
+      const mailboxes = coming.map(([, [mailbox]]) => mailbox);
+      await this.database.query(ADD, [[...new Set(mailboxes)]]);
+      await this.database.query(ATTEND, [session, mailboxes, coming.map(([, [, node]]) => node)]);
+      for (const [key, pair] of coming) if (this.joining.get(key) === pair) this.joining.delete(key);
+    }
+    if (going.length > 0) {
+      const columns = [going.map(([, [mailbox]]) => mailbox), going.map(([, [, node]]) => node)];
+      await this.database.query(LEAVE, [session, ...columns]);
+      for (const [key, pair] of going) if (this.leaving.get(key) === pair) this.leaving.delete(key);
+    }
+  }
+
+  private loseAll(): void {
+    const mailboxes = [...this.held.keys()];
+    this.held.clear();
+    for (const mailbox of mailboxes) this.emit('lost', mailbox);
+  }
+}

@@ -1,0 +1,189 @@
+import { randomUUID } from 'node:crypto';
+import { EventEmitter } from 'node:events';
+import { type Clock, MailboxError } from '../../mailbox';
+import type { Database } from './database';
+
+export const BEAT_MS = 2_000;
+/** A replica that has not beaten for so long is dead to the others, by the clock of the database. */
+export const TTL_MS = 8_000;
+/** So much sooner a replica stops to trust its own session: what was begun before has gone out by then. */
+const MARGIN_MS = 1_500;
+
+/** The clocks by which a session is told to be over. */
+export interface Clocks extends Clock {
+  /** ms of a clock that nobody can set. */
+  monotonic(): number;
+}
+
+interface MembershipEvents {
+  /** The session is over: nothing of what was owned under it is owned any more. */
+  lost: [];
+  /** A beat went well. */
+  beat: [];
+  /** A beat did not. */
+  failed: [error: MailboxError];
+}
+
+export interface ReplicaFacts {
+  name: string;
+  version: string;
+  role: 'runtime' | 'editor';
+  /** How many mailboxes its flows have, and how many of them it owns. */
+  load(): { attended: number; owned: number };
+}
+
+/** A session's id changes when it was over: checks of an earlier session must not count as alive. */
+export interface Session {
+  readonly id: string;
+  /** By the monotonic clock, ms. */
+  readonly until: number;
+  /** By the wall clock, ms since the epoch: the monotonic one stands still while a machine is suspended. */
+  readonly untilWall: number;
+  /** When the last good beat was sent, by the wall clock: it may have been set back since. */
+  readonly sentWall: number;
+}
+
+/** Its own earlier session is over: what that owned is free at once. */
+const JOIN = {
+  name: 'join',
+  text: `with before as (update replica set died = clock_timestamp() where id = $7 and died is null)
+    insert into replica (id, name, version, role, attended, owned) values ($1, $2, $3, $4, $5, $6)`,
+};
+/** One that is late is refused even where no other replica has noticed. */
+const BEAT = {
+  name: 'beat',
+  text: `update replica set beat = clock_timestamp(), attended = $3, owned = $4
+    where id = $1 and died is null and beat > clock_timestamp() - $2 * interval '1 ms' returning draining`,
+};
+const LEAVE = { name: 'leave', text: 'update replica set died = clock_timestamp() where id = $1' };
+/** A beat that is being written is waited for, and then seen: no row is buried that has just been prolonged. */
+const BURY = {
+  name: 'bury',
+  text: `update replica set died = clock_timestamp()
+    where died is null and beat <= clock_timestamp() - $1 * interval '1 ms'`,
+};
+
+/**
+ * One replica's session. The replica is leased, not each mailbox, so that beats cost as much as there are replicas.
+ *
+ * What is owned under a session is owned for certain only until {@link certain} says otherwise, which happens
+ * before any other replica may act: its time counts from when the beat was sent.
+ */
+export class Membership extends EventEmitter<MembershipEvents> {
+  private session: Session | undefined;
+  /** The last session there was. */
+  private earlier: string | null = null;
+  private timer: unknown;
+  private beating: Promise<void> | undefined;
+  private over = false;
+  /** Set by a person: this replica gives up what it has and claims nothing. */
+  draining = false;
+
+  constructor(
+    private readonly database: Pick<Database, 'query'>,
+    private readonly facts: ReplicaFacts,
+    private readonly clock: Clocks,
+  ) {
+    super();
+    this.setMaxListeners(0);
+  }
+
+  /** The id of the session; undefined while there is none. */
+  get id(): string | undefined {
+    return this.session?.id;
+  }
+
+  /** True while no other replica can own what this session does. Good for the turn in which it was asked. */
+  certain(id = this.session?.id): boolean {
+    const { session } = this;
+    if (session === undefined || session.id !== id) return false;
+    const wall = this.clock.now();
+    return this.clock.monotonic() < session.until && wall < session.untilWall && wall >= session.sentWall - TTL_MS;
+  }
+
+  /** Begins to beat. Never rejects: the database may come later. */
+  async start(): Promise<void> {
+    await this.tick();
+  }
+
+  /** Beats at once, joins where there is no session. */
+  tick(): Promise<void> {
+    this.beating ??= this.beat().finally(() => {
+      this.beating = undefined;
+      this.arm();
+    });
+    return this.beating;
+  }
+
+  /** Leaves in order: what is still owned is free at once. Never rejects. */
+  async stop(): Promise<void> {
+    this.over = true;
+    this.clock.clearTimeout(this.timer);
+    await this.beating;
+    const { session } = this;
+    this.session = undefined;
+    if (session !== undefined) await this.database.query(LEAVE, [session.id]).catch(() => undefined);
+  }
+
+  private arm(): void {
+    if (this.over) return;
+    this.clock.clearTimeout(this.timer);
+    this.timer = this.clock.setTimeout(() => {
+      this.tick().catch(() => undefined);
+    }, BEAT_MS);
+  }
+
+  private async beat(): Promise<void> {
+    try {
+      // Lost first, so that nothing of an old session is taken for one of the new.
+      if (this.session !== undefined && !this.certain()) this.lose();
+      if (this.session === undefined) await this.join();
+      else await this.prolong(this.session);
+      await this.database.query(BURY, [TTL_MS]);
+      if (!this.over) this.emit('beat');
+    } catch (error) {
+      // The session may have run out while the database was asked.
+      if (this.session !== undefined && !this.certain()) this.lose();
+      this.emit('failed', error instanceof MailboxError ? error : unavailable(error));
+    }
+  }
+
+  private async join(): Promise<void> {
+    const id = randomUUID();
+    const sent = this.stamp();
+    const { name, version, role } = this.facts;
+    const { attended, owned } = this.facts.load();
+    await this.database.query(JOIN, [id, name, version, role, attended, owned, this.earlier]);
+    this.draining = false;
+    this.earlier = id;
+    this.session = { id, ...sent };
+  }
+
+  private async prolong(session: Session): Promise<void> {
+    const sent = this.stamp();
+    const { attended, owned } = this.facts.load();
+    const values = [session.id, TTL_MS, attended, owned];
+    const [row] = await this.database.query<{ draining: boolean }>(BEAT, values);
+    if (row === undefined) {
+      this.lose();
+      await this.join();
+      return;
+    }
+    this.draining = row.draining;
+    if (this.session === session) this.session = { id: session.id, ...sent };
+  }
+
+  private stamp(): Omit<Session, 'id'> {
+    const sentWall = this.clock.now();
+    const lasts = TTL_MS - MARGIN_MS;
+    return { until: this.clock.monotonic() + lasts, untilWall: sentWall + lasts, sentWall };
+  }
+
+  private lose(): void {
+    this.session = undefined;
+    this.emit('lost');
+  }
+}
+
+const unavailable = (cause: unknown): MailboxError =>
+  new MailboxError('STORE', 'database-unavailable', { facts: { system: (cause as Error).message }, cause });

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { hostname } from 'node:os';
+import { MailboxError } from '../../mailbox';
+
+/** How a Node-RED joins a fleet: the `redletter.fleet` of its settings.js, made whole. */
+export interface FleetSettings {
+  /** The address of a PostgreSQL database, or what `pg` takes in place of one. */
+  database: string | Readonly<Record<string, unknown>>;
+  /** What this Node-RED is called in the Mail tab. */
+  name: string;
+  /** `editor`: owns no mailbox; a person edits flows and signs in there. */
+  role: 'runtime' | 'editor';
+  /** The PostgreSQL schema that holds everything of this fleet. */
+  schema: string;
+}
+
+const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
+
+/**
+ * What switches a fleet on; undefined without one.
+ * @param setting `redletter.fleet` of settings.js
+ * @param environment REDLETTER_FLEET, where settings.js says nothing
+ * @throws MailboxError CONFIG
+ */
+export function fleetSettings(setting: unknown, environment: string | undefined): FleetSettings | undefined {
+  const chosen = setting === undefined || setting === null || setting === '' ? environment : setting;
+  if (chosen === undefined || chosen === '' || chosen === false) return undefined;
+  const given = (typeof chosen === 'string' ? { database: chosen } : chosen) as Record<string, unknown>;
+  const { database, name, role = 'runtime', schema = 'redletter' } = given;
+  const known = typeof database === 'string' ? database !== '' : isObject(database);
+  if (!known) throw wrong('database');
+  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 64)) throw wrong('name');
+  if (role !== 'runtime' && role !== 'editor') throw wrong('role');
+  if (typeof schema !== 'string' || !SCHEMA.test(schema)) throw wrong('schema');
+  return { database: database as FleetSettings['database'], name: name ?? hostname().slice(0, 64), role, schema };
+}
+
+/** Tells two credential secrets apart without telling either: they must be the same on every replica. */
+export const secretFingerprint = (secret: string): string =>
+  createHash('sha256').update(`redletter fleet\n${secret}`).digest('hex').slice(0, 32);
+
+const wrong = (property: string): MailboxError =>
+  new MailboxError('CONFIG', 'fleet-setting-wrong', { facts: { property }, retryable: false });
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

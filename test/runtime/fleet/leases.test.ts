@@ -1,0 +1,182 @@
+import assert from 'node:assert/strict';
+import { needs } from '../../../servers/needs';
+import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
+import type { Database } from '../../../nodes/runtime/fleet/database';
+import { openDatabase, Replica, silence } from './support';
+
+const names = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `box${String(at).padStart(3, '0')}`);
+
+describe('runtime/fleet: leases', function () {
+  this.timeout(60_000);
+  let postgres: Postgres;
+  let url: string;
+  let database: Database;
+  let replicas: Replica[];
+  before(async function () {
+    needs(postgresMissing).call(this);
+    postgres = await startPostgres();
+  });
+  after(() => postgres?.stop());
+  beforeEach(async () => {
+    url = await postgres.database();
+    database = await openDatabase(url);
+    replicas = [];
+  });
+  afterEach(async () => {
+    for (const replica of replicas) await replica.stop();
+    await database.close();
+  });
+
+  const replica = (name: string, mailboxes: string[], role?: 'runtime' | 'editor'): Replica => {
+    const made = new Replica(database, name, role).attend(...mailboxes);
+    made.mailboxes = mailboxes;
+    replicas.push(made);
+    return made;
+  };
+  const ticks = async (count: number): Promise<void> => {
+    for (let at = 0; at < count; at += 1) for (const one of replicas) await one.tick();
+  };
+  const counts = (): number[] => replicas.map(({ owned }) => owned.length);
+
+  it('give one owner to each mailbox, evenly', async () => {
+    const mailboxes = names(100);
+    for (const name of ['a', 'b', 'c']) replica(name, mailboxes);
+    for (const one of replicas) await one.membership.tick();
+    await Promise.all(replicas.map((one) => one.leases.tick()));
+    await ticks(2);
+    const all = replicas.flatMap(({ owned }) => owned);
+    assert.deepEqual(all.sort(), mailboxes);
+    assert.deepEqual(counts().sort(), [32, 34, 34]);
+  });
+
+  it('move to a replica that joins, only what is idle, and stay where they are after that', async () => {
+    const mailboxes = names(30);
+    const first = replica('a', mailboxes);
+    await ticks(2);
+    assert.equal(first.owned.length, 30);
+    first.busy = new Set(mailboxes.slice(0, 20));
+    const second = replica('b', mailboxes);
+    await ticks(3);
+    assert.equal(first.owned.length + second.owned.length, 30);
+    assert.ok(
+      mailboxes.slice(0, 20).every((one) => first.owned.includes(one)),
+      'a check is not ended for balance',
+    );
+    first.busy.clear();
+    await ticks(3);
+    assert.deepEqual(counts(), [15, 15]);
+    const before = second.owned;
+    await ticks(3);
+    assert.deepEqual(second.owned, before);
+  });
+
+  it('are free at once where a replica stops, and after the time to live where it dies', async () => {
+    const mailboxes = names(9);
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => replica(name, mailboxes)) as [Replica, Replica, Replica];
+    await ticks(3);
+    assert.deepEqual(counts(), [3, 3, 3]);
+    await a.stop();
+    replicas = [b, c];
+    await ticks(2);
+    assert.equal(b.owned.length + c.owned.length, 9);
+    replicas = [c];
+    await ticks(2);
+    assert.ok(c.owned.length < 9, 'one that has just beaten is alive');
+    await silence(postgres, url, 'b', 8_100);
+    await c.tick();
+    assert.equal(c.owned.length, 9);
+    replicas.push(b);
+  });
+
+  it('belong to a later term after each change of owner', async () => {
+    const [a, b] = [replica('a', ['box']), replica('b', ['box'])];
+    replicas = [a];
+    await ticks(2);
+    const first = a.leases.lease('box');
+    assert.ok(first && a.leases.owns(first));
+    await silence(postgres, url, 'a', 9_000);
+    await b.tick();
+    const second = b.leases.lease('box');
+    assert.ok(second && Number(second.term) > Number(first.term));
+    replicas = [a, b];
+    await a.tick();
+    assert.deepEqual(a.lost, ['box']);
+    assert.ok(!a.leases.owns(first), 'not even after it has joined again');
+    assert.ok(b.leases.owns(second));
+  });
+
+  it('are certain for less than the time to live, by whichever clock has run further', async () => {
+    const a = replica('a', ['box']);
+    await ticks(2);
+    const lease = a.leases.lease('box');
+    assert.ok(lease);
+    a.clock.mono += 6_400;
+    assert.ok(a.leases.owns(lease));
+    a.clock.mono += 200;
+    assert.ok(!a.leases.owns(lease), 'a process that was stopped');
+    a.clock.mono -= 6_600;
+    assert.ok(a.leases.owns(lease));
+    a.clock.wall += 6_600;
+    assert.ok(!a.leases.owns(lease), 'a machine that was suspended');
+    a.clock.wall -= 60_000;
+    assert.ok(!a.leases.owns(lease), 'a clock that was set back proves nothing');
+  });
+
+  it('are over where the beat comes too late, though nobody has noticed', async () => {
+    const a = replica('a', ['box']);
+    await ticks(2);
+    const lease = a.leases.lease('box');
+    await silence(postgres, url, 'a', 9_000);
+    await a.membership.tick();
+    assert.deepEqual(a.lost, ['box']);
+    assert.ok(lease && !a.leases.owns(lease));
+    await a.tick();
+    assert.notEqual(a.leases.lease('box')?.term, lease.term);
+    assert.deepEqual(a.owned, ['box'], 'its own earlier session holds nothing back');
+  });
+
+  it('go only to a replica whose flows have the mailbox, and never to an editor', async () => {
+    const a = replica('a', ['one']);
+    const b = replica('b', ['one', 'two', 'three']);
+    const editor = replica('c', ['one', 'two', 'three', 'four'], 'editor');
+    await ticks(2);
+    await postgres.query(url, "update redletter.mailbox set since = since - interval '1 minute'");
+    await ticks(2);
+    assert.deepEqual(a.owned, ['one']);
+    assert.deepEqual(b.owned, ['three', 'two']);
+    assert.deepEqual(editor.owned, []);
+  });
+
+  it('leave a replica that a person drains, and go where a person moves them', async () => {
+    const mailboxes = names(10);
+    const [a, b] = [replica('a', mailboxes), replica('b', mailboxes)];
+    await ticks(3);
+    assert.deepEqual(counts(), [5, 5]);
+    const moved = a.owned[0] as string;
+    await postgres.query(url, "update redletter.mailbox set wanted = 'b' where id = $1", [moved]);
+    await ticks(2);
+    assert.ok(b.owned.includes(moved));
+    await postgres.query(url, "update redletter.replica set draining = true where name = 'a'");
+    await ticks(3);
+    assert.deepEqual(counts(), [0, 10]);
+  });
+
+  it('that a claim has taken without an answer are given back', async () => {
+    const a = replica('a', names(4));
+    await ticks(1);
+    const { query } = database;
+    let claims = 0;
+    database.query = async (prepared, values) => {
+      const rows = await query.call(database, prepared, values);
+      if (prepared.name !== 'claim' || claims++ > 0) return rows as never[];
+      throw new Error('the connection dropped');
+    };
+    a.leases.attend('late', 'node');
+    a.mailboxes = [...names(4), 'late'];
+    await a.tick().catch(() => undefined);
+    database.query = query;
+    await ticks(4);
+    assert.deepEqual(a.owned, ['box000', 'box001', 'box002', 'box003', 'late']);
+  });
+});
