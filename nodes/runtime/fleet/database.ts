@@ -124,7 +124,10 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   }
 
   async notify(channel: string, text: string): Promise<void> {
-    await this.query({ name: 'notify', text: 'select pg_notify($1, $2)' }, [`${this.schema}_${channel}`, text]);
+    await this.query({ name: 'notify', text: 'select pg_notify($1, $2)' }, [
+      `${this.schema}_${channel}`,
+      text,
+    ]);
   }
 
   async close(): Promise<void> {
@@ -162,9 +165,10 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     await this.transaction(async (within) => {
       const { schema } = this.settings;
       await within.query({ name: '', text: 'select pg_advisory_xact_lock($1)' }, [SCHEMA_LOCK]);
-      const [there] = await within.query({ name: '', text: 'select 1 from pg_namespace where nspname = $1' }, [
-        schema,
-      ]);
+      const [there] = await within.query(
+        { name: '', text: 'select 1 from pg_namespace where nspname = $1' },
+        [schema],
+      );
       if (there === undefined) await within.query({ name: '', text: `create schema ${schema}` });
       const [table] = await within.query<{ made: boolean }>({
         name: '',

@@ -98,7 +98,9 @@ export class Membership extends EventEmitter<MembershipEvents> {
     const { session } = this;
     if (session === undefined || session.id !== id) return false;
     const wall = this.clock.now();
-    return this.clock.monotonic() < session.until && wall < session.untilWall && wall >= session.sentWall - TTL_MS;
+    return (
+      this.clock.monotonic() < session.until && wall < session.untilWall && wall >= session.sentWall - TTL_MS
+    );
   }
 
   /** Begins to beat. Never rejects: the database may come later. */

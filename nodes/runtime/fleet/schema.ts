@@ -45,6 +45,7 @@ export const STEPS: readonly string[] = [
     mailbox text not null,
     node text not null,
     version int not null,
+    base bigint not null default 0,
     primary key (mailbox, node)
   );
   create table line (

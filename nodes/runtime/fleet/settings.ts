@@ -29,10 +29,16 @@ export function fleetSettings(setting: unknown, environment: string | undefined)
   const { database, name, role = 'runtime', schema = 'redletter' } = given;
   const known = typeof database === 'string' ? database !== '' : isObject(database);
   if (!known) throw wrong('database');
-  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 64)) throw wrong('name');
+  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 64))
+    throw wrong('name');
   if (role !== 'runtime' && role !== 'editor') throw wrong('role');
   if (typeof schema !== 'string' || !SCHEMA.test(schema)) throw wrong('schema');
-  return { database: database as FleetSettings['database'], name: name ?? hostname().slice(0, 64), role, schema };
+  return {
+    database: database as FleetSettings['database'],
+    name: name ?? hostname().slice(0, 64),
+    role,
+    schema,
+  };
 }
 
 /** Tells two credential secrets apart without telling either: they must be the same on every replica. */

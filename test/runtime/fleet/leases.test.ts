@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
+import type { Database } from '../../../nodes/runtime/fleet/database';
 import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
-import type { Database } from '../../../nodes/runtime/fleet/database';
 import { openDatabase, Replica, silence } from './support';
 
 const names = (count: number): string[] =>

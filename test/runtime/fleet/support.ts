@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import type { Postgres } from '../../../servers/postgres';
 import { Database } from '../../../nodes/runtime/fleet/database';
 import { Leases } from '../../../nodes/runtime/fleet/leases';
 import { type Clocks, Membership } from '../../../nodes/runtime/fleet/membership';
+import type { Postgres } from '../../../servers/postgres';
 
 /** A clock a test sets: timers run when it is moved over them. */
 export class TestClock implements Clocks {

@@ -1,0 +1,274 @@
+import { type Log, type LogContent, MailboxError, type OpenLog } from '../../mailbox';
+import type { Database, Prepared } from './database';
+import type { Lease } from './leases';
+import { OWN, ownedElsewhere, ownerOf } from './owned';
+
+/** Lines and characters that are written in one statement. */
+const MOST_LINES = 1_000;
+const MOST_CHARACTERS = 1_000_000;
+
+const OPEN: Prepared = {
+  name: 'log-open',
+  text: `with ${OWN}, made as (
+      insert into log (mailbox, node, version) select $1, $4, $5::int from own on conflict do nothing)
+    select (select count(*) from own)::int as own,
+      (select version from log where mailbox = $1 and node = $4) as version`,
+};
+/** By a page, since a log may have a hundred thousand lines. */
+const READ: Prepared = {
+  name: 'log-read',
+  text: `select seq::text, record from line where mailbox = $1 and node = $2
+    and seq >= greatest($3::bigint, (select base from log where mailbox = $1 and node = $2))
+    order by seq limit ${MOST_LINES}`,
+};
+/** The next number is taken even by a line that was refused: it may have been written after all. */
+const LAST: Prepared = {
+  name: 'log-last',
+  text: 'select coalesce(max(seq), 0)::text as seq from line where mailbox = $1 and node = $2',
+};
+/** Written once, however often it is tried: the answer to a statement that was carried out may get lost. */
+const APPEND: Prepared = {
+  name: 'log-append',
+  text: `with ${OWN}, put as (
+      insert into line (mailbox, node, seq, record)
+      select $1, $4, seq, record from own, unnest($5::bigint[], $6::text[]) as t (seq, record)
+      on conflict do nothing)
+    select (select count(*) from own)::int as own, set_config('synchronous_commit', $7, true)`,
+};
+const REBASE: Prepared = {
+  name: 'log-rebase',
+  text: `with ${OWN}, based as (
+      update log set base = $5::bigint where mailbox = $1 and node = $4 and exists (select from own) returning 1),
+    gone as (
+      delete from line where mailbox = $1 and node = $4 and seq < $5::bigint and exists (select from own)),
+    put as (insert into line (mailbox, node, seq, record) select $1, $4, $5::bigint, $6 from own)
+    select count(*)::int as own from own`,
+};
+
+interface PendingLine<R> {
+  seq: number;
+  record: R;
+  text: string;
+  durable: boolean;
+  resolve: () => void;
+  reject: (error: unknown) => void;
+}
+
+/** What a log needs of the database. */
+export type LogDatabase = Pick<Database, 'query' | 'bulk' | 'name'>;
+
+/**
+ * The log of one node and mailbox in the database, for as long as a lease lasts.
+ * @param fenced told when the database says that the lease is over
+ */
+export const databaseLog =
+  (database: LogDatabase, lease: Lease, node: string, fenced: () => void): OpenLog =>
+  async <R extends object>(content: LogContent<R>) => {
+    const log = new DatabaseLog(database, lease, node, content, fenced);
+    await log.open();
+    return log;
+  };
+
+/**
+ * Lines as rows. Each has a number that its owner gives it; numbers have gaps where a durable line was refused.
+ *
+ * A batch with a durable line waits for the disk of the database (`synchronous_commit`), another one only for the
+ * process: so it survives the end of this process, and a power failure of the database costs marks, not mail.
+ */
+class DatabaseLog<R extends object> implements Log<R> {
+  bytes = 0;
+
+  private next = 1;
+  private pending: PendingLine<R>[] = [];
+  /** Lines that count already and could not be written yet; they go before the next ones. */
+  private unwritten: Pick<PendingLine<R>, 'seq' | 'text'>[] = [];
+  private writing: Promise<void> | undefined;
+  private compactionWanted = false;
+  private over: MailboxError | undefined;
+
+  constructor(
+    private readonly database: LogDatabase,
+    private readonly lease: Lease,
+    private readonly node: string,
+    private readonly content: LogContent<R>,
+    private readonly fenced: () => void,
+  ) {}
+
+  get name(): string {
+    return `${this.database.name} ${this.lease.mailbox} ${this.node}`;
+  }
+
+  async open(): Promise<void> {
+    const { mailbox } = this.lease;
+    const owner = ownerOf(this.lease);
+    const [row] = await this.database.bulk<{ own: number; version: number | null }>(OPEN, [
+      ...owner,
+      this.node,
+      this.content.version,
+    ]);
+    if (!row?.own) throw this.lost();
+    // What a statement has made, it does not see itself.
+    if ((row.version ?? this.content.version) !== this.content.version)
+      throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.name }, retryable: false });
+    const [last] = await this.database.bulk<{ seq: string }>(LAST, [mailbox, this.node]);
+    this.next = Number(last?.seq ?? 0) + 1;
+    for (let from = 0; ; ) {
+      const rows = await this.database.bulk<{ seq: string; record: string }>(READ, [
+        mailbox,
+        this.node,
+        from,
+      ]);
+      for (const { seq, record } of rows) this.read(Number(seq), record);
+      if (rows.length < MOST_LINES) return;
+      from = Number(rows.at(-1)?.seq) + 1;
+    }
+  }
+
+  durably(record: R): Promise<void> {
+    return this.enqueue(record, true);
+  }
+
+  atOnce(record: R): Promise<void> {
+    if (this.over === undefined) this.content.apply(record);
+    return this.enqueue(record, false);
+  }
+
+  async compact(): Promise<void> {
+    if (this.over !== undefined) return;
+    this.compactionWanted = true;
+    this.startWriting();
+    await this.drained();
+  }
+
+  async rest(): Promise<void> {
+    await this.drained();
+  }
+
+  async close(): Promise<void> {
+    if (this.over !== undefined) return;
+    await this.drained();
+    try {
+      if (this.unwritten.length > 0) await this.write([], true);
+    } finally {
+      this.over ??= ended(this.name);
+    }
+  }
+
+  async abandon(why?: MailboxError): Promise<void> {
+    this.over = why ?? this.over ?? ended(this.name);
+    for (const { reject } of this.pending.splice(0)) reject(this.over);
+  }
+
+  private read(seq: number, text: string): void {
+    try {
+      this.content.apply(JSON.parse(text) as R);
+      this.bytes += text.length;
+    } catch (cause) {
+      const facts = { file: this.name, line: seq };
+      throw new MailboxError('STORE', 'ledger-damaged', { facts, retryable: false, cause });
+    }
+  }
+
+  private enqueue(record: R, durable: boolean): Promise<void> {
+    if (this.over !== undefined) return Promise.reject(this.over);
+    const seq = this.next;
+    this.next += 1;
+    const text = JSON.stringify(record);
+    const written = new Promise<void>((resolve, reject) => {
+      this.pending.push({ seq, record, text, durable, resolve, reject });
+    });
+    this.startWriting();
+    return written;
+  }
+
+  private startWriting(): void {
+    this.writing ??= this.writeAll();
+  }
+
+  private async drained(): Promise<void> {
+    while (this.writing !== undefined) await this.writing;
+  }
+
+  /** One statement for everything that is waiting; never two at once, since lines keep their order. */
+  private async writeAll(): Promise<void> {
+    await Promise.resolve();
+    do {
+      if (this.pending.length > 0) await this.writeBatch(this.takeBatch());
+      // Only with nothing waiting does the content say exactly what the lines say.
+      if (this.compactionWanted && this.pending.length === 0) await this.rebase();
+    } while (this.over === undefined && (this.pending.length > 0 || this.compactionWanted));
+    // In one go with the last look at what is waiting: a record that came in between would wait for ever.
+    this.writing = undefined;
+  }
+
+  private takeBatch(): PendingLine<R>[] {
+    let characters = 0;
+    let count = 0;
+    for (const { text } of this.pending) {
+      characters += text.length;
+      if (count > 0 && (count >= MOST_LINES || characters > MOST_CHARACTERS)) break;
+      count += 1;
+    }
+    return this.pending.splice(0, count);
+  }
+
+  private async writeBatch(batch: PendingLine<R>[]): Promise<void> {
+    try {
+      await this.write(
+        batch,
+        batch.some(({ durable }) => durable),
+      );
+      for (const { durable, record, resolve } of batch) {
+        if (durable) this.content.apply(record);
+        resolve();
+      }
+    } catch (error) {
+      // Intents and baselines are refused to their caller; what already happened has to be written later.
+      if (this.over === undefined) this.unwritten.push(...batch.filter(({ durable }) => !durable));
+      for (const { reject } of batch) reject(error);
+    }
+  }
+
+  private async write(batch: Pick<PendingLine<R>, 'seq' | 'text'>[], sync: boolean): Promise<void> {
+    if (this.over !== undefined) throw this.over;
+    const lines = [...this.unwritten, ...batch];
+    const [row] = await this.database.query<{ own: number }>(APPEND, [
+      ...ownerOf(this.lease),
+      this.node,
+      lines.map(({ seq }) => seq),
+      lines.map(({ text }) => text),
+      sync ? 'on' : 'off',
+    ]);
+    if (!row?.own) throw this.lost();
+    this.unwritten = [];
+    for (const { text } of lines) this.bytes += text.length;
+  }
+
+  /** Writes the present state in place of the lines. */
+  private async rebase(): Promise<void> {
+    this.compactionWanted = false;
+    const text = JSON.stringify(this.content.snapshot());
+    const seq = this.next;
+    this.next += 1;
+    try {
+      const values = [...ownerOf(this.lease), this.node, seq, text];
+      const [row] = await this.database.bulk<{ own: number }>(REBASE, values);
+      if (!row?.own) throw this.lost();
+      this.unwritten = [];
+      this.bytes = text.length;
+    } catch {
+      // The lines go on growing; the next check tries again.
+    }
+  }
+
+  /** Another replica has the mailbox: nothing more is written. */
+  private lost(): MailboxError {
+    this.over = ownedElsewhere();
+    for (const { reject } of this.pending.splice(0)) reject(this.over);
+    this.fenced();
+    return this.over;
+  }
+}
+
+const ended = (name: string): MailboxError =>
+  new MailboxError('STORE', 'ledger-unwritable', { facts: { file: name, system: 'closed' } });
