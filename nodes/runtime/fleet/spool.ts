@@ -154,7 +154,7 @@ export class DatabaseSpool implements Spool {
       key: mail.key,
       uid: mail.uid ?? mail.key.slice(1),
       number: mail.number,
-      bytes: known.whole ? stored : (mail.octets ?? stored),
+      bytes: known.whole ? stored : (mail.bytes ?? stored),
       ...known,
     };
     await this.owned(FINISH, [this.node, name, put, JSON.stringify({ ...label, stored })]);

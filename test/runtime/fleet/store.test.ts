@@ -32,7 +32,8 @@ describe('runtime/fleet: ledger and spool', function () {
 
   /** A mailbox of its own, owned. */
   const newLease = async (): Promise<Lease> => {
-    const mailbox = `box${(boxes += 1)}`;
+    boxes += 1;
+    const mailbox = `box${boxes}`;
     await postgres.query(url, 'insert into redletter.mailbox (id, replica, term) values ($1, $2, 7)', [
       mailbox,
       OWNER,
@@ -68,19 +69,19 @@ describe('runtime/fleet: ledger and spool', function () {
           fenced += 1;
         }),
       );
-      await ledger.setBaseline(['old']);
-      await ledger.intend(['mail']);
+      await ledger.recordBaseline(['old']);
+      await ledger.recordIntents(['mail']);
       await take(lease);
       const elsewhere = (error: unknown): boolean =>
         error instanceof MailboxError && error.reason === 'owned-elsewhere';
-      await assert.rejects(ledger.intend(['other']), elsewhere);
-      await assert.rejects(ledger.done('mail'), elsewhere);
+      await assert.rejects(ledger.recordIntents(['other']), elsewhere);
+      await assert.rejects(ledger.markDone('mail'), elsewhere);
       await ledger.close();
       assert.equal(fenced, 1);
       const next = await Ledger.open(
         databaseLog(database, { ...lease, replica: OTHER, term: '8' }, 'node', () => undefined),
       );
-      assert.deepEqual([next.openDelivery('mail')?.handedOver, next.openDelivery('other')], [1, undefined]);
+      assert.deepEqual([next.openDelivery('mail')?.deliveries, next.openDelivery('other')], [1, undefined]);
       assert.deepEqual(next.interrupted, ['mail']);
       await next.close();
     });
@@ -89,22 +90,22 @@ describe('runtime/fleet: ledger and spool', function () {
       const lease = await newLease();
       const open = () => Ledger.open(databaseLog(database, lease, 'node', () => undefined));
       const ledger = await open();
-      await ledger.setBaseline([]);
+      await ledger.recordBaseline([]);
       const keys = Array.from({ length: 64 }, (_, at) => `u${at}`);
-      await ledger.intend(keys);
-      await Promise.all(keys.slice(0, 10).map((key) => ledger.done(key)));
+      await ledger.recordIntents(keys);
+      await Promise.all(keys.slice(0, 10).map((key) => ledger.markDone(key)));
       await postgres.kill();
       await assert.rejects(
-        ledger.intend(['never']),
+        ledger.recordIntents(['never']),
         (error) => (error as MailboxError).reason === 'database-unavailable',
       );
-      await assert.rejects(ledger.done('u10'));
+      await assert.rejects(ledger.markDone('u10'));
       await postgres.start();
-      await ledger.done('u11');
+      await ledger.markDone('u11');
       await ledger.close();
       const again = await open();
-      for (const key of keys) assert.ok(again.known(key) || again.openDelivery(key)?.handedOver === 1, key);
-      assert.ok(again.known('u10') && again.known('u11') && again.openDelivery('never') === undefined);
+      for (const key of keys) assert.ok(again.isKnown(key) || again.openDelivery(key)?.deliveries === 1, key);
+      assert.ok(again.isKnown('u10') && again.isKnown('u11') && again.openDelivery('never') === undefined);
       await again.close();
     });
 
@@ -122,13 +123,13 @@ describe('runtime/fleet: ledger and spool', function () {
         }) as Database['query'],
       };
       const ledger = await Ledger.open(databaseLog(flaky, lease, 'node', () => undefined));
-      await ledger.intend(['a']);
-      await ledger.intend(['a']);
+      await ledger.recordIntents(['a']);
+      await ledger.recordIntents(['a']);
       lose = true;
-      await assert.rejects(ledger.withdraw(['a']));
+      await assert.rejects(ledger.withdrawIntents(['a']));
       await ledger.close();
       const next = await Ledger.open(databaseLog(database, lease, 'node', () => undefined));
-      assert.equal(next.openDelivery('a')?.handedOver, 1, 'taken back once');
+      assert.equal(next.openDelivery('a')?.deliveries, 1, 'taken back once');
       await next.close();
     });
   });

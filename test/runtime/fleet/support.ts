@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Database } from '../../../nodes/runtime/fleet/database';
 import { Leases } from '../../../nodes/runtime/fleet/leases';
 import { type Clocks, Membership } from '../../../nodes/runtime/fleet/membership';
@@ -96,5 +95,3 @@ export async function silence(postgres: Postgres, url: string, name: string, ms:
     [name, ms],
   );
 }
-
-export const nextEvent = once;
