@@ -4,18 +4,7 @@ import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { MailboxError } from '../mailbox';
 import { readAutoconfig } from './autoconfig';
-
-/** A mail server that a domain says is its own. */
-export interface FoundServer {
-  host: string;
-  port: number;
-  security: 'tls' | 'starttls';
-  /** The user name is what stands before the @. */
-  localPart?: true;
-  /** The server wants OAuth 2.0. */
-  oauth2?: true;
-  by: 'autoconfig' | 'srv';
-}
+import type { FoundServer } from './protocol';
 
 /** The ways out of this machine that are used, so that tests can have their own. */
 export interface Network {

@@ -2,11 +2,11 @@ import type { Request, RequestHandler } from 'express';
 import type { NodeAPI } from 'node-red';
 import type { MailboxError, MailboxState } from '../mailbox';
 import { translateBy } from '../node-red/lifecycle';
-import { NodeError, sentence, statusOf } from '../node-red/messages';
+import { sentence, statusOf } from '../node-red/messages';
 import type { OAuth2Error } from '../oauth2';
 import { asAccountError, type MailboxHealth, type Runtime } from '../runtime';
 import { onlyFromTheEditor } from './guard';
-import type { AccountReport, HealthReport, MailboxReport, Told } from './protocol';
+import type { AccountReport, ErrorView, HealthReport, MailboxReport } from './protocol';
 
 /** Below the admin root. */
 const BASE = '/redletter';
@@ -54,8 +54,7 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
     const found = mailbox?.tryAgain(String(request.params.uid)) ?? Promise.resolve(false);
     found.then(
       (is) => response.status(is ? 202 : 404).json({}),
-      (error: MailboxError) =>
-        response.status(500).json({ error: new NodeError(error, translateBy(RED)).message }),
+      (error: MailboxError) => response.status(500).json(errorView(RED, error)),
     );
   });
 }
@@ -82,7 +81,7 @@ async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
       user: config.user ?? '',
       state: kind,
       ...picked(state),
-      ...(trouble && { error: toldOfAccount(RED, trouble) }),
+      ...(trouble && { error: accountErrorView(RED, trouble) }),
     });
   }
   return {
@@ -109,7 +108,7 @@ function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
     unsettled: unacknowledged,
     setAside: { count: quarantined.length, mails: quarantined.slice(-MOST_LISTED).reverse() },
     ...(failure && {
-      error: { ...toldOf(RED, failure.error), at: failure.at, over: failure.over },
+      error: { ...errorView(RED, failure.error), at: failure.at, over: failure.over },
     }),
   };
 }
@@ -126,10 +125,13 @@ function countsOf(state: MailboxState): Pick<MailboxReport['status'], 'key' | 'f
 }
 
 /** A sentence in this Node-RED's language, and what the sidebar makes one of in the reader's. */
-function toldOf(RED: NodeAPI, error: { code: string; reason: string; facts: object }): Told {
+function errorView(
+  RED: NodeAPI,
+  error: { code: string; reason: string; facts: ErrorView['facts'] },
+): ErrorView {
   const { code, reason, facts } = error;
-  return { text: sentence(error, translateBy(RED)), code, reason, facts };
+  return { message: sentence(error, translateBy(RED)), code, reason, facts };
 }
 
-const toldOfAccount = (RED: NodeAPI, error: OAuth2Error): Told =>
-  toldOf(RED, asAccountError(error) as MailboxError);
+const accountErrorView = (RED: NodeAPI, error: OAuth2Error): ErrorView =>
+  errorView(RED, asAccountError(error) as MailboxError);

@@ -1,16 +1,201 @@
-/** What the runtime tells the sidebar. Times are ms since the epoch, by the runtime's clock. */
+/**
+ * What the editor in the browser asks of the runtime, and what it gets: every route below the admin root, every request
+ * and response. Types only. Times are ms since the epoch, by the runtime's clock.
+ */
+import type { Report } from '../connection-test/report';
+
+export type { Report, Step, StepState } from '../connection-test/report';
+
+export type Facts = Record<string, string | number | undefined>;
+
+/**
+ * What went wrong. `message` is a sentence in the runtime's language; the browser makes one in the reader's language
+ * from `code`, `reason` and `facts`.
+ */
+export interface ErrorView {
+  code?: string;
+  reason: string;
+  facts: Facts;
+  message: string;
+}
+
+/** The body of every response whose status is 400 or higher. */
+export type ErrorResponse = Partial<ErrorView>;
+
+// ---- the account: POST redletter/oauth2-account/:id/… ----
+
+/** An account as its dialog shows it, deployed or not. A stored secret that was not typed again is absent. */
+export interface AccountDraft {
+  properties: Record<string, unknown>;
+  credentials: Record<string, string>;
+}
+
+/** Texts of the pages that the sign-in window shows, in the reader's language. */
+export interface WindowTexts {
+  lang: string;
+  title: string;
+  done: string;
+  failed: string;
+  unknown: string;
+}
+
+/** `…/sign-in` */
+export interface SignInRequest extends AccountDraft {
+  redirectUri?: string;
+  /** Where the window begins, if not beside the redirect URI. */
+  callbackUrl?: string;
+  texts?: WindowTexts;
+}
+
+export interface DeviceCodeView {
+  id: string;
+  userCode: string;
+  verificationUri: string;
+  verificationUriComplete?: string;
+  /** ms from now, because the browser's clock may differ */
+  lastsMs: number;
+}
+
+/** Continues in a window, continues with a code, or is complete because no person is needed. */
+export type SignInResponse = ({ id: string; url: string } | DeviceCodeView | { state: 'signed-in' }) & {
+  /** The application registered itself under this ID. */
+  clientId?: string;
+};
+
+/** `…/status`; `signIn`: the ID of a sign-in of this dialog. */
+export interface StatusRequest extends AccountDraft {
+  signIn?: string;
+}
+
+/** Who is signed in, and until when. */
+export interface SignedInView {
+  /** The address the provider named. */
+  label?: string;
+  /** Space-separated. */
+  scope?: string;
+  signedInAt?: number;
+  /** When the access token was issued. */
+  renewedAt?: number;
+  expiresAt?: number;
+  renewable?: boolean;
+  /** When a person has to sign in again, whatever happens. */
+  endsAt?: number;
+}
+
+export interface SignInOutcomeView extends Partial<ErrorView> {
+  state: 'waiting' | 'signed-in' | 'failed' | 'cancelled' | string;
+  label?: string;
+  renewable?: boolean;
+}
+
+export interface StatusResponse extends SignedInView, Partial<ErrorView> {
+  state: string;
+  /** How the sign-in of the request stands. */
+  signIn?: SignInOutcomeView;
+}
+
+/** `…/paste`: the address of the window's last page. */
+export interface PasteRequest {
+  text: string;
+}
+
+/** `…/cancel` */
+export interface CancelSignInRequest {
+  signIn: string;
+}
+
+/** `…/sign-out` */
+export interface SignOutResponse extends Partial<ErrorView> {
+  revoked: boolean;
+}
+
+/** `…/mailbox`: a look into the mailbox that the account is for. */
+export interface ProbeRequest extends StatusRequest {
+  mailbox?: object;
+}
+
+/** Empty where the mail server is not known yet. */
+export type ProbeResponse =
+  | Record<string, never>
+  | { messages: number }
+  | (ErrorView & { catalogue: 'pop3-in' | 'oauth2-account' });
+
+/** Published under `redletter/oauth2-account/:id`. */
+export interface SignInNews {
+  state: string;
+}
+
+// ---- a mailbox in its dialog: POST redletter/pop3-in/:id/… ----
+
+/** A `pop3 in` as its dialog shows it, deployed or not. */
+export interface MailboxDraft {
+  properties: Record<string, unknown>;
+  credentials: { user: string; password?: string };
+  /** The account as this editor has it, where it may be newer than the deployed one. */
+  account?: AccountDraft;
+}
+
+/** `…/test` */
+export type TestRequest = MailboxDraft;
+/** The ID of the test, for `…/test-report` and `…/test-cancel`. */
+export interface TestHandle {
+  test: string;
+}
+/** Null: the test waits for a running check of the same mailbox. */
+export interface TestReportResponse {
+  report: Report | null;
+}
+/** Published under `redletter/pop3-in/:id`. */
+export interface TestNews extends TestHandle {
+  step: string;
+  state: string;
+}
+
+/** `…/preview` */
+export type PreviewRequest = MailboxDraft;
+export interface PreviewedMail {
+  key: string;
+  bytes?: number;
+  subject?: string;
+  from?: string;
+  date?: string;
+}
+export interface PreviewResponse {
+  mails: PreviewedMail[];
+  /** A provider's ID, or `custom`. */
+  service: string;
+}
+
+/** `…/send`: one mail of the preview, to the deployed flow. */
+export interface SendRequest {
+  key: string;
+}
+
+/** `…/find` */
+export interface FindRequest {
+  address: string;
+}
+/** A mail server that a domain publishes as its own. */
+export interface FoundServer {
+  host: string;
+  port: number;
+  security: 'tls' | 'starttls';
+  /** The user name is the part before the @. */
+  localPart?: true;
+  /** The server requires OAuth 2.0. */
+  oauth2?: true;
+  by: 'autoconfig' | 'srv';
+}
+export interface FindResponse {
+  found: FoundServer | null;
+}
+
+// ---- health: GET redletter/health, POST redletter/pop3-in/:id/check and …/set-aside/:uid/retry ----
+
 export interface HealthReport {
   now: number;
   mailboxes: MailboxReport[];
   accounts: AccountReport[];
-}
-
-/** What has gone wrong: a sentence in the runtime's language, and what makes one in the reader's. */
-export interface Told {
-  text: string;
-  code: string;
-  reason: string;
-  facts: object;
 }
 
 export interface MailboxReport {
@@ -27,8 +212,8 @@ export interface MailboxReport {
   busy: boolean;
   checkedAt?: number;
   nextCheckAt?: number;
-  error?: Told & { at: number; over: boolean };
-  /** Mails handed over in each of the last 24 hours, the present one last. */
+  error?: ErrorView & { at: number; over: boolean };
+  /** Mails delivered in each of the last 24 hours, the present one last. */
   hours: number[];
   inFlight: number;
   unsettled: number;
@@ -36,23 +221,14 @@ export interface MailboxReport {
   setAside: { count: number; mails: { uid: string; subject?: string; at?: number }[] };
 }
 
-export interface AccountReport {
+export interface AccountReport extends SignedInView {
   /** Of the configuration node. */
   node: string;
   name: string;
   provider: string;
   user: string;
   state: string;
-  /** The address the sign-in server named. */
-  label?: string;
-  scope?: string;
-  signedInAt?: number;
-  renewedAt?: number;
-  expiresAt?: number;
-  renewable?: boolean;
-  /** When somebody has to sign in again, whatever happens. */
-  endsAt?: number;
-  /** Until then nothing is asked of the sign-in server. */
+  /** No request goes to the provider before. */
   retryAt?: number;
-  error?: Told;
+  error?: ErrorView;
 }

@@ -19,6 +19,20 @@ import type { Runtime } from '../runtime';
 import { type Dialog, deployed, dialogOf } from './account-dialog';
 import { onlyFromTheEditor } from './guard';
 import { lookIntoMailbox } from './mailbox-probe';
+import type {
+  CancelSignInRequest,
+  ErrorView,
+  PasteRequest,
+  ProbeRequest,
+  ProbeResponse,
+  SignInNews,
+  SignInOutcomeView,
+  SignInRequest,
+  SignInResponse,
+  SignOutResponse,
+  StatusRequest,
+  StatusResponse,
+} from './protocol';
 
 /** Below the admin root; the editor computes the redirect URI from the same words. */
 const BASE = '/redletter/oauth2-account';
@@ -45,13 +59,13 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   const consent = new Consent({ texts: pageTexts(RED, undefined), ...hears });
   const device = new DeviceSignIn(hears);
   const tell = (account: string, state: string): void =>
-    RED.comms.publish(`redletter/oauth2-account/${account}`, { state }, false);
+    RED.comms.publish(`redletter/oauth2-account/${account}`, { state } satisfies SignInNews, false);
   const guarded = [onlyFromTheEditor, RED.auth.needsPermission(PERMISSION) as unknown as RequestHandler];
 
   RED.httpAdmin.post(
     `${BASE}/:id/sign-in`,
     ...guarded,
-    answering(RED, async (request) => {
+    answering(RED, async (request): Promise<SignInResponse> => {
       const dialog = dialogOf(RED, request.params.id as string, request.body);
       const adminUser = adminUserOf(request);
       const registered = byPerson(dialog.config) ? await registerUnlessKnown(request, dialog) : {};
@@ -70,8 +84,12 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     }),
   );
 
-  const openWindow = async (request: Request, adminUser: string, dialog: Dialog): Promise<object> => {
-    const { callbackUrl, texts } = request.body as Record<string, unknown>;
+  const openWindow = async (
+    request: Request,
+    adminUser: string,
+    dialog: Dialog,
+  ): Promise<{ id: string; url: string }> => {
+    const { callbackUrl, texts } = request.body as Unchecked<SignInRequest>;
     const { id, beginUrl } = await consent.start({
       ...dialog,
       adminUser,
@@ -86,7 +104,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     `${BASE}/:id/paste`,
     ...guarded,
     answering(RED, async (request) => {
-      const { text } = request.body as Record<string, unknown>;
+      const { text } = request.body as Unchecked<PasteRequest>;
       const outcome = await consent.paste({
         account: request.params.id as string,
         adminUser: adminUserOf(request),
@@ -99,7 +117,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   RED.httpAdmin.post(
     `${BASE}/:id/status`,
     ...guarded,
-    answering(RED, async (request) => {
+    answering(RED, async (request): Promise<StatusResponse> => {
       const { account, config } = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
       const outcome = question && (consent.outcome(question) ?? device.outcome(question));
@@ -117,7 +135,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
           scope: tokens.scope,
           label: tokens.label,
         }),
-        ...(state?.error ? toldOf(RED, state.error) : tokens && toldOfEnd(RED, config.provider, tokens)),
+        ...(state?.error ? errorView(RED, state.error) : tokens && expiryView(RED, config.provider, tokens)),
         ...(outcome && { signIn: outcomeOf(RED, outcome) }),
       };
     }),
@@ -126,29 +144,30 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   RED.httpAdmin.post(
     `${BASE}/:id/sign-out`,
     ...guarded,
-    answering(RED, async (request) => {
+    answering(RED, async (request): Promise<SignOutResponse> => {
       const { account, config, agent } = dialogOf(RED, request.params.id as string, request.body);
       const { revoked, error } = await runtime.accounts.look(account, config, agent).revoke();
       tell(account, 'signed-out');
-      return { revoked, ...(error && toldOf(RED, error)) };
+      return { revoked, ...(error && errorView(RED, error)) };
     }),
   );
 
   RED.httpAdmin.post(
     `${BASE}/:id/mailbox`,
     ...guarded,
-    answering(RED, async (request) => {
+    answering(RED, async (request): Promise<ProbeResponse> => {
       const dialog = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
       const outcome = question && (consent.outcome(question) ?? device.outcome(question));
       const trusted = question ? outcome?.state === 'signed-in' : !byPerson(dialog.config) && !dialog.stored;
-      const { mailbox } = request.body as Record<string, unknown>;
+      const { mailbox } = request.body as Unchecked<ProbeRequest>;
       const look = await lookIntoMailbox(RED, runtime, dialog, mailbox, trusted);
-      if (look === undefined || 'messages' in look) return { ...look };
+      if (look === undefined) return {};
+      if ('messages' in look) return look;
       const { failure, catalogue } = look;
       const words = catalogue === 'pop3-in' ? sentence : accountSentence;
       const { reason, facts } = failure;
-      return { error: words(failure, translateBy(RED)) ?? reason, reason, facts, catalogue };
+      return { message: words(failure, translateBy(RED)) ?? reason, reason, facts, catalogue };
     }),
   );
 
@@ -183,12 +202,12 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
       (body) => response.json(body),
       (error: unknown) => {
         if (error instanceof OAuth2Error) {
-          response.status(400).json({ code: error.code, ...toldOf(RED, error) });
+          response.status(400).json(errorView(RED, error));
         } else {
           RED.log.error(`oauth2-account: ${error instanceof Error ? error.message : 'failed'}`);
           response.status(500).json({
             code: 'UNEXPECTED',
-            error: RED._(`${CATALOGUE}:errors.unexpected`),
+            message: RED._(`${CATALOGUE}:errors.unexpected`),
           });
         }
       },
@@ -196,32 +215,32 @@ function answering(RED: NodeAPI, answer: (request: Request) => Promise<object>):
   };
 }
 
-function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutcome): object {
+function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutcome): SignInOutcomeView {
   return {
     state,
     label,
     renewable,
-    ...(error && toldOf(RED, error)),
+    ...(error && errorView(RED, error)),
   };
 }
 
 /** That a sign-in will not last, while there is time to do something about it. */
-function toldOfEnd(
+function expiryView(
   RED: NodeAPI,
   provider: string,
   { refreshToken, refreshExpiresAt }: Tokens,
 ): object | undefined {
-  if (!refreshToken) return toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token'));
+  if (!refreshToken) return errorView(RED, new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token'));
   // What does not end, Google gives no end.
   if (refreshExpiresAt && provider === 'google')
-    return toldOf(RED, new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly'));
+    return errorView(RED, new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly'));
   return undefined;
 }
 
 /** A sentence in this Node-RED's language, and what the dialog makes one of in the reader's. */
-function toldOf(RED: NodeAPI, error: OAuth2Error): { error: string; reason: string; facts: object } {
-  const { reason, facts, message } = error;
-  return { error: accountSentence(error, translateBy(RED)) ?? message, reason, facts };
+function errorView(RED: NodeAPI, error: OAuth2Error): ErrorView {
+  const { code, reason, facts, message } = error;
+  return { code, reason, facts: { ...facts }, message: accountSentence(error, translateBy(RED)) ?? message };
 }
 
 /** What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in. */
@@ -243,9 +262,12 @@ async function registerUnlessKnown(request: Request, dialog: Dialog): Promise<{ 
   return { clientId };
 }
 
+/** A request's body as the browser should have sent it, before anything is checked. */
+type Unchecked<T> = { [K in keyof T]?: unknown };
+
 /** Which sign-in the dialog means, and who asks. */
 function questionOf(request: Request): SignInQuestion | undefined {
-  const { signIn } = request.body as Record<string, unknown>;
+  const { signIn } = request.body as Unchecked<StatusRequest | CancelSignInRequest>;
   if (typeof signIn !== 'string') return undefined;
   return { id: signIn, account: request.params.id as string, adminUser: adminUserOf(request) };
 }

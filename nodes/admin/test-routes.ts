@@ -8,6 +8,15 @@ import { asAccountError, mailboxId, type Runtime } from '../runtime';
 import { findServer, type Network, systemNetwork } from './find-server';
 import { onlyFromTheEditor } from './guard';
 import { deployedPop3In, draftOf } from './mailbox-dialog';
+import type {
+  ErrorView,
+  FindRequest,
+  FindResponse,
+  PreviewResponse,
+  SendRequest,
+  TestHandle,
+  TestReportResponse,
+} from './protocol';
 import { TestRuns } from './test-runs';
 
 /** Below the admin root. */
@@ -41,7 +50,7 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
     signal: AbortSignal,
   ): Promise<T> => runtime.turns.take(mailboxId(server), run, signal);
 
-  route('test', async (request) => {
+  route('test', async (request): Promise<TestHandle> => {
     const id = nodeOf(request);
     const { server } = draftOf(RED, runtime, id, request.body);
     const { target, login } = server.way();
@@ -53,21 +62,21 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
     return { test };
   });
 
-  route('test-report', async (request) => {
-    const { test } = request.body as Record<string, unknown>;
+  route('test-report', async (request): Promise<TestReportResponse> => {
+    const { test } = request.body as Partial<TestHandle>;
     const report = runs.report(nodeOf(request), adminUser(request), test);
     if (report === undefined) throw new MailboxError('CONFIG', 'test-gone', { retryable: false });
     return { report };
   });
 
   route('test-cancel', async (request) => {
-    runs.cancel(nodeOf(request), adminUser(request), (request.body as Record<string, unknown>).test);
+    runs.cancel(nodeOf(request), adminUser(request), (request.body as Partial<TestHandle>).test);
     return {};
   });
 
   route('preview', async (request, signal) => {
     const { server } = draftOf(RED, runtime, nodeOf(request), request.body);
-    const look = async (): Promise<object> => ({
+    const look = async (): Promise<PreviewResponse> => ({
       mails: await previewMailbox(await server.open(signal), { most: PREVIEWED, signal }),
       service: server.service,
     });
@@ -77,13 +86,13 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
   route('send', async (request, signal) => {
     const node = deployedPop3In(RED, nodeOf(request));
     if (node === undefined) throw new MailboxError('CONFIG', 'node-not-deployed', { retryable: false });
-    const { key } = request.body as Record<string, unknown>;
+    const { key } = request.body as Partial<SendRequest>;
     await inTurn(node.server, () => node.sendOne(String(key), signal), signal);
     return {};
   });
 
-  route('find', async (request, signal) => {
-    const { address } = request.body as Record<string, unknown>;
+  route('find', async (request, signal): Promise<FindResponse> => {
+    const { address } = request.body as Partial<FindRequest>;
     return { found: (await findServer(String(address ?? ''), network, signal)) ?? null };
   });
 }
@@ -123,7 +132,7 @@ function answering(
           const { code, reason, facts } = told;
           response
             .status(error instanceof MailboxError ? 400 : 500)
-            .json({ code, reason, facts, error: sentence(told, translateBy(RED)) });
+            .json({ code, reason, facts, message: sentence(told, translateBy(RED)) } satisfies ErrorView);
         },
       );
   };

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Report, Step } from '../connection-test';
+import type { TestNews } from './protocol';
 
 /** A report is kept for so long after its end, ms. */
 const KEPT_MS = 10 * 60 * 1000;
@@ -24,9 +25,7 @@ export class TestRuns {
   private readonly runs = new Map<string, Run>();
 
   /** @param publish says that something has changed */
-  constructor(
-    private readonly publish: (node: string, news: { test: string; step: string; state: string }) => void,
-  ) {}
+  constructor(private readonly publish: (node: string, news: TestNews) => void) {}
 
   /** Starts one, and cancels the one that the same owner has under way for the same node. */
   start(

@@ -9,14 +9,14 @@ export interface Told {
   code?: string;
   reason?: string;
   facts?: Record<string, string | number>;
-  error?: string;
+  message?: string;
 }
 
 /**
  * A sentence in the reader's language, as the runtime's own room of words would put it together; what was tried from a
  * dialog nobody tries again but whoever reads it, so `dialog.…` goes before `errors.…`.
  */
-export function sentenceOf({ code, reason = '', facts = {}, error }: Told): string | undefined {
+export function sentenceOf({ code, reason = '', facts = {}, message }: Told): string | undefined {
   const account = /^account\/(.*)$/.exec(reason)?.[1];
   const known = (key: string): string | undefined => {
     const text = RED._(key, facts as never).replace(/__\w+?__/g, '');
@@ -30,7 +30,7 @@ export function sentenceOf({ code, reason = '', facts = {}, error }: Told): stri
     known(`@redletter/node-red-pop3/${set}:errors.${about}`) ??
     known(`@redletter/node-red-pop3/pop3-in:dialog.${code}`) ??
     known(`@redletter/node-red-pop3/pop3-in:errors.${code}`) ??
-    error
+    message
   );
 }
 

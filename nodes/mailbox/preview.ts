@@ -14,7 +14,7 @@ export interface PreviewedMail {
   /** Knows it again in another session. */
   key: string;
   /** By LIST. */
-  octets?: number;
+  bytes?: number;
   /** Absent where the server did not give the headers. */
   subject?: string;
   from?: string;
@@ -35,10 +35,7 @@ export async function previewMailbox(
   try {
     const listing = (await listMailbox(client, { messages, sizes: true, signal })).slice(-most).reverse();
     const previews = new Map<number, PreviewedMail>(
-      listing.map(({ number, key, bytes }) => [
-        number,
-        { key, ...(bytes !== undefined && { octets: bytes }) },
-      ]),
+      listing.map(({ number, key, bytes }) => [number, { key, ...(bytes !== undefined && { bytes }) }]),
     );
     for await (const { number, body } of client.top(previews.keys(), 0)) {
       const preview = previews.get(number);

@@ -230,7 +230,7 @@ for (const version of [4, 5] as const) {
           for (const route of all) {
             const { status, json: answer } = await routes.post(route, json);
             assert.ok(status === 200 || status === 400, `${route} ${JSON.stringify(json)}: ${status}`);
-            if (status === 400) assert.ok(String(answer.error).length > 20, route);
+            if (status === 400) assert.ok(String(answer.message).length > 20, route);
           }
         }
         assert.equal(routes.nodeRed.ended, false);
@@ -265,7 +265,7 @@ for (const version of [4, 5] as const) {
           const answer = await routes.start(routes.account(), { redirectUri });
           assert.equal(answer.status, 400, redirectUri);
           assert.equal(answer.json.code, 'CONFIG', redirectUri);
-          assert.ok(String(answer.json.error).length > 20);
+          assert.ok(String(answer.json.message).length > 20);
         }
         for (const callbackUrl of [
           'javascript:x//callback',
@@ -438,7 +438,7 @@ for (const version of [4, 5] as const) {
         );
         assert.equal(elsewhere.status, 400);
         const half = await routes.post('paste', { text: 'https://localhost/?code=1' });
-        assert.match(String(half.json.error), /contains no state/);
+        assert.match(String(half.json.message), /contains no state/);
         const answer = await routes.post('paste', { text });
         assert.equal(answer.json.state, 'signed-in', answer.text);
         assert.equal((await routes.post('paste', { text })).status, 400);
@@ -651,7 +651,7 @@ for (const version of [4, 5] as const) {
           const body = { properties, credentials: { ...stored, ...credentials } };
           const { status, json } = await routes.post('sign-in', body);
           assert.equal(status, 400);
-          assert.match(String(json.error), words);
+          assert.match(String(json.message), words);
         }
       });
 
@@ -666,7 +666,7 @@ for (const version of [4, 5] as const) {
           const typed = { ...credentials, clientSecret: 'mistyped' };
           const { status, json } = await routes.post('sign-in', { properties, credentials: typed });
           assert.equal(status, 400, grant);
-          assert.match(String(json.error), /secret/, grant);
+          assert.match(String(json.message), /secret/, grant);
           routes.endpoint.answer(given);
           // What runs is as it was.
           const { json: running } = await routes.post('status', unsaid(node));
@@ -738,7 +738,7 @@ for (const version of [4, 5] as const) {
         routes.endpoint.answer(tokens({ access_token: 'canary-access', refresh_token: 'canary-refresh' }));
         assert.equal(json.state, 'signed-in');
         assert.equal(json.renewable, false);
-        assert.match(String(json.error), /offline_access/);
+        assert.match(String(json.message), /offline_access/);
         await routes.post('sign-out', unsaid(routes.account()));
       });
 

@@ -108,7 +108,7 @@ describe('the routes of the connection test and the preview', function () {
       for (const route of ['test', 'test-report', 'test-cancel', 'preview', 'send', 'find']) {
         const { status, json: answer, text } = await post(route, json);
         assert.ok(status === 200 || status === 400, `${route} ${JSON.stringify(json)}: ${status} ${text}`);
-        if (status === 400) assert.ok(String(answer.error).length > 15, text);
+        if (status === 400) assert.ok(String(answer.message).length > 15, text);
       }
     }
     assert.equal(world.nodeRed.ended, false);

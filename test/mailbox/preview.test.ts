@@ -43,7 +43,7 @@ describe('a preview of a mailbox', () => {
     );
     assert.equal(shown[0]?.from, 'Bob');
     assert.equal(shown[0]?.date, '2026-11-02T09:00:00.000Z');
-    assert.equal(shown[0]?.octets, Buffer.byteLength(mails[11] ?? ''));
+    assert.equal(shown[0]?.bytes, Buffer.byteLength(mails[11] ?? ''));
     const said = commands(server);
     assert.ok(!said.includes('RETR') && !said.includes('DELE'), said.join());
     assert.deepEqual(said.slice(-2), ['RSET', 'QUIT']);
@@ -60,7 +60,7 @@ describe('a preview of a mailbox', () => {
       shown.map(({ subject }) => subject),
       ['Two', undefined],
     );
-    assert.ok(shown[1]?.octets);
+    assert.ok(shown[1]?.bytes);
     const { session: empty } = await session({ mails: [] });
     assert.deepEqual(await previewMailbox(empty, { most: 10, signal }), []);
   });

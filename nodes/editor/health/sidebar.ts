@@ -130,7 +130,7 @@ function healthView(): { element: JQuery; look: () => void; enter: () => void } 
       .done(look)
       .fail((answer: JQuery.jqXHR) =>
         RED.notify(
-          (answer.responseJSON as { error?: string } | undefined)?.error ??
+          (answer.responseJSON as { message?: string } | undefined)?.message ??
             RED._('@redletter/node-red-pop3/pop3-in:health.unreachable'),
           'error',
         ),

@@ -1,5 +1,5 @@
 /** What the runtime tells, in the reader's language. */
-import type { MailboxReport, Told } from '../../admin/protocol';
+import type { ErrorView, MailboxReport } from '../../admin/protocol';
 
 const ACCOUNT = 'account/';
 const OF_ACCOUNT = '@redletter/node-red-pop3/oauth2-account';
@@ -12,11 +12,11 @@ function known(key: string, facts: object = {}): string | undefined {
 }
 
 /** One sentence that says what happened and what to do. */
-export function sentenceOf({ text, code, reason, facts }: Told): string {
+export function sentenceOf({ message, code, reason, facts }: ErrorView): string {
   const ofReason = reason.startsWith(ACCOUNT)
     ? known(`${OF_ACCOUNT}:errors.${reason.slice(ACCOUNT.length)}`, facts)
     : known(`${OF_MAILBOX}:errors.${reason}`, facts);
-  return ofReason ?? known(`${OF_MAILBOX}:errors.${code}`, facts) ?? text;
+  return ofReason ?? known(`${OF_MAILBOX}:errors.${code}`, facts) ?? message;
 }
 
 export function statusOf({ text, key, facts }: MailboxReport['status']): string {

@@ -29,7 +29,7 @@ interface DialogNode {
 
 /** What the runtime says has gone wrong: a sentence in its own language, and what makes one in the reader's. */
 interface Told {
-  error?: string;
+  message?: string;
   reason?: string;
   facts?: object;
 }
@@ -126,8 +126,8 @@ export function prepareSignIn(node: DialogNode): () => void {
     const text = node._(key, facts);
     return text.endsWith(key.slice(key.indexOf(':') + 1)) ? undefined : text;
   };
-  const sentence = ({ error, reason, facts }: Told): string | undefined =>
-    reason === undefined ? error : (known(`errors.${reason}`, facts) ?? error);
+  const sentence = ({ message, reason, facts }: Told): string | undefined =>
+    reason === undefined ? message : (known(`errors.${reason}`, facts) ?? message);
   /** For what was tried from this dialog, which nobody tries again but whoever reads it. */
   const sentenceHere = (told: Told): string | undefined =>
     known(`dialog.${told.reason}`, told.facts) ?? sentence(told);
@@ -311,7 +311,7 @@ export function prepareSignIn(node: DialogNode): () => void {
           beside.remove();
         } else if (reason === undefined) beside.remove();
         else {
-          const text = known(`@redletter/node-red-pop3/${catalogue}:errors.${reason}`, facts) ?? look.error;
+          const text = known(`@redletter/node-red-pop3/${catalogue}:errors.${reason}`, facts) ?? look.message;
           beside.text(text ?? '').css('color', 'var(--red-ui-text-color-error)');
           state.attr('data-mailbox', 'failed');
         }

@@ -3,7 +3,7 @@ import { moment, octets, sentenceOf, type Told, word } from '../i18n';
 
 interface Mail {
   key: string;
-  octets?: number;
+  bytes?: number;
   subject?: string;
   from?: string;
   date?: string;
@@ -90,7 +90,7 @@ export function preparePreview({
         .appendTo(row);
       $('<td>').text(moment(mail.date)).appendTo(row);
       $('<td>')
-        .text(mail.octets === undefined ? '' : octets(mail.octets))
+        .text(mail.bytes === undefined ? '' : octets(mail.bytes))
         .appendTo(row);
       $('<td>').append(button).appendTo(row);
     }
