@@ -61,7 +61,7 @@ describe('the guides', () => {
       assert.ok(pages.get(`docs/${page}.md`)?.includes(text), `${page}: ${text}`);
     };
     says('google', `a choice in the node, under *${sectionOf('recent')}*`);
-    says('microsoft-365', `In **pop3 in** type the shared mailbox's address as *${label.user}*`);
+    says('microsoft-365', `In **mail in (POP3)** enter the shared mailbox's address as *${label.user}*`);
     assert.equal(sectionOf('user'), '');
     says('troubleshooting', `*${sectionOf('mechanism')}* → *${label.mechanism}*`);
     says('from-the-e-mail-node', `| Userid, Password | ${label.user}, ${label.password} |`);
