@@ -1,11 +1,13 @@
 // The guides say what is there: every status, every file they link to, every heading they point at.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { filesBelow, root } from './sources';
 
 const pages = new Map([
-  ['README.md', readFileSync(join(root, 'README.md'), 'utf8')],
+  ...readdirSync(root)
+    .filter((name) => name.endsWith('.md'))
+    .map((name): [string, string] => [name, readFileSync(join(root, name), 'utf8')]),
   ['bench/README.md', readFileSync(join(root, 'bench', 'README.md'), 'utf8')],
   ...filesBelow('docs', '.md'),
 ]);

@@ -134,7 +134,7 @@ describe('the examples', function () {
 
     'health-alarm.json': async (example) => {
       await runs(example);
-      const alarm = () => shown(example, 'wake somebody');
+      const alarm = () => shown(example, 'send the alarm');
       assert.match(String((await alarm()).payload), /Not signed in yet/);
       assert.equal((await alarm()).topic, 'Mail: all clear');
       // Access tokens live three seconds; by then it shows.

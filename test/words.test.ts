@@ -1,0 +1,113 @@
+// What people read keeps to the glossary: each thing has one term. These words were other names for the same things.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { filesBelow, root } from './sources';
+
+/** Words that are not used, and the term to use instead. */
+const NEVER: [words: RegExp, term: string][] = [
+  [/\bhand(s|ed|ing)?[ -]overs?\b/i, 'deliver, delivery'],
+  [/\b(come|comes|came|coming) again\b/i, 'redeliver, duplicate'],
+  [/\b(handled|settled|unsettled)\b/i, 'processed, acknowledged'],
+  [/\b(set|sets|setting) aside\b/i, 'quarantined'],
+  [/\bpoison/, 'quarantined'],
+  [/\bfetch(es|ed|ing)?\b/i, 'download'],
+  [/\byounger than\b/i, 'received since'],
+  [/\bunique-ids?\b/i, 'unique ID'],
+  [/\b(withdrawn?|withdrew|withdraws|declared? .{0,20}void)\b/i, 'revoke'],
+  [/\b(runs?|ran|running) out\b/i, 'expire'],
+  [/\b(signed by nobody|nobody .{0,20}trusts?)\b/i, 'not signed by a trusted authority (CA)'],
+  [/\b(TLS from the start|speaks? plain|in clear\b)/i, 'implicit TLS, unencrypted'],
+  [/\b(hung|hang|hangs) up\b/i, 'closed the connection'],
+  [/\b(for good|trouble that should pass|should pass)\b/i, 'permanent error, temporary error'],
+  [/\bpatience\b/i, 'backoff'],
+  [/\b(whoever|nobody|somebody)\b/i, 'the actor'],
+  [/\b(way to sign in|client proof|what for)\b/i, 'sign-in method, client authentication, scope'],
+  [/\b(client|tenant|object|secret) ids?\b/, 'client ID'],
+  [/\be-mail(?! (in\b|programs))/, 'email'],
+  [/\bmail address/i, 'email address'],
+  [/\b(servers?|providers?|Google|Microsoft|Gmail) (wants?|takes?|speaks?)\b/, 'requires, accepts, uses'],
+];
+
+/** Terms of a standard or of another product, where that is what is meant. */
+const ALLOWED: Record<string, RegExp[]> = {
+  // The settings of the email node, by the names they have there.
+  'docs/from-the-e-mail-node.md': [/Fetch: when triggered/],
+};
+
+const english = (name: string): string => join(root, 'locales', 'en-US', name);
+
+function sentencesOf(value: unknown, where: string): [string, string][] {
+  if (typeof value === 'string') return [[where, value]];
+  return Object.entries(value as object).flatMap(([key, inner]) => sentencesOf(inner, `${where}.${key}`));
+}
+
+/** Markdown without code, links' targets and HTML comments: what is left is read as text. */
+function textOf(markdown: string): string {
+  return markdown
+    .replace(/^```[\s\S]*?^```/gm, '')
+    .replace(/`[^`]*`/g, '')
+    .replace(/\]\([^)]*\)/g, ']')
+    .replace(/<!--[\s\S]*?-->/g, '');
+}
+
+function textOfHelp(html: string): string {
+  return html.replace(/<(code|pre|dt)\b[\s\S]*?<\/\1>/g, '').replace(/<[^>]*>/g, '');
+}
+
+/** Every text in English that people read, by where it stands. */
+function readTexts(): [string, string][] {
+  const names = readdirSync(english('')).sort();
+  const pages = readdirSync(root).filter((name) => name.endsWith('.md'));
+  return [
+    ...names
+      .filter((name) => name.endsWith('.json'))
+      .flatMap((name) => sentencesOf(JSON.parse(readFileSync(english(name), 'utf8')), name)),
+    ...names
+      .filter((name) => name.endsWith('.html'))
+      .map((name): [string, string] => [name, textOfHelp(readFileSync(english(name), 'utf8'))]),
+    ...pages.map((name): [string, string] => [name, textOf(readFileSync(join(root, name), 'utf8'))]),
+    ...[...filesBelow('docs', '.md')].map(([path, text]): [string, string] => [path, textOf(text)]),
+    ...[...filesBelow('examples', '.json')].flatMap(([path, text]) =>
+      (JSON.parse(text) as { name?: string; info?: string }[]).flatMap(({ name = '', info = '' }) => [
+        [path, textOf(name)] as [string, string],
+        [path, textOf(info)] as [string, string],
+      ]),
+    ),
+  ];
+}
+
+/** `where: what is said (term: what to say)` for every word that is not used. */
+function breaches(texts: [string, string][]): string[] {
+  return texts.flatMap(([where, text]) => {
+    const read = (ALLOWED[where] ?? []).reduce((left, allowed) => left.replace(allowed, ''), text);
+    return read.split('\n').flatMap((line) =>
+      NEVER.flatMap(([words, term]) => {
+        const found = words.exec(line);
+        return found ? [`${where}: "${found[0]}" (${term}) in: ${line.trim().slice(0, 120)}`] : [];
+      }),
+    );
+  });
+}
+
+describe('the words of the glossary', () => {
+  it('are the only ones in catalogs, help pages, guides and examples', () => {
+    const texts = readTexts();
+    assert.ok(texts.length > 400, `only ${texts.length} texts found`);
+    assert.deepEqual(breaches(texts), []);
+  });
+
+  it('a word that is not used is found wherever it stands', () => {
+    for (const [where, text, term] of [
+      ['a.json', 'It is not signed. The mail was set aside.', 'quarantined'],
+      ['a.json', 'pop.example.com hung up in the middle.', 'closed the connection'],
+      ['README.md', textOf('A mail is `handled` when handled.'), 'processed, acknowledged'],
+      ['a.html', textOfHelp('<p>Whoever runs <code>it</code></p>'), 'the actor'],
+    ] as const) {
+      const found = breaches([[where, text]]);
+      assert.equal(found.length, 1, text);
+      assert.ok(found[0]?.includes(`(${term})`), found[0]);
+    }
+    assert.deepEqual(breaches([['README.md', textOf('Set `handled` to `ack`. [x](docs/e-mail.md)')]]), []);
+  });
+});
