@@ -4,7 +4,7 @@
 import { openSession } from '../nodes/mailbox/session';
 import { Turns } from '../nodes/runtime/session-limiter';
 import { startDovecot } from '../servers/dovecot';
-import { Box, Checker, cleanUp, mailOf } from '../test/mailbox/support';
+import { Box, Checker, cleanUp, mailOf } from '../servers/mailbox-checker';
 import { htmlMail, textMail } from './boxes';
 import { say } from './fetching';
 

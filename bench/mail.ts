@@ -8,6 +8,7 @@ import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { simpleParser } from 'mailparser';
 import { readMail } from '../nodes/mail';
+import { median } from './measure';
 
 const MB = 1024 * 1024;
 /** As a socket delivers. */
@@ -117,10 +118,6 @@ async function measure(reader: string, name: string): Promise<Measured> {
     blockMs: delay.max / 1e6,
     peakMB: (peak - start) / MB,
   };
-}
-
-function median(values: number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }
 
 function run(reader: string, name: string, megabytes = 25): Measured {

@@ -1,16 +1,17 @@
 // How long it takes to fetch a mailbox: this client, its peers, and a bare socket, side by side on a real Dovecot.
 //   node --import tsx bench/pop3.ts [rounds]
-import { execFileSync, fork, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dovecotMissing, startDovecot } from '../servers/dovecot';
+import { median } from './measure';
+import { installPeers, PEERS, versionOf } from './peers';
+import { fetchByProgram } from './programs';
+import { wire } from './wire';
 
 const PASSWORD = 'correct-horse';
 const ROUNDS = Number(process.argv[2] ?? 3);
-const CACHE = join(__dirname, '..', 'node_modules', '.cache', 'bench-pop3');
 const CLIENTS = ['floor', 'ours', 'mpop', 'curl', 'node-pop3'] as const;
 type Client = (typeof CLIENTS)[number];
 /** Run once only: they take as long as all the others together, and nothing hangs on their last digit. */
@@ -52,48 +53,6 @@ function mail(index: number, octets: number): Buffer {
   return Buffer.from(head + line.repeat(Math.ceil((octets - head.length) / line.length)));
 }
 
-/** A wire of a given length: what goes in comes out half a round trip later. */
-async function wire(port: number, roundTrip: number): Promise<{ port: number; close(): void }> {
-  const server = createServer((client) => {
-    const upstream = connect({ port, host: '127.0.0.1', noDelay: true });
-    client.setNoDelay(true);
-    for (const [from, to] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
-      from.on('error', () => to.destroy());
-      from.on('data', (chunk: Buffer) => setTimeout(() => to.writable && to.write(chunk), roundTrip / 2));
-      from.on('end', () => setTimeout(() => to.end(), roundTrip / 2));
-    }
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as { port: number }).port, close: () => server.close() };
-}
-
-function installed(command: string): boolean {
-  try {
-    execFileSync(command, ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function nodePop3(): boolean {
-  if (existsSync(join(CACHE, 'node_modules', 'node-pop3'))) return true;
-  mkdirSync(CACHE, { recursive: true });
-  writeFileSync(join(CACHE, 'package.json'), '{"private":true}');
-  try {
-    execFileSync('npm', ['install', '--no-audit', '--no-fund', 'node-pop3@0.11'], {
-      cwd: CACHE,
-      stdio: 'ignore',
-    });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 interface Result {
   ms: number;
   memory?: number;
@@ -101,7 +60,7 @@ interface Result {
 
 function inNode(client: Client, box: Box, port: number): Promise<Result> {
   return new Promise((resolve, reject) => {
-    const run = { client, port, user: box.user, password: PASSWORD, count: box.count, folder: CACHE };
+    const run = { client, port, user: box.user, password: PASSWORD, count: box.count, folder: PEERS };
     const child = fork(join(__dirname, 'pop3-run.ts'), [JSON.stringify(run)], {
       execArgv: ['--require', 'tsx/cjs'],
     });
@@ -110,59 +69,28 @@ function inNode(client: Client, box: Box, port: number): Promise<Result> {
   });
 }
 
-async function program(command: string, args: string[]): Promise<Result> {
-  const start = performance.now();
-  const child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
-  let said = '';
-  child.stderr.on('data', (chunk) => {
-    said += chunk;
-  });
-  const code = await new Promise((resolve) => child.once('close', resolve));
-  if (code !== 0) throw new Error(`${command} ended with ${code}: ${said.slice(0, 500)}`);
-  return { ms: performance.now() - start };
-}
-
 async function once(client: Client, box: Box, port: number, folder: string): Promise<Result> {
-  if (client === 'curl') {
-    const url = `pop3://127.0.0.1:${port}/[1-${box.count}]`;
-    return program('curl', ['-sS', '--fail', '-u', `${box.user}:${PASSWORD}`, '-o', '/dev/null', url]);
-  }
-  if (client === 'mpop') {
-    const config = join(folder, 'mpoprc');
-    const lines = [
-      'account bench',
-      'host 127.0.0.1',
-      `port ${port}`,
-      `user ${box.user}`,
-      `password ${PASSWORD}`,
-      'auth user',
-      'tls off',
-      'keep on',
-      'only_new off',
-      'received_header off',
-      `uidls_file ${join(folder, 'uidls')}`,
-      'delivery mbox /dev/null',
-      '',
-    ];
-    await writeFile(config, lines.join('\n'), { mode: 0o600 });
-    await rm(join(folder, 'uidls'), { force: true });
-    return program('mpop', [`--file=${config}`, '--quiet', 'bench']);
-  }
-  return inNode(client, box, port);
-}
-
-function median(numbers: number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] as number;
+  if (client !== 'curl' && client !== 'mpop') return inNode(client, box, port);
+  const { wall } = await fetchByProgram(
+    client,
+    { port, user: box.user, password: PASSWORD },
+    box.count,
+    folder,
+  );
+  return { ms: wall };
 }
 
 async function main(): Promise<void> {
   const missing = dovecotMissing();
   if (missing) throw new Error(`Missing: ${missing}`);
   const able = new Set<Client>(['floor', 'ours']);
-  if (installed('mpop')) able.add('mpop');
-  if (installed('curl')) able.add('curl');
-  if (nodePop3()) able.add('node-pop3');
+  for (const name of ['mpop', 'curl'] as const) if (versionOf(name)) able.add(name);
+  try {
+    installPeers();
+    able.add('node-pop3');
+  } catch {
+    // Without a network the others are measured.
+  }
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
   const dovecot = await startDovecot({
     users: Object.fromEntries(BOXES.map(({ user }) => [user, PASSWORD])),

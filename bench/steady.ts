@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Pop3Client } from '../nodes/pop3';
-import { Box, Checker, cleanUp, mailOf } from '../test/mailbox/support';
+import { Box, Checker, cleanUp, mailOf } from '../servers/mailbox-checker';
 import { say } from './fetching';
 
 export interface Steady {

@@ -9,9 +9,9 @@ import { type DeliveredMail, Mailbox, type MailboxError, openSession } from '../
 import { bindingOf } from '../nodes/oauth2';
 import { type AccountLoan, asAccountError, mailboxId, Runtime } from '../nodes/runtime';
 import { type Dovecot, dovecotMissing, startDovecot } from '../servers/dovecot';
+import { MINUTE, TestClock } from '../servers/mailbox-checker';
 import { needs } from '../servers/needs';
 import { startProvider, type TestProvider } from '../servers/oidc';
-import { MINUTE, TestClock } from './mailbox/support';
 import { accountAt, startCallbackHost } from './oauth2/support';
 import { ALICE, mail } from './world';
 

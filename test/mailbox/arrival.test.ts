@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { arrivalOf, arrivals } from '../../nodes/mailbox/arrival';
 import { fieldsOf, readHeader } from '../../nodes/mailbox/header';
-import { BEGINNING, Box, mailOf } from './support';
+import { BEGINNING, Box, mailOf } from '../../servers/mailbox-checker';
 
 describe('when a mail arrived', () => {
   const at = '2026-10-31T08:30:00.000Z';

@@ -6,8 +6,6 @@ import { openSession } from '../../nodes/mailbox';
 import { fileLog, type OpenFile } from '../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
-import { needs } from '../../servers/needs';
-import type { ScriptedOptions } from '../../servers/scripted-pop3';
 import {
   BEGINNING,
   Box,
@@ -22,7 +20,9 @@ import {
   mailOf,
   newFolder,
   TestClock,
-} from './support';
+} from '../../servers/mailbox-checker';
+import { needs } from '../../servers/needs';
+import type { ScriptedOptions } from '../../servers/scripted-pop3';
 
 const TWENTY = 'abcdefghijklmnopqrst';
 const capitals = (mails: BoxedMail[]): BoxedMail[] =>

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { recordCrash } from '../../nodes/mailbox/failures';
-import { Box, Checker, cleanUp, HOUR, lettered, mailOf, newFolder, openLedger } from './support';
+import {
+  Box,
+  Checker,
+  cleanUp,
+  HOUR,
+  lettered,
+  mailOf,
+  newFolder,
+  openLedger,
+} from '../../servers/mailbox-checker';
 
 describe('a mail that ends the process', () => {
   let box: Box;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { digestOf, type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
+import { Box, type BoxedMail, lettered, mailOf } from '../../servers/mailbox-checker';
 import type { ScriptedOptions } from '../../servers/scripted-pop3';
-import { Box, type BoxedMail, lettered, mailOf } from './support';
 
 describe('the listing', () => {
   let box: Box;

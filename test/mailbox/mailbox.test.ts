@@ -16,7 +16,17 @@ import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { Pop3Error } from '../../nodes/pop3';
-import { Box, cleanUp, HOUR, lettered, MINUTE, newFolder, openLedger, settings, TestClock } from './support';
+import {
+  Box,
+  cleanUp,
+  HOUR,
+  lettered,
+  MINUTE,
+  newFolder,
+  openLedger,
+  settings,
+  TestClock,
+} from '../../servers/mailbox-checker';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type DeliveredMail, openSession, previewMailbox, type Session, sendOne } from '../../nodes/mailbox';
+import { brokenMail } from '../../servers/mailbox-checker';
 import { type ScriptedOptions, ScriptedPop3 } from '../../servers/scripted-pop3';
 import { ALICE, mail } from '../world';
-import { brokenMail } from './support';
 
 const signal = new AbortController().signal;
 const open: ScriptedPop3[] = [];

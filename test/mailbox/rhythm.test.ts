@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type MailboxErrorCode, systemClock } from '../../nodes/mailbox';
 import { nextCheckIn, type RhythmState, retryDelay } from '../../nodes/mailbox/rhythm';
-import { HOUR, MINUTE } from './support';
+import { HOUR, MINUTE } from '../../servers/mailbox-checker';
 
 const middle = (): number => 0.5;
 const calm: RhythmState = { interval: 300, loginDelay: 0, failures: 0, more: false };

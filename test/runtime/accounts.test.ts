@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { type AccountConfig, bindingOf, type TokenState, type Tokens } from '../../nodes/oauth2';
 import { type AccountLoan, Accounts } from '../../nodes/runtime/accounts';
 import { type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
+import { BEGINNING, DAY, HOUR, TestClock } from '../../servers/mailbox-checker';
 import { tokens as answer, startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
-import { BEGINNING, DAY, HOUR, TestClock } from '../mailbox/support';
 
 const config: AccountConfig = {
   provider: 'custom',

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat, utimes, writeFile } from 'node:fs/promi
 import { join } from 'node:path';
 import { MailboxError } from '../../nodes/mailbox';
 import { BEAT_MS, FolderLock, STALE_MS } from '../../nodes/runtime/folder-lock';
-import { cleanUp, newFolder, TestClock } from '../mailbox/support';
+import { cleanUp, newFolder, TestClock } from '../../servers/mailbox-checker';
 
 const LOOK_MS = 500;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

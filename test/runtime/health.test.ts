@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { MailboxError, type MailboxParts, type MailboxState, soleOwner } from '../../nodes/mailbox';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
 import { COUNTED_HOURS, Health, type WatchedMailbox } from '../../nodes/runtime/health';
-import { HOUR, MINUTE, TestClock } from '../mailbox/support';
+import { HOUR, MINUTE, TestClock } from '../../servers/mailbox-checker';
 
 const name = { id: 'mail', node: 'mail', name: 'Orders', host: 'pop.example.com', user: 'alice@example.com' };
 const refused = new MailboxError('AUTH', 'wrong-password');

@@ -3,7 +3,7 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MailboxError } from '../../nodes/mailbox';
 import { Ledgers, mailboxId } from '../../nodes/runtime/ledgers';
-import { cleanUp, newFolder, TestClock } from '../mailbox/support';
+import { cleanUp, newFolder, TestClock } from '../../servers/mailbox-checker';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

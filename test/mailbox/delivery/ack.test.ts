@@ -9,7 +9,15 @@ import { recordCrash } from '../../../nodes/mailbox/failures';
 import { soleOwner } from '../../../nodes/mailbox/ownership';
 import { FileSpool } from '../../../nodes/mailbox/store/file/spool';
 import type { Ledger } from '../../../nodes/mailbox/store/ledger';
-import { brokenMail, cleanUp, HOUR, mailOf, newFolder, openLedger, TestClock } from '../support';
+import {
+  brokenMail,
+  cleanUp,
+  HOUR,
+  mailOf,
+  newFolder,
+  openLedger,
+  TestClock,
+} from '../../../servers/mailbox-checker';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

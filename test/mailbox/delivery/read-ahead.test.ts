@@ -5,8 +5,8 @@ import type { Worker } from 'node:worker_threads';
 import { secondThread } from '../../../nodes/mail/thread';
 import { readAhead } from '../../../nodes/mailbox/delivery/read-ahead';
 import type { RetrievedMail } from '../../../nodes/pop3';
+import { Box, type BoxedMail, Checker, cleanUp, MINUTE, mailOf } from '../../../servers/mailbox-checker';
 import type { ScriptedOptions } from '../../../servers/scripted-pop3';
-import { Box, type BoxedMail, Checker, cleanUp, MINUTE, mailOf } from '../support';
 
 const MANY = 300;
 const many = (): BoxedMail[] =>

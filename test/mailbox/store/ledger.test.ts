@@ -8,7 +8,7 @@ import { MailboxError } from '../../../nodes/mailbox';
 import { fileLog } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
 import type { MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-state';
-import { BEGINNING, cleanUp, DAY, newFolder } from '../support';
+import { BEGINNING, cleanUp, DAY, newFolder } from '../../../servers/mailbox-checker';
 
 let now = BEGINNING;
 const clock = (): number => now;

@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 import { MailboxError } from '../../../nodes/mailbox';
 import { fileLog, type OpenFile } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
-import { BEGINNING, cleanUp, newFolder } from '../support';
+import { BEGINNING, cleanUp, newFolder } from '../../../servers/mailbox-checker';
 import { logContract } from './log-contract';
 
 interface Sum {

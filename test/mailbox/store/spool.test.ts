@@ -4,7 +4,7 @@ import { join, relative } from 'node:path';
 import { MailboxError } from '../../../nodes/mailbox';
 import { FileSpool } from '../../../nodes/mailbox/store/file/spool';
 import { spoolName } from '../../../nodes/mailbox/store/spool';
-import { cleanUp, newFolder } from '../support';
+import { cleanUp, newFolder } from '../../../servers/mailbox-checker';
 import { spoolContract } from './spool-contract';
 
 async function* pieces(...texts: string[]): AsyncIterable<Buffer> {

@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, MailboxError } from '../../nodes/mailbox';
-import { type CheckResult, checkMailbox } from '../../nodes/mailbox/check';
-import type { CheckContext, CheckSettings } from '../../nodes/mailbox/check-context';
-import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
-import { SendDelivery } from '../../nodes/mailbox/delivery/send';
-import { type AssertOwner, soleOwner } from '../../nodes/mailbox/ownership';
-import { openSession } from '../../nodes/mailbox/session';
-import { fileLog } from '../../nodes/mailbox/store/file/log';
-import { Ledger } from '../../nodes/mailbox/store/ledger';
-import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
+import type { Clock, MailboxError } from '../nodes/mailbox';
+import { type CheckResult, checkMailbox } from '../nodes/mailbox/check';
+import type { CheckContext, CheckSettings } from '../nodes/mailbox/check-context';
+import type { DeliveredMail, Pop3Fields } from '../nodes/mailbox/delivery/pop3-fields';
+import { SendDelivery } from '../nodes/mailbox/delivery/send';
+import { type AssertOwner, soleOwner } from '../nodes/mailbox/ownership';
+import { openSession } from '../nodes/mailbox/session';
+import { fileLog } from '../nodes/mailbox/store/file/log';
+import { Ledger } from '../nodes/mailbox/store/ledger';
+import { type ScriptedOptions, type ScriptedPop3, startScripted } from './scripted-pop3';
 
 /** Mon, 02 Nov 2026 10:00:00 UTC, where every clock of these tests begins. */
 export const BEGINNING = Date.UTC(2026, 10, 2, 10);
