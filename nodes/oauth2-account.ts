@@ -6,6 +6,7 @@ import {
   type AccountNode,
   accountConfig,
   CREDENTIALS,
+  routeOf,
 } from './node-red/account';
 import { agentFor } from './node-red/agent';
 import { runtimeOf } from './node-red/lifecycle';
@@ -28,6 +29,7 @@ export = function register(RED: NodeAPI): void {
 
     Object.defineProperties(this, {
       account: { value: account },
+      route: { value: routeOf(def) },
       state: { get: () => loan.source.state },
     });
     this.token = (question) => loan.source.token(question);

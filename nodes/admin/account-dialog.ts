@@ -1,5 +1,5 @@
 import type { NodeAPI } from 'node-red';
-import { type AccountNode, accountConfig, SECRETS } from '../node-red/account';
+import { type AccountNode, accountConfig, routeOf, SECRETS } from '../node-red/account';
 import { agentFor } from '../node-red/agent';
 import { fillFromEnvironment } from '../node-red/environment';
 import { type AccountConfig, type AgentFor, bindingOf } from '../oauth2';
@@ -13,11 +13,13 @@ export interface Dialog {
   proxy: unknown;
   /** Whether a secret is in use that was deployed and not typed here. */
   stored: boolean;
+  /** Whether TLS or proxy node are others than those the account is deployed with. */
+  rerouted: boolean;
 }
 
 /**
- * Reads what the dialog has sent. A stored secret is used only with the client and endpoint it was deployed for:
- * whoever changes one has to type the secret again (S7).
+ * Reads what the dialog has sent. A stored secret is used only with the client, endpoint, TLS node and proxy node it was
+ * deployed for: after a change of one it has to be typed again (S7).
  */
 export function dialogOf(
   RED: NodeAPI,
@@ -30,17 +32,18 @@ export function dialogOf(
       Object.entries(values ?? {}).map(([name, value]) => [name, fillFromEnvironment(RED, value, running)]),
     );
   const config = accountConfig(filled(body.properties), filled(body.credentials));
+  const { tls, proxy } = body.properties ?? {};
+  const rerouted = running !== undefined && running.route !== routeOf({ tls, proxy });
   let stored = false;
   for (const name of SECRETS) {
     const secret = running?.account[name];
     // Absent: the dialog knows no more than that there is one. Empty: somebody has emptied the field.
     if (!running || secret === undefined || body.credentials?.[name] !== undefined) continue;
-    if (forWhom(config) !== forWhom(running.account)) continue;
+    if (rerouted || forWhom(config) !== forWhom(running.account)) continue;
     config[name] = secret;
     stored = true;
   }
-  const { tls, proxy } = body.properties ?? {};
-  return { account, config, agent: agentFor(RED, tls, proxy), proxy, stored };
+  return { account, config, agent: agentFor(RED, tls, proxy), proxy, stored, rerouted };
 }
 
 /** The account as it runs; undefined where it was never deployed, or is disabled. */

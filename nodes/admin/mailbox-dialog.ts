@@ -1,8 +1,9 @@
 import type { Node, NodeAPI } from 'node-red';
 import { MailboxError } from '../mailbox';
-import type { TokenAccount } from '../node-red/account';
+import { accountOf, type TokenAccount } from '../node-red/account';
 import { fillFromEnvironment } from '../node-red/environment';
 import { type MailServer, type Pop3InProperties, serverOf } from '../node-red/mail-server';
+import { providers } from '../oauth2';
 import type { Runtime } from '../runtime';
 import { dialogOf } from './account-dialog';
 
@@ -26,8 +27,8 @@ export function deployedPop3In(RED: NodeAPI, id: unknown): DeployedPop3In | unde
 
 /**
  * Reads what a dialog has posted: `properties`, of the credentials those that are in the dialog, and the account as the
- * editor has it where that may be newer than what is deployed. A stored password is used only with the server and the
- * user it was stored for (and never with less encryption).
+ * editor has it where that may be newer than what is deployed. A stored password is used only for the user and the server
+ * it was stored for, by the same route; an access token only where `guardToken` lets it go (S7).
  *
  * @throws MailboxError CONFIG
  */
@@ -77,7 +78,9 @@ export function draftOf(RED: NodeAPI, runtime: Runtime, id: string, body: unknow
   const given = credentials?.password;
   if (auth === 'oauth2' || (given !== undefined && given !== '')) {
     const password = typeof given === 'string' ? String(fillFromEnvironment(RED, given, running)) : '';
-    return { auth, server: serverOf(RED, def, { user, password }, 0, drawn) };
+    const server = serverOf(RED, def, { user, password }, 0, drawn);
+    if (auth === 'oauth2') guardToken(RED, runtime, server);
+    return { auth, server };
   }
   const stored = running?.credentials?.password;
   const server = serverOf(RED, def, { user, ...(stored && { password: stored }) });
@@ -94,7 +97,8 @@ function accountInEditor(
   id: string,
   given: Parameters<typeof dialogOf>[2],
 ): TokenAccount {
-  const { config, agent } = dialogOf(RED, id, given);
+  const { config, agent, rerouted } = dialogOf(RED, id, given);
+  if (rerouted) throw new MailboxError('CONFIG', 'account-rerouted', { retryable: false });
   const source = runtime.accounts.drawn(id, config, agent);
   return {
     account: config,
@@ -105,9 +109,26 @@ function accountInEditor(
   };
 }
 
-function sameServer(draft: MailServer, stored: MailServer | undefined): boolean {
-  if (stored === undefined || draft.host.toLowerCase() !== stored.host.toLowerCase()) return false;
-  if (draft.user !== stored.user) return false;
-  // With TLS the name is proved by the certificate, whatever the port.
-  return draft.security !== 'none' || (stored.security === 'none' && draft.port === stored.port);
+const sameServer = (draft: MailServer, stored: MailServer | undefined): boolean =>
+  stored !== undefined && draft.user === stored.user && draft.route === stored.route;
+
+/**
+ * A token of a deployed account goes to the servers of its provider's row, and where a deployed node sends it anyway:
+ * who may only edit a mailbox must not be able to have it sent to a server of theirs.
+ *
+ * @throws MailboxError CONFIG
+ */
+function guardToken(RED: NodeAPI, runtime: Runtime, server: MailServer): void {
+  const account = accountOf(RED, server.account);
+  if (account === undefined) return;
+  const row = Object.hasOwn(providers, account.account.provider)
+    ? providers[account.account.provider]?.pop
+    : undefined;
+  if (row !== undefined && server.route === JSON.stringify([row.host, row.port, row.security, '', '', false]))
+    return;
+  for (const id of runtime.mailboxes.keys()) {
+    const running = deployedPop3In(RED, id)?.server;
+    if (running?.account === server.account && running.route === server.route) return;
+  }
+  throw new MailboxError('CONFIG', 'token-server', { retryable: false, facts: { host: server.host } });
 }

@@ -53,7 +53,7 @@ export async function lookIntoMailbox(
   }
 }
 
-type Mailbox = ConnectOptions & { port: number; proxy?: string };
+type Mailbox = ConnectOptions & { port: number; tlsNode?: string; proxy?: string };
 
 const facts = ({ host, port }: Mailbox): { host: string; port: number } => ({ host, port });
 
@@ -78,6 +78,7 @@ function mailboxOf(RED: NodeAPI, given: unknown): Mailbox | undefined {
     security: way,
     tls: options,
     allowPlaintext: allowPlaintext === true,
+    ...(typeof tls === 'string' && { tlsNode: tls }),
     ...(typeof proxy === 'string' && { proxy }),
   };
 }
@@ -86,7 +87,7 @@ function mailboxOf(RED: NodeAPI, given: unknown): Mailbox | undefined {
 function isDeployed(
   RED: NodeAPI,
   account: string,
-  { host, port, security, allowPlaintext }: Mailbox,
+  { host, port, security, allowPlaintext, tlsNode, proxy }: Mailbox,
 ): boolean {
   let found = false;
   RED.nodes.eachNode((node) => {
@@ -94,7 +95,8 @@ function isDeployed(
     if (def.type !== 'pop3 in' || def.account !== account || def.host?.trim() !== host) return;
     const plain =
       (def.security === 'none') !== (security === 'none') || (allowPlaintext && !def.allowPlaintext);
-    found ||= Number(def.port) === port && !plain;
+    const sameWay = (def.tls || '') === (tlsNode ?? '') && (def.proxy || '') === (proxy ?? '');
+    found ||= Number(def.port) === port && !plain && sameWay;
   });
   return found;
 }

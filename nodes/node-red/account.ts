@@ -52,6 +52,8 @@ export interface AccountNode extends Node<AccountCredentials> {
   }): Promise<{ accessToken: string; expiresAt: number }>;
   /** As it runs, with every `${ENV}` filled in. */
   readonly account: AccountConfig;
+  /** By which TLS and proxy node its secrets go out (`routeOf`). */
+  readonly route: string;
   readonly state: TokenState;
   /** Hears of every change; returns how to stop. */
   listen(listener: (state: TokenState) => void): () => void;
@@ -59,6 +61,10 @@ export interface AccountNode extends Node<AccountCredentials> {
 
 /** As much of an account as fetching mail takes. */
 export type TokenAccount = Pick<AccountNode, 'account' | 'token' | 'state' | 'listen'>;
+
+/** Which TLS and proxy node an account names: equal only where its secrets go the same way. */
+export const routeOf = ({ tls, proxy }: Partial<Record<'tls' | 'proxy', unknown>>): string =>
+  JSON.stringify([tls || '', proxy || '']);
 
 const PROPERTIES = [
   'tenant',

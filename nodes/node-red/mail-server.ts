@@ -30,6 +30,10 @@ export interface MailServer {
   /** The mailbox's user name; empty where none is given anywhere. */
   user: string;
   security: Pop3InProperties['security'];
+  /** The id of the account whose token is sent there; empty with a password. */
+  account: string;
+  /** All that decides who gets to see a secret on its way: equal only where it is the same server by the same route. */
+  route: string;
   /** Everything a session needs. @throws MailboxError CONFIG that names what is missing */
   way(): { target: ConnectOptions & { port: number }; login: Login };
   /** @throws MailboxError */
@@ -88,6 +92,15 @@ export function serverOf(
     port,
     user,
     security,
+    account: def.auth === 'password' ? '' : (def.account ?? ''),
+    route: JSON.stringify([
+      host.toLowerCase(),
+      port,
+      security,
+      def.tls || '',
+      def.proxy || '',
+      def.allowPlaintext === true,
+    ]),
     way,
     open: async (signal) => {
       const { target, login } = way();

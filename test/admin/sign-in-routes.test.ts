@@ -612,6 +612,8 @@ for (const version of [4, 5] as const) {
               [{ deviceUrl: at('/device') }, {}],
               [{ issuer: at('') }, {}],
               [{}, { clientId: 'client-two' }],
+              [{ tls: 'another' }, {}],
+              [{ proxy: 'another' }, {}],
             ]) {
               const node = routes.account({ grant, clientAuth, ...more }, credentials);
               await routes.post('sign-in', unsaid(node));

@@ -66,6 +66,22 @@ describe('the routes of the connection test and the preview', function () {
       ...more,
     });
 
+  /** A TLS and a proxy node that another node uses; Node-RED creates none that nobody names. */
+  const otherRoute = () => [
+    {
+      id: 'lax',
+      type: 'tls-config',
+      name: '',
+      cert: '',
+      key: '',
+      ca: '',
+      servername: '',
+      verifyservercert: false,
+    },
+    { id: 'detour', type: 'http proxy', name: '', url: 'http://127.0.0.1:9', noproxy: [] },
+    byPassword({ id: 'other', tls: 'lax', proxy: 'detour' }),
+  ];
+
   /** Starts a test as the dialog does, and waits until it is over. */
   async function tested(body: object): Promise<Report> {
     const started = await post('test', body);
@@ -161,13 +177,15 @@ describe('the routes of the connection test and the preview', function () {
   it('use a stored password only with the server and user it was stored for (S7)', async () => {
     const thief = await new ScriptedPop3({}).listen();
     try {
-      await world.nodeRed.deploy(flows(world, byPassword()));
+      await world.nodeRed.deploy(flows(world, byPassword(), ...otherRoute()));
       // What the dialog posts while the password is stored: it has never been told it.
       const unsaid = (more: object, user = ALICE) => dialog(byPassword({ ...more, credentials: { user } }));
       assert.equal((await tested(unsaid({}))).outcome, 'ok');
-      const starttls = { port: world.dovecot.port, security: 'starttls' };
-      assert.equal((await tested(unsaid(starttls))).outcome, 'ok');
       for (const [more, user] of [
+        [{ port: world.dovecot.port, security: 'starttls' }, ALICE],
+        [{ allowPlaintext: true }, ALICE],
+        [{ tls: 'lax' }, ALICE],
+        [{ proxy: 'detour' }, ALICE],
         [{ host: '127.0.0.1' }, ALICE],
         [{ host: '127.0.0.1', port: thief.port, security: 'none' }, ALICE],
         [{ port: thief.port, security: 'none' }, ALICE],
@@ -186,7 +204,7 @@ describe('the routes of the connection test and the preview', function () {
   });
 
   it('test an account that is signed in, without showing its token', async () => {
-    await world.nodeRed.deploy(flows(world, account(world)));
+    await world.nodeRed.deploy(flows(world, account(world), pop3In(world, { interval: 0 })));
     const draft = dialog(pop3In(world));
     const before = await tested(draft);
     assert.equal(before.outcome, 'failed');
@@ -198,6 +216,39 @@ describe('the routes of the connection test and the preview', function () {
     const left = report.steps.find(({ step }) => step === 'token')?.facts as { left: number };
     assert.ok(left.left > 300 && left.left <= 600);
     assert.doesNotMatch(JSON.stringify(report), /eyJ|Bearer [^*]/);
+  });
+
+  it('send a token only where a deployed node sends it anyway (S7)', async () => {
+    const thief = await new ScriptedPop3({}).listen();
+    try {
+      await world.nodeRed.deploy(
+        flows(world, account(world), pop3In(world, { interval: 0 }), ...otherRoute()),
+      );
+      await signIn(world);
+      assert.equal((await tested(dialog(pop3In(world)))).outcome, 'ok');
+      const there = { account: dialog(account(world)) };
+      assert.equal((await tested({ ...dialog(pop3In(world)), ...there })).outcome, 'ok');
+      for (const more of [
+        { host: '127.0.0.1' },
+        { host: '127.0.0.1', port: thief.port, security: 'none' },
+        { tls: 'lax' },
+        { tls: '' },
+        { proxy: 'detour' },
+      ]) {
+        for (const route of ['test', 'preview']) {
+          for (const account of [{}, there]) {
+            const { json } = await post(route, { ...dialog(pop3In(world, more)), ...account });
+            assert.equal(json.reason, 'token-server', `${route} ${JSON.stringify(more)}`);
+          }
+        }
+      }
+      const moved = { account: dialog(account(world, { proxy: 'detour' })) };
+      const { json } = await post('test', { ...dialog(pop3In(world)), ...moved });
+      assert.equal(json.reason, 'account-rerouted');
+      assert.deepEqual(thief.received, []);
+    } finally {
+      await thief.close();
+    }
   });
 
   it('preview, and send one through the deployed flow without a note', async () => {
