@@ -54,7 +54,7 @@ const EXTENSIONS: Record<string, string> = {
 };
 
 /** A name for an attachment the mail gave none: `attachment` and what fits its type. */
-export function nameByType(contentType: string): string {
+function nameByType(contentType: string): string {
   const extension = Object.hasOwn(EXTENSIONS, contentType) ? EXTENSIONS[contentType] : 'bin';
   return `attachment.${extension}`;
 }

@@ -65,6 +65,6 @@ export async function recognizeReused(
 }
 
 /** Where a downloaded mail is not listed again, the vanishing of many means nothing (Gmail: EXPIRE 0, RFC 2449). */
-export function hidesDownloadedMail({ settings }: CheckContext, { capabilities }: Pop3Client): boolean {
+function hidesDownloadedMail({ settings }: CheckContext, { capabilities }: Pop3Client): boolean {
   return settings.service === 'google' || capabilities.arguments('EXPIRE')[0] === '0';
 }

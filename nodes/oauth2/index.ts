@@ -6,7 +6,7 @@ export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason 
 export type { AgentFor } from './http';
 export type { HttpReply, PageTexts } from './pages';
 export { type PopServer, type Provider, providers } from './providers';
-export { BEGIN_PATH, CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
+export { CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
 export { registerClient } from './registration';
 export { keepsTokens } from './renewal';
 export type { SignedIn, SignInOutcome, SignInQuestion, SignInRequest } from './sign-ins';

@@ -5,9 +5,6 @@ import { OAuth2Error } from './errors';
 /** Every redirect URI ends so, whatever admin root or reverse proxy stands before it. */
 export const CALLBACK_PATH = '/redletter/oauth2-account/callback';
 
-/** Where the sign-in's own window begins, on the callback's origin: beside the callback. */
-export const BEGIN_PATH = '/redletter/oauth2-account/begin';
-
 /**
  * Checks the address the sign-in server is to send the browser back to: https or loopback, our own path, nothing
  * that would make it mean another host than it seems to. It is compared character by character by the sign-in server

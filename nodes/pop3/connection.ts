@@ -4,7 +4,7 @@ import { connectError, hungUp } from './dial';
 import { Pop3Error } from './error';
 import type { Clock, Limits, Timeouts } from './options';
 import { ReplyParser } from './parser';
-import { parseResponse, type Response, refusal, showable } from './response';
+import { parseResponse, type Response, showable } from './response';
 import { Secrets } from './secrets';
 import type { TraceEvent } from './trace';
 
@@ -428,9 +428,4 @@ function unsolicited(): Pop3Error {
 
 function speaksTls(): Pop3Error {
   return new Pop3Error('TLS', 'The server speaks TLS on this port', { hint: 'server-speaks-tls' });
-}
-
-/** A refusal of one command inside an open session. */
-export function refusedCommand(response: Response, exchange: Exchange): Pop3Error {
-  return refusal(response, 'transaction', word(exchange) ?? '');
 }

@@ -2,7 +2,7 @@ import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
 
 /** How many intents are made durable at a time: one fsync for so many mails, and the most a power failure can repeat. */
-export const INTENT_WINDOW = 64;
+const INTENT_WINDOW = 64;
 
 /** Makes intents durable a window ahead, so that no delivery waits for the disk but the first. */
 export class Intents {

@@ -3,7 +3,7 @@ import { type LedgerRecord, LedgerState, type MailState, ON_DISK, type OpenDeliv
 import type { Log, OpenLog } from './log';
 
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
-export const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
+const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 
 const FORMAT = { format: 'redletter-ledger', version: 1 };
 /** Below this many bytes a compaction is not worth its fsync. */
