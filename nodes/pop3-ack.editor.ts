@@ -1,25 +1,25 @@
-import { prepareForm } from './editor/form/form';
+import './editor/form/form.css';
+import { ACK_DEFAULTS } from './node-red/data/defaults';
 
 interface Pop3Ack {
   name: string;
   outcome: string;
 }
 
-RED.nodes.registerType('pop3 ack', {
+RED.nodes.registerType<Pop3Ack>('pop3 ack', {
   category: 'network',
   color: '#87c1bd',
   icon: 'redletter-ack.svg',
   inputs: 1,
   outputs: 1,
   defaults: {
-    name: { value: '' },
-    outcome: { value: 'done', required: true },
+    name: { value: ACK_DEFAULTS.name },
+    outcome: { value: ACK_DEFAULTS.outcome, required: true },
   },
-  label: function (this: Pop3Ack) {
+  label: function () {
     return this.name || (this.outcome === 'failed' ? 'pop3 ack: failed' : 'pop3 ack');
   },
-  labelStyle: function (this: Pop3Ack) {
+  labelStyle: function () {
     return this.name ? 'node_label_italic' : '';
   },
-  oneditprepare: () => prepareForm(),
-} as never);
+});

@@ -23,21 +23,32 @@ if (tsc.status !== 0) {
   process.exit(tsc.status ?? 1);
 }
 
+/** A form may be kept in parts: `<!-- include editor/form/connection.html -->`, a path below `nodes/`. */
+const withParts = (html) =>
+  html.replace(/^ *<!-- include (\S+) -->\n/gm, (_, path) => readFileSync(join('nodes', path), 'utf8'));
+
 for (const file of readdirSync('nodes').filter((name) => name.endsWith('.editor.ts'))) {
   const name = file.slice(0, -'.editor.ts'.length);
   const bundle = await build({
     entryPoints: [join('nodes', file)],
+    outdir: out,
     bundle: true,
     format: 'iife',
     target: 'es2020',
     charset: 'utf8',
     legalComments: 'none',
+    // Node-RED serves them below the editor's own address.
+    external: ['icons/*'],
     write: false,
   });
-  const script = bundle.outputFiles[0].text.replaceAll('</script', '<\\/script');
-  const form = readFileSync(join('nodes', `${name}.html`), 'utf8');
+  const output = (ending) => bundle.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
+  const script = output('.js').replaceAll('</script', '<\\/script');
+  const form = withParts(readFileSync(join('nodes', `${name}.html`), 'utf8'));
   mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, `${name}.html`), `<script type="text/javascript">\n${script}</script>\n\n${form}`);
+  writeFileSync(
+    join(out, `${name}.html`),
+    `<script type="text/javascript">\n${script}</script>\n\n<style>\n${output('.css')}</style>\n\n${form}`,
+  );
 }
 
 for (const folder of ['icons', 'locales']) {

@@ -15,7 +15,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   runtime: ['base', 'mailbox', 'oauth2'],
   'node-red': ['base', 'runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
   admin: ['base', 'node-red', 'runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
-  editor: ['admin', 'node-red', 'oauth2'],
+  // Only what a browser can load: see BROWSER_SAFE.
+  editor: ['admin', 'node-red', 'oauth2', 'pop3'],
   palette: [
     'admin',
     'base',
@@ -29,6 +30,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'runtime',
   ],
 };
+/** All that the browser's code may import of the server's: types of the requests, and plain data. */
+const BROWSER_SAFE: readonly string[] = [
+  'nodes/admin/protocol',
+  'nodes/node-red/data/counted-status',
+  'nodes/node-red/data/defaults',
+  'nodes/oauth2/providers',
+  'nodes/pop3/sasl/names',
+];
+const isBrowser = (path: string): boolean => path.endsWith('.editor.ts') || roomOf(path) === 'editor';
+
 /** The rooms that know Node-RED. */
 const KNOW_RED: readonly string[] = ['palette', 'node-red', 'admin', 'editor'];
 /** What those rooms may name, but only to say of which type a thing is. */
@@ -66,9 +77,14 @@ function breaches(files: ReadonlyMap<string, string>, dependencies: readonly str
         const inside = !specifier.startsWith('/') && other !== undefined;
         if (!inside) found.push(`${path} imports ${specifier}, which does not ship`);
         else if (other !== room && !allowed.includes(other)) found.push(`${path} imports ${other}`);
+        else if (isBrowser(path) && other !== 'editor' && !BROWSER_SAFE.includes(target))
+          found.push(`${path} imports ${target}, which no browser can load`);
+        else if (isBrowser(path) && target === 'nodes/admin/protocol' && !typesOnly)
+          found.push(`${path} imports more than types of ${target}`);
+        else if (BROWSER_SAFE.includes(path.replace(/\.ts$/, '')) && !typesOnly)
+          found.push(`${path} imports ${target}, though browsers load it`);
       } else if (isBuiltin(specifier)) {
-        if ((path.endsWith('.editor.ts') || room === 'editor') && !typesOnly)
-          found.push(`${path} imports ${specifier} in a browser`);
+        if (isBrowser(path) && !typesOnly) found.push(`${path} imports ${specifier} in a browser`);
       } else {
         const name = specifier
           .split('/')
@@ -139,6 +155,10 @@ describe('the floors of the house', () => {
       ['nodes/runtime/planted.ts', "import register = require('../pop3-in');", 'imports palette'],
       ['nodes/runtime/planted.ts', "import { Mailbox } from '../mailbox';", undefined],
       ['nodes/editor/planted.ts', "import register = require('../pop3-in');", 'imports palette'],
+      ['nodes/editor/planted.ts', "import type { Tokens } from '../oauth2/tokens';", 'no browser can load'],
+      ['nodes/editor/form/planted.ts', "import { providers } from '../../oauth2/providers';", undefined],
+      ['nodes/editor/planted.ts', "import { Facts } from '../admin/protocol';", 'more than types'],
+      ['nodes/planted.editor.ts', "import { Mailbox } from './mailbox';", 'no browser can load'],
       ['nodes/attic/planted.ts', '', 'there is no room attic'],
       ['nodes/pop3/planted.ts', "import type { NodeAPI } from 'node-red';", 'imports node-red'],
       ['nodes/pop3/planted.ts', '/// <reference types="node-red" />', 'imports node-red'],

@@ -1,10 +1,20 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { MAILBOX_ERROR_CODES } from '../nodes/mailbox';
-import { COUNTED } from '../nodes/node-red/counted-status';
+import { COUNTED } from '../nodes/node-red/data/counted-status';
 import { accountStatusTexts, statusTexts } from '../nodes/node-red/messages';
-import { callsOf, filesBelow, importsOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
+import {
+  callsOf,
+  filesBelow,
+  formOf,
+  importsOf,
+  propertiesOf,
+  root,
+  type Token,
+  tokensOf,
+  unionOf,
+} from './sources';
 
 /** A catalogue with its keys written out, `errors.AUTH`. */
 type Catalogue = Record<string, string>;
@@ -17,7 +27,6 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 /** The node sets, which give catalogue and help their file names. */
 const sets = Object.keys(manifest['node-red'].nodes);
 const nodes = filesBelow('nodes', '.ts');
-const forms = filesBelow('nodes', '.html');
 const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
 /** The file that declares a type, wherever it stands now. */
 const declaring = (name: string): string =>
@@ -75,8 +84,10 @@ function filesOf(set: string): string[] {
     if (found.has(path) || !nodes.has(path)) return;
     found.add(path);
     for (const { specifier } of importsOf(source(path))) {
-      const name = specifier && /^\.\/(?:editor\/)?([\w.-]+)$/.exec(specifier)?.[1];
-      if (name) follow(`nodes/editor/${name}.ts`);
+      if (!specifier?.startsWith('.')) continue;
+      const target = `${posix.join(posix.dirname(path), specifier)}.ts`;
+      // The one that puts every key together names none.
+      if (target.startsWith('nodes/editor/') && target !== 'nodes/editor/i18n.ts') follow(target);
     }
   };
   follow(`nodes/${set}.ts`);
@@ -89,10 +100,11 @@ function keysOfCode(path: string, set: string): { keys: string[]; beginnings: st
   const keys: string[] = [];
   const beginnings: string[] = [];
   const tokens = tokensOf(source(path));
-  // `word` looks in the catalogue of `pop3 in`, whichever dialog shows it.
+  // `word` and `accountWord` look in the catalogue of their own, whichever dialog shows it.
   const asked = [
     ...callsOf(tokens, '_').map(([given = []]) => [given, set] as const),
     ...callsOf(tokens, 'word').map(([given = []]) => [given, 'pop3-in'] as const),
+    ...callsOf(tokens, 'accountWord').map(([given = []]) => [given, 'oauth2-account'] as const),
   ];
   for (const [given, set] of asked) {
     const branches = results(given);
@@ -168,7 +180,7 @@ describe('the words for people', () => {
     });
 
     it(`${set}: everything the form asks for`, () => {
-      const html = forms.get(`nodes/${set}.html`) ?? assert.fail();
+      const html = formOf(set);
       const keys = keysOfForm(html);
       assert.ok(keys.length > 3, 'no keys found in the form');
       assert.deepEqual(missing(set, keys), []);
@@ -302,7 +314,7 @@ describe('the help', () => {
   const pageOf = (language: string, set: string): string =>
     readFileSync(join(root, 'locales', language, `${set}.html`), 'utf8');
   const typeOf = (set: string): string =>
-    /data-template-name="([^"]+)"/.exec(forms.get(`nodes/${set}.html`) ?? '')?.[1] ?? assert.fail();
+    /data-template-name="([^"]+)"/.exec(formOf(set))?.[1] ?? assert.fail();
   /** Every tag that opens or closes, without its attributes. */
   const tagsOf = (html: string): string[] =>
     [...html.matchAll(/<(\/?[a-z]\w*)/g)].map(([, tag]) => tag ?? '');

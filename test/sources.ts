@@ -18,6 +18,14 @@ export function filesBelow(folder: string, ending: string): Map<string, string> 
   );
 }
 
+/** A form as it ships: with the parts that it includes. */
+export function formOf(set: string): string {
+  const html = readFileSync(join(root, 'nodes', `${set}.html`), 'utf8');
+  return html.replace(/^ *<!-- include (\S+) -->\n/gm, (_, path: string) =>
+    readFileSync(join(root, 'nodes', path), 'utf8'),
+  );
+}
+
 /** A piece of TypeScript. Comments are none, and a string is its value and not what it looks like. */
 export interface Token {
   /** `template`: a piece of a template string between its `${…}`, whose tokens stand around it. */

@@ -1,6 +1,7 @@
 import type { NodeAPI } from 'node-red';
 import { type Failure, testConnection } from '../connection-test';
 import { MailboxError } from '../mailbox';
+import { portFor } from '../node-red/data/defaults';
 import type { Pop3InProperties } from '../node-red/mail-server';
 import { openerOf } from '../node-red/proxy';
 import { providers } from '../oauth2';
@@ -74,7 +75,7 @@ function mailboxOf(RED: NodeAPI, given: unknown): Mailbox | undefined {
   }
   return {
     host: host.trim(),
-    port: Number(port) || (way === 'tls' ? 995 : 110),
+    port: Number(port) || portFor(way),
     security: way,
     tls: options,
     allowPlaintext: allowPlaintext === true,

@@ -207,7 +207,7 @@ export interface MailboxReport {
   host: string;
   user: string;
   /** `key` and `facts`: what to make of it in the reader's language; else `text` is a key itself. */
-  status: { fill: string; shape: string; text: string; key?: string; facts?: object };
+  status: { fill: string; shape: string; text: string; key?: string; facts?: Facts };
   /** A check is under way. */
   busy: boolean;
   checkedAt?: number;

@@ -1,5 +1,6 @@
 import type { Node, NodeAPI, NodeDef } from 'node-red';
 import type { AccountConfig, ClientAuth, Grant, TokenState } from '../oauth2';
+import { ACCOUNT_DEFAULTS } from './data/defaults';
 
 /** The properties of an `oauth2-account`. */
 export interface AccountProperties {
@@ -85,9 +86,9 @@ export function accountConfig(
   const text = (value: unknown): string | undefined =>
     typeof value === 'string' && value.trim() !== '' ? value.trim() : undefined;
   const config: AccountConfig = {
-    provider: text(properties.provider) ?? 'google',
-    grant: (text(properties.grant) ?? 'authorization_code') as Grant,
-    clientAuth: (text(properties.clientAuth) ?? 'body') as ClientAuth,
+    provider: text(properties.provider) ?? ACCOUNT_DEFAULTS.provider,
+    grant: (text(properties.grant) ?? ACCOUNT_DEFAULTS.grant) as Grant,
+    clientAuth: (text(properties.clientAuth) ?? ACCOUNT_DEFAULTS.clientAuth) as ClientAuth,
   };
   for (const name of PROPERTIES) {
     const value = text(properties[name]);

@@ -5,6 +5,7 @@ import { providers } from '../oauth2';
 import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
 import { asAccountError } from '../runtime';
 import { accountOf, type TokenAccount } from './account';
+import { POP3_IN_DEFAULTS, portFor } from './data/defaults';
 import { openerOf } from './proxy';
 
 /** The properties of a `pop3 in`. */
@@ -58,8 +59,8 @@ export function serverOf(
   const known = Object.hasOwn(providers, service) ? providers[service]?.pop : undefined;
   const host = def.host?.trim() || known?.host || '';
   const usesRow = !def.host?.trim() && known !== undefined;
-  const security = usesRow ? known.security : def.security || 'tls';
-  const port = usesRow ? known.port : Number(def.port) || (security === 'tls' ? 995 : 110);
+  const security = usesRow ? known.security : def.security || POP3_IN_DEFAULTS.security;
+  const port = usesRow ? known.port : Number(def.port) || portFor(security);
   const user = credentials.user?.trim() || account?.account.user || '';
 
   const tls: ConnectionOptions = {};

@@ -1,7 +1,7 @@
 import { MailboxError, type MailboxState } from '../mailbox';
 import type { TokenState } from '../oauth2';
 import { ACCOUNT, asAccountError } from '../runtime/from-oauth2';
-import { countedStatus } from './counted-status';
+import { countedStatus } from './data/counted-status';
 
 /** Looks a key up in the reader's language and fills `__name__` places; gives the key back where there is no such text. */
 export type Translate = (key: string, facts?: Record<string, unknown>) => string;

@@ -1,4 +1,5 @@
 import type { AckSettings, MailboxParts } from '../mailbox';
+import { POP3_IN_CHOICES, POP3_IN_DEFAULTS } from './data/defaults';
 
 /** What a `pop3 in` is to do with mail, as its form says it. */
 export interface MailProperties {
@@ -26,29 +27,29 @@ export function settingsOf(
   def: Partial<MailProperties>,
   where: { node: string; host: string; port: number; user: string; service: string },
 ): Pick<MailboxParts, 'settings' | 'reading' | 'ack'> {
-  const maxAttempts = Math.max(1, Math.floor(numberOr(def.maxAttempts, 5)));
-  const content = oneOf(def.content, ['parsed', 'raw', 'both', 'headers']);
+  const maxAttempts = Math.max(1, Math.floor(numberOr(def, 'maxAttempts')));
+  const content = oneOf(def, 'content');
   const ack: AckSettings = {
-    ackTimeout: Math.max(1, numberOr(def.ackTimeout, 600)),
+    ackTimeout: Math.max(1, numberOr(def, 'ackTimeout')),
     maxAttempts,
-    maxInFlight: Math.max(1, Math.floor(numberOr(def.maxInFlight, 10))),
+    maxInFlight: Math.max(1, Math.floor(numberOr(def, 'maxInFlight'))),
   };
   return {
     settings: {
       ...where,
-      interval: numberOr(def.interval, 300),
-      first: def.first?.trim() || 'new',
-      after: oneOf(def.after, ['keep', 'delete', 'expire']),
-      keepDays: numberOr(def.keepDays, 30),
+      interval: numberOr(def, 'interval'),
+      first: def.first?.trim() || POP3_IN_DEFAULTS.first,
+      after: oneOf(def, 'after'),
+      keepDays: numberOr(def, 'keepDays'),
       maxAttempts,
       maxSize: largestOf(def),
-      oversize: oneOf(def.oversize, ['headers', 'skip']),
-      maxPerCheck: Math.floor(numberOr(def.maxPerCheck, 0)),
+      oversize: oneOf(def, 'oversize'),
+      maxPerCheck: Math.floor(numberOr(def, 'maxPerCheck')),
       content,
     },
     reading: {
       content,
-      attachments: oneOf(def.attachments, ['buffer', 'file', 'none']),
+      attachments: oneOf(def, 'attachments'),
       ...(def.directory?.trim() && { directory: def.directory.trim() }),
     },
     ...(def.handled === 'ack' && { ack }),
@@ -57,15 +58,25 @@ export function settingsOf(
 
 /** Octets of the largest mail that is wanted whole; 0: no limit. */
 export const largestOf = (def: Partial<Pick<MailProperties, 'maxSize'>>): number =>
-  Math.round(numberOr(def.maxSize, 25) * MEGABYTE);
+  Math.round(numberOr(def, 'maxSize') * MEGABYTE);
+
+type Amount = {
+  [K in keyof typeof POP3_IN_DEFAULTS]: (typeof POP3_IN_DEFAULTS)[K] extends number ? K : never;
+}[keyof typeof POP3_IN_DEFAULTS];
 
 /** The number a field holds; the default where it holds none, which must never become "never" or "no limit". */
-function numberOr(value: unknown, otherwise: number): number {
+function numberOr(def: Partial<Record<Amount, unknown>>, name: Amount): number {
+  const value = def[name];
   const number = typeof value === 'string' && value.trim() === '' ? Number.NaN : Number(value ?? Number.NaN);
-  return Number.isFinite(number) && number >= 0 ? number : otherwise;
+  return Number.isFinite(number) && number >= 0 ? number : POP3_IN_DEFAULTS[name];
 }
 
-/** The first is the default. */
-function oneOf<T extends string>(value: unknown, [first, ...others]: readonly [T, ...T[]]): T {
-  return others.find((other) => other === value) ?? first;
+type Choice = keyof typeof POP3_IN_CHOICES;
+
+function oneOf<K extends Choice>(
+  def: Partial<Record<Choice, unknown>>,
+  name: K,
+): (typeof POP3_IN_CHOICES)[K][number] {
+  const choices: readonly (typeof POP3_IN_CHOICES)[K][number][] = POP3_IN_CHOICES[name];
+  return choices.find((choice) => choice === def[name]) ?? POP3_IN_DEFAULTS[name];
 }

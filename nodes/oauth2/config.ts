@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { ClientAuth, Grant } from './grant';
 
-/** How the first tokens are come by. */
-export type Grant =
-  | 'authorization_code'
-  | 'device_code'
-  | 'client_credentials'
-  | 'service_account'
-  | 'refresh_token';
-
-/** How the application proves itself at the token endpoint; without a secret it sends its id alone. */
-export type ClientAuth = 'body' | 'header' | 'private_key_jwt';
+export type { ClientAuth, Grant } from './grant';
 
 /** One account as the user set it up. The names are those of the node's properties and credentials. */
 export interface AccountConfig {

@@ -1,4 +1,4 @@
-import type { Grant } from './config';
+import type { Grant } from './grant';
 
 /** Where a provider's mail is fetched from. */
 export interface PopServer {

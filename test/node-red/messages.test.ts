@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
-import { numbersOf } from '../../nodes/node-red/counted-status';
+import { numbersOf } from '../../nodes/node-red/data/counted-status';
 import { NodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
 import { OAuth2Error } from '../../nodes/oauth2';
 import { asAccountError } from '../../nodes/runtime/from-oauth2';

@@ -1,98 +1,91 @@
-/** The mail address chooses what belongs to it; a domain nobody here knows is asked, on a click. */
+/** The mail address chooses what belongs to it; an unknown domain is asked for its server, on a click. */
+import type { FoundServer } from '../../admin/protocol';
 import { type Provider, providerFor, providers } from '../../oauth2/providers';
-import { sentenceOf, type Told, word } from '../i18n';
+import { type MailboxApi, RequestError } from '../api';
+import { sentenceOf, word } from '../i18n';
 import { domainOfAddress } from './form';
+import { field, fieldValue } from './mailbox-node';
 
-interface Found {
-  host: string;
-  port: number;
-  security: 'tls' | 'starttls';
-  localPart?: true;
-  oauth2?: true;
-  by: 'autoconfig' | 'srv';
+export class AddressField {
+  private readonly answer = $('.redletter-find-said');
+  /** The provider whose settings were filled in last. */
+  private filledFor = providerFor(fieldValue('user'))?.id;
+
+  constructor(private readonly api: MailboxApi) {
+    field('user').on('change', () => this.follow());
+    $('.redletter-find').on('click', () => this.find());
+  }
+
+  private follow(): void {
+    const row = providerFor(fieldValue('user'));
+    // What was chosen by hand since then stays.
+    if (row?.id === this.filledFor || domainOfAddress(fieldValue('user')) === '') return;
+    if (row !== undefined) fillIn(row);
+    else if (fieldValue('service') === this.filledFor) choose('service', 'custom');
+    this.filledFor = row?.id;
+  }
+
+  private say(text: string, state: 'running' | 'ok' | 'failed'): void {
+    this.answer.text(text).attr('data-state', state);
+  }
+
+  private async find(): Promise<void> {
+    const address = fieldValue('user');
+    const domain = domainOfAddress(address);
+    this.say(word('find.looking', { domain }), 'running');
+    try {
+      const { found } = await this.api.find({ address });
+      if (found === null) this.say(word('find.nothing', { domain }), 'failed');
+      else this.say(takeServer(found, address), 'ok');
+    } catch (error) {
+      const view = error instanceof RequestError ? error.view : undefined;
+      this.say((view && sentenceOf(view)) ?? word('find.failed'), 'failed');
+    }
+  }
 }
 
-const value = (property: string): string => String($(`#node-input-${property}`).val() ?? '').trim();
 const choose = (property: string, chosen: string | number): void => {
-  $(`#node-input-${property}`).val(String(chosen)).trigger('change');
+  field(property).val(String(chosen)).trigger('change');
 };
+
+/** Fills in a server that was found; returns what to say about it. */
+function takeServer(found: FoundServer, address: string): string {
+  const facts = { domain: domainOfAddress(address), host: found.host, port: found.port };
+  const known = Object.values(providers).find(({ pop }) => pop?.host === found.host);
+  choose('security', found.security);
+  if (known !== undefined) choose('service', known.id);
+  field('host').val(found.host);
+  choose('port', found.port);
+  const sentences = [word(found.by === 'srv' ? 'find.srv' : 'find.autoconfig', facts)];
+  if (found.localPart) {
+    sentences.push(word('find.localPart'));
+    field('user').val(address.split('@')[0] ?? address);
+  }
+  if (found.oauth2) sentences.push(word('find.oauth2'));
+  return sentences.join(' ');
+}
+
+/** Fills in server, port, encryption and kind of login; the row itself knows the server's name. */
+function fillIn(row: Provider): void {
+  if (row.pop !== undefined) {
+    field('host').val('');
+    choose('security', row.pop.security);
+    choose('port', row.pop.port);
+  }
+  // With OAuth too: a person who turns to an app password finds it chosen.
+  choose('service', row.pop === undefined ? 'custom' : row.id);
+  choose('auth', row.signIn === 'oauth2' ? 'oauth2' : 'password');
+  if (row.signIn !== 'oauth2') return;
+  const [only, ...more] = accountsOf(row.id);
+  const chosen = RED.nodes.node(fieldValue('account'));
+  if (only !== undefined && more.length === 0 && chosen?.provider !== row.id) choose('account', only);
+}
 
 /** Accounts in this editor, deployed or not, of a provider. */
 function accountsOf(provider: string): string[] {
   const ids: string[] = [];
-  RED.nodes.eachConfig((node) => {
-    const { type, id, provider: its } = node as unknown as { type: string; id: string; provider?: string };
+  RED.nodes.eachConfig(({ type, id, provider: its }) => {
     if (type === 'oauth2-account' && its === provider) ids.push(id);
-    return true;
   });
   return ids;
-}
-
-export function prepareAddress(base: string): void {
-  const user = $('#node-input-user');
-  const said = $('.redletter-find-said');
-  let chosenFor = providerFor(value('user'))?.id;
-
-  user.on('change', () => {
-    const row = providerFor(value('user'));
-    // What was chosen by hand since then stays.
-    if (row?.id === chosenFor || domainOfAddress(value('user')) === '') return;
-    if (row !== undefined) take(row);
-    else if (value('service') === chosenFor) choose('service', 'custom');
-    chosenFor = row?.id;
-  });
-
-  $('.redletter-find').on('click', () => {
-    const address = value('user');
-    const domain = domainOfAddress(address);
-    said.text(word('find.looking', { domain })).attr('data-state', 'running');
-    $.ajax({
-      url: `${base}/find`,
-      type: 'POST',
-      contentType: 'application/json',
-      data: JSON.stringify({ address }),
-    })
-      .done(({ found }: { found: Found | null }) => {
-        if (found === null) {
-          said.text(word('find.nothing', { domain })).attr('data-state', 'failed');
-          return;
-        }
-        const facts = { domain, host: found.host, port: found.port };
-        const known = Object.values(providers).find(({ pop }) => pop?.host === found.host);
-        choose('security', found.security);
-        if (known !== undefined) choose('service', known.id);
-        $('#node-input-host').val(found.host);
-        choose('port', found.port);
-        const lines = [word(found.by === 'srv' ? 'find.srv' : 'find.autoconfig', facts)];
-        if (found.localPart) {
-          lines.push(word('find.localPart'));
-          user.val(address.split('@')[0] ?? address);
-        }
-        if (found.oauth2) lines.push(word('find.oauth2'));
-        said.text(lines.join(' ')).attr('data-state', 'ok');
-      })
-      .fail((answer: JQuery.jqXHR) => {
-        const told = answer.responseJSON as Told | undefined;
-        said.text((told && sentenceOf(told)) ?? word('find.failed')).attr('data-state', 'failed');
-      });
-  });
-}
-
-/** Fills in server, port, encryption and kind of sign-in; the row itself knows the server's name. */
-function take(row: Provider): void {
-  if (row.pop !== undefined) {
-    $('#node-input-host').val('');
-    choose('security', row.pop.security);
-    choose('port', row.pop.port);
-  }
-  // With OAuth too: whoever turns to an app password finds it chosen.
-  choose('service', row.pop === undefined ? 'custom' : row.id);
-  if (row.signIn === 'oauth2') {
-    choose('auth', 'oauth2');
-    const [only, ...more] = accountsOf(row.id);
-    const chosen = RED.nodes.node(value('account')) as { provider?: string } | null;
-    if (only !== undefined && more.length === 0 && chosen?.provider !== row.id) choose('account', only);
-    return;
-  }
-  choose('auth', 'password');
 }

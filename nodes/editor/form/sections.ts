@@ -1,8 +1,8 @@
-/** What stands folded away is named, and its choice is stated beside the name. */
+/** A folded section has a name, and states its choice beside it. */
 import { type Provider, providers } from '../../oauth2/providers';
 import { word } from '../i18n';
+import { fieldValue } from './mailbox-node';
 
-const value = (property: string): string => String($(`#node-input-${property}`).val() ?? '').trim();
 const chosen = (select: string): string => $(select).find('option:selected').text();
 
 function firstCheck(): string {
@@ -13,8 +13,8 @@ function firstCheck(): string {
 
 function mail(): string {
   const content = chosen('#node-input-content');
-  const size = value('maxSize');
-  return value('content') === 'headers' || Number(size) === 0
+  const size = fieldValue('maxSize');
+  return fieldValue('content') === 'headers' || Number(size) === 0
     ? content
     : word('section.mailUpTo', { content, size });
 }
@@ -27,30 +27,36 @@ function ports(): string {
 }
 
 function connection(row: Provider | undefined): string {
-  const typed = value('host');
+  const typed = fieldValue('host');
   const pop = typed === '' ? row?.pop : undefined;
-  const security = pop?.security ?? value('security');
+  const security = pop?.security ?? fieldValue('security');
   const way = { tls: 'TLS', starttls: 'STARTTLS' }[security] ?? word('section.plain');
   const host = typed || pop?.host || '';
-  return host === '' ? way : `${host}:${pop?.port ?? value('port')}, ${way}`;
+  return host === '' ? way : `${host}:${pop?.port ?? fieldValue('port')}, ${way}`;
 }
 
-/** Keeps the summaries true while the form changes. `row`: the provider as the form stands. */
-export function stateSections(row: () => Provider | undefined): void {
-  const sections: Record<string, () => string> = {
-    first: firstCheck,
-    mail,
-    handled: () => chosen('#node-input-handled'),
-    flow: ports,
-    connection: () => connection(row()),
-  };
-  const state = (): void => {
-    for (const [name, stated] of Object.entries(sections)) {
-      $(`.redletter-${name} > summary .redletter-stated`).text(stated());
+/** Keeps the summaries true while the form changes. */
+export class Sections {
+  private readonly stated: Record<string, () => string>;
+
+  /** @param provider whose server it is, as the form stands */
+  constructor(provider: () => Provider | undefined) {
+    this.stated = {
+      first: firstCheck,
+      mail,
+      handled: () => chosen('#node-input-handled'),
+      flow: ports,
+      connection: () => connection(provider()),
+    };
+    $('.redletter-form').on('change input', () => this.show());
+    this.show();
+  }
+
+  private show(): void {
+    for (const [name, state] of Object.entries(this.stated)) {
+      $(`.redletter-${name} > summary .redletter-stated`).text(state());
     }
-  };
-  $('.redletter-form').on('change input', state);
-  state();
+  }
 }
 
 /** What has to be said about a provider before anything is tried, and where to read on. */

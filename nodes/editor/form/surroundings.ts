@@ -86,12 +86,10 @@ export function mailboxOf(account: string): object | undefined {
     };
   }
   let found: object | undefined;
-  RED.nodes.eachNode((other) => {
-    const node = other as unknown as Record<string, unknown>;
+  RED.nodes.eachNode((node) => {
     if (node.type === 'pop3 in' && node.account === account && node.host) {
       found ??= Object.fromEntries([...SERVER, 'allowPlaintext'].map((name) => [name, node[name]]));
     }
-    return true;
   });
   return found;
 }

@@ -1,9 +1,9 @@
 /** One account in the sidebar. */
 
 import type { AccountReport } from '../../admin/protocol';
-import { accountPanel } from '../sign-in/account-panel';
+import { sentenceOf, word } from '../i18n';
+import { SignedInPanel } from '../sign-in/signed-in';
 import { button, type Card, nameOf, part, statusPart, warning } from './card';
-import { sentenceOf } from './words';
 
 /** As the status under a node: red is for a person to do something about. */
 const FILL: Record<string, string> = {
@@ -19,9 +19,9 @@ export function accountCard(): Card<AccountReport> {
   const open = (): void => RED.editor.editConfig('', 'oauth2-account', node, '');
   const name = button('redletter-link').on('click', open);
   const status = statusPart();
-  const panel = accountPanel();
+  const panel = new SignedInPanel();
   const error = part($('<div class="redletter-error">'), (told: AccountReport['error'] | null) =>
-    told ? [warning(), ' ', sentenceOf(told)] : [],
+    told ? [warning(), ' ', sentenceOf(told, 'running') ?? ''] : [],
   );
   return {
     element: $('<li class="redletter-card">').append(
@@ -35,7 +35,7 @@ export function accountCard(): Card<AccountReport> {
       const label = nameOf(report);
       name.text(label);
       const fill = FILL[report.state] ?? 'grey';
-      const text = RED._(`@redletter/node-red-pop3/pop3-in:health.state.${report.state}`);
+      const text = word(`health.state.${report.state}`);
       status.show({ fill, shape: fill === 'green' ? 'dot' : 'ring', text });
       // Nobody has signed in: the state says so already.
       error.show(report.error && report.state !== 'signed-out' ? report.error : null);

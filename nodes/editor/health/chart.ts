@@ -1,5 +1,5 @@
 /** Mails by hour as bars, drawn with what every browser has. */
-import { language } from './time';
+import { language } from '../i18n';
 
 const SVG = 'http://www.w3.org/2000/svg';
 const HOUR_MS = 60 * 60 * 1000;

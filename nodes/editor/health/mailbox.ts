@@ -1,13 +1,14 @@
 /** One mailbox in the sidebar. */
 
 import type { MailboxReport } from '../../admin/protocol';
+import { MailboxApi } from '../api';
+import { sentenceOf, statusWord, word } from '../i18n';
 import { button, type Card, nameOf, part, statusPart, warning } from './card';
 import { hourChart } from './chart';
 import { moment, relative } from './time';
-import { sentenceOf, statusOf } from './words';
 
-/** @param ask asks something of the runtime; the route begins with the node's id */
-export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
+/** @param ask waits for a request, and shows what came of it */
+export function mailboxCard(ask: (request: Promise<object>) => void): Card<MailboxReport> {
   let id = '';
   let node = '';
   const name = button('redletter-link').on('click', () => RED.view.reveal(node));
@@ -17,7 +18,7 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
     .on('click', () => {
       // Told aloud to whoever asked; what the others do all day is not.
       status.element.attr('role', 'status');
-      ask(`${encodeURIComponent(id)}/check`);
+      ask(new MailboxApi(id).check());
     });
 
   const status = statusPart();
@@ -27,7 +28,7 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
   const times = part($('<div class="redletter-times">'), (told: Times) => timesOf(told));
   const chart = part($('<div>'), ({ hours, now }: { hours: number[]; now: number }) => {
     const count = hours.reduce((sum, one) => sum + one, 0);
-    const title = RED._('@redletter/node-red-pop3/pop3-in:health.mails', { count: String(count) });
+    const title = word('health.mails', { count: String(count) });
     return [...(count === 0 ? [] : [hourChart(hours, now, title)]), $('<div>').text(title)];
   });
   const waiting = part(
@@ -35,22 +36,16 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
     ({ inFlight, unsettled }: Pick<MailboxReport, 'inFlight' | 'unsettled'>) => {
       const count = String(inFlight);
       const later = String(unsettled - inFlight);
-      return unsettled === 0
-        ? []
-        : [RED._('@redletter/node-red-pop3/pop3-in:health.inFlight', { count, later })];
+      return unsettled === 0 ? [] : [word('health.inFlight', { count, later })];
     },
   );
   const error = part($('<div class="redletter-error">'), (told: MailboxReport['error'] | null) =>
-    told ? [warning(), ' ', sentenceOf(told)] : [],
+    told ? [warning(), ' ', sentenceOf(told, 'running') ?? ''] : [],
   );
   const past = part($('<div>'), (told: MailboxReport['error'] | null) => {
     if (!told) return [];
-    const text = sentenceOf(told);
-    return [
-      moment(told.at, (time) =>
-        RED._('@redletter/node-red-pop3/pop3-in:health.lastError', { time, error: text }),
-      ),
-    ];
+    const text = sentenceOf(told, 'running') ?? '';
+    return [moment(told.at, (time) => word('health.lastError', { time, error: text }))];
   });
 
   const summary = $('<summary>');
@@ -58,19 +53,19 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
     const rows = mails.map((mail) => {
       const what = mail.subject || mail.uid;
       const again = button('red-ui-button red-ui-button-small')
-        .text(RED._('@redletter/node-red-pop3/pop3-in:health.tryAgain'))
-        .attr('aria-label', RED._('@redletter/node-red-pop3/pop3-in:health.tryAgainOf', { mail: what }))
+        .text(word('health.tryAgain'))
+        .attr('aria-label', word('health.tryAgainOf', { mail: what }))
         .on('click', () => {
           // The row goes as soon as it is tried; whoever works by keyboard stays in the card.
           check.trigger('focus');
-          ask(`${encodeURIComponent(id)}/set-aside/${encodeURIComponent(mail.uid)}/retry`);
+          ask(new MailboxApi(id).retry(mail.uid));
         });
       const words = $('<span>').text(what).attr('title', mail.uid);
       return $('<li>').append(words, ...(mail.at === undefined ? [] : [moment(mail.at)]), again);
     });
     const more = { count: String(count - mails.length) };
     if (count > mails.length) {
-      rows.push($('<li>').text(RED._('@redletter/node-red-pop3/pop3-in:health.more', more)));
+      rows.push($('<li>').text(word('health.more', more)));
     }
     return rows;
   });
@@ -93,10 +88,13 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
       ({ id, node } = report);
       const label = nameOf(report);
       name.text(label);
-      const now = RED._('@redletter/node-red-pop3/pop3-in:health.checkNow', { name: label });
+      const now = word('health.checkNow', { name: label });
       check.attr({ 'aria-label': now, title: now });
       spin.toggleClass('fa-spin', report.busy);
-      status.show({ ...report.status, text: statusOf(report.status) });
+      status.show({
+        ...report.status,
+        text: statusWord(report.status.text, report.status.key, report.status.facts),
+      });
       const told = report.error && { ...report.error, at: later(report.error.at) };
       error.show(told && !told.over ? told : null);
       past.show(told?.over ? told : null);
@@ -111,7 +109,7 @@ export function mailboxCard(ask: (route: string) => void): Card<MailboxReport> {
       waiting.show({ inFlight: report.inFlight, unsettled: report.unsettled });
       const { count, mails } = report.setAside;
       aside.toggle(count > 0);
-      summary.text(RED._('@redletter/node-red-pop3/pop3-in:health.setAside', { count: String(count) }));
+      summary.text(word('health.setAside', { count: String(count) }));
       list.show({ count, mails: mails.map((mail) => (mail.at ? { ...mail, at: later(mail.at) } : mail)) });
     },
   };
@@ -131,7 +129,7 @@ function timesOf({ checkedAt, nextCheckAt, busy, waits }: Times): (JQuery | stri
   const told: (JQuery | string)[] = [];
   if (checkedAt !== undefined) {
     told.push(
-      moment(checkedAt, (time) => RED._('@redletter/node-red-pop3/pop3-in:health.checked', { time })),
+      moment(checkedAt, (time) => word('health.checked', { time })),
       ' · ',
     );
   }
@@ -139,13 +137,13 @@ function timesOf({ checkedAt, nextCheckAt, busy, waits }: Times): (JQuery | stri
     told.push(
       // It may be late by its turn; it is not in the past.
       moment(nextCheckAt, () =>
-        RED._('@redletter/node-red-pop3/pop3-in:health.next', {
+        word('health.next', {
           time: relative(Math.max(nextCheckAt, Date.now())),
         }),
       ),
     );
-  } else if (waits) told.push(RED._('@redletter/node-red-pop3/pop3-in:health.afterSignIn'));
-  else if (!busy) told.push(RED._('@redletter/node-red-pop3/pop3-in:health.whenAsked'));
+  } else if (waits) told.push(word('health.afterSignIn'));
+  else if (!busy) told.push(word('health.whenAsked'));
   else told.pop();
   return told;
 }

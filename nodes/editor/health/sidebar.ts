@@ -1,15 +1,15 @@
 /** The sidebar tab: every account and mailbox of the runtime at a glance. */
 
 import type { AccountReport, HealthReport, MailboxReport } from '../../admin/protocol';
+import { getHealth, onHealthNews, RequestError } from '../api';
+import { sentenceOf, word } from '../i18n';
 import { accountCard } from './account';
 import { arrange, type Card, nameOf, part } from './card';
 import { mailboxCard } from './mailbox';
-import { styleHealth } from './style';
 
 const TAB = 'redletter-health';
 /** As the editor names its own; a key can be put on it in the settings of the keyboard. */
 const ACTION = 'redletter:show-mail-tab';
-const TOPIC = 'redletter/health';
 /** What was missed, such as while Node-RED was started anew, is asked for at last after so many ms. */
 const AT_LAST_MS = 60_000;
 
@@ -18,9 +18,8 @@ let remove: (() => void) | undefined;
 /** Puts the tab into the sidebar, once. */
 export function addHealthTab(): void {
   if (remove !== undefined) return;
-  styleHealth();
   const view = healthView();
-  const name = RED._('@redletter/node-red-pop3/pop3-in:health.tab');
+  const name = word('health.tab');
   const tab = {
     id: TAB,
     label: name,
@@ -31,14 +30,12 @@ export function addHealthTab(): void {
     onchange: () => window.setTimeout(view.look),
   };
   RED.sidebar.addTab(tab);
-  // The types of the editor do not know of the label.
-  const actions = RED.actions as unknown as { add(name: string, act: () => void, more: object): void };
-  actions.add(ACTION, view.enter, { label: RED._('@redletter/node-red-pop3/pop3-in:health.showTab') });
-  RED.comms.subscribe(TOPIC, view.look);
+  RED.actions.add(ACTION, view.enter, { label: word('health.showTab') });
+  const stop = onHealthNews(view.look);
   RED.events.on('deploy', view.look);
   const timer = window.setInterval(view.look, AT_LAST_MS);
   remove = () => {
-    RED.comms.unsubscribe(TOPIC, view.look);
+    stop();
     RED.events.off('deploy', view.look);
     window.clearInterval(timer);
     RED.actions.remove(ACTION);
@@ -54,12 +51,12 @@ export function removeHealthTab(): void {
 
 function healthView(): { element: JQuery; look: () => void; enter: () => void } {
   const mailboxes = section<MailboxReport>(
-    RED._('@redletter/node-red-pop3/pop3-in:health.mailboxes'),
+    word('health.mailboxes'),
     () => mailboxCard(ask),
     (report) => report.id,
   );
   const accounts = section<AccountReport>(
-    RED._('@redletter/node-red-pop3/pop3-in:health.accounts'),
+    word('health.accounts'),
     accountCard,
     // Instances of a subflow share the node, but may differ in whose account it is.
     ({ node, user, provider }) => `${node} ${user} ${provider}`,
@@ -67,12 +64,12 @@ function healthView(): { element: JQuery; look: () => void; enter: () => void } 
   const empty = part($('<div class="redletter-empty">'), (kind: 'none' | 'undeployed' | '') => {
     if (kind === '') return [];
     if (kind === 'undeployed') {
-      return [$('<p>').text(RED._('@redletter/node-red-pop3/pop3-in:health.undeployed'))];
+      return [$('<p>').text(word('health.undeployed'))];
     }
     return [
-      $('<p>').text(RED._('@redletter/node-red-pop3/pop3-in:health.empty')),
+      $('<p>').text(word('health.empty')),
       $('<button type="button" class="red-ui-button">')
-        .text(RED._('@redletter/node-red-pop3/pop3-in:health.example'))
+        .text(word('health.example'))
         .on('click', () => RED.actions.invoke('core:show-examples-import-dialog')),
     ];
   });
@@ -97,13 +94,15 @@ function healthView(): { element: JQuery; look: () => void; enter: () => void } 
     }
     asking = true;
     again = false;
-    $.getJSON('redletter/health')
-      .done((report: HealthReport) => {
-        trouble.show('');
-        show(report);
-      })
-      .fail(() => trouble.show(RED._('@redletter/node-red-pop3/pop3-in:health.unreachable')))
-      .always(() => {
+    getHealth()
+      .then(
+        (report) => {
+          trouble.show('');
+          show(report);
+        },
+        () => trouble.show(word('health.unreachable')),
+      )
+      .finally(() => {
         asking = false;
         if (again) look();
       });
@@ -119,22 +118,11 @@ function healthView(): { element: JQuery; look: () => void; enter: () => void } 
     empty.show(report.mailboxes.length > 0 ? '' : drawn ? 'undeployed' : 'none');
   }
 
-  /** Below the editor's address, with its bearer: relative and without a leading slash. */
-  function ask(route: string): void {
-    $.ajax({
-      url: `redletter/pop3-in/${route}`,
-      type: 'POST',
-      contentType: 'application/json',
-      data: '{}',
-    })
-      .done(look)
-      .fail((answer: JQuery.jqXHR) =>
-        RED.notify(
-          (answer.responseJSON as { message?: string } | undefined)?.message ??
-            RED._('@redletter/node-red-pop3/pop3-in:health.unreachable'),
-          'error',
-        ),
-      );
+  function ask(request: Promise<object>): void {
+    request.then(look, (error: unknown) => {
+      const view = error instanceof RequestError ? error.view : undefined;
+      RED.notify((view && sentenceOf(view)) ?? word('health.unreachable'), 'error');
+    });
   }
 
   /** From the list of actions, or by a key of the reader's own: the next Tab is in the first card. */

@@ -1,4 +1,5 @@
-/** Times as people tell them, kept true for as long as they stand on the page. */
+/** Relative times, kept true for as long as they are on the page. */
+import { language } from '../i18n';
 
 const TICK_MS = 5_000;
 
@@ -7,9 +8,6 @@ const UNITS: [Intl.RelativeTimeFormatUnit, seconds: number][] = [
   ['hour', 3_600],
   ['minute', 60],
 ];
-
-/** The language the editor speaks. */
-export const language = (): string => RED.i18n.lang() || 'en-US';
 
 /** "3 minutes ago", "in 40 seconds", "now". `at` and `now` are ms since the epoch. */
 export function relative(at: number, now: number = Date.now()): string {

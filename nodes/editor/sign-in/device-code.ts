@@ -1,57 +1,42 @@
-/** What a person needs to sign in by device code: the page, the code, and how long it is good for. */
+/** What a person needs to sign in by device code: the page, the code, and how long it is valid. */
+import type { DeviceCodeView } from '../../admin/protocol';
+import { copyText, scrollIntoView } from '../form/form';
+import { accountWord } from '../i18n';
 
-export interface ShownCode {
-  id: string;
-  userCode: string;
-  verificationUri: string;
-  verificationUriComplete?: string;
-  /** ms from now */
-  lastsMs: number;
-}
+export class DeviceCodePanel {
+  readonly element = $('.redletter-device');
+  private readonly code = $('.redletter-device-code');
+  private timer: ReturnType<typeof setInterval> | undefined;
 
-/** Wires the panel; `cancel` is called when the person gives up. */
-export function prepareDevicePanel(
-  node: { _(key: string, facts?: object): string },
-  cancel: () => void,
-): { show(code: ShownCode): void; hide(): void } {
-  const panel = $('.redletter-device');
-  let ticking: ReturnType<typeof setInterval> | undefined;
+  /** @param cancel the person gives up */
+  constructor(cancel: () => void) {
+    $('.redletter-device-cancel').on('click', cancel);
+    const copy = $('.redletter-device-copy');
+    copy.on('click', () => copyText(this.code.text(), copy));
+  }
 
-  const hide = (): void => {
-    clearInterval(ticking);
-    panel.hide();
-    $('.redletter-device-code').empty();
-  };
-  $('.redletter-device-cancel').on('click', cancel);
-  $('.redletter-device-copy').on('click', () => {
-    RED.clipboard.copyText(
-      $('.redletter-device-code').text(),
-      // Its popover wants jQuery, whatever the types say.
-      $('.redletter-device-copy') as never,
-      'clipboard.copyMessageValue',
-    );
-  });
+  show({ userCode, verificationUri, verificationUriComplete, lastsMs }: DeviceCodeView): void {
+    this.hide();
+    // The address is shown in full; the link may have the code in it, on the same site.
+    $('.redletter-device-link')
+      .attr('href', verificationUriComplete ?? verificationUri)
+      .text(verificationUri);
+    this.code.text(userCode);
+    const end = performance.now() + lastsMs;
+    const tick = (): void => {
+      const seconds = Math.max(0, Math.round((end - performance.now()) / 1000));
+      const left = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+      $('.redletter-device-left').text(accountWord('signIn.left', { left }));
+    };
+    tick();
+    this.timer = setInterval(tick, 1000);
+    this.element.show();
+    scrollIntoView(this.element);
+  }
 
-  return {
-    hide,
-    show({ userCode, verificationUri, verificationUriComplete, lastsMs }) {
-      hide();
-      // The address is shown in full; the link may have the code in it, on the same site.
-      $('.redletter-device-link')
-        .attr('href', verificationUriComplete ?? verificationUri)
-        .text(verificationUri);
-      $('.redletter-device-code').text(userCode);
-      const end = performance.now() + lastsMs;
-      const tick = (): void => {
-        const seconds = Math.max(0, Math.round((end - performance.now()) / 1000));
-        const left = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
-        $('.redletter-device-left').text(node._('signIn.left', { left }));
-      };
-      tick();
-      ticking = setInterval(tick, 1000);
-      panel.show();
-      // It stands low in a dialog that is longer than many screens.
-      panel[0]?.scrollIntoView({ block: 'nearest' });
-    },
-  };
+  hide(): void {
+    clearInterval(this.timer);
+    this.element.hide();
+    this.code.empty();
+  }
 }

@@ -1,411 +1,348 @@
 /** The sign-in from inside the account's dialog: before its first deploy as well as after. */
+import type { SignInRequest, SignInResponse, StatusResponse } from '../../admin/protocol';
+import { AccountApi, onHealthNews, RequestError } from '../api';
+import { copyText, scrollIntoView } from '../form/form';
+import { confirmAct } from '../form/keyboard';
+import { mailboxOf, redirectUri, wayHere } from '../form/surroundings';
+import { accountWord, sentenceOf } from '../i18n';
+import {
+  type AccountNode,
+  accountDraft,
+  accountField,
+  accountValue,
+  keepRegisteredClient,
+  missingFromAccount,
+  needsPerson,
+} from './account-form';
+import { DeviceCodePanel } from './device-code';
+import { isOtherPerson, offerOtherPerson } from './other-person';
+import { PasteField } from './paste';
+import { SignedInPanel } from './signed-in';
+import { StatusLine } from './status-line';
+import { SignInWindow, windowRequest } from './window';
 
-import { elsewhere, mailboxOf, redirectUri, wayHere } from '../form/surroundings';
-import { accountPanel, type SignedIn } from './account-panel';
-import { prepareDevicePanel, type ShownCode } from './device-code';
+export class SignInPanel {
+  private readonly api: AccountApi;
+  private readonly line = new StatusLine();
+  private readonly button = $('.redletter-sign-in');
+  private readonly signOutButton = $('.redletter-sign-out');
+  private readonly paste: PasteField;
+  private readonly signedIn = new SignedInPanel();
+  private readonly code = new DeviceCodePanel(() => this.cancel());
+  private readonly unsubscribe: (() => void)[];
+  /** The sign-in under way. News about any other one changes nothing here. */
+  private signIn: string | undefined;
+  /** A sign-in is being started, and has no ID yet. */
+  private starting = false;
+  private window: SignInWindow | undefined;
+  private closed = false;
 
-const PROPERTIES = [
-  'provider',
-  'grant',
-  'tenant',
-  'issuer',
-  'authorizationUrl',
-  'tokenUrl',
-  'deviceUrl',
-  'revocationUrl',
-  'scope',
-  'clientAuth',
-  'redirectUri',
-];
-/** Configuration nodes of the editor's own. */
-const CHOSEN = ['tls', 'proxy'];
-const SECRETS = ['clientSecret', 'privateKey', 'refreshToken'];
-
-interface DialogNode {
-  id: string;
-  credentials?: Record<string, string>;
-  _(key: string, facts?: object): string;
-}
-
-/** What the runtime says has gone wrong: a sentence in its own language, and what makes one in the reader's. */
-interface Told {
-  message?: string;
-  reason?: string;
-  facts?: object;
-}
-
-interface Status extends Told, SignedIn {
-  state: string;
-  label?: string;
-  signIn?: Told & { state: string };
-}
-
-/** How a sign-in has begun: by a window, by a code, or it is over already since it needed nobody. */
-type Started = ({ id: string; url: string } | ShownCode | { state: 'signed-in' }) & {
-  /** The application has registered itself. */
-  clientId?: string;
-};
-
-/** A question of the editor's own lies over everything, but lets the keyboard stay below it. */
-function takeFocus(question: HTMLElement, giveUp: () => void): void {
-  const buttons = $(question).attr({ role: 'alertdialog', 'aria-modal': 'true' }).find('button');
-  $(question)
-    .attr('aria-label', $(question).children('p').text())
-    .on('keydown', (event) => {
-      if (event.key === 'Escape') giveUp();
-      else if (event.key === 'Tab') {
-        const at = buttons.index(document.activeElement as Element) + (event.shiftKey ? -1 : 1);
-        buttons.eq(at % buttons.length).trigger('focus');
-      } else return;
-      event.preventDefault();
-      event.stopPropagation();
-    });
-  // It has begun to slide in, so it can be focused.
-  buttons.first().trigger('focus');
-}
-
-/** Wires the panel; returns what ends it when the dialog closes. */
-export function prepareSignIn(node: DialogNode): () => void {
-  const state = $('.redletter-state');
-  const button = $('.redletter-sign-in');
-  const signOut = $('.redletter-sign-out');
-  const panel = accountPanel();
-  panel.element.insertAfter(state);
-  let signIn: string | undefined;
-  let closed = false;
-
-  const say = (text: string, kind: 'ok' | 'error' | 'wait' | 'plain' = 'plain'): void => {
-    const icon = { ok: 'fa-check', error: 'fa-exclamation-triangle', wait: 'fa-spinner fa-spin', plain: '' }[
-      kind
-    ];
-    const color = {
-      ok: '--red-ui-text-color-success',
-      error: '--red-ui-text-color-error',
-      wait: '',
-      plain: '',
-    }[kind];
-    state.empty().attr('data-state', kind).removeAttr('data-mailbox');
-    const paint = color === '' ? '' : `var(${color})`;
-    if (icon !== '') state.append($('<i class="fa">').addClass(icon).css('color', paint), ' ');
-    // The green of the light theme is too pale to read by; the sign in front may have it.
-    state.append($('<span>').text(text)).css('color', kind === 'error' ? paint : '');
-  };
-  /** Besides, on a line of its own. */
-  const warn = (text: string): void => {
-    const sign = $('<i class="fa fa-exclamation-triangle">').css('color', 'var(--red-ui-text-color-warning)');
-    state.append($('<div>').append(sign, ' ', $('<span>').text(text)));
-  };
-
-  /** What has just appeared is seen, in a dialog that is longer than many screens. */
-  const intoView = (part: JQuery): void => part[0]?.scrollIntoView({ block: 'nearest' });
-
-  const value = (name: string): string => String($(`#node-config-input-${name}`).val() ?? '');
-  const needsPerson = (): boolean => ['authorization_code', 'device_code'].includes(value('grant'));
-  const body = (more: object = {}): string => {
-    const properties = Object.fromEntries(PROPERTIES.map((name) => [name, value(name)]));
-    for (const name of CHOSEN) if (value(name) !== '_ADD_') properties[name] = value(name);
-    const credentials: Record<string, string> = { user: value('user'), clientId: value('clientId') };
-    for (const name of SECRETS) {
-      // Node-RED shows a stored password as this word; typed in an earlier dialog and not yet deployed, it is here.
-      const typed = value(name);
-      const secret = typed === '__PWRD__' ? node.credentials?.[name] : typed;
-      if (secret !== undefined && secret !== '__PWRD__') credentials[name] = secret;
+  constructor(private readonly node: AccountNode) {
+    this.api = new AccountApi(node.id);
+    this.signedIn.element.insertAfter(this.line.element);
+    this.button.on('click', () => this.begin());
+    this.signOutButton.on('click', () => this.askSignOut());
+    this.paste = new PasteField((text) => this.finish(text));
+    const copy = $('.redletter-copy');
+    copy.on('click', () => copyText(redirectUri(), copy));
+    accountField('redirectUri').on('input', () => this.showWay());
+    accountField('grant').on('redletter', () => this.reset());
+    for (const name of ['user', 'clientId', 'issuer']) {
+      accountField(name).on('change', () => {
+        if (this.isIdle && missingFromAccount() === undefined) this.ask();
+      });
     }
-    return JSON.stringify({ properties, credentials, ...more });
-  };
-  // Relative and without a leading slash: only so does the editor add its bearer.
-  const post = (route: string, data: string): JQuery.jqXHR =>
-    $.ajax({
-      url: `redletter/oauth2-account/${encodeURIComponent(node.id)}/${route}`,
-      type: 'POST',
-      contentType: 'application/json',
-      data,
-    });
-  /** A key without a text comes back as it is. */
-  const known = (key: string, facts: object | undefined): string | undefined => {
-    const text = node._(key, facts);
-    return text.endsWith(key.slice(key.indexOf(':') + 1)) ? undefined : text;
-  };
-  const sentence = ({ message, reason, facts }: Told): string | undefined =>
-    reason === undefined ? message : (known(`errors.${reason}`, facts) ?? message);
-  /** For what was tried from this dialog, which nobody tries again but whoever reads it. */
-  const sentenceHere = (told: Told): string | undefined =>
-    known(`dialog.${told.reason}`, told.facts) ?? sentence(told);
-  const failure = (answer: JQuery.jqXHR): string =>
-    sentenceHere((answer.responseJSON as Told | undefined) ?? {}) ?? node._('signIn.unreachable');
+    this.unsubscribe = [
+      onHealthNews(() => this.refresh()),
+      // What the dialog itself did is shown already; someone may have signed out elsewhere.
+      this.api.onNews(({ state }) => {
+        if (state !== 'signed-out' || this.line.kind === 'ok') this.ask();
+      }),
+    ];
+    this.showButton(true);
+    this.showWay();
+    if (missingFromAccount() === undefined) this.ask();
+  }
 
-  const code = prepareDevicePanel(node, () => cancel());
-  const cancel = (): void => {
-    if (signIn !== undefined) post('cancel', JSON.stringify({ signIn }));
-  };
+  /** The dialog closes. */
+  close(): void {
+    this.closed = true;
+    this.window?.forget();
+    this.code.hide();
+    // The code is not shown any more; a window that is open may still be finished.
+    if (accountValue('grant') === 'device_code') this.cancel();
+    for (const stop of this.unsubscribe) stop();
+  }
 
-  /** What is hidden takes the focus along, unless it has gone on before. */
-  const leave = (part: JQuery): void => {
-    if (part.is(':focus') || part.find(':focus').length > 0) button.trigger('focus');
-    part.hide();
-  };
-  const hideCode = (): void => {
-    leave($('.redletter-device'));
-    code.hide();
-  };
+  private get isIdle(): boolean {
+    return this.signIn === undefined && !this.starting;
+  }
 
-  const showButton = (signedOut: boolean): void => {
-    const again = signedOut ? node._('label.signIn') : node._('label.signInAgain');
+  private showButton(signedOut: boolean): void {
+    const again = accountWord(signedOut ? 'label.signIn' : 'label.signInAgain');
     // The editor fills in what the form itself says only after the dialog has been prepared.
-    button
+    this.button
       .find('span')
       .removeAttr('data-i18n')
-      .text(needsPerson() ? again : node._('label.test'));
-  };
-  const showWay = (): void => {
-    $('.redletter-redirect').text(redirectUri());
-    $('#node-config-input-redirectUri').attr('placeholder', redirectUri());
-    const way = wayHere(value('grant'));
-    $('.redletter-way').text(node._(`way.${way}`));
-  };
-  $('#node-config-input-redirectUri').on('input', showWay);
-  $('.redletter-copy').on('click', () => {
-    RED.clipboard.copyText(
-      redirectUri(),
-      // Its popover wants jQuery, whatever the types say.
-      $('.redletter-copy') as never,
-      'clipboard.copyMessageValue',
-    );
-  });
+      .text(needsPerson() ? again : accountWord('label.test'));
+  }
 
-  const show = (status: Status): void => {
-    if (closed) return;
+  private showWay(): void {
+    $('.redletter-redirect').text(redirectUri());
+    accountField('redirectUri').attr('placeholder', redirectUri());
+    const way = wayHere(accountValue('grant'));
+    $('.redletter-way').text(accountWord(`way.${way}`));
+  }
+
+  /** A part that is hidden passes the focus on, unless it has moved before. */
+  private hide(part: JQuery): void {
+    if (part.is(':focus') || part.find(':focus').length > 0) this.button.trigger('focus');
+    part.hide();
+  }
+
+  /** Nothing is under way any more. */
+  private end(): void {
+    this.signIn = undefined;
+    this.window?.forget();
+    this.window = undefined;
+    this.hide(this.code.element);
+    this.code.hide();
+    this.hide(this.paste.element);
+  }
+
+  /** Another provider, grant, address or application is another sign-in. */
+  private reset(): void {
+    this.cancel();
+    this.end();
+    this.line.say('');
+    this.hide(this.signOutButton);
+    this.showButton(true);
+    this.showWay();
+    if (missingFromAccount() === undefined) this.ask();
+  }
+
+  private cancel(): void {
+    if (this.signIn !== undefined) this.api.cancel({ signIn: this.signIn }).catch(() => undefined);
+  }
+
+  // ---- how it is ----
+
+  private ask(): void {
+    if (this.starting) return;
+    const { signIn } = this;
+    this.api
+      .status({ ...accountDraft(this.node), ...(signIn !== undefined && { signIn }) })
+      .then((status) => {
+        // Another sign-in was started meanwhile.
+        if (signIn === this.signIn && !this.starting && !this.closed) this.show(status);
+      })
+      .catch(() => undefined);
+  }
+
+  /** A renewal changes only the panel, and is not announced. */
+  private refresh(): void {
+    if (!this.isIdle || missingFromAccount() !== undefined) return;
+    this.api
+      .status(accountDraft(this.node))
+      .then((status) => this.showPanel(status))
+      .catch(() => undefined);
+  }
+
+  private show(status: StatusResponse): void {
     const attempt = status.signIn;
     if (attempt?.state === 'waiting') return;
-    const ended = signIn;
-    signIn = undefined;
-    hideCode();
-    leave($('.redletter-paste'));
+    const ended = this.signIn;
+    this.end();
     const signedOut = ['signed-out', 'unknown'].includes(status.state);
-    signOut.toggle(
-      !signedOut && value('grant') !== 'client_credentials' && value('grant') !== 'service_account',
-    );
-    showButton(signedOut);
+    const ofApplication = ['client_credentials', 'service_account'].includes(accountValue('grant'));
+    this.signOutButton.toggle(!signedOut && !ofApplication);
+    this.showButton(signedOut);
     if (attempt?.state === 'failed') {
-      say(sentenceHere(attempt) ?? node._('signIn.failed'), 'error');
-      intoView(state);
-    } else if (status.state === 'signed-in') {
-      const who = status.label || value('user');
-      say(node._('signIn.signedIn', { who }), 'ok');
-      if (attempt?.state === 'signed-in') lookIntoMailbox(who, { signIn: ended });
-      // Signed in, but not for long.
-      const warning = sentence(status);
-      if (warning !== undefined) warn(warning);
-    } else if (!signedOut) say(sentence(status) ?? node._('signIn.again'), 'error');
-    else say('');
-    showPanel(status);
-  };
-  // Who it is stands above the panel already.
-  const showPanel = ({ label: _, ...status }: Status): void =>
-    panel.show(status.state === 'signed-out' ? {} : status);
-  const ask = (): void => {
-    post('status', body(signIn === undefined ? {} : { signIn })).done((status: Status) => show(status));
-  };
+      this.line.say(this.sentence(attempt) ?? accountWord('signIn.failed'), 'error');
+      this.line.scrollIntoView();
+    } else if (status.state === 'signed-in') this.showSignedIn(status, ended);
+    else if (signedOut) this.line.say('');
+    else this.line.say(this.sentence(status, 'running') ?? accountWord('signIn.again'), 'error');
+    this.showPanel(status);
+  }
 
-  const missing = (): string | undefined => {
-    if (value('user').trim() === '') return node._('invalid.user');
-    const fromJson = value('grant') === 'service_account' && value('provider') !== 'custom';
-    // A server that is found by its issuer may let applications register themselves.
-    const mayRegister = needsPerson() && value('provider') === 'custom' && value('issuer').trim() !== '';
-    if (value('clientId').trim() === '' && !fromJson && !mayRegister) return node._('invalid.clientId');
-    if (value('provider') === 'custom' && value('issuer').trim() === '' && value('tokenUrl').trim() === '') {
-      return node._('invalid.issuer');
-    }
-    return undefined;
-  };
-
-  /** By the provider's own pages, in a window. */
-  const openWindow = (): void => {
-    const registered = redirectUri();
-    let begin: URL | undefined;
-    try {
-      begin = elsewhere(registered);
-    } catch {
-      say(node._('invalid.address'), 'error');
+  private showSignedIn(status: StatusResponse, ended: string | undefined): void {
+    const who = status.label || accountValue('user');
+    const isNew = status.signIn?.state === 'signed-in';
+    if (isNew && isOtherPerson(status.label, accountValue('user'))) {
+      this.askOtherPerson(status.label ?? '');
       return;
     }
-    // Opened in the click itself, or the browser takes it for an advertisement.
-    const popup = window.open('', '_blank', 'popup,width=560,height=720');
-    // Pages of the sign-in server have no business in the editor's window.
-    if (popup !== null) popup.opener = null;
-    const texts = {
-      lang: document.documentElement.lang || navigator.language,
-      title: node._('page.title'),
-      done: node._('page.done'),
-      failed: node._('page.failed'),
-      unknown: node._('page.unknown'),
-    };
-    const more = { redirectUri: registered, ...(begin && { callbackUrl: begin.href }), texts };
-    start(more, popup).done((started: Started) => {
-      if (!('url' in started)) return;
-      say(node._('signIn.waiting'), 'wait');
-      $('.redletter-paste').toggle(begin !== undefined);
-      intoView(begin === undefined ? state : $('.redletter-paste'));
-      if (popup === null) {
-        state.append(
-          ' ',
-          $('<a target="_blank" rel="noopener">').attr('href', started.url).text(node._('signIn.open')),
-        );
-      } else popup.location.href = started.url;
+    this.line.say(accountWord('signIn.signedIn', { who }), 'ok');
+    if (isNew) this.probe(who, ended);
+    // Signed in, but not for long.
+    const warning = status.reason && this.sentence(status, 'running');
+    if (warning) this.line.warn(warning);
+  }
+
+  /** The panel leaves out who it is: the line above says so. */
+  private showPanel({ label: _, ...status }: StatusResponse): void {
+    this.signedIn.show(status.state === 'signed-out' ? {} : status);
+  }
+
+  private sentence(view: Parameters<typeof sentenceOf>[0], where: 'dialog' | 'running' = 'dialog') {
+    return sentenceOf(view, where, 'oauth2-account');
+  }
+
+  private failure(error: unknown): string {
+    const view = error instanceof RequestError ? error.view : undefined;
+    return (view && this.sentence(view)) ?? accountWord('signIn.unreachable');
+  }
+
+  private askOtherPerson(who: string): void {
+    offerOtherPerson(this.line, who, accountValue('user'), {
+      signInAgain: () => {
+        // The window has to be opened in the click itself.
+        this.api.signOut(accountDraft(this.node)).catch(() => undefined);
+        this.begin();
+      },
+      useAddress: () => {
+        this.api.signOut(accountDraft(this.node)).catch(() => undefined);
+        accountField('user').val(who);
+        this.begin();
+      },
+      keep: () => {
+        this.line.say(accountWord('signIn.signedIn', { who }), 'ok');
+        this.probe(who);
+        this.button.trigger('focus');
+      },
     });
-  };
+  }
 
-  /** The application that has registered itself is a public one: another's secret and key go. */
-  const keepClient = (id: string): void => {
-    $('#node-config-input-clientId').val(id);
-    $('#node-config-input-clientSecret, #node-config-input-privateKey').val('');
-    if (value('clientAuth') === 'private_key_jwt') {
-      $('#node-config-input-clientAuth').val('body').trigger('change');
-    }
-  };
+  // ---- signing in ----
 
-  const start = (more: object, popup?: Window | null): JQuery.jqXHR => {
-    cancel();
-    say(node._('signIn.starting'), 'wait');
-    return post('sign-in', body(more))
-      .done((started: Started) => {
-        if ('id' in started) signIn = started.id;
-        if (started.clientId !== undefined) keepClient(started.clientId);
-        if (closed) cancel();
-      })
-      .fail((answer: JQuery.jqXHR) => {
-        popup?.close();
-        say(failure(answer), 'error');
-      });
-  };
-
-  button.on('click', () => {
-    const problem = missing();
+  private begin(): void {
+    const problem = missingFromAccount();
     if (problem !== undefined) {
-      say(problem, 'error');
-      intoView(state);
-    } else if (value('grant') === 'authorization_code') openWindow();
+      this.line.say(problem, 'error');
+      this.line.scrollIntoView();
+    } else if (accountValue('grant') === 'authorization_code') this.openWindow();
     else {
-      start(needsPerson() ? { redirectUri: redirectUri() } : {}).done((started: Started) => {
+      this.start(needsPerson() ? { redirectUri: redirectUri() } : {}).then((started) => {
+        if (started === undefined) return;
         if ('userCode' in started) {
-          say(node._('signIn.code'), 'wait');
-          code.show(started);
+          this.line.say(accountWord('signIn.code'), 'wait');
+          this.code.show(started);
         } else {
-          say(node._('signIn.works'), 'ok');
-          lookIntoMailbox(value('user'));
-          signOut.toggle(value('grant') === 'refresh_token');
+          this.line.say(accountWord('signIn.works'), 'ok');
+          this.probe(accountValue('user'));
+          this.signOutButton.toggle(accountValue('grant') === 'refresh_token');
         }
       });
     }
-  });
+  }
 
-  /** The last step: whether the mail server takes the token. Where nobody knows the server yet, nothing is said. */
-  const lookIntoMailbox = (who: string, more: object = {}): void => {
-    const beside = $('<div class="redletter-mailbox-look">').appendTo(state);
-    beside.text(node._('signIn.looking'));
-    post('mailbox', body({ mailbox: mailboxOf(node.id), ...more }))
-      .done((look: Told & { messages?: number; catalogue?: string }) => {
-        const { messages, catalogue, reason, facts } = look;
-        if (messages !== undefined) {
-          state.find('span').first().text(node._('signIn.connected', { who, messages }));
-          beside.remove();
-        } else if (reason === undefined) beside.remove();
-        else {
-          const text = known(`@redletter/node-red-pop3/${catalogue}:errors.${reason}`, facts) ?? look.message;
-          beside.text(text ?? '').css('color', 'var(--red-ui-text-color-error)');
-          state.attr('data-mailbox', 'failed');
-        }
-      })
-      .fail(() => beside.remove());
-  };
+  /** By the provider's own pages, in a window. */
+  private openWindow(): void {
+    let more: ReturnType<typeof windowRequest>;
+    try {
+      more = windowRequest();
+    } catch {
+      this.line.say(accountWord('invalid.address'), 'error');
+      return;
+    }
+    this.window?.close();
+    const popup = new SignInWindow();
+    this.start(more).then((started) => {
+      if (started === undefined || !('url' in started)) {
+        popup.close();
+        return;
+      }
+      this.window = popup;
+      this.line.say(accountWord('signIn.waiting'), 'wait');
+      const pasted = more.callbackUrl !== undefined;
+      this.paste.element.toggle(pasted);
+      scrollIntoView(pasted ? this.paste.element : this.line.element);
+      if (popup.isBlocked) this.line.addLink(accountWord('signIn.open'), started.url);
+      // Where the address of the last page is pasted, the window may be closed any time.
+      else popup.open(started.url, () => !pasted && this.windowClosed(started.id));
+    });
+  }
 
-  signOut.on('click', () => {
-    const question = RED.notify(node._('signOut.ask'), {
-      modal: true,
-      fixed: true,
-      type: 'warning',
-      buttons: [
-        { text: node._('label.cancel'), click: () => answered(signOut) },
-        {
-          text: node._('label.signOut'),
-          class: 'primary',
-          click: () => {
-            answered(button);
-            forget();
-          },
-        },
-      ],
-    } as never) as unknown as HTMLElement & { close(): void };
-    const answered = (next: JQuery): void => {
-      question.close();
-      next.trigger('focus');
-    };
-    takeFocus(question, () => answered(signOut));
-  });
-  const forget = (): void => {
-    say(node._('signOut.under'), 'wait');
-    post('sign-out', body())
-      .done((answer: Told & { revoked: boolean }) => {
-        leave(signOut);
-        say(node._(answer.revoked ? 'signOut.done' : 'signOut.forgotten'));
-        const why = sentenceHere(answer);
-        if (why !== undefined) warn(why);
-      })
-      .fail((answer: JQuery.jqXHR) => say(failure(answer), 'error'));
-  };
+  private windowClosed(id: string): void {
+    if (this.closed || this.signIn !== id) return;
+    this.line.say(accountWord('signIn.closed'), 'warning');
+    this.line.addButtons([
+      { text: accountWord('label.tryAgain'), kind: 'primary redletter-try-again', act: () => this.begin() },
+      { text: accountWord('label.cancel'), kind: 'redletter-cancel-sign-in', act: () => this.reset() },
+    ]);
+    this.line.scrollIntoView();
+    // The window may have been done in this very moment.
+    this.ask();
+  }
 
-  $('.redletter-paste-send').on('click', () => {
-    const text = String($('#redletter-paste').val() ?? '');
-    post('paste', JSON.stringify({ text }))
-      .done(() => {
-        $('#redletter-paste').val('');
-        ask();
-      })
-      .fail((answer: JQuery.jqXHR) => say(failure(answer), 'error'));
-  });
+  /** Undefined: it could not be started, and the line says why. */
+  private async start(more: Partial<SignInRequest>): Promise<SignInResponse | undefined> {
+    this.cancel();
+    this.end();
+    this.starting = true;
+    this.line.say(accountWord('signIn.starting'), 'wait');
+    try {
+      const started = await this.api.signIn({ ...accountDraft(this.node), ...more });
+      if ('id' in started) this.signIn = started.id;
+      if (started.clientId !== undefined) keepRegisteredClient(started.clientId);
+      if (this.closed) this.cancel();
+      return started;
+    } catch (error) {
+      this.line.say(this.failure(error), 'error');
+      return undefined;
+    } finally {
+      this.starting = false;
+    }
+  }
 
-  $('#redletter-paste').on('keydown', (event) => {
-    if (event.key !== 'Enter') return;
-    event.preventDefault();
-    $('.redletter-paste-send').trigger('click');
-  });
+  /** By the address of the window's last page. */
+  private async finish(text: string): Promise<void> {
+    try {
+      await this.api.paste({ text });
+      this.paste.clear();
+      this.ask();
+    } catch (error) {
+      this.line.say(this.failure(error), 'error');
+    }
+  }
 
-  const topic = `redletter/oauth2-account/${node.id}`;
-  // A renewal is nothing to be told aloud; only the panel shows it.
-  const refresh = (): void => {
-    if (signIn === undefined && missing() === undefined) post('status', body()).done(showPanel);
-  };
-  RED.comms.subscribe('redletter/health', refresh);
-  // What the dialog itself has done stands there already; somebody may have signed out elsewhere.
-  const heard = (_topic: string, news: { state: string }): void => {
-    if (news.state !== 'signed-out' || state.attr('data-state') === 'ok') ask();
-  };
-  RED.comms.subscribe(topic, heard as never);
-  // Another provider, grant, address or application is another sign-in.
-  $('#node-config-input-grant').on('redletter', () => {
-    cancel();
-    signIn = undefined;
-    hideCode();
-    leave($('.redletter-paste'));
-    say('');
-    leave(signOut);
-    showButton(true);
-    showWay();
-    if (missing() === undefined) ask();
-  });
-  $('#node-config-input-user, #node-config-input-clientId, #node-config-input-issuer').on('change', () => {
-    if (signIn === undefined && missing() === undefined) ask();
-  });
-  showButton(true);
-  showWay();
-  if (missing() === undefined) ask();
+  /** The last step: whether the mail server accepts the token. Nothing is said where the server is not known yet. */
+  private async probe(who: string, signIn?: string): Promise<void> {
+    const result = this.line.addLine(accountWord('signIn.looking'));
+    const mailbox = mailboxOf(this.node.id);
+    const request = { ...accountDraft(this.node), ...(mailbox && { mailbox }), ...(signIn && { signIn }) };
+    const answer = await this.api.probe(request).catch(() => ({}));
+    if ('messages' in answer)
+      this.line.restate(accountWord('signIn.connected', { who, messages: answer.messages }));
+    if (!('reason' in answer)) {
+      result.remove();
+      return;
+    }
+    result.text(sentenceOf(answer, 'running', answer.catalogue) ?? '').addClass('redletter-error');
+    this.line.element.attr('data-mailbox', 'failed');
+  }
 
-  return () => {
-    closed = true;
-    code.hide();
-    // Nobody sees the code any more; a window that is open may still be finished.
-    if (value('grant') === 'device_code') cancel();
-    RED.comms.unsubscribe(topic, heard as never);
-    RED.comms.unsubscribe('redletter/health', refresh);
-  };
+  // ---- signing out ----
+
+  private askSignOut(): void {
+    const labels = { cancel: accountWord('label.cancel'), act: accountWord('label.signOut') };
+    confirmAct(accountWord('signOut.ask'), labels, (confirmed) => {
+      (confirmed ? this.button : this.signOutButton).trigger('focus');
+      if (confirmed) this.signOut();
+    });
+  }
+
+  private async signOut(): Promise<void> {
+    this.line.say(accountWord('signOut.under'), 'wait');
+    try {
+      const answer = await this.api.signOut(accountDraft(this.node));
+      this.hide(this.signOutButton);
+      this.line.say(accountWord(answer.revoked ? 'signOut.done' : 'signOut.forgotten'));
+      const why = answer.reason && this.sentence(answer);
+      if (why) this.line.warn(why);
+    } catch (error) {
+      this.line.say(this.failure(error), 'error');
+    }
+  }
 }

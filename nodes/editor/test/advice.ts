@@ -1,10 +1,11 @@
+import type { Facts } from '../../admin/protocol';
 import { providers } from '../../oauth2/providers';
 
 /** What a connection test found, as far as advice depends on it. */
 export interface Trouble {
   step: string;
   reason: string;
-  facts: Record<string, string | number>;
+  facts: Facts;
   /** What the access token is good for, where that is known. */
   scope?: string;
 }

@@ -1,321 +1,193 @@
 /** The connection test inside a dialog: the steps appear one by one, and the one that fails says why. */
-import type { Report, Step } from '../../connection-test/report';
-import { day, duration, language, octets, sentenceOf, type Told, word } from '../i18n';
-import { adviceOn, type Setup } from './advice';
+import type { MailboxDraft, Report } from '../../admin/protocol';
+import { type MailboxApi, RequestError } from '../api';
+import { copyText, scrollIntoView } from '../form/form';
+import { language, sentenceOf, word } from '../i18n';
+import type { Setup } from './advice';
+import { Explanation, type OtherWay } from './explanation';
+import { StepList } from './step-list';
 
-export interface TestPanel {
+export interface TestPanelParts {
   /** Where the steps appear. */
   panel: JQuery;
   start: JQuery;
   cancel: JQuery;
-  /** The routes, relative and without a leading slash: only so does the editor add its bearer. */
-  base: string;
-  /** What the runtime publishes changes under. */
-  topic: string;
+  api: MailboxApi;
   /** What the dialog shows, saved or not. */
-  body(): object;
+  draft(): MailboxDraft;
   setup(): Setup;
   /** The field of a property, where this dialog has one. */
   field(property: string): JQuery | undefined;
   /** Takes another port and encryption into the form. */
-  use?(instead: { port: number; security: 'tls' | 'starttls' }): void;
+  use(way: OtherWay): void;
 }
 
-const ICONS: Record<Step['state'], string> = {
-  waiting: 'fa-circle-o',
-  running: 'fa-spinner fa-spin',
-  ok: 'fa-check',
-  warning: 'fa-exclamation-triangle',
-  failed: 'fa-times',
-  skipped: 'fa-minus',
-};
+export class TestPanel {
+  private readonly verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
+  private readonly steps = new StepList();
+  private readonly explanation: Explanation;
+  private readonly transcript = $('<div>');
+  private readonly unsubscribe: () => void;
+  private test: string | undefined;
+  private asking = false;
+  /** There was news while a report was on its way. */
+  private askAgain = false;
+  private closed = false;
 
-/** Wires the panel; returns what ends it when the dialog closes. */
-export function prepareTest({
-  panel,
-  start,
-  cancel,
-  base,
-  topic,
-  body,
-  setup,
-  field,
-  use,
-}: TestPanel): () => void {
-  const verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
-  const list = $('<ol class="redletter-steps">');
-  const after = $('<div class="redletter-after">');
-  const said = $('<div>');
-  let test: string | undefined;
-  let asking = false;
-  let again = false;
-  let closed = false;
-
-  const post = (route: string, data: object): JQuery.jqXHR =>
-    $.ajax({
-      url: `${base}/${route}`,
-      type: 'POST',
-      contentType: 'application/json',
-      data: JSON.stringify(data),
+  constructor(private readonly parts: TestPanelParts) {
+    this.explanation = new Explanation(parts.field, (way) => {
+      parts.use(way);
+      this.begin();
     });
-  const conclude = (text: string, state: string): void => {
-    verdict.text(text).attr('data-state', state);
-  };
+    parts.cancel.hide();
+    parts.start.on('click', () => this.begin());
+    parts.cancel.on('click', () => this.stop());
+    this.unsubscribe = parts.api.onTestNews(({ test }) => {
+      if (test === this.test) this.ask();
+    });
+  }
+
+  /** The dialog closes. */
+  close(): void {
+    this.closed = true;
+    this.stop();
+    this.unsubscribe();
+  }
+
+  private conclude(text: string, state: string): void {
+    this.verdict.text(text).attr('data-state', state);
+  }
+
   /** One button takes the other's place, and the focus with it. */
-  const swap = (from: JQuery, to: JQuery): void => {
-    // What stands in the panel goes with the next test.
+  private swap(from: JQuery, to: JQuery): void {
+    const { panel, cancel } = this.parts;
+    // What is in the panel goes with the next test.
     const focused = from.is(':focus') || (to === cancel && panel.find(':focus').length > 0);
     from.hide();
     to.show();
     if (focused) to.trigger('focus');
-  };
-  const over = (): void => {
-    test = undefined;
-    swap(cancel, start);
-  };
+  }
 
-  const jump = (property: string): JQuery | undefined => {
-    const target = field(property);
-    if (target === undefined || target.length === 0) return undefined;
-    const label = $(`label[for="${target.attr('id')}"]`)
-      .text()
-      .trim();
-    const name = label || target.attr('aria-label') || target.attr('title') || property;
-    return $('<button type="button" class="red-ui-button red-ui-button-small">')
-      .text(word('test.goTo', { field: name }))
-      .on('click', () => {
-        target.parents('details').prop('open', true);
-        target[0]?.scrollIntoView({ block: 'center' });
-        target.trigger('focus');
-      });
-  };
-  const explain = (told: Told, step: string, scope?: string, instead?: Step['failure']): void => {
-    const { reason = '', facts = {} } = told;
-    const advice = adviceOn({ step, reason, facts, ...(scope && { scope }) }, setup());
-    if (advice.lines.length > 0) {
-      const lines = $('<ul class="redletter-advice">').appendTo(after);
-      for (const { key, facts } of advice.lines)
-        $('<li>')
-          .text(word(`advice.${key}`, facts))
-          .appendTo(lines);
-    }
-    const actions = $('<div class="redletter-do">').appendTo(after);
-    const way = instead?.instead;
-    if (way !== undefined && use !== undefined) {
-      const security = way.security === 'tls' ? 'TLS' : 'STARTTLS';
-      $('<button type="button" class="red-ui-button red-ui-button-small primary redletter-use">')
-        .text(word('test.use', { port: way.port, security }))
-        .on('click', () => {
-          use(way);
-          begin();
-        })
-        .appendTo(actions);
-    }
-    if (advice.field !== undefined) actions.append(jump(advice.field) ?? '');
-    if (advice.link !== undefined) {
-      $('<a target="_blank" rel="noopener noreferrer">')
-        .attr('href', advice.link.href)
-        .text(word('test.link', { where: word(`link.${advice.link.key}`) }))
-        .appendTo(actions);
-    }
-  };
-
-  const rows = new Map<string, JQuery>();
-  const rowOf = ({ step }: Step): JQuery => {
-    const there = rows.get(step);
-    if (there !== undefined) return there;
-    const row = $('<li>').attr('data-step', step);
-    row.append(
-      $('<i class="fa" aria-hidden="true">'),
-      $('<span class="redletter-step">').text(word(`test.step.${step}`)),
-      $('<span class="redletter-found">'),
-      $('<span class="redletter-ms">'),
-      $('<span class="redletter-unseen">'),
-    );
-    rows.set(step, row);
-    list.append(row);
-    return row;
-  };
-  const draw = (report: Report): void => {
-    for (const step of report.steps) {
-      const row = rowOf(step);
-      if (row.attr('data-state') === step.state && step.state !== 'running') continue;
-      row.attr('data-state', step.state);
-      row.find('.fa').attr('class', `fa ${ICONS[step.state]}`);
-      row.find('.redletter-found').text(foundBy(step).join('; '));
-      row.find('.redletter-ms').text(step.ms === undefined ? '' : `${step.ms} ms`);
-      row.find('.redletter-unseen').text(word(`test.state.${step.state}`));
-    }
-    const running = report.steps.find(({ state }) => state === 'running');
-    if (report.outcome === 'running') {
-      const name = running === undefined ? '' : word(`test.step.${running.step}`);
-      const text = word(running?.failure ? 'test.searching' : 'test.running', { step: name });
-      if (running !== undefined) conclude(text, 'running');
-      return;
-    }
-    finish(report);
-  };
-  const finish = (report: Report): void => {
-    over();
-    after.empty();
-    const broken = report.steps.find(({ state }) => state === 'failed');
-    if (report.outcome === 'cancelled') conclude(word('test.cancelled'), 'cancelled');
-    else if (report.outcome === 'ok') {
-      const remark = report.steps.some(({ state }) => state === 'warning');
-      conclude(word(remark ? 'test.warning' : 'test.ok'), remark ? 'warning' : 'ok');
-    } else if (broken?.failure !== undefined) {
-      const why = sentenceOf(broken.failure) ?? broken.failure.reason;
-      conclude(word('test.failed', { step: word(`test.step.${broken.step}`), why }), 'failed');
-      const token = report.steps.find(({ step }) => step === 'token')?.facts as
-        | { scope?: string }
-        | undefined;
-      explain(broken.failure, broken.step, token?.scope, broken.failure);
-    }
-    if (report.ms !== undefined && report.outcome !== 'cancelled') {
-      const seconds = Math.max(report.ms / 1000, 0.1).toLocaleString(language(), {
-        maximumFractionDigits: 1,
-      });
-      verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
-    }
-    panel[0]?.scrollIntoView({ block: 'nearest' });
-    if (report.transcript.length > 0) said.append(transcript(report.transcript));
-  };
-  const transcript = (lines: string[]): JQuery => {
-    const text = lines.join('\n');
-    const copy = $(
-      '<button type="button" class="red-ui-button red-ui-button-small redletter-transcript-copy">',
-    ).text(word('test.copy'));
-    copy.on('click', () => {
-      // Its popover wants jQuery, whatever the types say.
-      RED.clipboard.copyText(text, copy as never, 'clipboard.copyMessageValue');
-    });
-    return $('<details class="redletter-transcript">').append(
-      $('<summary>').text(word('test.transcript')),
-      $('<pre tabindex="0">').text(text),
-      $('<div class="redletter-do">').append(copy, $('<span>').text(word('test.masked'))),
-    );
-  };
-
-  const ask = (): void => {
-    if (test === undefined || closed) return;
-    if (asking) {
-      again = true;
-      return;
-    }
-    asking = true;
-    const asked = test;
-    post('test-report', { test: asked })
-      .done(({ report }: { report: Report | null }) => {
-        if (asked !== test || closed) return;
-        if (report === null) conclude(word('test.queued'), 'running');
-        else draw(report);
-      })
-      .fail((answer: JQuery.jqXHR) => {
-        if (asked === test) refuse(answer);
-      })
-      .always(() => {
-        asking = false;
-        if (!again) return;
-        again = false;
-        ask();
-      });
-  };
-  const refuse = (answer: JQuery.jqXHR): void => {
-    if (closed) return;
-    over();
-    const told = (answer.responseJSON as Told | undefined) ?? {};
-    conclude(sentenceOf(told) ?? word('test.unreachable'), 'failed');
-    after.empty();
-    explain(told, '');
-  };
-  const begin = (): void => {
+  private async begin(): Promise<void> {
+    const { panel, start, cancel, api } = this.parts;
     panel.siblings('.redletter-panel').hide();
-    swap(start, cancel);
-    rows.clear();
-    list.empty();
-    after.empty();
-    said.empty();
-    panel.empty().append(verdict, after, list, said).show();
-    panel[0]?.scrollIntoView({ block: 'nearest' });
-    conclude(word('test.starting'), 'running');
-    post('test', body())
-      .done((started: { test: string }) => {
-        if (closed) {
-          post('test-cancel', started);
-          return;
-        }
-        test = started.test;
-        ask();
-      })
-      .fail(refuse);
-  };
-  const stop = (): void => {
-    if (test !== undefined) post('test-cancel', { test });
-  };
-  const heard = (_: string, news: { test?: string }): void => {
-    if (news.test === test) ask();
-  };
-
-  cancel.hide();
-  start.on('click', begin);
-  cancel.on('click', stop);
-  RED.comms.subscribe(topic, heard as never);
-  return () => {
-    closed = true;
-    stop();
-    RED.comms.unsubscribe(topic, heard as never);
-  };
-}
-
-/** What a step has found out, in few words. */
-function foundBy(step: Step): string[] {
-  if (step.facts === undefined) return [];
-  switch (step.step) {
-    case 'name':
-      return step.facts.proxy ? [word('test.found.proxy')] : [step.facts.addresses.join(', ')];
-    case 'connection':
-      return [word('test.found.address', { address: step.facts.address ?? '', port: step.facts.port ?? '' })];
-    case 'certificate': {
-      const { names, subject = '', issuer = '', validTo, daysLeft = 0, trusted } = step.facts;
-      const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} …` : names.join(', ');
-      const facts = { names: shown || subject, issuer, until: day(validTo), days: daysLeft };
-      const found = [
-        daysLeft < 0 ? word('test.found.certificateOver', facts) : word('test.found.certificate', facts),
-      ];
-      if (step.state === 'warning') found.push(word(trusted ? 'test.found.soon' : 'test.found.unchecked'));
-      return found;
-    }
-    case 'greeting':
-      return [step.facts.text.replace(/^\+OK\s*/i, '')];
-    case 'capabilities': {
-      const { names, mechanisms } = step.facts;
-      if (names === undefined) return [word('test.found.noCapabilities')];
-      const others = names.filter((name) => name !== 'SASL' && name !== 'CAPA').join(' ');
-      return [mechanisms.length > 0 ? `${others} SASL ${mechanisms.join(' ')}` : others];
-    }
-    case 'token': {
-      const { left, scope } = step.facts;
-      return [
-        ...(left === undefined ? [] : [word('test.found.token', { time: duration(left) })]),
-        ...(scope === undefined ? [] : [word('test.found.scope', { scope })]),
-      ];
-    }
-    case 'login': {
-      const { user, mechanism = '', renewed } = step.facts;
-      return [
-        word('test.found.login', { user, mechanism }),
-        ...(renewed ? [word('test.found.renewed')] : []),
-      ];
-    }
-    case 'stat':
-      return [word('test.found.mails', { count: step.facts.messages, size: octets(step.facts.octets) })];
-    case 'uidl': {
-      const { ids, repeated } = step.facts;
-      if (ids === undefined) return [word('test.found.noIds')];
-      return [
-        word('test.found.ids', { count: ids }),
-        ...(repeated === undefined ? [] : [word('test.found.repeated', { count: repeated })]),
-      ];
+    this.swap(start, cancel);
+    this.steps.clear();
+    this.explanation.clear();
+    this.transcript.empty();
+    panel.empty().append(this.verdict, this.explanation.element, this.steps.element, this.transcript).show();
+    scrollIntoView(panel);
+    this.conclude(word('test.starting'), 'running');
+    try {
+      const started = await api.test(this.parts.draft());
+      this.test = started.test;
+      if (this.closed) this.stop();
+      else this.ask();
+    } catch (error) {
+      this.refuse(error);
     }
   }
+
+  private stop(): void {
+    if (this.test !== undefined) this.parts.api.cancelTest({ test: this.test }).catch(() => undefined);
+  }
+
+  private end(): void {
+    this.test = undefined;
+    this.swap(this.parts.cancel, this.parts.start);
+  }
+
+  /** Asks for the report; one question at a time. */
+  private async ask(): Promise<void> {
+    const { test } = this;
+    if (test === undefined || this.closed) return;
+    if (this.asking) {
+      this.askAgain = true;
+      return;
+    }
+    this.asking = true;
+    try {
+      const { report } = await this.parts.api.testReport({ test });
+      if (test === this.test && !this.closed) {
+        if (report === null) this.conclude(word('test.queued'), 'running');
+        else this.show(report);
+      }
+    } catch (error) {
+      if (test === this.test) this.refuse(error);
+    }
+    this.asking = false;
+    if (!this.askAgain) return;
+    this.askAgain = false;
+    await this.ask();
+  }
+
+  /** The test could not be started, or is gone. */
+  private refuse(error: unknown): void {
+    if (this.closed) return;
+    this.end();
+    const view = (error instanceof RequestError && error.view) || {};
+    this.conclude(sentenceOf(view) ?? word('test.unreachable'), 'failed');
+    this.explanation.clear();
+    this.explanation.show({ view, step: '' }, this.parts.setup());
+  }
+
+  private show(report: Report): void {
+    this.steps.show(report.steps);
+    if (report.outcome !== 'running') {
+      this.finish(report);
+      return;
+    }
+    const running = report.steps.find(({ state }) => state === 'running');
+    if (running === undefined) return;
+    const step = word(`test.step.${running.step}`);
+    this.conclude(word(running.failure ? 'test.searching' : 'test.running', { step }), 'running');
+  }
+
+  private finish(report: Report): void {
+    this.end();
+    this.explanation.clear();
+    const failed = report.steps.find(({ state }) => state === 'failed');
+    if (report.outcome === 'cancelled') this.conclude(word('test.cancelled'), 'cancelled');
+    else if (report.outcome === 'ok') {
+      const warned = report.steps.some(({ state }) => state === 'warning');
+      this.conclude(word(warned ? 'test.warning' : 'test.ok'), warned ? 'warning' : 'ok');
+    } else if (failed?.failure !== undefined) this.explain(report, failed.step, failed.failure);
+    if (report.ms !== undefined && report.outcome !== 'cancelled') this.showTime(report.ms);
+    scrollIntoView(this.parts.panel);
+    if (report.transcript.length > 0) this.transcript.append(transcriptOf(report.transcript));
+  }
+
+  private explain(
+    report: Report,
+    step: string,
+    failure: NonNullable<Report['steps'][number]['failure']>,
+  ): void {
+    const why = sentenceOf(failure) ?? failure.reason;
+    this.conclude(word('test.failed', { step: word(`test.step.${step}`), why }), 'failed');
+    const token = report.steps.find((one) => one.step === 'token');
+    const scope = token?.step === 'token' ? token.facts?.scope : undefined;
+    const { instead } = failure;
+    this.explanation.show(
+      { view: failure, step, ...(scope && { scope }), ...(instead && { instead }) },
+      this.parts.setup(),
+    );
+  }
+
+  private showTime(ms: number): void {
+    const seconds = Math.max(ms / 1000, 0.1).toLocaleString(language(), { maximumFractionDigits: 1 });
+    this.verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
+  }
+}
+
+function transcriptOf(lines: string[]): JQuery {
+  const text = lines.join('\n');
+  const copy = $(
+    '<button type="button" class="red-ui-button red-ui-button-small redletter-transcript-copy">',
+  ).text(word('test.copy'));
+  copy.on('click', () => copyText(text, copy));
+  return $('<details class="redletter-transcript">').append(
+    $('<summary>').text(word('test.transcript')),
+    $('<pre tabindex="0">').text(text),
+    $('<div class="redletter-do">').append(copy, $('<span>').text(word('test.masked'))),
+  );
 }

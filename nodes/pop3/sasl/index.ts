@@ -3,6 +3,7 @@ import { Pop3Error } from '../error';
 import { CramMd5 } from './cram-md5';
 import { Login } from './login';
 import type { Credentials, Mechanism, PasswordCredentials, TokenCredentials } from './mechanism';
+import type { MechanismName } from './names';
 import { OauthBearer } from './oauthbearer';
 import { Plain } from './plain';
 import { Scram } from './scram';
@@ -10,19 +11,7 @@ import { Xoauth2 } from './xoauth2';
 
 export type { Credentials, Mechanism, PasswordCredentials, TokenCredentials } from './mechanism';
 
-/** The ways to log in: SASL names (RFC 5034), and POP3's own `APOP` and `USER` (RFC 1939 §7). */
-export const MECHANISMS = [
-  'XOAUTH2',
-  'OAUTHBEARER',
-  'SCRAM-SHA-256',
-  'SCRAM-SHA-1',
-  'CRAM-MD5',
-  'PLAIN',
-  'LOGIN',
-  'APOP',
-  'USER',
-] as const;
-export type MechanismName = (typeof MECHANISMS)[number];
+export { MECHANISMS, type MechanismName } from './names';
 
 export interface Situation {
   capabilities: Capabilities;

@@ -1,0 +1,106 @@
+/** Every request of the dialogs and the sidebar; the one place that sends any. */
+import type {
+  AccountDraft,
+  CancelSignInRequest,
+  ErrorResponse,
+  FindRequest,
+  FindResponse,
+  HealthReport,
+  MailboxDraft,
+  PasteRequest,
+  PreviewResponse,
+  ProbeRequest,
+  ProbeResponse,
+  SendRequest,
+  SignInNews,
+  SignInOutcomeView,
+  SignInRequest,
+  SignInResponse,
+  SignOutResponse,
+  StatusRequest,
+  StatusResponse,
+  TestHandle,
+  TestNews,
+  TestReportResponse,
+} from '../admin/protocol';
+
+/** Why there is no answer: what the runtime said, or nothing where it did not respond. */
+export class RequestError extends Error {
+  constructor(
+    readonly view: ErrorResponse | undefined,
+    readonly status: number,
+  ) {
+    super(view?.message ?? 'Node-RED does not respond');
+  }
+}
+
+/** The editor adds its bearer only to relative addresses without a leading slash. */
+function request<T>(method: 'GET' | 'POST', url: string, body?: object): Promise<T> {
+  return new Promise((resolve, reject) => {
+    $.ajax({
+      url,
+      type: method,
+      ...(body && { contentType: 'application/json', data: JSON.stringify(body) }),
+      cache: false,
+    }).then(
+      (answer) => resolve(answer as T),
+      (failed: JQuery.jqXHR) =>
+        reject(new RequestError(failed.responseJSON as ErrorResponse | undefined, failed.status)),
+    );
+  });
+}
+
+/** Hears what the runtime publishes under a topic; returns how to stop. */
+function hear<News>(topic: string, listener: (news: News) => void): () => void {
+  const heard = ((_: string, news: News) => listener(news)) as NewsListener;
+  RED.comms.subscribe(topic, heard);
+  return () => RED.comms.unsubscribe(topic, heard);
+}
+
+const HEALTH = 'redletter/health';
+
+/** Something about any mailbox or account may have changed. */
+export const onHealthNews = (listener: () => void): (() => void) => hear(HEALTH, listener);
+export const getHealth = (): Promise<HealthReport> => request('GET', HEALTH);
+
+/** The text credentials of a deployed account; the runtime keeps those that are secret. */
+export const getAccountCredentials = (id: string): Promise<{ user?: string }> =>
+  request('GET', `credentials/oauth2-account/${encodeURIComponent(id)}`);
+
+/** What the dialog of an account asks. */
+export class AccountApi {
+  constructor(private readonly id: string) {}
+
+  signIn = (body: SignInRequest): Promise<SignInResponse> => this.post('sign-in', body);
+  status = (body: StatusRequest): Promise<StatusResponse> => this.post('status', body);
+  paste = (body: PasteRequest): Promise<SignInOutcomeView> => this.post('paste', body);
+  cancel = (body: CancelSignInRequest): Promise<object> => this.post('cancel', body);
+  signOut = (body: AccountDraft): Promise<SignOutResponse> => this.post('sign-out', body);
+  probe = (body: ProbeRequest): Promise<ProbeResponse> => this.post('mailbox', body);
+  onNews = (listener: (news: SignInNews) => void): (() => void) =>
+    hear(`redletter/oauth2-account/${this.id}`, listener);
+
+  private post<T>(route: string, body: object): Promise<T> {
+    return request('POST', `redletter/oauth2-account/${encodeURIComponent(this.id)}/${route}`, body);
+  }
+}
+
+/** What the dialog and the card of a mailbox ask. */
+export class MailboxApi {
+  constructor(private readonly id: string) {}
+
+  test = (body: MailboxDraft): Promise<TestHandle> => this.post('test', body);
+  testReport = (body: TestHandle): Promise<TestReportResponse> => this.post('test-report', body);
+  cancelTest = (body: TestHandle): Promise<object> => this.post('test-cancel', body);
+  onTestNews = (listener: (news: TestNews) => void): (() => void) =>
+    hear(`redletter/pop3-in/${this.id}`, listener);
+  preview = (body: MailboxDraft): Promise<PreviewResponse> => this.post('preview', body);
+  send = (body: SendRequest): Promise<object> => this.post('send', body);
+  find = (body: FindRequest): Promise<FindResponse> => this.post('find', body);
+  check = (): Promise<object> => this.post('check', {});
+  retry = (uid: string): Promise<object> => this.post(`set-aside/${encodeURIComponent(uid)}/retry`, {});
+
+  private post<T>(route: string, body: object): Promise<T> {
+    return request('POST', `redletter/pop3-in/${encodeURIComponent(this.id)}/${route}`, body);
+  }
+}
