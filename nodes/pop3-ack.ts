@@ -19,8 +19,7 @@ export = function register(RED: NodeAPI): void {
       const outcome = def.outcome === 'msg' ? ack : def.outcome;
       if (typeof pop3?.delivery !== 'string' || (outcome !== 'done' && outcome !== 'failed'))
         return 'unknown';
-      const mailbox = runtime.mailboxes.get(String(pop3.node));
-      return (await mailbox?.acknowledge(pop3.delivery, outcome)) ?? 'unknown';
+      return runtime.acknowledge(String(pop3.node), pop3.delivery, outcome);
     };
 
     this.on('input', (msg: Acknowledged, send, done) => {

@@ -5,7 +5,6 @@ import {
   type AssertOwner,
   type CheckSummary,
   type DeliveredMail,
-  Mailbox,
   type MailboxError,
   type MailboxParts,
   sendOne,
@@ -69,7 +68,7 @@ export = function register(RED: NodeAPI): void {
       clock: runtime.clock,
       random: Math.random,
     });
-    const mailbox = new Mailbox(parts);
+    const mailbox = loan.run(parts);
     seen.begin(mailbox);
     runtime.mailboxes.set(this.id, mailbox);
     Object.defineProperties(this, {

@@ -261,6 +261,8 @@ describe('the sentences for what goes wrong', () => {
     // The same error with more facts.
     'nodes/mailbox/session.ts: reason',
     'nodes/mailbox/session.ts: error . reason',
+    // What the replica that owns a mailbox has said.
+    'nodes/runtime/fleet/inbox.ts: reason',
   ];
 
   it('are there for every reason a mailbox can give', () => {

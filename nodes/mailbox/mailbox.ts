@@ -22,6 +22,8 @@ export type MailboxState =
   | { is: 'new'; count: number; left?: number }
   | { is: 'idle' }
   | { is: 'waiting'; ms: number }
+  /** Another Node-RED of the fleet has it. */
+  | { is: 'elsewhere' }
   | { is: 'failed'; error: MailboxError };
 
 /** What a mailbox is made of; all of it comes from outside. */

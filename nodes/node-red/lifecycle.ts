@@ -10,7 +10,7 @@ const runtimes = new Map<string, Runtime>();
 /** Everything that outlives a deploy, for the Node-RED that `RED` belongs to. */
 export function runtimeOf(RED: NodeAPI): Runtime {
   const settings = RED.settings as NodeAPI['settings'] &
-    Partial<Record<'userDir' | 'credentialSecret' | 'readOnly', unknown>>;
+    Partial<Record<'userDir' | 'credentialSecret' | 'readOnly' | 'redletter', unknown>>;
   const folder = typeof settings.userDir === 'string' ? settings.userDir : join(homedir(), '.node-red');
   let runtime = runtimes.get(folder);
   if (runtime === undefined) {
@@ -20,6 +20,7 @@ export function runtimeOf(RED: NodeAPI): Runtime {
       settings: { get: (key) => settings.get(key), set: (key, value) => settings.set(key, value) },
       ...(typeof secret === 'string' && secret !== '' && { credentialSecret: secret }),
       readOnly: settings.readOnly === true,
+      fleet: (settings.redletter as { fleet?: unknown } | undefined)?.fleet,
     });
     runtimes.set(folder, runtime);
     forgetRemovedAccounts(RED, runtime);

@@ -51,6 +51,7 @@ const STATUS_BY_REASON: Record<string, string> = {
   'gmail-lists-old-mail': 'check Gmail settings',
   'folder-in-use': 'folder in use',
   'disk-full': 'disk full',
+  'database-unavailable': 'database unavailable',
 };
 
 /** The same where it was the sign-in server and not the mail server. */
@@ -83,6 +84,7 @@ export const statusTexts: readonly string[] = [
   ...new Set([
     'checking',
     'idle',
+    'elsewhere',
     ...Object.values(STATUS_BY_REASON),
     ...Object.values(STATUS_OF_ACCOUNT),
     ...Object.values(STATUS_BY_CODE),
@@ -113,6 +115,8 @@ export function statusOf(state: MailboxState): NodeStatus {
           : countedStatus('status.first', { count, left });
       return { fill: 'green', shape: 'dot', text };
     }
+    case 'elsewhere':
+      return { fill: 'grey', shape: 'ring', text: 'elsewhere' };
     case 'idle':
       return { fill: 'grey', shape: 'ring', text: 'idle' };
     case 'waiting': {

@@ -6,7 +6,9 @@ import {
   FileSpool,
   fileLog,
   Ledger,
+  Mailbox,
   type MailboxError,
+  type MailboxParts,
   type Spool,
   soleOwner,
 } from '../mailbox';
@@ -47,7 +49,7 @@ interface Place {
  * The ledgers of this runtime, one for each node and mailbox, in one locked folder. Nodes attend a mailbox while they
  * are deployed; a ledger stays open from the first check to the moment no node attends it any more.
  */
-export class Ledgers {
+export class Ledgers implements LedgerRoom {
   private readonly places = new Map<string, Place>();
   /** By key: a ledger that is being closed must be closed before it is opened again. */
   private readonly closing = new Map<string, Promise<void>>();
@@ -76,6 +78,7 @@ export class Ledgers {
       open: (signal) => this.open(mine, signal),
       spool: () => FileSpool.open(this.fileOf(mine, 'spool')),
       mayDelete: (mail) => this.othersAreDone(mine, mail),
+      run: (parts) => new Mailbox(parts),
       // The folder is locked, and a ledger that is lost to another runtime refuses its next record.
       assertOwner: soleOwner,
       giveBack: async () => {
@@ -189,6 +192,28 @@ export class Ledgers {
   }
 }
 
+/** What a node does with its mailbox, whether this runtime owns it alone or with others. */
+export type RunningMailbox = Pick<
+  Mailbox,
+  | 'start'
+  | 'stop'
+  | 'check'
+  | 'wake'
+  | 'retry'
+  | 'tryAgain'
+  | 'acknowledge'
+  | 'inFlight'
+  | 'unacknowledged'
+  | 'quarantined'
+  | 'nextCheckAt'
+>;
+
+/** Where the ledgers of a runtime are. */
+export interface LedgerRoom {
+  /** From now on this node receives every mail of the mailbox, and nothing is deleted there without it. */
+  attend(node: string, mailbox: string): LedgerLoan;
+}
+
 /** One node's hold on one ledger. */
 export interface LedgerLoan {
   /** @throws MailboxError STORE */
@@ -199,6 +224,8 @@ export interface LedgerLoan {
   mayDelete(mail: string): boolean;
   /** Whether this runtime still owns the mailbox. */
   assertOwner: AssertOwner;
+  /** What checks the mailbox, not started yet. */
+  run(parts: MailboxParts): RunningMailbox;
   /** Closes the ledger when no other node holds it. */
   giveBack(): Promise<void>;
 }

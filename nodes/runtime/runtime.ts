@@ -1,8 +1,8 @@
-import { join } from 'node:path';
-import { type Clock, type Mailbox, systemClock } from '../mailbox';
+import { type Acknowledgement, type AckOutcome, type Clock, type Mailbox, systemClock } from '../mailbox';
 import { Accounts } from './accounts';
 import { Health } from './health';
-import { Ledgers } from './ledgers';
+import { openLedgerRoom } from './ledger-room';
+import type { LedgerRoom } from './ledgers';
 import { Turns } from './session-limiter';
 import { type SettingsStore, TokenVault } from './token-vault';
 
@@ -14,12 +14,16 @@ export interface RuntimeOptions {
   credentialSecret?: string;
   readOnly?: boolean;
   clock?: Clock;
+  /** `redletter.fleet` of settings.js, as it stands there. */
+  fleet?: unknown;
 }
 
 /** Everything that outlives a deploy. Nodes borrow from it, and give back when they are closed. */
 export class Runtime {
   readonly accounts: Accounts;
-  readonly ledgers: Ledgers;
+  readonly ledgers: LedgerRoom;
+  /** Where mailboxes are shared with other Node-REDs. */
+  readonly fleet: import('./fleet').Fleet | undefined;
   readonly turns = new Turns();
   /** How all of it is, for a person to see. */
   readonly health: Health;
@@ -27,8 +31,9 @@ export class Runtime {
   readonly mailboxes = new Map<string, Pick<Mailbox, 'acknowledge'>>();
   readonly clock: Clock;
 
-  constructor({ folder, settings, credentialSecret, readOnly, clock }: RuntimeOptions) {
-    this.clock = clock ?? systemClock;
+  constructor(options: RuntimeOptions) {
+    const { settings, credentialSecret, readOnly } = options;
+    this.clock = options.clock ?? systemClock;
     this.health = new Health(this.clock);
     this.accounts = new Accounts(
       new TokenVault({
@@ -40,6 +45,14 @@ export class Runtime {
       () => this.health.changed(),
       this.clock,
     );
-    this.ledgers = new Ledgers(join(folder, 'redletter'), this.clock);
+    const room = openLedgerRoom({ ...options, clock: this.clock });
+    this.ledgers = room.ledgers;
+    this.fleet = room.fleet;
+  }
+
+  /** The flow's acknowledgement of a delivery, wherever in a fleet it was made. @throws MailboxError STORE */
+  async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
+    const here = await this.mailboxes.get(node)?.acknowledge(delivery, outcome);
+    return here ?? (await this.fleet?.acknowledge(node, delivery, outcome)) ?? 'unknown';
   }
 }

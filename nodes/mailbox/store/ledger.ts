@@ -165,6 +165,12 @@ export class Ledger {
     });
   }
 
+  /** The runtime before this one lost the mailbox and did not crash: its last mails may be duplicates, and no more. */
+  async recordTakeover(): Promise<void> {
+    this.interrupted = [];
+    await this.log.atOnce({ is: 'closed', at: this.seconds() });
+  }
+
   /** A suspected mail was delivered and the process goes on. */
   async recordSurvival(key: string): Promise<void> {
     await this.log.atOnce({ is: 'survived', key });

@@ -186,8 +186,10 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
       });
       const version = row?.version ?? 0;
       if (version > STEPS.length) {
-        const facts = { schema, version, known: STEPS.length };
-        throw new MailboxError('CONFIG', 'fleet-schema-newer', { facts, retryable: false });
+        throw new MailboxError('CONFIG', 'fleet-schema-newer', {
+          facts: { schema, version, known: STEPS.length },
+          retryable: false,
+        });
       }
       if (version === STEPS.length) return;
       for (const step of STEPS.slice(version)) await within.query({ name: '', text: step });
@@ -245,12 +247,13 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   private errorOf(cause: unknown): MailboxError {
     if (cause instanceof MailboxError) return cause;
     const { code } = cause as { code?: string };
-    const facts = { database: this.name, system: code ?? (cause as Error).message };
+    const { name: database } = this;
+    const system = code ?? (cause as Error).message;
     // 28: who we are is refused; 3D000: there is no such database; 42501: a right is missing.
     const ours = typeof code === 'string' && (/^28/.test(code) || code === '3D000' || code === '42501');
     return ours
-      ? new MailboxError('CONFIG', 'fleet-database-refused', { facts, cause })
-      : new MailboxError('STORE', 'database-unavailable', { facts, cause });
+      ? new MailboxError('CONFIG', 'fleet-database-refused', { facts: { database, system }, cause })
+      : new MailboxError('STORE', 'database-unavailable', { facts: { database, system }, cause });
   }
 }
 
@@ -259,8 +262,11 @@ async function driver(): Promise<typeof import('pg')> {
     const loaded = (await import('pg')) as typeof import('pg') & { default?: typeof import('pg') };
     return loaded.default ?? loaded;
   } catch (cause) {
-    const facts = { command: 'npm install pg' };
-    throw new MailboxError('CONFIG', 'fleet-driver-missing', { facts, retryable: false, cause });
+    throw new MailboxError('CONFIG', 'fleet-driver-missing', {
+      facts: { command: 'npm install pg' },
+      retryable: false,
+      cause,
+    });
   }
 }
 

@@ -8,6 +8,8 @@ export interface Lease {
   readonly replica: string;
   /** Counts the owners of this mailbox: what an earlier one writes is refused. */
   readonly term: string;
+  /** The session that had it before and did not give it back. */
+  readonly previous?: string;
 }
 
 interface LeaseEvents {
@@ -62,12 +64,13 @@ const CLAIM = {
         and (m.wanted is null or m.wanted = $4
           or not exists (select from replica r where r.name = m.wanted and r.died is null and not r.draining))
         and (not $5 or m.wanted = $4 or coalesce((select died from replica r where r.id = m.replica), m.since)
-          <= clock_timestamp() - ${ORPHANED_MS} * interval '1 ms')
+          <= clock_timestamp() - $6 * interval '1 ms')
       order by m.id limit $3 for update of m skip locked
     )
-    update mailbox set replica = $1, term = term + 1, since = clock_timestamp(), wanted = nullif(wanted, $4)
+    update mailbox set replica = $1, term = term + 1, previous = replica, since = clock_timestamp(),
+      wanted = nullif(wanted, $4)
     where id in (select id from free) and exists (select from me)
-    returning id, term::text`,
+    returning id, term::text, previous`,
 };
 const RELEASE = {
   name: 'release',
@@ -105,6 +108,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
     private readonly replica: { name: string; role: 'runtime' | 'editor' },
     /** True where a mailbox can be moved without ending a check: the surplus is chosen among these. */
     private readonly isIdle: (mailbox: string) => boolean = () => true,
+    private readonly orphanedMs = ORPHANED_MS,
   ) {
     super();
     this.setMaxListeners(0);
@@ -146,6 +150,14 @@ export class Leases extends EventEmitter<LeaseEvents> {
   /** True while the mailbox is owned here for certain. Good for the turn in which it was asked. */
   owns({ mailbox, replica, term }: Lease): boolean {
     return this.held.get(mailbox)?.term === term && this.membership.certain(replica);
+  }
+
+  /** The database says that another replica has the mailbox. */
+  fence(lease: Lease): void {
+    if (this.held.get(lease.mailbox)?.term !== lease.term) return;
+    this.held.delete(lease.mailbox);
+    this.doubtful = true;
+    this.emit('lost', lease.mailbox);
   }
 
   /** Gives a mailbox back: another replica may claim it at once. @throws MailboxError */
@@ -224,10 +236,14 @@ export class Leases extends EventEmitter<LeaseEvents> {
         const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.held.size);
         if (room <= 0 || wanting.length === 0 || this.stopped) break;
         this.doubtful = true;
-        const values = [session, wanting, room, this.replica.name, orphans];
-        const rows = await this.database.query<{ id: string; term: string }>(CLAIM, values);
+        const values = [session, wanting, room, this.replica.name, orphans, this.orphanedMs];
+        const rows = await this.database.query<{ id: string; term: string; previous: string | null }>(
+          CLAIM,
+          values,
+        );
         this.doubtful = false;
-        for (const { id, term } of rows) this.take({ mailbox: id, replica: session, term });
+        for (const { id, term, previous } of rows)
+          this.take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
         if (rows.length < room) break;
       }
     }

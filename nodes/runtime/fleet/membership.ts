@@ -3,11 +3,17 @@ import { EventEmitter } from 'node:events';
 import { type Clock, MailboxError } from '../../mailbox';
 import type { Database } from './database';
 
-export const BEAT_MS = 2_000;
-/** A replica that has not beaten for so long is dead to the others, by the clock of the database. */
-export const TTL_MS = 8_000;
-/** So much sooner a replica stops to trust its own session: what was begun before has gone out by then. */
-const MARGIN_MS = 1_500;
+/** How fast a fleet notices that a replica has died. */
+export interface Pace {
+  /** ms between two beats. */
+  beat: number;
+  /** A replica that has not beaten for so many ms is dead to the others, by the clock of the database. */
+  timeToLive: number;
+  /** So many ms sooner a replica stops to trust its own session: what was begun before has gone out by then. */
+  margin: number;
+}
+
+export const PACE: Pace = { beat: 2_000, timeToLive: 8_000, margin: 1_500 };
 
 /** The clocks by which a session is told to be over. */
 export interface Clocks extends Clock {
@@ -47,7 +53,8 @@ export interface Session {
 const JOIN = {
   name: 'join',
   text: `with before as (update replica set died = clock_timestamp() where id = $7 and died is null)
-    insert into replica (id, name, version, role, attended, owned) values ($1, $2, $3, $4, $5, $6)`,
+    insert into replica (id, name, version, role, attended, owned, earlier)
+      values ($1, $2, $3, $4, $5, $6, $7)`,
 };
 /** One that is late is refused even where no other replica has noticed. */
 const BEAT = {
@@ -83,6 +90,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     private readonly database: Pick<Database, 'query'>,
     private readonly facts: ReplicaFacts,
     private readonly clock: Clocks,
+    private readonly pace: Pace = PACE,
   ) {
     super();
     this.setMaxListeners(0);
@@ -99,8 +107,15 @@ export class Membership extends EventEmitter<MembershipEvents> {
     if (session === undefined || session.id !== id) return false;
     const wall = this.clock.now();
     return (
-      this.clock.monotonic() < session.until && wall < session.untilWall && wall >= session.sentWall - TTL_MS
+      this.clock.monotonic() < session.until &&
+      wall < session.untilWall &&
+      wall >= session.sentWall - this.pace.timeToLive
     );
+  }
+
+  /** Ends a session that has run out, at once rather than at the next beat. */
+  suspect(): void {
+    if (this.session !== undefined && !this.certain()) this.lose();
   }
 
   /** Begins to beat. Never rejects: the database may come later. */
@@ -132,7 +147,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     this.clock.clearTimeout(this.timer);
     this.timer = this.clock.setTimeout(() => {
       this.tick().catch(() => undefined);
-    }, BEAT_MS);
+    }, this.pace.beat);
   }
 
   private async beat(): Promise<void> {
@@ -141,7 +156,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
       if (this.session !== undefined && !this.certain()) this.lose();
       if (this.session === undefined) await this.join();
       else await this.prolong(this.session);
-      await this.database.query(BURY, [TTL_MS]);
+      await this.database.query(BURY, [this.pace.timeToLive]);
       if (!this.over) this.emit('beat');
     } catch (error) {
       // The session may have run out while the database was asked.
@@ -164,7 +179,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
   private async prolong(session: Session): Promise<void> {
     const sent = this.stamp();
     const { attended, owned } = this.facts.load();
-    const values = [session.id, TTL_MS, attended, owned];
+    const values = [session.id, this.pace.timeToLive, attended, owned];
     const [row] = await this.database.query<{ draining: boolean }>(BEAT, values);
     if (row === undefined) {
       this.lose();
@@ -177,7 +192,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
 
   private stamp(): Omit<Session, 'id'> {
     const sentWall = this.clock.now();
-    const lasts = TTL_MS - MARGIN_MS;
+    const lasts = this.pace.timeToLive - this.pace.margin;
     return { until: this.clock.monotonic() + lasts, untilWall: sentWall + lasts, sentWall };
   }
 

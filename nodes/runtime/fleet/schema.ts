@@ -15,6 +15,7 @@ export const STEPS: readonly string[] = [
     name text not null,
     version text not null,
     role text not null,
+    earlier uuid,
     started timestamptz not null default clock_timestamp(),
     beat timestamptz not null default clock_timestamp(),
     draining boolean not null default false,
@@ -26,6 +27,7 @@ export const STEPS: readonly string[] = [
   create table mailbox (
     id text primary key,
     replica uuid,
+    previous uuid,
     term bigint not null default 0,
     since timestamptz not null default clock_timestamp(),
     wanted text,

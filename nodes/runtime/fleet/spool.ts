@@ -203,8 +203,8 @@ export class DatabaseSpool implements Spool {
   }
 
   private full(): MailboxError {
-    const facts = { folder: this.place, megabytes: Math.round(this.mostBytes / 1024 ** 2) };
-    return new MailboxError('STORE', 'spool-full', { facts });
+    const megabytes = Math.round(this.mostBytes / 1024 ** 2);
+    return new MailboxError('STORE', 'spool-full', { facts: { folder: this.place, megabytes } });
   }
 }
 

@@ -1,0 +1,96 @@
+/**
+ * One replica as a process, to be killed and stopped. Its only argument is {@link ReplicaOrders} as JSON. Writes each
+ * mail it is given into its file before anything else happens.
+ */
+import { appendFileSync } from 'node:fs';
+import { openSession, systemClock } from '../../../nodes/mailbox';
+import { mailboxId } from '../../../nodes/runtime';
+import { Database } from '../../../nodes/runtime/fleet/database';
+import { Fleet } from '../../../nodes/runtime/fleet/fleet';
+import { Membership } from '../../../nodes/runtime/fleet/membership';
+import { type DeliveredLine, type ReplicaOrders, SECRET } from './drill';
+
+const orders = JSON.parse(process.argv[2] ?? '') as ReplicaOrders;
+const { name, database, port, users, file, pace, without, ack } = orders;
+
+// What the drill has to go red without.
+if (without === 'deadline') {
+  Membership.prototype.certain = function certain(this: Membership, id = this.id) {
+    return this.id !== undefined && this.id === id;
+  };
+}
+if (without === 'fence') {
+  for (const method of ['query', 'bulk'] as const) {
+    const original = Database.prototype[method];
+    Database.prototype[method] = function unfenced(prepared, values) {
+      const text = prepared.text.replace(
+        'replica = $2 and term = $3::bigint for share',
+        '($2::uuid is not null or $3::bigint is null)',
+      );
+      return original.call(this, { name: prepared.name, text }, values) as never;
+    };
+  }
+}
+
+const fleet = new Fleet({
+  settings: { database, name, role: 'runtime', schema: 'redletter' },
+  secret: SECRET,
+  version: '1',
+  clock: systemClock,
+  pace,
+});
+
+for (const user of users) {
+  const node = `node-${user}`;
+  const server = { host: 'pop.example.test', port, user };
+  const loan = fleet.attend(node, mailboxId(server));
+  const mailbox = loan.run({
+    settings: {
+      node,
+      ...server,
+      service: 'custom',
+      interval: 0.5,
+      first: 'all',
+      after: 'delete',
+      keepDays: 0,
+      maxAttempts: 5,
+      maxSize: 0,
+      oversize: 'headers',
+      maxPerCheck: 0,
+      content: 'parsed',
+    },
+    ...(ack && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 4 } }),
+    reading: { content: 'parsed', attachments: 'buffer' },
+    ledger: loan.open,
+    spool: loan.spool,
+    open: (signal) =>
+      openSession(
+        { host: '127.0.0.1', port, security: 'none' },
+        { user, password: name, mechanism: 'USER' },
+        signal,
+      ),
+    inTurn: (run) => run(),
+    mayDelete: loan.mayDelete,
+    assertOwner: loan.assertOwner,
+    deliver: async (mail, assertOwner) => {
+      await assertOwner('deliver');
+      const { uid, redelivered, attempt, delivery } = mail.pop3;
+      const line: DeliveredLine = { name, user, uid, redelivered, attempt, at: Date.now() };
+      appendFileSync(file, `${JSON.stringify(line)}\n`);
+      await new Promise((resolve) => setImmediate(resolve));
+      if (ack) setTimeout(() => mailbox.acknowledge(delivery, 'done').catch(() => undefined), 20);
+    },
+    onState: () => undefined,
+    // Seen where REDLETTER_DRILL_LOUD is set.
+    onError: ({ code, reason, facts }) => console.error(name, user, code, reason, JSON.stringify(facts)),
+    onQuarantined: () => undefined,
+    onSummary: () => undefined,
+    clock: systemClock,
+    random: Math.random,
+  });
+  mailbox.start();
+}
+process.stdout.write('ready\n');
+process.on('SIGTERM', () => {
+  fleet.close().finally(() => process.exit(0));
+});
