@@ -25,11 +25,11 @@ export function account(issuer: string, clientId: string, scope: string, user: s
 export function flows(mailPort: number, signIn: ReturnType<typeof account>): object[] {
   const z = 'demo';
   return [
-    { id: z, type: 'tab', label: 'The first mail' },
+    { id: z, type: 'tab', label: 'First email' },
     {
       id: accountId,
       type: 'oauth2-account',
-      name: 'The demonstration',
+      name: 'Demonstration',
       ...signIn.properties,
       credentials: signIn.credentials,
     },
@@ -37,7 +37,7 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       id: 'demo-words',
       type: 'comment',
       z,
-      name: 'Every mail becomes a message: open the debug sidebar, or look at the terminal',
+      name: 'Each email is sent as a message: see the debug sidebar or the terminal',
       info: '',
       x: 330,
       y: 80,
@@ -51,7 +51,7 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       service: 'custom',
       host: '127.0.0.1',
       port: mailPort,
-      // On loopback nobody listens in; elsewhere a token never travels without TLS.
+      // On loopback a token may be sent without TLS.
       security: 'none',
       tls: '',
       auth: 'oauth2',
@@ -72,7 +72,7 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       id: 'demo-debug',
       type: 'debug',
       z,
-      name: 'The whole message',
+      name: 'Complete message',
       active: true,
       tosidebar: true,
       console: false,
@@ -87,7 +87,7 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       id: 'demo-terminal',
       type: 'function',
       z,
-      name: 'A line in the terminal',
+      name: 'Print in terminal',
       func: "global.get('terminal').print('✉ ' + msg.topic + ' — ' + msg.from);",
       outputs: 0,
       x: 410,

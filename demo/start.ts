@@ -1,6 +1,6 @@
 /**
  * `npm start`: a sign-in server, a mail server and a Node-RED, all on loopback, signed in by real consent, with mail
- * arriving in the first flow. Ctrl-C ends it and leaves nothing behind.
+ * arriving in the first flow. Press Ctrl-C to stop. No files remain.
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
@@ -43,14 +43,14 @@ async function main(): Promise<void> {
 
   print(`
 Open   ${editor}
-       The first flow runs; a new mail comes every ${process.env.REDLETTER_MAIL_INTERVAL ?? 20} seconds, and each is a line here.
+       The flow receives a new email every ${process.env.REDLETTER_MAIL_INTERVAL ?? 20} seconds. Each one is printed here.
 
-Sign in by hand
-       Double-click "Mailbox", press the pencil beside the account, then "Sign in again".
-       User ${user}, any password. (Another address is another mailbox: give it to the account, and sign in as it.)
+Sign in manually
+       Double-click "Mailbox", click the pencil next to the account, then "Sign in again".
+       User ${user}, any password. For another mailbox, enter another address in the account and sign in as that user.
 
 Servers  sign-in ${signInServer.issuer}   mail 127.0.0.1:${mailServer.port}
-Ctrl-C ends it and leaves nothing behind.
+Press Ctrl-C to stop. No files remain.
 `);
 }
 
@@ -113,7 +113,7 @@ async function signInByHandOfAMachine(editor: string, signIn: ReturnType<typeof 
   });
   const { url } = (await started.json()) as { url: string };
   const { page } = await consent(url, { login: user });
-  if (page?.status !== 200) throw new Error(`The sign-in did not work: ${page?.status ?? 'no page'}`);
+  if (page?.status !== 200) throw new Error(`The sign-in failed: ${page?.status ?? 'no page'}`);
 }
 
 /** RFC 7662, as a mail server asks: whose token is this? */
