@@ -62,6 +62,7 @@ export = function register(RED: NodeAPI): void {
       onError: (error) => this.error(new NodeError(error, translate), {}),
       onQuarantined: (error, pop3, raw) =>
         this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),
+      onIncomplete: (error, pop3) => this.error(new NodeError(error, translate), { pop3 } as NodeMessage),
       onSummary: (summary) => {
         if (def.summary) this.send([null, { payload: summary }]);
       },

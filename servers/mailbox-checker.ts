@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Clock, MailboxError } from '../nodes/mailbox';
 import { type CheckResult, checkMailbox } from '../nodes/mailbox/check';
 import type { CheckContext, CheckSettings } from '../nodes/mailbox/check-context';
+import { ClockWatch } from '../nodes/mailbox/clock-watch';
 import type { DeliveredMail, Pop3Fields } from '../nodes/mailbox/delivery/pop3-fields';
 import { SendDelivery } from '../nodes/mailbox/delivery/send';
 import { type AssertOwner, soleOwner } from '../nodes/mailbox/ownership';
@@ -49,11 +50,13 @@ interface Timer {
 /** A clock that stands still until it is moved. */
 export class TestClock implements Clock {
   private time = BEGINNING;
+  private jumped = 0;
   private readonly timers = new Set<Timer>();
   /** Called whenever a timer is set. */
   onSet: () => void = () => undefined;
 
   readonly now = (): number => this.time;
+  readonly monotonic = (): number => this.time - this.jumped;
 
   setTimeout(run: () => void, ms: number): unknown {
     const timer = { at: this.time + ms, run };
@@ -87,6 +90,7 @@ export class TestClock implements Clock {
   /** Somebody sets the clock: no timer knows of it. */
   jump(ms: number): void {
     this.time += ms;
+    this.jumped += ms;
     for (const timer of this.timers) timer.at += ms;
   }
 }
@@ -202,6 +206,9 @@ export interface Quarantined {
 export class Checker {
   readonly delivered: DeliveredMail[] = [];
   readonly quarantined: Quarantined[] = [];
+  readonly incomplete: [key: string, cause: unknown][] = [];
+  readonly doubted = new Set<string>();
+  readonly clockWatch: ClockWatch;
   readonly stop = new AbortController();
   onDeliver: (mail: DeliveredMail) => Promise<void> | void = () => undefined;
   mayDelete: (key: string) => boolean = () => true;
@@ -214,6 +221,7 @@ export class Checker {
     changes: Partial<CheckSettings> = {},
   ) {
     this.settings = { ...settings, ...changes };
+    this.clockWatch = new ClockWatch(clock);
   }
 
   static async make(changes: Partial<CheckSettings> = {}, clock = new TestClock()): Promise<Checker> {
@@ -254,6 +262,9 @@ export class Checker {
       assertOwner,
       onProgress: () => undefined,
       onQuarantined: (error, pop3) => this.quarantined.push({ error, pop3 }),
+      onIncomplete: (mail, cause) => this.incomplete.push([mail.key, cause]),
+      doubted: this.doubted,
+      clockWatch: this.clockWatch,
       now: clock.now,
       signal,
     });

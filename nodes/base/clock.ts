@@ -1,13 +1,16 @@
 /** The system's clock, or a test's. */
 export interface Clock {
-  /** ms since the epoch */
+  /** ms since the epoch; may be set while the process runs */
   now(): number;
+  /** ms since some moment, never set; absent: `now` is never set */
+  monotonic?(): number;
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
 }
 
 export const systemClock: Clock = {
   now: Date.now,
+  monotonic: () => performance.now(),
   // A longer time than a timer can hold would be over at once.
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),

@@ -54,6 +54,8 @@ export interface MailAttachment {
 export type MailProblemCode =
   /** Not a byte came. */
   | 'EMPTY'
+  /** The server sent fewer bytes than it announced: a part may be missing. */
+  | 'INCOMPLETE'
   /** The parser gave up: the message holds the raw bytes and whatever was known by then. */
   | 'NOT_PARSED'
   /** No Date header; `date` is the time of the newest Received header, or absent. */

@@ -44,12 +44,19 @@ export async function arrivedBefore(
 
 /** The date in the topmost Received header (after its last semicolon), else in Date; ms since the epoch. */
 export function arrivalOf(header: string): number | undefined {
-  const fields = fieldsOf(header);
-  const fieldOf = (name: string): string | undefined =>
-    fields.find((field) => field.toLowerCase().startsWith(`${name}:`))?.slice(name.length + 1);
-  const received = fieldOf('received');
-  return parsed(received?.slice(received.lastIndexOf(';') + 1)) ?? parsed(fieldOf('date'));
+  return receivedAt(header) ?? parsed(fieldOf(header, 'date'));
 }
+
+/** The date that the server has put on the mail when it received it: that of the topmost Received header. */
+export function receivedAt(header: string): number | undefined {
+  const received = fieldOf(header, 'received');
+  return parsed(received?.slice(received.lastIndexOf(';') + 1));
+}
+
+const fieldOf = (header: string, name: string): string | undefined =>
+  fieldsOf(header)
+    .find((field) => field.toLowerCase().startsWith(`${name}:`))
+    ?.slice(name.length + 1);
 
 function parsed(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

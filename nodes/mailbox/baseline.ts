@@ -2,7 +2,9 @@ import type { Pop3Client } from '../pop3';
 import { arrivedBefore } from './arrival';
 import type { CheckContext } from './check-context';
 import { MailboxError } from './errors';
-import type { ListedMail } from './listing';
+import { concernsOneMail } from './from-pop3';
+import { addSizes, type ListedMail } from './listing';
+import type { Identity } from './store/ledger-records';
 
 /** Gmail lists some 250 of the oldest mails; a first listing this long means that "all mail" is switched on there. */
 const GMAIL_FLOOD = 200;
@@ -18,7 +20,17 @@ export async function recordBaseline(
     throw new MailboxError('CONFIG', 'gmail-lists-old-mail', { facts: { count: listing.length } });
   }
   const old = await oldMails(context, client, listing);
-  await context.ledger.recordBaseline(old.map((mail) => mail.key));
+  await addSizes(client, old).catch((error) => {
+    if (!concernsOneMail(error)) throw error;
+  });
+  // Fingerprints are learned afterward: a connection that drops meanwhile must not put off the baseline.
+  const sizes = old.flatMap(({ key, bytes }): [string, Identity][] =>
+    bytes === undefined ? [] : [[key, { fingerprint: '', bytes }]],
+  );
+  await context.ledger.recordBaseline(
+    old.map(({ key }) => key),
+    new Map(sizes),
+  );
 }
 
 async function oldMails(

@@ -1,5 +1,7 @@
+import type { ClockWatch } from './clock-watch';
 import type { Delivery } from './delivery/delivery';
 import type { OnQuarantined } from './failures';
+import type { ListedMail } from './listing';
 import type { AssertOwner } from './ownership';
 import type { Session } from './session';
 import type { Ledger } from './store/ledger';
@@ -53,6 +55,22 @@ export interface CheckContext {
   assertOwner: AssertOwner;
   onProgress(done: number, total: number): void;
   onQuarantined: OnQuarantined;
+  /** Called once for a mail of which a part may be missing: it was delivered all the same, and stays on the server. */
+  onIncomplete(mail: ListedMail, cause?: unknown): void;
+  /** Keys of mails at which sessions ended before any mail came; kept from check to check. */
+  doubted: Set<string>;
+  /** Kept from check to check. */
+  clockWatch: ClockWatch;
   now(): number;
   signal: AbortSignal;
+}
+
+/** What a listing was recognized to be. */
+export interface Recognized {
+  /** Keys of mails that were certainly the known ones in this session: no other may be deleted. */
+  identified: Set<string>;
+  /** Keys of unknown mails that the flow has already, under another key. */
+  waiting: ReadonlySet<string>;
+  /** Something was retrieved to be identified: RSET has to follow (quirk 16). */
+  retrieved: boolean;
 }

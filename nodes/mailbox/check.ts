@@ -1,11 +1,13 @@
-import type { Pop3Client } from '../pop3';
 import { recordBaseline } from './baseline';
-import type { CheckContext, CheckSummary } from './check-context';
+import type { CheckContext, CheckSummary, Recognized } from './check-context';
+import { judgeClock } from './clock-trust';
 import { deleteAndQuit } from './deletion';
 import { download } from './download';
+import type { MailboxError } from './errors';
 import { crashesProcess, dueAt, quarantine } from './failures';
-import { addSizes, type ListedMail, listMailbox } from './listing';
-import { recognizeRenumbered, recognizeReused } from './renumbering';
+import { type ListedMail, listMailbox } from './listing';
+import { learnFingerprints, recognize } from './recognition';
+import type { Session } from './session';
 
 export interface CheckResult {
   summary: CheckSummary;
@@ -25,26 +27,28 @@ export interface CheckResult {
 export async function checkMailbox(context: CheckContext): Promise<CheckResult> {
   const { ledger, delivery, settings, signal } = context;
   const started = context.now();
-  const { client, messages } = await context.open(signal);
+  const session = await context.open(signal);
+  const { client, messages } = session;
   try {
     const listing = await listMailbox(client, { messages, sizes: false, signal });
     const summary = newSummary(listing.length);
     const first = !ledger.hasBaseline;
-    await recognize(context, client, listing);
-
-    // Most checks find nothing new, and then the sizes of old mail do not matter.
-    if (settings.maxSize > 0 && listing.some(({ key }) => !ledger.isKnown(key)))
-      await addSizes(client, listing);
+    await judgeClock(context, session, listing);
+    const recognized = await recordListing(context, session, listing);
     await quarantineWhatCrashes(context, listing, summary);
-    const fresh = newMail(context, listing);
+    await retryQuarantined(context, listing);
+    const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
     const mails = wanted.slice(0, delivery.room());
+    let trouble: MailboxError | undefined;
     try {
-      await download(context, client, mails, summary);
+      trouble = await download(context, client, { wanted: mails, listing }, summary, recognized);
+      await learnFingerprints(context, session, listing, first);
     } finally {
       await delivery.finish();
     }
-    await deleteAndQuit(context, client, listing, summary);
+    await deleteAndQuit(context, client, listing, summary, recognized);
+    if (trouble !== undefined) throw trouble;
     await ledger.recordCheck(mails.length === fresh.length);
     summary.ms = context.now() - started;
     const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
@@ -69,16 +73,34 @@ function newSummary(found: number): CheckSummary {
 }
 
 /** Tells which of the listed mails are known, and remembers what was listed. */
-async function recognize(context: CheckContext, client: Pop3Client, listing: ListedMail[]): Promise<void> {
+async function recordListing(
+  context: CheckContext,
+  session: Session,
+  listing: ListedMail[],
+): Promise<Recognized> {
   const { ledger, delivery } = context;
-  if (ledger.hasBaseline) {
-    await recognizeRenumbered(context, client, listing);
-    await recognizeReused(context, client, listing);
-  } else await recordBaseline(context, client, listing);
+  let recognized: Recognized = { identified: new Set(), waiting: new Set(), retrieved: false };
+  if (ledger.hasBaseline) recognized = await recognize(context, session, listing);
+  else await recordBaseline(context, session.client, listing);
   const keys = new Set(listing.map((mail) => mail.key));
   // A mail that is nowhere any more is reported before it is forgotten.
   await delivery.recordListing(keys);
   await ledger.recordListing(keys, (key) => delivery.holds(key));
+  return recognized;
+}
+
+/** A quarantined mail is tried once more when so much time has passed, ms: whatever kept it may be mended. */
+const QUARANTINE_MS = 24 * 60 * 60 * 1000;
+
+/** Gives quarantined mail one more attempt each day, silently; not mail that ended the process. */
+async function retryQuarantined({ ledger, now }: CheckContext, listing: ListedMail[]): Promise<void> {
+  if (ledger.quarantined.length === 0) return;
+  for (const { key } of listing) {
+    const found = ledger.quarantine(key);
+    if (found === undefined || found.crashed) continue;
+    // A clock that was set back must not put it off for years.
+    if (Math.abs(now() - found.at) >= QUARANTINE_MS) await ledger.retry(key, true);
+  }
 }
 
 /** What is listed, not processed, not being delivered, and not waiting for its next attempt. */

@@ -1,34 +1,37 @@
 import type { Pop3Client } from '../pop3';
-import type { CheckContext, CheckSummary } from './check-context';
+import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import type { ListedMail } from './listing';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Deletes from the server what may be deleted, and ends the session. DELE counts when QUIT was answered. */
+/**
+ * Deletes from the server what may be deleted, and ends the session. DELE counts when QUIT was answered. A mail is
+ * deleted only where it was, in this session, certainly the one that was delivered whole.
+ */
 export async function deleteAndQuit(
   context: CheckContext,
   client: Pop3Client,
   listing: ListedMail[],
   summary: CheckSummary,
+  { identified, retrieved }: Recognized,
 ): Promise<void> {
-  const { settings, delivery, ledger, assertOwner } = context;
+  const { ledger, assertOwner } = context;
   // Some servers mark a mail deleted when it is retrieved (quirk 16); RSET takes that back.
-  if (summary.fetched > 0) await client.rset();
-  const marked = new Set<number>();
-  if (settings.after !== 'keep') {
-    const deletable = listing.filter((mail) => mayDelete(context, mail));
-    if (deletable.length > 0) await assertOwner('delete');
-    for await (const { number, error } of client.dele(deletable.map((mail) => mail.number))) {
-      if (error === undefined) marked.add(number);
+  if (summary.fetched > 0 || retrieved) await client.rset();
+  const marked = new Map<number, string>();
+  const deletable = listing.filter((mail) => identified.has(mail.key) && mayDelete(context, mail));
+  if (deletable.length > 0) {
+    await assertOwner('delete');
+    const keys = new Map(deletable.map(({ number, key }) => [number, key]));
+    for await (const { number, error } of client.dele(keys.keys())) {
+      if (error === undefined) marked.set(number, keys.get(number) ?? '');
     }
   }
   await assertOwner('quit');
   const answer = await client.quit();
   if (answer !== 'ok' || marked.size === 0) return;
   summary.deleted = marked.size;
-  // What we deleted ourselves has not vanished.
-  const rest = listing.filter(({ number }) => !marked.has(number));
-  await ledger.recordListing(new Set(rest.map(({ key }) => key)), (key) => delivery.holds(key));
+  await ledger.recordDeletions([...marked.values()]);
 }
 
 /** Processed whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */
@@ -36,7 +39,13 @@ export function mayDelete(
   { ledger, settings, mayDelete: othersAreDone, now }: CheckContext,
   mail: Pick<ListedMail, 'key' | 'ambiguous'>,
 ): boolean {
+  const requested = ledger.deletionRequested(mail.key);
+  if (settings.after === 'keep' && !requested) return false;
   const processedAt = ledger.processedAt(mail.key);
   if (processedAt === undefined || mail.ambiguous || !othersAreDone(mail.key)) return false;
-  return settings.after === 'delete' || now() - processedAt >= settings.keepDays * DAY_MS;
+  if (settings.after === 'delete' || requested) return true;
+  // Days count only while the clock could be trusted: late is fine, early never.
+  const trustedSince = ledger.clockTrustedSince;
+  if (trustedSince === undefined) return false;
+  return now() - Math.max(processedAt, trustedSince) >= settings.keepDays * DAY_MS;
 }

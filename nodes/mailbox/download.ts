@@ -1,44 +1,69 @@
 import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
-import type { CheckContext, CheckSummary } from './check-context';
+import type { CheckContext, CheckSummary, Recognized } from './check-context';
+import { judgeClockBy } from './clock-trust';
 import type { ReceivedMail } from './delivery/received-mail';
 import { mustDownloadAgain } from './delivery/received-mail';
 import { MailboxError } from './errors';
-import { failedAttempts, quarantine, recordFailure } from './failures';
-import { concernsOneMail } from './from-pop3';
+import { failedAttempts, hasFailed, quarantine, recordFailure } from './failures';
+import { asMailboxError, concernsOneMail, refusesForNow } from './from-pop3';
 import type { ListedMail } from './listing';
 
-/** Downloads and delivers mails, one after the other in the server's order, while the next ones are on their way. */
+/** A mail that is downloaded to see whether the server gives any: the smallest known one, up to this size, bytes. */
+const LARGEST_PROBE = 256 * 1024;
+
+/**
+ * Downloads and delivers mails, one after the other in the server's order, while the next ones are on their way.
+ *
+ * @returns what keeps the server from giving mail, where that is no mail's fault: the rest of the check goes on
+ */
 export async function download(
   context: CheckContext,
   client: Pop3Client,
-  mails: ListedMail[],
+  mails: { wanted: ListedMail[]; listing: ListedMail[] },
   summary: CheckSummary,
-): Promise<void> {
-  if (mails.length > 0) await new Download(context, client, summary).run(mails);
+  recognized: Recognized,
+): Promise<MailboxError | undefined> {
+  if (mails.wanted.length === 0) return undefined;
+  return new Download(context, client, mails.listing, summary, recognized).run(mails.wanted);
+}
+
+interface Refused {
+  mail: ListedMail;
+  error: unknown;
 }
 
 /** The downloads of one check. */
 class Download {
   private done = 0;
   private total = 0;
-  /** Errors that were counted against a mail already. */
-  private readonly counted = new Set<unknown>();
+  /** Errors that ended the session and were looked at already. */
+  private readonly seen = new Set<unknown>();
   /** Only their headers are downloaded: too large, or the node wants no more. */
   private readonly headers: ListedMail[] = [];
   /** To be downloaded once more, behind the others, which are on their way already. */
   private again: ListedMail[] = [];
+  /** Refused, and no mail has come since: it may be the mail or the mailbox. */
+  private refused: Refused[] = [];
+  private last: ListedMail | undefined;
 
   constructor(
     private readonly context: CheckContext,
     private readonly client: Pop3Client,
+    private readonly listing: ListedMail[],
     private readonly summary: CheckSummary,
+    private readonly recognized: Recognized,
   ) {}
 
-  async run(mails: ListedMail[]): Promise<void> {
-    const { settings, delivery, onProgress } = this.context;
+  async run(mails: ListedMail[]): Promise<MailboxError | undefined> {
+    const { settings, delivery, onProgress, doubted } = this.context;
     const whole: ListedMail[] = [];
-    for (const mail of mails) {
+    // A mail at which the last session ended comes last: if it is the one, the others come first.
+    const ordered = [
+      ...mails.filter(({ key }) => !doubted.has(key)),
+      ...mails.filter(({ key }) => doubted.has(key)),
+    ];
+    for (const mail of ordered) {
       if (settings.maxSize > 0 && (mail.bytes ?? 0) > settings.maxSize) await this.tooLarge(mail);
       else if (settings.content === 'headers') this.headers.push(mail);
       else whole.push(mail);
@@ -52,18 +77,20 @@ class Download {
       await delivery.expect(again);
       await this.retrieve(again, false);
     }
-    if (this.headers.length === 0) return;
-    await delivery.expect(this.headers);
-    const source = this.client.top(numbersOf(this.headers), 0);
-    await this.deliverEach(this.headers, source, { whole: false, canDownloadAgain: () => false });
+    if (this.headers.length > 0) {
+      await delivery.expect(this.headers);
+      const source = this.client.top(numbersOf(this.headers), 0);
+      await this.deliverEach(this.headers, source, { whole: false, canDownloadAgain: () => false });
+    }
+    return this.judge();
   }
 
-  private retrieve(mails: ListedMail[], mayComeAgain: boolean): Promise<void> {
+  private retrieve(mails: ListedMail[], once: boolean): Promise<void> {
     const { ledger } = this.context;
     const keys = new Map(mails.map(({ number, key }) => [number, key]));
     // A mail that has failed before is not downloaded twice in one check: that may be what ends it.
     const canDownloadAgain = (number: number): boolean =>
-      mayComeAgain && failedAttempts(ledger.openDelivery(keys.get(number) ?? '')) === 0;
+      once && failedAttempts(ledger.openDelivery(keys.get(number) ?? '')) === 0;
     return this.deliverEach(mails, this.client.retrieve(numbersOf(mails)), { whole: true, canDownloadAgain });
   }
 
@@ -73,8 +100,9 @@ class Download {
     how: { whole: boolean; canDownloadAgain(number: number): boolean },
   ): Promise<void> {
     const waiting = new Map(mails.map((mail) => [mail.number, mail]));
+    const sizes = new Map(mails.map(({ number, bytes }) => [number, bytes]));
+    const receipt = { ...how, count: mails.length, announced: (number: number) => sizes.get(number) };
     try {
-      const receipt = { ...how, count: mails.length };
       for await (const { number, received } of this.context.delivery.receive(source, receipt)) {
         const mail = waiting.get(number);
         if (mail === undefined) continue;
@@ -82,9 +110,8 @@ class Download {
         await this.deliver(mail, received);
       }
     } catch (error) {
-      // A server that closes the connection at the RETR of one mail, each time, must not hold up the others for ever.
       const [mail] = waiting.values();
-      if (mail !== undefined && !this.counted.has(error)) await this.failed(mail, error);
+      if (!this.seen.has(error)) await this.sessionEnded(mail, error);
       throw error;
     }
   }
@@ -97,6 +124,7 @@ class Download {
       this.summary.bytes += bytes;
       this.summary.delivered += 1;
       if (redelivered) this.summary.redelivered += 1;
+      await this.came(mail, received);
     } catch (error) {
       if (mustDownloadAgain(error)) {
         this.again.push(mail);
@@ -113,31 +141,140 @@ class Download {
     onProgress(this.done, this.total);
   }
 
+  /** A mail came, so what was refused before it was refused for itself. */
+  private async came(mail: ListedMail, received: ReceivedMail): Promise<void> {
+    const { whole, incomplete } = received;
+    this.last = mail;
+    this.context.doubted.delete(mail.key);
+    if (whole) this.recognized.identified.add(mail.key);
+    if (incomplete) this.reportIncomplete(mail);
+    if (this.context.settings.after === 'expire') await judgeClockBy(received.receivedAt, this.context);
+    for (const { mail, error } of this.refused.splice(0)) await this.count(mail, error);
+  }
+
   private async tooLarge(mail: ListedMail): Promise<void> {
     if (this.context.settings.oversize === 'headers') this.headers.push(mail);
     else {
-      await this.context.ledger.markDone(mail.key, 'kept');
+      const identity = mail.bytes === undefined ? {} : { bytes: mail.bytes };
+      await this.context.ledger.markDone(mail.key, 'kept', identity);
       this.summary.skipped += 1;
     }
   }
 
-  /** Counts a failure against the mail it concerns; throws again what concerns more than that. */
+  /** One mail was not delivered; throws again what concerns more than that. */
   private async failed(mail: ListedMail, error: unknown): Promise<void> {
-    this.counted.add(error);
+    if (this.context.signal.aborted || concernsNode(error)) {
+      this.seen.add(error);
+      throw error;
+    }
+    if (error instanceof Pop3Error && concernsOneMail(error) && error.code !== 'LIMIT') {
+      this.refused.push({ mail, error });
+      return;
+    }
+    if (error instanceof Pop3Error && !concernsOneMail(error)) {
+      await this.sessionEnded(mail, error);
+      throw error;
+    }
+    await this.count(mail, error);
+  }
+
+  /** Counts a failure against a mail: others came, it did not. */
+  private async count(mail: ListedMail, error: unknown): Promise<void> {
     const { context } = this;
-    const { ledger, settings, signal, now } = context;
-    if (signal.aborted || concernsNode(error)) throw error;
+    const { ledger, settings, now } = context;
     this.summary.failed += 1;
     const { maxAttempts } = settings;
     if (await recordFailure(ledger, mail.key, { cause: error, maxAttempts, now: now() })) {
       const facts = { last: 'failed', bytes: mail.bytes ?? 0, cause: error } as const;
       await quarantine({ ...context, origin: settings }, mail, facts);
     }
-    if (error instanceof Pop3Error && !concernsOneMail(error)) throw error;
+  }
+
+  /**
+   * The session ended at this mail. It is suspected only where others came before it in this session, or where it has
+   * failed before; else it waits behind the others the next time.
+   */
+  private async sessionEnded(mail: ListedMail | undefined, error: unknown): Promise<void> {
+    this.seen.add(error);
+    const { ledger, doubted, signal } = this.context;
+    if (signal.aborted || concernsNode(error)) return;
+    if (error instanceof Pop3Error && error.code === 'PROTOCOL') {
+      // What the server sent after the end of a mail may be the rest of it: a server that does not stuff dots.
+      await this.doubtLast(error);
+      return;
+    }
+    if (mail === undefined || !(error instanceof Pop3Error)) return;
+    const evidence = this.summary.delivered > 0 || hasFailed(ledger.openDelivery(mail.key));
+    if (evidence) await this.count(mail, error);
+    else doubted.add(mail.key);
+  }
+
+  /** The mail that came last may not have come whole: it stays on the server. */
+  private async doubtLast(error: Pop3Error): Promise<void> {
+    const { last } = this;
+    const { ledger } = this.context;
+    if (last === undefined || ledger.state(last.key) !== 'processed') return;
+    await ledger.markDone(last.key, 'kept', { ...ledger.identity(last.key) });
+    this.reportIncomplete(last, error);
+  }
+
+  private reportIncomplete(mail: ListedMail, cause?: unknown): void {
+    this.recognized.identified.delete(mail.key);
+    this.context.onIncomplete(mail, cause);
+  }
+
+  /** What was refused at the end, with no mail after it: is it these mails, or does the server give none? */
+  private async judge(): Promise<MailboxError | undefined> {
+    const refused = this.refused.splice(0);
+    const [first] = refused;
+    if (first === undefined) return undefined;
+    const forNow = refused.find(({ error }) => refusesForNow(error));
+    const given = forNow === undefined ? await this.isAnyGiven(refused) : false;
+    let trouble: MailboxError | undefined;
+    for (const { mail, error } of refused) {
+      const failedBefore = hasFailed(this.context.ledger.openDelivery(mail.key));
+      if (given === true || (given === undefined && failedBefore)) await this.count(mail, error);
+      else trouble ??= mailboxRefuses(forNow?.error ?? error);
+    }
+    return trouble;
+  }
+
+  /** Asks for a mail that is known to come. Undefined where there is none. */
+  private async isAnyGiven(refused: Refused[]): Promise<boolean | undefined> {
+    const { ledger, settings } = this.context;
+    if (settings.service === 'google') return undefined;
+    const failed = new Set(refused.map(({ mail }) => mail.key));
+    const [probe] = this.listing
+      .filter(({ key, bytes = 0 }) => !failed.has(key) && bytes <= LARGEST_PROBE)
+      .filter(
+        ({ key }) => ['processed', 'baseline'].includes(ledger.state(key) ?? '') || key === this.last?.key,
+      )
+      .sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
+    if (probe === undefined) return undefined;
+    this.recognized.retrieved = true;
+    for await (const { body } of this.client.retrieve([probe.number])) {
+      try {
+        for await (const _ of body);
+        return true;
+      } catch (error) {
+        if (!concernsOneMail(error)) throw error;
+      }
+    }
+    return false;
   }
 }
 
 const numbersOf = (mails: ListedMail[]): number[] => mails.map(({ number }) => number);
+
+/** The server gives no mail at all: in its own words, and to be tried again. */
+function mailboxRefuses(error: unknown): MailboxError {
+  const { facts, retryAfterMs } = asMailboxError(error);
+  return new MailboxError('SYS_TEMP', 'downloads-refused', {
+    facts,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    cause: error,
+  });
+}
 
 /** A disk that is full, a folder that is missing: no mail's fault. */
 function concernsNode(error: unknown): boolean {

@@ -3,7 +3,7 @@ import { MailboxError } from './errors';
 import { concernsOneMail } from './from-pop3';
 import { retryDelay } from './rhythm';
 import type { Ledger } from './store/ledger';
-import type { OpenDelivery } from './store/ledger-state';
+import type { OpenDelivery } from './store/ledger-records';
 
 /** Told of a mail that is quarantined: it stays on the server, and is not tried again by itself. */
 export type OnQuarantined = (error: MailboxError, pop3: Pop3Fields, raw?: Buffer) => void;
@@ -29,9 +29,13 @@ export async function recordCrash(ledger: Ledger, wasIt: 'one' | 'any', now: num
 export const failedAttempts = (delivery: Readonly<OpenDelivery> | undefined): number =>
   delivery === undefined ? 0 : delivery.failures + delivery.crashes;
 
+/** True where others came and the mail did not, now or before it was quarantined. */
+export const hasFailed = (delivery: Readonly<OpenDelivery> | undefined): boolean =>
+  failedAttempts(delivery) > 0 || delivery?.lastChance === true;
+
 /** True where only crashes have used a mail's attempts up: what failed by itself has been quarantined at once. */
 export const crashesProcess = (delivery: Readonly<OpenDelivery> | undefined, maxAttempts: number): boolean =>
-  (delivery?.crashes ?? 0) > 0 && failedAttempts(delivery) >= maxAttempts;
+  (delivery?.crashes ?? 0) > 0 && (delivery?.lastChance === true || failedAttempts(delivery) >= maxAttempts);
 
 /** A mail that has failed waits six hours at most; a longer wait means that the clock was set back meanwhile. */
 const LONGEST_RETRY_MS = 6.5 * 60 * 60 * 1000;
@@ -51,11 +55,12 @@ export async function recordFailure(
   key: string,
   { cause, maxAttempts, now }: { cause?: unknown; maxAttempts: number; now: number },
 ): Promise<boolean> {
-  const failures = failedAttempts(ledger.openDelivery(key)) + 1;
+  const before = ledger.openDelivery(key);
+  const failures = failedAttempts(before) + 1;
   // A connection that drops once is no fault of the mail it happened to drop in.
   const atOnce = failures === 1 && cause !== undefined && !concernsOneMail(cause);
   await ledger.recordFailure(key, now + (atOnce ? 0 : retryDelay(failures)));
-  return failures >= maxAttempts;
+  return failures >= maxAttempts || before?.lastChance === true;
 }
 
 /** A mail that has used its attempts up. */
@@ -76,9 +81,14 @@ export async function quarantine(
   mail: { key: string; uid?: string; number: number },
   { last, why, cause, raw, attempts: given, ...facts }: Quarantine,
 ): Promise<void> {
-  const attempts = given ?? failedAttempts(ledger.openDelivery(mail.key));
-  if (ledger.state(mail.key) !== 'quarantined') await ledger.markDone(mail.key, 'quarantined');
-  const error = new MailboxError('POISON', last === 'crashed' ? 'mail-ends-process' : 'mail-set-aside', {
+  const delivery = ledger.openDelivery(mail.key);
+  const attempts = given ?? failedAttempts(delivery);
+  const crashed = last === 'crashed';
+  if (ledger.state(mail.key) !== 'quarantined')
+    await ledger.markDone(mail.key, 'quarantined', crashed ? { crashed } : {});
+  // It was reported before; that it ends the process was not.
+  if (delivery?.lastChance === true && !crashed) return;
+  const error = new MailboxError('POISON', crashed ? 'mail-ends-process' : 'mail-set-aside', {
     facts: { uid: uidOf(mail), attempts, why },
     retryable: false,
     cause,

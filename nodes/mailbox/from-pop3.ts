@@ -16,6 +16,16 @@ export function concernsOneMail(error: unknown): boolean {
   return error instanceof Pop3Error && ONE_MAIL.has(error.code);
 }
 
+/** Words of a server that refuses for now, whatever mail it is asked for: a quota, a throttle, a repair. */
+const FOR_NOW =
+  /quota|limit|exceed|too (many|much|fast)|later|try again|throttl|bandwidth|transfer|temporar|busy|overload|unavailable|maintenance|used up/i;
+
+/** True of a refusal that says nothing about the mail it answers. */
+export function refusesForNow(error: unknown): boolean {
+  if (!(error instanceof Pop3Error)) return false;
+  return error.code === 'SYS_TEMP' || FOR_NOW.test(error.response ?? '');
+}
+
 /** Any error as this room's own, with the server's words as facts and nothing secret in it. */
 export function asMailboxError(error: unknown, facts: ErrorFacts = {}): MailboxError {
   return withFacts(translated(error), facts);

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import type { Pop3Client, RetrievedMail } from '../pop3';
+import { digestOf } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
-import { fieldsOf, readHeader } from './header';
+import { readHeader } from './header';
 
 /** A mail as the server lists it in this session. */
 export interface ListedMail {
@@ -109,13 +109,4 @@ async function digestEach(
     }
   }
   return digests;
-}
-
-/** Servers that keep mails in one mbox file note in the header itself that a mail has been read. */
-const NOTES = /^(status|x-status|x-keywords|x-uid|x-uidl|x-imap|x-imapbase|content-length|lines):/i;
-
-/** The identity of a mail by its header (RFC 5322 section 2.2). */
-export function digestOf(header: string): string {
-  const fields = fieldsOf(header).filter((field) => !NOTES.test(field));
-  return createHash('sha256').update(fields.join('\n'), 'latin1').digest('base64url');
 }

@@ -1,16 +1,17 @@
 import type { Clock } from '../base/clock';
-import { checkMailbox } from './check';
+import { type CheckResult, checkMailbox } from './check';
 import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
+import { CheckRhythm } from './check-rhythm';
+import { ClockWatch } from './clock-watch';
 import { AckDelivery, type Acknowledgement, type AckOutcome, type AckSettings } from './delivery/ack';
 import type { DeliveryParts } from './delivery/delivery';
-import { type DeliveredMail, uidOf } from './delivery/pop3-fields';
+import { type DeliveredMail, pop3Fields, uidOf } from './delivery/pop3-fields';
 import type { Reading } from './delivery/received-mail';
 import { SendDelivery } from './delivery/send';
 import { MailboxError } from './errors';
 import { type OnQuarantined, recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
 import { type AssertOwner, soleOwner } from './ownership';
-import { nextCheckIn, type RhythmState } from './rhythm';
 import type { Ledger } from './store/ledger';
 import type { Spool } from './store/spool';
 
@@ -50,6 +51,8 @@ export interface MailboxParts {
   /** Called when the state changes for the worse, or to another failure; not once for each check. */
   onError(error: MailboxError): void;
   onQuarantined: OnQuarantined;
+  /** A mail was delivered of which a part may be missing; reported once. */
+  onIncomplete?: OnQuarantined;
   /** How a check went that came by itself; the caller of `check()` gets that of its own. */
   onSummary(summary: CheckSummary): void;
   /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
@@ -69,9 +72,6 @@ const STOPPED = 'stopped';
 /** Seconds; `send` is done long before. */
 const LEFT_OVER_TIMEOUT = 600;
 
-/** Failures that often heal by themselves within seconds: one of them, after a good check, is not worth a word. */
-const BLIPS: ReadonlySet<string> = new Set(['CONNECT', 'TIMEOUT', 'IN_USE', 'LOGIN_DELAY', 'SYS_TEMP']);
-
 /**
  * Checks one mailbox again and again: on its interval, when asked, when someone has signed in. Whatever
  * happens in a check, the next one is arranged before anybody hears of it.
@@ -85,9 +85,13 @@ export class Mailbox {
   private roomToUse = false;
   private acknowledged: AckDelivery | undefined;
   private leftOnServer = false;
-  private rhythm: RhythmState;
+  private readonly rhythm: CheckRhythm;
+  private readonly clockWatch: ClockWatch;
+  /** See {@link CheckContext.doubted}. */
+  private readonly doubted = new Set<string>();
   private reported: string | undefined;
-  private everChecked = false;
+  /** Mails delivered in the present check. */
+  private delivered = 0;
   private ledger: Ledger | undefined;
   /** When the next check comes by itself, ms since the epoch; undefined: none is arranged. */
   nextCheckAt: number | undefined;
@@ -100,10 +104,12 @@ export class Mailbox {
       onState: guarded(parts.onState),
       onError: guarded(parts.onError),
       onQuarantined: guarded(parts.onQuarantined),
+      onIncomplete: guarded(parts.onIncomplete ?? (() => undefined)),
       onSummary: guarded(parts.onSummary),
       onChange: guarded(parts.onChange ?? (() => undefined)),
     };
-    this.rhythm = { interval: parts.settings.interval, loginDelay: 0, failures: 0, more: false };
+    this.rhythm = new CheckRhythm(parts.settings.interval);
+    this.clockWatch = new ClockWatch(parts.clock);
   }
 
   /** Begins: at once with an interval, else when asked. */
@@ -175,7 +181,7 @@ export class Mailbox {
 
   /** The cause of a failure may be gone (a person signed in): its wait is over. */
   retry(): void {
-    if (this.rhythm.failure !== undefined) this.wake();
+    if (this.rhythm.failing) this.wake();
   }
 
   /** Ends at once, in the middle of anything; resolves when what was delivered has been recorded. */
@@ -240,37 +246,53 @@ export class Mailbox {
           continue;
         }
         const { host, port, user } = this.parts.settings;
-        const error = asMailboxError(cause, { host, port, user });
-        const blip = this.failed(error);
+        const error = this.rhythm.judge(asMailboxError(cause, { host, port, user }));
+        const blip = this.rhythm.failed(error, this.delivered > 0);
         tell = (wait) => this.tellFailure(error, asked, blip, wait);
       } finally {
         await this.ledger?.rest();
       }
-      const wait = nextCheckIn(this.rhythm, this.parts.clock.now() - started, this.parts.random);
+      const wait = this.rhythm.nextIn(this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
       tell(wait);
     }
   }
 
-  private async checkOnce(): Promise<Awaited<ReturnType<typeof checkMailbox>>> {
+  private async checkOnce(): Promise<CheckResult> {
     const { parts } = this;
+    this.delivered = 0;
     const { signal } = this.stopping;
     parts.onState({ is: 'checking' });
     const { common, acknowledged } = await this.prepare();
     const { ledger } = common;
-    const { interval, service } = parts.settings;
+    const { service } = parts.settings;
+    const { node, host, user } = parts.settings;
     const again = await acknowledged.redeliver();
     const result = await parts.inTurn(
       () =>
         checkMailbox({
           settings: parts.settings,
           ledger,
-          open: parts.open,
+          open: async (signal) => {
+            const session = await parts.open(signal);
+            this.rhythm.loggedIn();
+            return session;
+          },
           delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
           mayDelete: parts.mayDelete,
           assertOwner: common.assertOwner,
           onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
           onQuarantined: parts.onQuarantined,
+          onIncomplete: (mail, cause) => {
+            const error = new MailboxError('PROTOCOL', 'mail-incomplete', {
+              facts: { uid: uidOf(mail), host },
+              cause,
+            });
+            const facts = { bytes: mail.bytes ?? 0, earlier: 0 };
+            parts.onIncomplete?.(error, pop3Fields({ node, host, user }, mail, facts));
+          },
+          doubted: this.doubted,
+          clockWatch: this.clockWatch,
           now: parts.clock.now,
           signal,
         }),
@@ -281,7 +303,7 @@ export class Mailbox {
     summary.delivered += again;
     summary.redelivered += again;
     this.leftOnServer = result.left;
-    this.rhythm = { interval, loginDelay: result.loginDelay, failures: 0, more };
+    this.rhythm.succeeded(result, more);
     return result;
   }
 
@@ -297,7 +319,10 @@ export class Mailbox {
       ledger,
       reading: parts.reading,
       origin: { node, user, host },
-      deliver: parts.deliver,
+      deliver: async (mail, assertOwner) => {
+        await parts.deliver(mail, assertOwner);
+        this.delivered += 1;
+      },
       assertOwner: parts.assertOwner ?? soleOwner,
     };
     // Another runtime may have had the folder meanwhile: what stands there now counts.
@@ -327,9 +352,8 @@ export class Mailbox {
     await this.acknowledge(mail.pop3.delivery, 'done');
   }
 
-  private succeeded(result: Awaited<ReturnType<typeof checkMailbox>>, asked: Asked[]): void {
+  private succeeded(result: CheckResult, asked: Asked[]): void {
     const { summary, first } = result;
-    this.everChecked = true;
     this.reported = undefined;
     if (first) {
       this.parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
@@ -339,23 +363,10 @@ export class Mailbox {
     for (const { resolve } of asked) resolve(summary);
   }
 
-  /** Takes the failure into the rhythm; true where it may well heal by itself before anyone has to hear of it. */
-  private failed(error: MailboxError): boolean {
-    // A refusal after a few dropped lines is the first refusal.
-    const same = this.rhythm.failure?.code === error.code;
-    const blip = this.everChecked && this.rhythm.failures === 0 && BLIPS.has(error.code);
-    const failures = same ? this.rhythm.failures + 1 : 1;
-    const failure: RhythmState['failure'] = { code: error.code };
-    if (error.retryAfterMs !== undefined) failure.retryAfterMs = error.retryAfterMs;
-    this.rhythm = { ...this.rhythm, failures, failure, more: false };
-    return blip;
-  }
-
   private tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
     const state = `${error.code} ${error.reason}`;
-    // A server that names a time is waited for, not broken.
-    const waiting = blip || (BLIPS.has(error.code) && error.retryAfterMs !== undefined);
-    if (waiting && wait !== undefined) this.parts.onState({ is: 'waiting', ms: wait });
+    if ((blip || this.rhythm.isWaiting(error)) && wait !== undefined)
+      this.parts.onState({ is: 'waiting', ms: wait });
     else this.parts.onState({ is: 'failed', error });
     for (const { reject } of asked) reject(error);
     if (blip || this.reported === state) return;

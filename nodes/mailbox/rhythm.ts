@@ -17,7 +17,7 @@ export interface RhythmState {
   /** Checks in a row that failed; 0 after a good one. */
   failures: number;
   /** The last failure, if the last check failed. */
-  failure?: { code: MailboxErrorCode; retryAfterMs?: number };
+  failure?: { code: MailboxErrorCode; reason?: string; retryAfterMs?: number };
   /** True where the last check found so much that more is likely to wait (Gmail lists in rounds). */
   more: boolean;
 }
@@ -43,12 +43,14 @@ function waitAfter(state: RhythmState, tookMs: number, random: () => number): nu
     return Math.max(SECOND, spread(every, 0.05, random) - Math.max(0, tookMs));
   }
   if (failure.code === 'SIGN_IN_AGAIN') return undefined;
+  // It is over as soon as the other Node-RED ends.
+  if (failure.reason === 'folder-in-use') return FOLDER_IN_USE;
   if (failure.code === 'AUTH' || failure.code === 'SYS_PERM') {
     // Hammering a server with a refused login locks accounts.
     return spread(Math.min(15 * MINUTE * 2 ** (state.failures - 1), 6 * HOUR), 0.05, random);
   }
   if (every === 0 && failure.retryAfterMs === undefined && state.failures > UNASKED_RETRIES) return undefined;
-  const first = FIRST_WAIT[failure.code] ?? 5 * SECOND;
+  const first = failure.reason === 'downloads-refused' ? MINUTE : (FIRST_WAIT[failure.code] ?? 5 * SECOND);
   const longest = Math.max(every, 5 * MINUTE);
   const wait = spread(Math.min(first * 2 ** (state.failures - 1), longest), 0.2, random);
   const announced = failure.code === 'LOGIN_DELAY' ? state.loginDelay * SECOND : 0;
@@ -60,6 +62,9 @@ const FIRST_WAIT: Partial<Record<MailboxErrorCode, number>> = {
   IN_USE: 30 * SECOND,
   LOGIN_DELAY: MINUTE,
 };
+
+/** How often a folder is looked at that another Node-RED uses, ms. */
+const FOLDER_IN_USE = 15 * SECOND;
 
 /** Milliseconds until a mail that has failed so many times is tried again: a quarter of a minute, then four times longer each time, up to six hours. */
 export function retryDelay(failures: number): number {

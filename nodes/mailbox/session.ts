@@ -15,6 +15,8 @@ export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
 export interface Session {
   client: Pop3Client;
   messages: number;
+  /** Of all mails together, by STAT. */
+  bytes?: number;
 }
 
 /**
@@ -35,8 +37,8 @@ export async function openSession(
     throw asMailboxError(error, { host: server.host, port: server.port });
   });
   try {
-    const messages = await authenticate(client, login, token, signal);
-    return { client, messages };
+    const { messages, octets } = await authenticate(client, login, token, signal);
+    return { client, messages, bytes: octets };
   } catch (error) {
     client.destroy();
     signal.throwIfAborted();
@@ -50,19 +52,19 @@ async function authenticate(
   login: Login,
   token: string | undefined,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<{ messages: number; octets: number }> {
   const { user, mechanism } = login;
   if ('password' in login) {
-    return (await client.authenticate({ user, password: login.password }, mechanism)).messages;
+    return client.authenticate({ user, password: login.password }, mechanism);
   }
   if (token === undefined) throw new TypeError('a login by token without a token');
   try {
-    return (await client.authenticate({ user, token }, mechanism)).messages;
+    return await client.authenticate({ user, token }, mechanism);
   } catch (error) {
     if (!(error instanceof Pop3Error) || error.code !== 'AUTH') throw error;
     const { accessToken } = await login.token({ rejected: token, signal });
     if (accessToken === token) throw error;
-    return (await client.authenticate({ user, token: accessToken }, mechanism)).messages;
+    return client.authenticate({ user, token: accessToken }, mechanism);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { digestOf, type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
+import { digestOf } from '../../nodes/mailbox/fingerprint';
+import { type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
 import { Box, type BoxedMail, lettered, mailOf } from '../../servers/mailbox-checker';
 import type { ScriptedOptions } from '../../servers/scripted-pop3';
 

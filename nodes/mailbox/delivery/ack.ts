@@ -5,8 +5,8 @@ import { MailboxError } from '../errors';
 import { crashesProcess, dueAt, type OnQuarantined, quarantine, recordFailure } from '../failures';
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
-import { type Spool, type SpooledMail, spooledMailGone, spoolName } from '../store/spool';
-import { type Delivered, type Delivery, type DeliveryParts, isDeliveredWhole } from './delivery';
+import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../store/spool';
+import { type Delivered, type Delivery, type DeliveryParts, outcomeOf } from './delivery';
 import { type Pop3Fields, pop3Fields, uidOf } from './pop3-fields';
 import {
   fromNetwork,
@@ -91,6 +91,10 @@ export class AckDelivery implements Delivery {
     return this.flights.has(key) || this.parts.spool.get(key) !== undefined;
   }
 
+  held(): SpooledMail[] {
+    return this.parts.spool.all();
+  }
+
   /** What the flow has had, and neither the spool nor the server has any more, is lost: that is reported once. */
   async recordListing(keys: ReadonlySet<string>): Promise<void> {
     const { ledger, spool, origin, onQuarantined } = this.parts;
@@ -114,8 +118,7 @@ export class AckDelivery implements Delivery {
   }
 
   async deliver(mail: ListedMail, received: ReceivedMail): Promise<Delivered> {
-    const { whole } = received;
-    await this.parts.spool.put(mail, received.content(), () => ({ whole }));
+    await this.parts.spool.put(mail, received.content(), () => factsOf(mail, received));
     const redelivered = await this.deliverSpooled(mail.key);
     return { bytes: received.bytes, redelivered };
   }
@@ -167,7 +170,9 @@ export class AckDelivery implements Delivery {
       return 'accepted';
     }
     this.land(mail.key);
-    await ledger.markDone(mail.key, isDeliveredWhole(mail.whole, reading) ? 'processed' : 'kept');
+    const listed = { ...(mail.listedBytes !== undefined && { bytes: mail.listedBytes }) };
+    const { state, identity } = outcomeOf(listed, new MailFromSpool(spool, mail), reading);
+    await ledger.markDone(mail.key, state, identity);
     await spool.remove(mail.key);
     onRoom();
     return 'accepted';
@@ -294,6 +299,15 @@ export class AckDelivery implements Delivery {
     // One second at least: what is due at once is delivered as soon as there is room, not by this timer.
     this.retryTimer = clock.setTimeout(onRoom, Math.max(1000, next - clock.now()));
   }
+}
+
+function factsOf({ bytes }: ListedMail, { whole, fingerprint, incomplete }: ReceivedMail): SpoolFacts {
+  return {
+    whole,
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(bytes !== undefined && { listedBytes: bytes }),
+    ...(incomplete && { incomplete }),
+  };
 }
 
 async function bytesOf(source: AsyncIterable<Buffer>): Promise<Buffer> {

@@ -2,6 +2,7 @@ import type { RetrievedMail } from '../../pop3';
 import type { ListedMail } from '../listing';
 import type { AssertOwner } from '../ownership';
 import type { Ledger } from '../store/ledger';
+import type { Identity } from '../store/ledger-records';
 import type { DeliveredMail, Origin } from './pop3-fields';
 import type { NumberedMail, Reading, Receipt, ReceivedMail } from './received-mail';
 
@@ -18,6 +19,8 @@ export interface Delivery {
   room(): number;
   /** Whether the mail is on its way already and must not be downloaded. */
   holds(key: string): boolean;
+  /** Mails that are on their way, with what they are recognized by. */
+  held(): readonly { key: string; fingerprint?: string }[];
   /** Told what a complete listing has. @throws MailboxError STORE */
   recordListing(keys: ReadonlySet<string>): Promise<void>;
   /** Told before the first of so many is downloaded, in the order in which they come. @throws MailboxError STORE */
@@ -46,6 +49,16 @@ export interface DeliveryParts {
   assertOwner: AssertOwner;
 }
 
-/** Only what was delivered whole may ever be deleted. */
-export const isDeliveredWhole = (whole: boolean, { content }: Reading): boolean =>
-  whole && content !== 'headers';
+/** What is recorded of a mail once it is processed: only what was delivered whole may ever be deleted. */
+export function outcomeOf(
+  { bytes }: Pick<ListedMail, 'bytes'>,
+  { whole, incomplete, fingerprint }: Pick<ReceivedMail, 'whole' | 'incomplete' | 'fingerprint'>,
+  { content }: Reading,
+): { state: 'processed' | 'kept'; identity: Partial<Identity> } {
+  const complete = whole && !incomplete && content !== 'headers';
+  const identity = {
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(bytes !== undefined && { bytes }),
+  };
+  return { state: complete ? 'processed' : 'kept', identity };
+}

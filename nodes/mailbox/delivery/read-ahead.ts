@@ -5,7 +5,9 @@ import { canReadBatches, type MailMessage, type ReadMail, readBatch, readMail } 
 import type { RetrievedMail } from '../../pop3';
 import {
   fromNetwork,
+  Meter,
   type NumberedMail,
+  noted,
   optionsOf,
   type Reading,
   type Receipt,
@@ -25,24 +27,38 @@ const MOST_AHEAD_BYTES = 1024 * 1024;
 /** A mail that has come in, whole, or as far as it goes without being read. */
 class AheadMail implements ReceivedMail {
   readonly whole = true;
-  bytes: number;
   private batch: Batch | undefined;
   private index = 0;
 
   /** @param rest what comes behind the chunks; undefined where they are all */
   constructor(
     readonly chunks: Buffer[],
+    private readonly meter: Meter,
     private readonly canDownloadAgain: boolean,
     readonly rest?: AsyncIterable<Buffer>,
-  ) {
-    this.bytes = chunks.reduce((bytes, { length }) => bytes + length, 0);
+  ) {}
+
+  get bytes(): number {
+    return this.meter.bytes;
+  }
+
+  get incomplete(): boolean {
+    return this.meter.incomplete;
+  }
+
+  get fingerprint(): string {
+    return this.meter.fingerprint;
+  }
+
+  get receivedAt(): number | undefined {
+    return this.meter.receivedAt;
   }
 
   async *content(): AsyncGenerator<Buffer> {
     yield* this.chunks;
     if (this.rest === undefined) return;
     for await (const chunk of this.rest) {
-      this.bytes += chunk.length;
+      this.meter.push(chunk);
       yield chunk;
     }
   }
@@ -56,8 +72,11 @@ class AheadMail implements ReceivedMail {
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
     const message = (await this.batch?.read())?.[this.index];
     // What a batch reads are mails whose attachments are no files.
-    if (message !== undefined) return { message, discard: async () => undefined };
-    return readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain));
+    if (message !== undefined) return noted(this, { message, discard: async () => undefined });
+    return noted(
+      this,
+      await readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain)),
+    );
   }
 }
 
@@ -113,7 +132,7 @@ export function readAhead(
 
 async function* ahead(
   source: AsyncIterator<RetrievedMail>,
-  { canDownloadAgain }: Receipt,
+  { canDownloadAgain, announced }: Receipt,
   newBatch: () => Batch,
 ): AsyncGenerator<NumberedMail> {
   const queue: { number: number; received: AheadMail }[] = [];
@@ -132,7 +151,8 @@ async function* ahead(
     while (wanted) {
       const { done, value } = await source.next();
       if (done || !wanted) return;
-      const received = await receive(value.body, canDownloadAgain(value.number));
+      const meter = new Meter(announced(value.number));
+      const received = await receive(value.body, meter, canDownloadAgain(value.number));
       if (batch.begun) batch = newBatch();
       if (!received.rest) received.putInto(batch);
       queue.push({ number: value.number, received });
@@ -176,20 +196,23 @@ async function* ahead(
 }
 
 /** Waits for a mail to come whole, or to be large; the error that ends it is thrown where it is read. */
-async function receive(body: AsyncIterable<Buffer>, canDownloadAgain: boolean): Promise<AheadMail> {
+async function receive(
+  body: AsyncIterable<Buffer>,
+  meter: Meter,
+  canDownloadAgain: boolean,
+): Promise<AheadMail> {
   const iterator = body[Symbol.asyncIterator]();
   const chunks: Buffer[] = [];
-  let bytes = 0;
   try {
-    while (bytes <= SMALL_BYTES) {
+    while (meter.bytes <= SMALL_BYTES) {
       const { done, value } = await iterator.next();
-      if (done) return new AheadMail(chunks, canDownloadAgain);
+      if (done) return new AheadMail(chunks, meter, canDownloadAgain);
       chunks.push(value);
-      bytes += value.length;
+      meter.push(value);
     }
-    return new AheadMail(chunks, canDownloadAgain, { [Symbol.asyncIterator]: () => iterator });
+    return new AheadMail(chunks, meter, canDownloadAgain, { [Symbol.asyncIterator]: () => iterator });
   } catch (error) {
-    return new AheadMail(chunks, canDownloadAgain, failing(error));
+    return new AheadMail(chunks, meter, canDownloadAgain, failing(error));
   }
 }
 

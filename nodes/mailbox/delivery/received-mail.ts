@@ -1,21 +1,30 @@
 import { MailError, type MailOptions, type ReadMail, readMail } from '../../mail';
 import type { RetrievedMail } from '../../pop3';
+import { receivedAt } from '../arrival';
+import { fingerprintOf } from '../fingerprint';
+import { HeaderReader } from '../header';
 import type { Spool, SpooledMail } from '../store/spool';
 
 /** How mails are read. */
 export type Reading = Pick<MailOptions, 'content' | 'attachments' | 'directory'>;
 
-/** A mail whose bytes can be had, wherever they come from. */
+/** A mail whose bytes can be had, wherever they come from. What it says of itself is certain once it has been read. */
 export interface ReceivedMail {
   /** False where only its headers come (TOP). */
   readonly whole: boolean;
-  /** How many have come so far: all of them once it has been read. */
+  /** How many have come so far. */
   readonly bytes: number;
+  /** The server announced more than it sent: a part may be missing. */
+  readonly incomplete: boolean;
+  /** What it is recognized by; undefined in a spool of version 0.1. */
+  readonly fingerprint?: string;
+  /** When the server received it, ms since the epoch, where that is known. */
+  readonly receivedAt?: number | undefined;
   /** Its bytes as they came; once, but from the spool. */
   content(): AsyncIterable<Buffer>;
   /**
    * Reads it, or only its headers where only those come.
-   * @throws what the content throws; where {@link mustDownloadAgain} is true of it, the mail has to be received again
+   * @throws what the content throws; where {@link mustDownloadAgain} is true of it, it has to be received again
    */
   read(reading: Reading, signal: AbortSignal): Promise<ReadMail>;
 }
@@ -32,6 +41,8 @@ export interface Receipt {
   whole: boolean;
   /** How many mails come. */
   count: number;
+  /** The size that LIST told of a mail. */
+  announced(number: number): number | undefined;
   /** Whether this mail could be downloaded once more, so that its bytes need not be kept. */
   canDownloadAgain(number: number): boolean;
 }
@@ -40,26 +51,102 @@ export interface Receipt {
 export const mustDownloadAgain = (error: unknown): boolean =>
   error instanceof MailError && error.code === 'BYTES_NEEDED';
 
+const DOTTED_LINE = Buffer.from('\n.');
+const NEWLINE = 0x0a;
+const DOT = 0x2e;
+/** A last line end that some servers count and do not send, or the other way round. */
+const LAST_LINE_END = 2;
+
+/** Counts what comes of a mail, and keeps its header. */
+export class Meter {
+  bytes = 0;
+  private readonly header = new HeaderReader();
+  /** Lines that begin with a dot: some servers announce them with the dot that RFC 1939 section 3 adds. */
+  private dots = 0;
+  /** Lines that end with a bare LF: some servers announce them with CR. */
+  private bareLines = 0;
+  private bare: boolean | undefined;
+  private last = NEWLINE;
+
+  constructor(private readonly announced: number | undefined) {}
+
+  push(chunk: Buffer): void {
+    this.bytes += chunk.length;
+    this.header.push(chunk);
+    if (this.announced === undefined || chunk.length === 0) return;
+    if (this.last === NEWLINE && chunk[0] === DOT) this.dots += 1;
+    for (let at = chunk.indexOf(DOTTED_LINE); at !== -1; at = chunk.indexOf(DOTTED_LINE, at + 1))
+      this.dots += 1;
+    this.bare ??= bareLineEnds(chunk);
+    if (this.bare) {
+      for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1))
+        this.bareLines += 1;
+    }
+    this.last = chunk[chunk.length - 1] as number;
+  }
+
+  get fingerprint(): string {
+    return fingerprintOf(this.header.text);
+  }
+
+  get receivedAt(): number | undefined {
+    return receivedAt(this.header.text);
+  }
+
+  /** Fewer bytes than were announced, beyond what different ways of counting explain. */
+  get incomplete(): boolean {
+    return this.bytes + this.dots + this.bareLines + LAST_LINE_END < (this.announced ?? 0);
+  }
+}
+
+/** Undefined where the chunk has no line end. */
+function bareLineEnds(chunk: Buffer): boolean | undefined {
+  const end = chunk.indexOf(NEWLINE);
+  return end === -1 ? undefined : chunk[end - 1] !== 0x0d;
+}
+
 /** A mail that comes from the server, to be read while it comes. */
 export class NetworkMail implements ReceivedMail {
-  bytes = 0;
+  private readonly meter: Meter;
 
+  /** @param canDownloadAgain it could be downloaded once more */
   constructor(
     private readonly body: AsyncIterable<Buffer>,
     readonly whole: boolean,
-    /** It could be downloaded once more. */
     private readonly canDownloadAgain: boolean,
-  ) {}
+    announced?: number,
+  ) {
+    this.meter = new Meter(whole ? announced : undefined);
+  }
+
+  get bytes(): number {
+    return this.meter.bytes;
+  }
+
+  get incomplete(): boolean {
+    return this.meter.incomplete;
+  }
+
+  get fingerprint(): string {
+    return this.meter.fingerprint;
+  }
+
+  get receivedAt(): number | undefined {
+    return this.meter.receivedAt;
+  }
 
   async *content(): AsyncIterable<Buffer> {
     for await (const chunk of this.body) {
-      this.bytes += chunk.length;
+      this.meter.push(chunk);
       yield chunk;
     }
   }
 
-  read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
-    return readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain));
+  async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
+    return noted(
+      this,
+      await readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain)),
+    );
   }
 }
 
@@ -67,6 +154,8 @@ export class NetworkMail implements ReceivedMail {
 export class MailFromSpool implements ReceivedMail {
   readonly whole: boolean;
   readonly bytes: number;
+  readonly incomplete: boolean;
+  declare readonly fingerprint?: string;
 
   constructor(
     private readonly spool: Spool,
@@ -74,6 +163,8 @@ export class MailFromSpool implements ReceivedMail {
   ) {
     this.whole = mail.whole;
     this.bytes = mail.bytes;
+    this.incomplete = mail.incomplete === true;
+    if (mail.fingerprint !== undefined) this.fingerprint = mail.fingerprint;
   }
 
   content(): AsyncIterable<Buffer> {
@@ -82,10 +173,10 @@ export class MailFromSpool implements ReceivedMail {
 
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
     try {
-      return await readMail(this.content(), optionsOf(reading, this, signal, true));
+      return noted(this, await readMail(this.content(), optionsOf(reading, this, signal, true)));
     } catch (error) {
       if (!mustDownloadAgain(error)) throw error;
-      return readMail(this.content(), optionsOf(reading, this, signal, false));
+      return noted(this, await readMail(this.content(), optionsOf(reading, this, signal, false)));
     }
   }
 }
@@ -93,10 +184,10 @@ export class MailFromSpool implements ReceivedMail {
 /** Mails that are read as they come, one after the other. */
 export async function* fromNetwork(
   source: AsyncIterable<RetrievedMail>,
-  { whole, canDownloadAgain }: Receipt,
+  { whole, canDownloadAgain, announced }: Receipt,
 ): AsyncIterable<NumberedMail> {
   for await (const { number, body } of source)
-    yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number)) };
+    yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number), announced(number)) };
 }
 
 export function optionsOf(
@@ -108,4 +199,11 @@ export function optionsOf(
   return whole
     ? { ...reading, comesAgain: canDownloadAgain, signal }
     : { content: 'headers', attachments: 'none', signal };
+}
+
+/** Tells the flow of what may be missing. */
+export function noted({ incomplete }: Pick<ReceivedMail, 'incomplete'>, read: ReadMail): ReadMail {
+  const text = 'The server sent fewer bytes than it announced: a part of the mail may be missing.';
+  if (incomplete) read.message.mail.problems.push({ code: 'INCOMPLETE', text });
+  return read;
 }

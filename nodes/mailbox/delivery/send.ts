@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RetrievedMail } from '../../pop3';
 import type { ListedMail } from '../listing';
-import { type Delivered, type Delivery, type DeliveryParts, isDeliveredWhole } from './delivery';
+import { type Delivered, type Delivery, type DeliveryParts, outcomeOf } from './delivery';
 import { Intents } from './intents';
 import { pop3Fields } from './pop3-fields';
 import { readAhead } from './read-ahead';
@@ -28,6 +28,10 @@ export class SendDelivery implements Delivery {
 
   holds(): boolean {
     return false;
+  }
+
+  held(): [] {
+    return [];
   }
 
   async recordListing(): Promise<void> {
@@ -65,7 +69,8 @@ export class SendDelivery implements Delivery {
       delivered = true;
       this.intents?.markDelivered(mail);
       await deliver(Object.assign(read.message, { pop3 }), assertOwner);
-      this.record(ledger.markDone(mail.key, isDeliveredWhole(whole, reading) ? 'processed' : 'kept'));
+      const { state, identity } = outcomeOf(mail, received, reading);
+      this.record(ledger.markDone(mail.key, state, identity));
       return { bytes, redelivered: pop3.redelivered };
     } finally {
       if (!delivered) {

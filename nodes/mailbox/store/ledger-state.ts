@@ -1,131 +1,116 @@
-/** What the ledger knows of a mail. */
-export type MailState =
-  /** Was there before the first check, or counts as old: never delivered, never deleted. */
-  | 'baseline'
-  /** Delivered whole. */
-  | 'processed'
-  /** Delivered in part, or skipped: not asked for again, never deleted. */
-  | 'kept'
-  /** Failed too often: kept, until a person wants it tried again. */
-  | 'quarantined';
+import {
+  CRASHED_LETTER,
+  type DoneDetails,
+  FROM_DISK,
+  type Identity,
+  LETTER,
+  type LedgerRecord,
+  type MailState,
+  type OpenDelivery,
+  type Snapshot,
+  STATE,
+} from './ledger-records';
 
-/** As the lines name them: version 1 of the format, which must stay readable. */
-export type StateOnDisk = 'baseline' | 'handled' | 'kept' | 'set-aside';
-const FROM_DISK: Record<StateOnDisk, MailState> = {
-  baseline: 'baseline',
-  handled: 'processed',
-  kept: 'kept',
-  'set-aside': 'quarantined',
-};
-export const ON_DISK: Record<MailState, StateOnDisk> = {
-  baseline: 'baseline',
-  processed: 'handled',
-  kept: 'kept',
-  quarantined: 'set-aside',
-};
+/** > 0: processed, seconds since the epoch. Numbers, since a hundred thousand mails have to fit into few megabytes. */
+const CODE: Record<Exclude<MailState, 'processed'>, number> = { baseline: 0, kept: -1, quarantined: -2 };
 
-/** A delivery that was begun and not finished, or a download that failed. */
-export interface OpenDelivery {
-  /** Deliveries that may have happened already. */
-  deliveries: number;
-  /** Downloads or deliveries that are known to have failed. */
-  failures: number;
-  /** Ends of the process that this mail alone can have caused. */
-  crashes: number;
-  /** The process has ended while this mail, or others with it, were being delivered. */
-  suspected: boolean;
-  /** Not to be tried before, ms since the epoch. */
-  retryAt: number;
-  /** It was nowhere any more, and that was reported. */
-  lost: boolean;
+/** A mail that needs no delivery any more. */
+class KnownMail {
+  constructor(
+    /** A {@link CODE}, or when it was processed. */
+    readonly at: number,
+    public fingerprint: string | undefined,
+    /** -1: unknown. */
+    public bytes: number,
+  ) {}
+
+  get state(): MailState {
+    if (this.at > 0) return 'processed';
+    return this.at === 0 ? 'baseline' : this.at === -1 ? 'kept' : 'quarantined';
+  }
 }
-
-/** One line of the file. `at` is seconds since the epoch: the file is read by people too. */
-export type LedgerRecord =
-  | { is: 'baseline'; at: number; keys: string[] }
-  | { is: 'intend'; at: number; keys: string[] }
-  | { is: 'withdraw'; keys: string[] }
-  | { is: 'done'; at: number; key: string; state?: StateOnDisk }
-  | { is: 'failed'; at: number; key: string; retryAt: number }
-  /** The process before ended without a word; these may be why. One alone is counted, and waits until `retryAt`. */
-  | { is: 'crashed'; at: number; keys: string[]; retryAt: number }
-  /** Delivered, and the process is alive all the same. */
-  | { is: 'survived'; key: string }
-  /** An orderly end: what is under way now is no reason for anything. */
-  | { is: 'closed'; at: number }
-  | { is: 'old'; at: number; keys: string[] }
-  | { is: 'gone'; at: number; keys: string[] }
-  | { is: 'back'; keys: string[] }
-  | { is: 'forget'; keys: string[] }
-  | { is: 'again'; key: string }
-  | { is: 'lost'; key: string }
-  | { is: 'checked'; at: number }
-  | Snapshot;
-
-interface Snapshot {
-  is: 'snapshot';
-  baseline: boolean;
-  checked: number;
-  /** key, state in one letter, processed at */
-  known: [string, string, number][];
-  /** key, deliveries, failures, retry at (ms), crashes, suspected, lost; the last three came later */
-  open: [string, number, number, number, number?, boolean?, boolean?][];
-  gone: [string, number][];
-  /** Came later. */
-  underWay?: string[];
-}
-
-const LETTER: Record<MailState, string> = { baseline: 'b', processed: 'h', kept: 'k', quarantined: 's' };
-const STATE: Record<string, MailState> = { b: 'baseline', h: 'processed', k: 'kept', s: 'quarantined' };
-const NUMBER: Record<Exclude<MailState, 'processed'>, number> = { baseline: 0, kept: -1, quarantined: -2 };
 
 /** What the lines of a ledger have said so far. */
 export class LedgerState {
-  /** True once the first complete listing stands on the disk. */
+  /** True once the first complete listing is recorded. */
   hasBaseline = false;
-  /** When the last check ended well, ms since the epoch; 0 for never. */
+  /** When the last check ended that left nothing, ms since the epoch; 0 for never. */
   lastChecked = 0;
+  /** The days of `expire` count from here on, seconds since the epoch: the clock could not be trusted before. */
+  countedFrom = 0;
+  /** The clock could not be trusted when that was last looked at. */
+  distrusted = false;
   /** When mails vanished from the listing, seconds since the epoch. */
   readonly missing = new Map<string, number>();
   readonly openDeliveries = new Map<string, OpenDelivery>();
   /** What is recorded as about to be delivered, and neither finished, failed nor withdrawn: in this order. */
   readonly underWay = new Set<string>();
 
-  // Numbers rather than objects: a hundred thousand mails have to fit into a few megabytes.
-  // > 0: processed, seconds since the epoch; 0: baseline; -1: kept; -2: quarantined
-  private readonly mails = new Map<string, number>();
-  /** Those of -2: a few, which are listed without a look at all the others. */
-  private readonly isolated = new Set<string>();
+  private readonly mails = new Map<string, KnownMail>();
+  /** The quarantined ones: a few, which are listed without a look at all the others. `at`: seconds since the epoch. */
+  private readonly isolated = new Map<string, { at: number; crashed: boolean }>();
+  /** Missing because this node has deleted them. */
+  private readonly deleted = new Set<string>();
+  /** To be deleted, whatever the node does with processed mail. */
+  private readonly deletions = new Set<string>();
 
   state(key: string): MailState | undefined {
-    const at = this.mails.get(key);
-    if (at === undefined) return undefined;
-    return stateOf(at);
+    return this.mails.get(key)?.state;
   }
 
   /** The mails that failed too often, in the order in which they did. */
   get quarantined(): string[] {
-    return [...this.isolated];
+    return [...this.isolated.keys()];
   }
 
-  isQuarantined(key: string): boolean {
-    return this.isolated.has(key);
+  /** When the mail was quarantined, seconds since the epoch, and whether for ending the process. */
+  quarantine(key: string): Readonly<{ at: number; crashed: boolean }> | undefined {
+    return this.isolated.get(key);
   }
 
   isKnown(key: string): boolean {
     return this.mails.has(key);
   }
 
+  isDeleted(key: string): boolean {
+    return this.deleted.has(key);
+  }
+
+  deletionRequested(key: string): boolean {
+    return this.deletions.has(key);
+  }
+
+  identity(key: string): Readonly<Partial<Identity>> | undefined {
+    const mail = this.mails.get(key);
+    if (mail === undefined) return undefined;
+    const { fingerprint, bytes } = mail;
+    return { ...(fingerprint !== undefined && { fingerprint }), ...(bytes >= 0 && { bytes }) };
+  }
+
+  fingerprint(key: string): string | undefined {
+    return this.mails.get(key)?.fingerprint;
+  }
+
+  /** By LIST; -1: unknown. */
+  bytes(key: string): number {
+    return this.mails.get(key)?.bytes ?? -1;
+  }
+
   /** When the mail was processed, ms since the epoch; undefined where it was not. */
   processedAt(key: string): number | undefined {
-    const at = this.mails.get(key);
-    return at !== undefined && at > 0 ? at * 1000 : undefined;
+    const at = this.mails.get(key)?.at ?? 0;
+    return at > 0 ? at * 1000 : undefined;
   }
 
   /** The remembered mails, processed or not. */
   *keys(): Iterable<string> {
     yield* this.mails.keys();
     for (const key of this.openDeliveries.keys()) if (!this.mails.has(key)) yield key;
+  }
+
+  /** The mails that need no delivery any more, whether they are still listed or not. */
+  known(): Iterable<string> {
+    return this.mails.keys();
   }
 
   /** The mails that need no delivery any more and that the last listing still had. */
@@ -137,11 +122,115 @@ export class LedgerState {
     switch (record.is) {
       case 'baseline':
         this.hasBaseline = true;
-        for (const key of record.keys) this.settle(key, 'baseline', 0);
+        for (const [index, key] of record.keys.entries()) {
+          const fingerprint = record.fingerprints?.[index] || undefined;
+          this.settle(key, 'baseline', 0, { fingerprint, bytes: record.bytes?.[index] });
+        }
         break;
       case 'old':
         for (const key of record.keys) this.settle(key, 'baseline', 0);
         break;
+      case 'done':
+        this.openDeliveries.delete(record.key);
+        this.underWay.delete(record.key);
+        this.settle(record.key, FROM_DISK[record.state ?? 'handled'], record.at, record);
+        break;
+      case 'moved':
+        this.move(record.moves, record.replaced, record.at);
+        break;
+      case 'identity':
+        for (const [index, key] of record.keys.entries()) {
+          const mail = this.mails.get(key);
+          if (mail === undefined) continue;
+          mail.fingerprint = record.fingerprints[index] || undefined;
+          mail.bytes = record.bytes[index] ?? -1;
+        }
+        break;
+      case 'gone':
+        for (const key of record.keys) this.missing.set(key, record.at);
+        break;
+      case 'deleted':
+        for (const key of record.keys) {
+          this.missing.set(key, record.at);
+          this.deleted.add(key);
+        }
+        break;
+      case 'back':
+        for (const key of record.keys) {
+          this.missing.delete(key);
+          this.deleted.delete(key);
+        }
+        break;
+      case 'forget':
+        for (const key of record.keys) this.forget(key);
+        break;
+      case 'checked':
+        this.lastChecked = record.at * 1000;
+        break;
+      case 'clock':
+        if (record.trusted) this.countedFrom = record.at;
+        this.distrusted = !record.trusted;
+        break;
+      case 'snapshot':
+        this.restore(record);
+        break;
+      default:
+        this.applyDelivery(record);
+    }
+  }
+
+  snapshot(): Snapshot {
+    const known: Snapshot['known'] = [];
+    for (const [key, { at, state, fingerprint, bytes }] of this.mails) {
+      const aside = this.isolated.get(key);
+      const letter = aside?.crashed ? CRASHED_LETTER : LETTER[state];
+      const row: Snapshot['known'][number] = [key, letter, aside?.at ?? Math.max(0, at)];
+      if (fingerprint !== undefined || bytes >= 0) row.push(fingerprint ?? '', bytes);
+      known.push(row);
+    }
+    return {
+      is: 'snapshot',
+      baseline: this.hasBaseline,
+      checked: Math.floor(this.lastChecked / 1000),
+      known,
+      open: [...this.openDeliveries].map(([key, o]) => [
+        key,
+        o.deliveries,
+        o.failures,
+        o.retryAt,
+        o.crashes,
+        o.suspected,
+        o.lost,
+        o.lastChance ?? false,
+      ]),
+      gone: [...this.missing],
+      underWay: [...this.underWay],
+      deleted: [...this.deleted],
+      deletions: [...this.deletions],
+      countedFrom: this.countedFrom,
+      distrusted: this.distrusted,
+    };
+  }
+
+  /** How many bytes a snapshot would have, roughly. */
+  estimateBytes(): number {
+    let bytes = 200;
+    for (const [key, { fingerprint }] of this.mails) {
+      bytes += key.length + 20 + (fingerprint === undefined ? 0 : 20);
+    }
+    for (const key of this.missing.keys()) bytes += key.length + 16;
+    for (const key of this.deleted) bytes += key.length + 3;
+    for (const key of this.openDeliveries.keys()) bytes += key.length + 40;
+    return bytes;
+  }
+
+  private applyDelivery(
+    record: Extract<
+      LedgerRecord,
+      { is: 'intend' | 'withdraw' | 'again' | 'lost' | 'failed' | 'crashed' | 'survived' | 'closed' }
+    >,
+  ): void {
+    switch (record.is) {
       case 'intend':
         for (const key of record.keys) {
           const delivery = this.opened(key);
@@ -155,16 +244,14 @@ export class LedgerState {
       case 'withdraw':
         for (const key of record.keys) this.withdraw(key);
         break;
-      case 'done':
-        this.openDeliveries.delete(record.key);
-        this.underWay.delete(record.key);
-        this.settle(record.key, FROM_DISK[record.state ?? 'handled'], record.at);
-        break;
-      case 'again':
+      case 'again': {
         this.isolated.delete(record.key);
         this.mails.delete(record.key);
-        this.opened(record.key).deliveries ||= 1;
+        const delivery = this.opened(record.key);
+        delivery.deliveries ||= 1;
+        if (record.lastChance) delivery.lastChance = true;
         break;
+      }
       case 'lost': {
         const delivery = this.openDeliveries.get(record.key);
         if (delivery !== undefined) delivery.lost = true;
@@ -195,88 +282,80 @@ export class LedgerState {
       case 'closed':
         this.underWay.clear();
         break;
-      case 'gone':
-        for (const key of record.keys) this.missing.set(key, record.at);
-        break;
-      case 'back':
-        for (const key of record.keys) this.missing.delete(key);
-        break;
-      case 'forget':
-        for (const key of record.keys) {
-          this.mails.delete(key);
-          this.isolated.delete(key);
-          this.missing.delete(key);
-          this.openDeliveries.delete(key);
-          this.underWay.delete(key);
-        }
-        break;
-      case 'checked':
-        this.lastChecked = record.at * 1000;
-        break;
-      case 'snapshot':
-        this.restore(record);
-        break;
     }
-  }
-
-  snapshot(): Snapshot {
-    const known: Snapshot['known'] = [];
-    for (const [key, at] of this.mails) {
-      known.push([key, LETTER[stateOf(at)], Math.max(0, at)]);
-    }
-    return {
-      is: 'snapshot',
-      baseline: this.hasBaseline,
-      checked: Math.floor(this.lastChecked / 1000),
-      known,
-      open: [...this.openDeliveries].map(([key, o]) => [
-        key,
-        o.deliveries,
-        o.failures,
-        o.retryAt,
-        o.crashes,
-        o.suspected,
-        o.lost,
-      ]),
-      gone: [...this.missing],
-      underWay: [...this.underWay],
-    };
-  }
-
-  /** How many octets a snapshot would have, roughly. */
-  estimateBytes(): number {
-    let bytes = 200;
-    for (const key of this.mails.keys()) bytes += key.length + 20;
-    for (const key of this.missing.keys()) bytes += key.length + 16;
-    for (const key of this.openDeliveries.keys()) bytes += key.length + 40;
-    return bytes;
   }
 
   private restore(record: Snapshot): void {
     this.hasBaseline = record.baseline;
     this.lastChecked = record.checked * 1000;
-    for (const [key, letter, at] of record.known) {
-      this.settle(key, STATE[letter] ?? 'baseline', at);
+    this.countedFrom = record.countedFrom ?? 0;
+    this.distrusted = record.distrusted ?? false;
+    for (const [key, letter, at, fingerprint, bytes] of record.known) {
+      const crashed = letter === CRASHED_LETTER;
+      this.settle(key, STATE[letter] ?? 'baseline', at, {
+        fingerprint: fingerprint || undefined,
+        bytes,
+        crashed,
+      });
     }
-    for (const [
-      key,
-      deliveries,
-      failures,
-      retryAt,
-      crashes = 0,
-      suspected = false,
-      lost = false,
-    ] of record.open) {
-      this.openDeliveries.set(key, { deliveries, failures, retryAt, crashes, suspected, lost });
+    for (const row of record.open) {
+      const [key, deliveries, failures, retryAt, crashes = 0, suspected = false, lost = false, last] = row;
+      const delivery: OpenDelivery = { deliveries, failures, retryAt, crashes, suspected, lost };
+      if (last) delivery.lastChance = true;
+      this.openDeliveries.set(key, delivery);
     }
     for (const [key, at] of record.gone) this.missing.set(key, at);
     for (const key of record.underWay ?? []) this.underWay.add(key);
+    for (const key of record.deleted ?? []) this.deleted.add(key);
+    for (const key of record.deletions ?? []) this.deletions.add(key);
   }
 
-  private settle(key: string, state: MailState, at: number): void {
-    this.mails.set(key, state === 'processed' ? at : NUMBER[state]);
-    if (state === 'quarantined') this.isolated.add(key);
+  private settle(
+    key: string,
+    state: MailState,
+    at: number,
+    {
+      fingerprint,
+      bytes = -1,
+      crashed,
+      deletion,
+    }: { [K in keyof DoneDetails]: DoneDetails[K] | undefined } = {},
+  ): void {
+    const code = state === 'processed' ? at : CODE[state];
+    this.mails.set(key, new KnownMail(code, fingerprint, bytes));
+    if (state === 'quarantined') this.isolated.set(key, { at, crashed: crashed === true });
     else this.isolated.delete(key);
+    if (deletion) this.deletions.add(key);
+    else this.deletions.delete(key);
+  }
+
+  /** Takes all of them up before it puts one down: two may change places. */
+  private move(moves: [from: string, to: string][], replaced: string[], at: number): void {
+    const taken = moves.flatMap(([from, to]) => {
+      const mail = this.mails.get(from);
+      const deletion = this.deletions.has(from);
+      return mail === undefined ? [] : [{ to, mail, deletion, aside: this.isolated.get(from) }];
+    });
+    for (const [from] of moves) this.forget(from);
+    for (const key of replaced) this.forget(key);
+    for (const { to, mail, aside, deletion } of taken) {
+      this.forget(to);
+      this.mails.set(to, mail);
+      if (aside !== undefined) this.isolated.set(to, aside);
+      if (deletion) this.deletions.add(to);
+      // Under a key that no server can give: its mail is not listed now, and may be again.
+      if (isDisplaced(to)) this.missing.set(to, at);
+    }
+  }
+
+  private forget(key: string): void {
+    this.mails.delete(key);
+    this.isolated.delete(key);
+    this.missing.delete(key);
+    this.deleted.delete(key);
+    this.deletions.delete(key);
+    this.openDeliveries.delete(key);
+    this.underWay.delete(key);
   }
 
   private withdraw(key: string): void {
@@ -284,8 +363,8 @@ export class LedgerState {
     const delivery = this.openDeliveries.get(key);
     if (delivery === undefined) return;
     delivery.deliveries = Math.max(0, delivery.deliveries - 1);
-    const { deliveries, failures, crashes, suspected } = delivery;
-    if (deliveries + failures + crashes === 0 && !suspected) this.openDeliveries.delete(key);
+    const { deliveries, failures, crashes, suspected, lastChance } = delivery;
+    if (deliveries + failures + crashes === 0 && !suspected && !lastChance) this.openDeliveries.delete(key);
   }
 
   private opened(key: string): OpenDelivery {
@@ -298,7 +377,7 @@ export class LedgerState {
   }
 }
 
-function stateOf(at: number): MailState {
-  if (at > 0) return 'processed';
-  return at === 0 ? 'baseline' : at === -1 ? 'kept' : 'quarantined';
-}
+/** Where a known mail is kept whose ID another mail has got: no unique ID has a line end. */
+export const displacedKey = (key: string, fingerprint: string): string => `${key}\n~${fingerprint}`;
+
+export const isDisplaced = (key: string): boolean => key.includes('\n~');

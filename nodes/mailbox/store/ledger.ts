@@ -1,5 +1,13 @@
 import type { MailboxError } from '../errors';
-import { type LedgerRecord, LedgerState, type MailState, ON_DISK, type OpenDelivery } from './ledger-state';
+import {
+  type DoneDetails,
+  type Identity,
+  type LedgerRecord,
+  type MailState,
+  ON_DISK,
+  type OpenDelivery,
+} from './ledger-records';
+import { displacedKey, isDisplaced, LedgerState } from './ledger-state';
 import type { Log, OpenLog } from './log';
 
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
@@ -94,27 +102,72 @@ export class Ledger {
     return this.remembered.missing.has(key);
   }
 
-  /** The latest moment at which a mail that has vanished can have come: it was processed, or gone, by then. Ms since the epoch. */
-  latestArrival(key: string): number {
-    const gone = (this.remembered.missing.get(key) ?? Number.POSITIVE_INFINITY) * 1000;
-    return Math.min(gone, this.remembered.processedAt(key) ?? gone);
+  /** True where it is missing because this node has deleted it. */
+  isDeleted(key: string): boolean {
+    return this.remembered.isDeleted(key);
+  }
+
+  /** When the mail vanished from the listing, ms since the epoch; undefined where it has not. */
+  missingSince(key: string): number | undefined {
+    const at = this.remembered.missing.get(key);
+    return at === undefined ? undefined : at * 1000;
+  }
+
+  /** What a mail that needs no delivery any more is recognized by; empty in a ledger of version 0.1. */
+  identity(key: string): Readonly<Partial<Identity>> | undefined {
+    return this.remembered.identity(key);
+  }
+
+  fingerprint(key: string): string | undefined {
+    return this.remembered.fingerprint(key);
+  }
+
+  /** The size that LIST told of a known mail; -1: unknown. */
+  bytes(key: string): number {
+    return this.remembered.bytes(key);
+  }
+
+  /** True where the flow wants the mail deleted, whatever the node does with processed mail. */
+  deletionRequested(key: string): boolean {
+    return this.remembered.deletionRequested(key);
+  }
+
+  /** When the mail was quarantined, ms since the epoch, and whether for ending the process. */
+  quarantine(key: string): { at: number; crashed: boolean } | undefined {
+    const found = this.remembered.quarantine(key);
+    return found && { at: found.at * 1000, crashed: found.crashed };
+  }
+
+  /**
+   * Since when the clock is trusted, ms since the epoch; undefined where it is not. Days of `expire` do not count
+   * before.
+   */
+  get clockTrustedSince(): number | undefined {
+    return this.remembered.distrusted ? undefined : this.remembered.countedFrom * 1000;
   }
 
   openDelivery(key: string): Readonly<OpenDelivery> | undefined {
     return this.remembered.openDeliveries.get(key);
   }
 
-  /** The remembered mails that the last listing still had. */
+  /** The mails that need no delivery any more, listed or not. */
+  known(): Iterable<string> {
+    return this.remembered.known();
+  }
+
+  /** The mails that need no delivery any more and that the last listing still had. */
   present(): Iterable<string> {
     return this.remembered.present();
   }
 
-  /** Records the first complete listing: `keys` are what was there and stays unfetched. On the disk when it resolves. */
-  recordBaseline(keys: string[]): Promise<void> {
-    return this.log.durably({ is: 'baseline', at: this.seconds(), keys });
+  /** Records the first complete listing: `keys` are what was there and is not downloaded. Durable when it resolves. */
+  recordBaseline(keys: string[], identities?: ReadonlyMap<string, Identity>): Promise<void> {
+    const record: LedgerRecord = { is: 'baseline', at: this.seconds(), keys };
+    if (identities !== undefined) Object.assign(record, columns(keys, identities));
+    return this.log.durably(record);
   }
 
-  /** Unknown ids that turned out to be mail from before, in a box that was renumbered. On the disk when it resolves. */
+  /** Unknown IDs that turned out to be mail from before, in a mailbox that was renumbered. Durable when it resolves. */
   markOld(keys: string[]): Promise<void> {
     return this.log.durably({ is: 'old', at: this.seconds(), keys });
   }
@@ -130,19 +183,53 @@ export class Ledger {
   }
 
   /** The mail needs no further delivery: it was processed whole, or stays on the server as it is (`kept`). */
-  async markDone(key: string, state: MailState = 'processed'): Promise<void> {
-    const record: LedgerRecord = { is: 'done', at: this.seconds(), key };
+  async markDone(key: string, state: MailState = 'processed', details: DoneDetails = {}): Promise<void> {
+    const record: LedgerRecord = { is: 'done', at: this.seconds(), key, ...details };
     if (state !== 'processed') record.state = ON_DISK[state];
     await this.log.atOnce(record);
   }
 
-  /** A quarantined mail is new once more. It may have been delivered, so the next delivery is marked. */
-  async retry(key: string): Promise<void> {
-    if (this.remembered.isQuarantined(key)) await this.log.atOnce({ is: 'again', key });
+  /** Records what known mails are recognized by. */
+  async recordIdentities(identities: ReadonlyMap<string, Identity>): Promise<void> {
+    const keys = [...identities.keys()];
+    if (keys.length === 0) return;
+    const { fingerprints, bytes } = columns(keys, identities);
+    await this.log.atOnce({ is: 'identity', keys, fingerprints, bytes });
   }
 
-  /** Other mails have these unique-ids now. They may be the ones we know all the same, so they come as repeats. */
-  async markReplaced(keys: string[]): Promise<void> {
+  /**
+   * The server lists known mails under other keys, and other mails under known keys. What is listed nowhere is kept
+   * aside, in case it is listed again. Durable when it resolves.
+   */
+  async recordMoves(moves: [from: string, to: string][], replaced: string[]): Promise<void> {
+    const moved = new Set(moves.map(([from]) => from));
+    const aside = replaced.flatMap((key): [string, string][] => {
+      const fingerprint = this.remembered.fingerprint(key);
+      const keep = fingerprint !== undefined && !moved.has(key) && !this.isDeleted(key);
+      return keep ? [[key, displacedKey(key, fingerprint)]] : [];
+    });
+    if (moves.length + replaced.length === 0) return;
+    await this.log.durably({ is: 'moved', at: this.seconds(), moves: [...moves, ...aside], replaced });
+  }
+
+  /** The server has confirmed that these are deleted. */
+  async recordDeletions(keys: string[]): Promise<void> {
+    if (keys.length > 0) await this.log.atOnce({ is: 'deleted', at: this.seconds(), keys });
+  }
+
+  /** Records whether the clock can be trusted. A return of trust begins the days of `expire` anew. */
+  async recordClock(trusted: boolean): Promise<void> {
+    await this.log.atOnce({ is: 'clock', at: this.seconds(), trusted });
+  }
+
+  /** A quarantined mail is new once more. It may have been delivered, so the next delivery is marked. */
+  async retry(key: string, lastChance = false): Promise<void> {
+    if (this.remembered.quarantine(key) === undefined) return;
+    await this.log.atOnce({ is: 'again', key, ...(lastChance && { lastChance }) });
+  }
+
+  /** Other mails may have these IDs now. They may be the known ones all the same, so they are delivered marked. */
+  async markUncertain(keys: string[]): Promise<void> {
     await Promise.all(keys.map((key) => this.log.atOnce({ is: 'again', key })));
   }
 
@@ -201,7 +288,7 @@ export class Ledger {
     const forget: string[] = [];
     for (const key of this.remembered.keys()) {
       const since = this.remembered.missing.get(key);
-      if (keys.has(key)) {
+      if (keys.has(key) && !isDisplaced(key)) {
         if (since !== undefined) back.push(key);
       } else if (since === undefined) gone.push(key);
       else if ((at - since) * 1000 > REMEMBERED_MS && !stillHas(key)) forget.push(key);
@@ -241,8 +328,19 @@ export class Ledger {
     return this.log.abandon(why);
   }
 
-  /** Never 0, which stands for the baseline: a machine without a battery may begin in 1970. */
+  /** Never 0, which is the baseline: a machine without a battery may begin in 1970. */
   private seconds(): number {
     return Math.max(1, Math.floor(this.now() / 1000));
   }
+}
+
+/** Beside each other rather than each with its names: a baseline may have a hundred thousand. */
+function columns(
+  keys: string[],
+  identities: ReadonlyMap<string, Identity>,
+): { fingerprints: string[]; bytes: number[] } {
+  return {
+    fingerprints: keys.map((key) => identities.get(key)?.fingerprint ?? ''),
+    bytes: keys.map((key) => identities.get(key)?.bytes ?? -1),
+  };
 }

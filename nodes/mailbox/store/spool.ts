@@ -6,6 +6,12 @@ import type { ListedMail } from '../listing';
 export interface SpoolFacts {
   /** False where only its headers are here. */
   whole: boolean;
+  /** What it is recognized by; undefined in a spool of version 0.1. */
+  fingerprint?: string;
+  /** The size that LIST told. */
+  listedBytes?: number;
+  /** The server announced more than it sent. */
+  incomplete?: boolean;
 }
 
 /** A mail that waits for its acknowledgement. */

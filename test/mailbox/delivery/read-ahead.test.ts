@@ -116,7 +116,7 @@ describe('mailbox: many mails at once', () => {
     let taken = 0;
     for await (const { number } of readAhead(
       source(),
-      { whole: true, count: 200, canDownloadAgain: () => false },
+      { whole: true, count: 200, canDownloadAgain: () => false, announced: () => undefined },
       { content: 'parsed', attachments: 'none' },
       signal,
     )) {

@@ -7,7 +7,7 @@ import * as fc from 'fast-check';
 import { MailboxError } from '../../../nodes/mailbox';
 import { fileLog } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
-import type { MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-state';
+import type { MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-records';
 import { BEGINNING, cleanUp, DAY, newFolder } from '../../../servers/mailbox-checker';
 
 let now = BEGINNING;

@@ -195,7 +195,16 @@ function parsed(text: string): Omit<SpooledMail, 'bytes'> | undefined {
   try {
     const label = JSON.parse(text) as Partial<SpooledMail>;
     if (typeof label.key !== 'string' || typeof label.uid !== 'string') return undefined;
-    return { key: label.key, uid: label.uid, number: Number(label.number) || 0, whole: label.whole === true };
+    const { key, uid, fingerprint, listedBytes, incomplete } = label;
+    return {
+      key,
+      uid,
+      number: Number(label.number) || 0,
+      whole: label.whole === true,
+      ...(typeof fingerprint === 'string' && { fingerprint }),
+      ...(typeof listedBytes === 'number' && { listedBytes }),
+      ...(incomplete === true && { incomplete }),
+    };
   } catch {
     return undefined;
   }

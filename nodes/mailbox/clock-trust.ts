@@ -1,0 +1,70 @@
+import { receivedAt } from './arrival';
+import type { CheckContext } from './check-context';
+import { concernsOneMail } from './from-pop3';
+import { readHeader } from './header';
+import type { ListedMail } from './listing';
+import type { Session } from './session';
+
+/** No clock that is right tells an earlier time: this program did not exist then. */
+const NOT_BEFORE = Date.UTC(2026, 10, 1);
+/** A clock may be off by so much, ms: time zones confused, an hour of summer time. */
+const TOLERANCE_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Decides whether the days of `expire` may be counted by the clock. A board without a battery begins in the past and is
+ * set later: what was processed before seems as old as the jump. Deleting late is fine, deleting early never is.
+ */
+export async function judgeClock(
+  context: CheckContext,
+  session: Session,
+  listing: ListedMail[],
+): Promise<void> {
+  const { ledger, now, clockWatch, settings } = context;
+  const set = clockWatch.look();
+  if (settings.after !== 'expire' || !ledger.hasBaseline) return;
+  if (now() < NOT_BEFORE) {
+    if (ledger.clockTrustedSince !== undefined) await ledger.recordClock(false);
+    return;
+  }
+  if (ledger.clockTrustedSince === undefined) {
+    // Trusted again once the newest mail is not from the future.
+    const newest = await newestReceived(context, session, listing);
+    if (newest !== undefined && newest <= now() + TOLERANCE_MS) await ledger.recordClock(true);
+    return;
+  }
+  if (set !== undefined) {
+    if (Math.abs(set) > TOLERANCE_MS) await ledger.recordClock(true);
+    return;
+  }
+  // A new process knows nothing of the time between; mail of today proves that the clock is right.
+  const away = now() - ledger.lastChecked;
+  if (ledger.lastChecked === 0 || Math.abs(away) <= TOLERANCE_MS) return;
+  const newest = await newestReceived(context, session, listing);
+  if (newest === undefined || Math.abs(now() - newest) > TOLERANCE_MS) await ledger.recordClock(true);
+}
+
+/** A mail that the server received later than it is now: the clock is behind. */
+export async function judgeClockBy(received: number | undefined, context: CheckContext): Promise<void> {
+  const { ledger, now, settings } = context;
+  if (settings.after !== 'expire' || received === undefined) return;
+  if (received > now() + TOLERANCE_MS && ledger.clockTrustedSince !== undefined)
+    await ledger.recordClock(false);
+}
+
+/** When the server received the mail that is listed last. */
+async function newestReceived(
+  { signal }: CheckContext,
+  { client }: Session,
+  listing: ListedMail[],
+): Promise<number | undefined> {
+  const last = listing.at(-1);
+  if (last === undefined) return undefined;
+  for await (const { body } of client.top([last.number], 0)) {
+    try {
+      return receivedAt(await readHeader(body));
+    } catch (error) {
+      if (signal.aborted || !concernsOneMail(error)) throw error;
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,314 @@
+import { arrivals, arrivedBefore } from './arrival';
+import type { CheckContext, Recognized } from './check-context';
+import { mayDelete } from './deletion';
+import { isSameMail } from './fingerprint';
+import { concernsOneMail } from './from-pop3';
+import { identify, identifyByRetrieval } from './identify';
+import { addSizes, type ListedMail } from './listing';
+import type { Session } from './session';
+import type { Identity } from './store/ledger-records';
+
+/** Known mails whose fingerprint is learned in one check: at the first, and later. */
+const LEARNED_AT_FIRST = 4000;
+const LEARNED_LATER = 250;
+/** A renumbered mailbox of version 0.1: so many of the remembered IDs gone at once, out of at least so many. */
+const RENUMBERED_SHARE = 0.9;
+const RENUMBERED_LEAST = 10;
+/** How far the clocks of servers on a mail's way may be off. */
+const CLOCK_SKEW_MS = 60 * 60 * 1000;
+
+/** Where a downloaded mail is not listed again, the vanishing of mails means nothing (Gmail: EXPIRE 0, RFC 2449). */
+const hidesDownloadedMail = ({ settings }: CheckContext, { client }: Session): boolean =>
+  settings.service === 'google' || client.capabilities.arguments('EXPIRE')[0] === '0';
+
+/**
+ * Tells which of the listed mails are the known ones: a mail is what its header says, not its unique ID. Servers give
+ * an ID again after a deletion, name mails by their numbers, renumber a mailbox after a move. What looks as before is
+ * believed, but for a sample; what does not is compared by TOP. Known mails are found again under whatever ID.
+ */
+export async function recognize(
+  context: CheckContext,
+  session: Session,
+  listing: ListedMail[],
+): Promise<Recognized> {
+  return new Recognition(context, session, listing).run();
+}
+
+class Recognition {
+  /** By key, as the server shows the mails in this session. */
+  private readonly shown = new Map<string, string>();
+  private readonly identified = new Set<string>();
+  private readonly waiting = new Set<string>();
+  private retrieved = false;
+  private readonly known: ListedMail[];
+  private readonly unknown: ListedMail[];
+  private readonly listed: Set<string>;
+  /** By key, where any was looked at. */
+  private readonly sizes = new Map<string, number>();
+
+  constructor(
+    private readonly context: CheckContext,
+    private readonly session: Session,
+    private readonly listing: ListedMail[],
+  ) {
+    const { ledger, delivery } = context;
+    this.listed = new Set(listing.map(({ key }) => key));
+    this.known = listing.filter(({ key }) => ledger.isKnown(key));
+    this.unknown = listing.filter(
+      ({ key }) => !ledger.isKnown(key) && ledger.openDelivery(key) === undefined && !delivery.holds(key),
+    );
+    // A mail without unique ID is known by its header: it is the one it is known as.
+    for (const { key } of this.known) if (isDigest(key)) this.identified.add(key);
+  }
+
+  async run(): Promise<Recognized> {
+    const { context, session } = this;
+    await this.learnSizes();
+    const hides = hidesDownloadedMail(context, session);
+    const suspects = hides ? this.deletable() : this.suspects();
+    const vanished = hides || this.unknown.length === 0 ? [] : this.vanished();
+    await this.show(vanished.length > 0 ? [...suspects, ...this.unknown] : suspects);
+    await this.showByRetrieval(this.deletable());
+    let others = this.others(suspects);
+    if (others.some(({ key }) => !context.ledger.isMissing(key))) {
+      // This server does not keep its IDs: all of them are looked at.
+      await this.show([...this.known, ...this.unknown]);
+      others = this.others(this.known);
+    } else if (others.length > 0) await this.show(this.unknown);
+    const moved = await this.match(others, others.length > 0 ? this.vanished() : vanished);
+    if (!hides) await this.recognizeByDates(moved);
+    for (const { key } of this.known) if (this.isShownAsKnown(key)) this.identified.add(key);
+    await this.recordSizes();
+    const { identified, waiting, retrieved } = this;
+    return { identified, waiting, retrieved };
+  }
+
+  /** LIST is asked only where STAT does not say that everything is as it was. */
+  private async learnSizes(): Promise<void> {
+    const { ledger } = this.context;
+    let sum = 0;
+    for (const { key } of this.listing) {
+      const bytes = ledger.bytes(key);
+      sum = bytes < 0 ? Number.NaN : sum + bytes;
+    }
+    if (sum === this.session.bytes) return;
+    try {
+      await addSizes(this.session.client, this.listing);
+    } catch (error) {
+      if (!concernsOneMail(error)) throw error;
+    }
+  }
+
+  private deletable(): ListedMail[] {
+    return this.known.filter((mail) => mayDelete(this.context, mail));
+  }
+
+  /** Known mails that may be others by now. */
+  private suspects(): ListedMail[] {
+    const { ledger } = this.context;
+    const suspects = this.known.filter((mail) => {
+      const { key, bytes } = mail;
+      if (isDigest(key)) return false;
+      const before = ledger.bytes(key);
+      const resized = bytes !== undefined && before >= 0 && bytes !== before;
+      return resized || mail.ambiguous || ledger.isMissing(key) || mayDelete(this.context, mail);
+    });
+    return [...suspects, ...this.sample(new Set(suspects))];
+  }
+
+  /**
+   * One of the mails that look as before. Where IDs are message numbers the last known one is another as soon as any
+   * mail before it was deleted.
+   */
+  private sample(suspects: ReadonlySet<ListedMail>): ListedMail[] {
+    const { ledger, now } = this.context;
+    const same = this.known.filter(
+      (mail) => !suspects.has(mail) && ledger.fingerprint(mail.key) !== undefined && !isDigest(mail.key),
+    );
+    const last = same.at(-1);
+    if (last === undefined) return [];
+    // Spread over all of them, whatever the interval.
+    const place = Math.imul(Math.floor(now() / 1000), 0x9e3779b1) >>> 0;
+    const any = same[place % same.length] as ListedMail;
+    const numbered = this.listing.every(({ uid, number }) => uid === String(number));
+    return numbered && any !== last ? [any, last] : [any];
+  }
+
+  /** Known mails that are not listed, though this node has not deleted them. */
+  private vanished(): string[] {
+    const { ledger } = this.context;
+    const vanished: string[] = [];
+    for (const key of ledger.known()) {
+      if (this.listed.has(key) || ledger.isDeleted(key) || ledger.fingerprint(key) === undefined) continue;
+      vanished.push(key);
+    }
+    for (const { key, fingerprint } of this.context.delivery.held())
+      if (fingerprint !== undefined && !this.listed.has(key)) vanished.push(key);
+    return vanished;
+  }
+
+  private async show(mails: ListedMail[]): Promise<void> {
+    const unseen = mails.filter(({ key }) => !this.shown.has(key));
+    for (const { key, bytes } of unseen) if (bytes !== undefined) this.sizes.set(key, bytes);
+    const found = await identify(this.session.client, unseen, this.context.signal);
+    for (const [key, fingerprint] of found) this.shown.set(key, fingerprint);
+  }
+
+  private async showByRetrieval(mails: ListedMail[]): Promise<void> {
+    const { settings, signal, ledger } = this.context;
+    const { client } = this.session;
+    if (settings.service === 'google' || client.capabilities.has('TOP')) return;
+    const unseen = mails.filter(({ key }) => !this.shown.has(key) && ledger.fingerprint(key) !== undefined);
+    const found = await identifyByRetrieval(client, unseen, signal);
+    for (const [key, fingerprint] of found) this.shown.set(key, fingerprint);
+    if (unseen.length > 0) this.retrieved = true;
+  }
+
+  private isShownAsKnown(key: string): boolean {
+    const fingerprint = this.shown.get(key);
+    const identity = this.context.ledger.identity(key);
+    if (fingerprint === undefined || identity?.fingerprint === undefined) return false;
+    return isSameMail(identity, this.shownAs(key, fingerprint));
+  }
+
+  private shownAs(key: string, fingerprint: string): Identity {
+    const bytes = this.sizes.get(key);
+    return { fingerprint, ...(bytes !== undefined && { bytes }) };
+  }
+
+  /** Mails that were seen to be others than the known ones. */
+  private others(mails: ListedMail[]): ListedMail[] {
+    const { ledger } = this.context;
+    return mails.filter(
+      ({ key }) =>
+        this.shown.has(key) &&
+        ledger.fingerprint(key) !== undefined &&
+        !isDigest(key) &&
+        !this.isShownAsKnown(key),
+    );
+  }
+
+  /** Finds known mails again under the keys they have now. Each accounts for one listed mail. */
+  private async match(others: ListedMail[], vanished: string[]): Promise<boolean> {
+    const { ledger, delivery } = this.context;
+    if (others.length + vanished.length === 0) return false;
+    const held = new Map(delivery.held().map((mail) => [mail.key, mail]));
+    const sources = new Map<string, string[]>();
+    for (const key of [...others.map(({ key }) => key), ...vanished]) {
+      // What this node has deleted is gone, whatever has its ID now.
+      if (ledger.isDeleted(key)) continue;
+      const fingerprint = ledger.fingerprint(key) ?? held.get(key)?.fingerprint ?? '';
+      sources.set(fingerprint, [...(sources.get(fingerprint) ?? []), key]);
+    }
+    const moves: [from: string, to: string][] = [];
+    const replaced = new Set(others.map(({ key }) => key));
+    const fresh: string[] = [];
+    for (const mail of this.listing) {
+      const fingerprint = this.shown.get(mail.key);
+      const isUnknown = !ledger.isKnown(mail.key);
+      if (fingerprint === undefined || (!isUnknown && !replaced.has(mail.key))) continue;
+      const from = this.take(sources, mail, fingerprint);
+      if (from === undefined) fresh.push(mail.key);
+      else if (ledger.isKnown(from)) moves.push([from, mail.key]);
+      else this.waiting.add(mail.key);
+    }
+    await ledger.recordMoves(moves, [...replaced]);
+    const changed = moves.length > 0 || replaced.size > 0;
+    if (this.mayHaveBeenDelivered(changed)) await ledger.markUncertain(fresh);
+    for (const [, to] of moves) this.identified.add(to);
+    return changed;
+  }
+
+  /** A mail that may have been delivered before a crash, and is not listed where it was, may be any new one. */
+  private mayHaveBeenDelivered(changed: boolean): boolean {
+    const { ledger, delivery } = this.context;
+    for (const key of ledger.unprocessed()) {
+      if (delivery.holds(key)) continue;
+      if (changed || (!this.listed.has(key) && !ledger.isMissing(key))) return true;
+    }
+    return false;
+  }
+
+  private take(sources: Map<string, string[]>, mail: ListedMail, fingerprint: string): string | undefined {
+    const { ledger } = this.context;
+    const keys = sources.get(fingerprint) ?? [];
+    const listed = { fingerprint, ...(mail.bytes !== undefined && { bytes: mail.bytes }) };
+    const at = keys.findIndex((key) => isSameMail({ ...ledger.identity(key), fingerprint }, listed));
+    return at === -1 ? undefined : keys.splice(at, 1)[0];
+  }
+
+  /** A ledger of version 0.1 has no fingerprints yet: there, dates decide as they did. */
+  private async recognizeByDates(moved: boolean): Promise<void> {
+    const { ledger, now, signal, settings } = this.context;
+    const { client } = this.session;
+    const back = this.known.filter(
+      ({ key }) => ledger.isMissing(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
+    );
+    const dates = await arrivals(
+      client,
+      back.map(({ number }) => number),
+      signal,
+    );
+    const others = back.filter(({ key, number }) => {
+      const gone = ledger.missingSince(key) ?? Number.POSITIVE_INFINITY;
+      const latest = Math.min(gone, ledger.processedAt(key) ?? gone, now());
+      const arrived = dates.get(number);
+      return arrived !== undefined && arrived > latest;
+    });
+    await ledger.markUncertain(others.map(({ key }) => key));
+    if (moved || this.unknown.length === 0) return;
+    let remembered = 0;
+    let vanished = 0;
+    for (const key of ledger.present()) {
+      if (ledger.fingerprint(key) !== undefined) continue;
+      // Deleted by us, and the process ended before it was recorded that it is gone.
+      if (settings.after !== 'keep' && mayDelete(this.context, { key, ambiguous: false })) continue;
+      remembered += 1;
+      if (!this.listed.has(key)) vanished += 1;
+    }
+    if (remembered < RENUMBERED_LEAST || vanished < remembered * RENUMBERED_SHARE) return;
+    // Clocks differ, and this one may have been set back: a mail too many is better than a mail too few.
+    const since = Math.min(ledger.lastChecked, now()) - CLOCK_SKEW_MS;
+    const old = await arrivedBefore(client, this.unknown, since, signal);
+    if (old.length > 0) await ledger.markOld(old.map(({ key }) => key));
+  }
+
+  /** Sizes that were not known, or that the server has changed by noting something in the mail. */
+  private async recordSizes(): Promise<void> {
+    const { ledger } = this.context;
+    const changed = new Map<string, Identity>();
+    for (const { key, bytes } of this.listing) {
+      if (bytes === undefined || !ledger.isKnown(key) || ledger.bytes(key) === bytes) continue;
+      const fingerprint = ledger.fingerprint(key);
+      // One that could not be compared stays suspect.
+      if (fingerprint !== undefined && ledger.bytes(key) >= 0 && !this.identified.has(key)) continue;
+      changed.set(key, { fingerprint: fingerprint ?? '', bytes });
+    }
+    await ledger.recordIdentities(changed);
+  }
+}
+
+const isDigest = (key: string): boolean => key.startsWith('h');
+
+/** Learns the fingerprints of known mails that have none: of those before the first check, and of version 0.1. */
+export async function learnFingerprints(
+  context: CheckContext,
+  session: Session,
+  listing: ListedMail[],
+  first: boolean,
+): Promise<void> {
+  const { ledger, signal } = context;
+  if (hidesDownloadedMail(context, session)) return;
+  const nameless = listing.filter(
+    ({ key }) => ledger.isKnown(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
+  );
+  // The newest first: what vanishes and comes back is most likely one of them.
+  const some = nameless.slice(first ? -LEARNED_AT_FIRST : -LEARNED_LATER);
+  const found = await identify(session.client, some, signal);
+  const learned = some.flatMap(({ key, bytes }): [string, Identity][] => {
+    const fingerprint = found.get(key);
+    const size = bytes ?? ledger.bytes(key);
+    return fingerprint === undefined ? [] : [[key, { fingerprint, ...(size >= 0 && { bytes: size }) }]];
+  });
+  await ledger.recordIdentities(new Map(learned));
+}
