@@ -52,7 +52,9 @@ describe('the guides', () => {
     const { section, label } = JSON.parse(
       readFileSync(join(root, 'locales', 'en-US', 'pop3-in.json'), 'utf8'),
     ) as { section: Record<string, string>; label: Record<string, string> };
-    const form = readFileSync(join(root, 'nodes', 'pop3-in.html'), 'utf8');
+    const form = ['pop3-in.html', 'editor/form/pop3-in-sections.html']
+      .map((name) => readFileSync(join(root, 'nodes', name), 'utf8'))
+      .join('\n');
     /** The section of the form that a field's label stands in; empty: none, it is always seen. */
     const sectionOf = (key: string): string => {
       const before = form.slice(0, form.indexOf(`data-i18n="label.${key}"`));

@@ -21,7 +21,7 @@ export function enableKeyboard(): void {
 }
 
 /** A question of the editor's own lies over everything, but lets the keyboard stay below it. */
-export function trapFocus(question: HTMLElement, giveUp: () => void): void {
+function trapFocus(question: HTMLElement, giveUp: () => void): void {
   const buttons = $(question).attr({ role: 'alertdialog', 'aria-modal': 'true' }).find('button');
   $(question)
     .attr('aria-label', $(question).children('p').text())

@@ -71,6 +71,6 @@ export const ACK_CHOICES = { outcome: ['done', 'failed', 'msg'] } as const;
 export const TOKEN_DEFAULTS = { name: '', account: '', property: 'token' } as const;
 
 /** The well-known ports (RFC 1939 §3, RFC 8314 §7.3). */
-export const PLAIN_PORT = 110;
-export const TLS_PORT = 995;
+const PLAIN_PORT = 110;
+const TLS_PORT = 995;
 export const portFor = (security: string): number => (security === 'tls' ? TLS_PORT : PLAIN_PORT);
