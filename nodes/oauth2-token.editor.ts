@@ -1,6 +1,7 @@
 import './editor/form/form.css';
 import { fromEnvironment, unless, validator } from './editor/form/form';
 import { enableKeyboard } from './editor/form/keyboard';
+import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
 import { TOKEN_DEFAULTS } from './node-red/data/defaults';
 
 interface OAuth2Token {
@@ -9,8 +10,9 @@ interface OAuth2Token {
 }
 
 RED.nodes.registerType<OAuth2Token>('oauth2 token', {
-  category: 'network',
-  color: '#87c1bd',
+  category: CATEGORY,
+  color: COLOR,
+  paletteLabel: LABELS['oauth2 token'],
   icon: 'redletter-token.svg',
   inputs: 1,
   outputs: 1,
@@ -26,11 +28,12 @@ RED.nodes.registerType<OAuth2Token>('oauth2 token', {
     },
   },
   label: function () {
-    return this.name || 'oauth2 token';
+    return this.name || LABELS['oauth2 token'];
   },
   labelStyle: function () {
     return this.name ? 'node_label_italic' : '';
   },
+  onpaletteadd: () => makeFindable('oauth2 token'),
   oneditprepare: function () {
     enableKeyboard();
     $('#node-input-property').typedInput({ default: 'msg', types: ['msg'] });

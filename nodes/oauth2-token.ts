@@ -2,7 +2,7 @@ import type { Node, NodeAPI, NodeDef } from 'node-red';
 import { MailboxError } from './mailbox';
 import { accountOf } from './node-red/account';
 import { translateBy } from './node-red/lifecycle';
-import { accountStatus, failureStatus, NodeError } from './node-red/messages';
+import { accountStatus, failureStatus, nodeError } from './node-red/messages';
 import { asAccountError } from './runtime';
 
 interface OAuth2TokenDef extends NodeDef {
@@ -40,9 +40,10 @@ export = function register(RED: NodeAPI): void {
     this.on('input', (msg, send, done) => {
       fill(msg)
         .then((error) => {
-          if (error !== undefined) throw new NodeError(error, translate, 'OAuth2TokenError');
-          send(msg);
-          done();
+          if (error === undefined) {
+            send(msg);
+            done();
+          } else done(nodeError(error, translate) as never);
         })
         .catch(done);
     });

@@ -1,4 +1,5 @@
 import './editor/form/form.css';
+import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
 import { ACK_DEFAULTS } from './node-red/data/defaults';
 
 interface Pop3Ack {
@@ -7,8 +8,9 @@ interface Pop3Ack {
 }
 
 RED.nodes.registerType<Pop3Ack>('pop3 ack', {
-  category: 'network',
-  color: '#87c1bd',
+  category: CATEGORY,
+  color: COLOR,
+  paletteLabel: LABELS['pop3 ack'],
   icon: 'redletter-ack.svg',
   inputs: 1,
   outputs: 1,
@@ -17,9 +19,13 @@ RED.nodes.registerType<Pop3Ack>('pop3 ack', {
     outcome: { value: ACK_DEFAULTS.outcome, required: true },
   },
   label: function () {
-    return this.name || (this.outcome === 'failed' ? 'pop3 ack: failed' : 'pop3 ack');
+    return this.name || (this.outcome === 'failed' ? `${LABELS['pop3 ack']}: failed` : LABELS['pop3 ack']);
   },
   labelStyle: function () {
     return this.name ? 'node_label_italic' : '';
+  },
+  onpaletteadd: () => makeFindable('pop3 ack'),
+  oneditprepare: () => {
+    $('.redletter-ack-example').on('click', () => RED.actions.invoke('core:show-examples-import-dialog'));
   },
 });

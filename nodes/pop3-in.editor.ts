@@ -1,6 +1,8 @@
 import './editor/form/form.css';
 import './editor/health/health.css';
 import './editor/sign-in/signed-in.css';
+import { addCheckAction, checkNow, removeCheckAction } from './editor/check-now';
+import { unwatchWires, watchWires } from './editor/form/acknowledgement';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/form/from-email-node';
 import { MailboxForm } from './editor/form/mailbox-form';
 import type { MailboxNode } from './editor/form/mailbox-node';
@@ -8,30 +10,45 @@ import { mailboxCredentials, mailboxProperties } from './editor/form/mailbox-pro
 import { addHealthTab, removeHealthTab } from './editor/health/sidebar';
 import { leaveStatuses, translateStatuses } from './editor/health/status';
 import { word } from './editor/i18n';
+import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
 
 let form: MailboxForm | undefined;
 
 RED.nodes.registerType<MailboxNode>('pop3 in', {
-  category: 'network',
-  color: '#87c1bd',
+  category: CATEGORY,
+  color: COLOR,
+  paletteLabel: LABELS['pop3 in'],
   icon: 'redletter-in.svg',
   inputs: 0,
   outputs: 1,
   defaults: mailboxProperties,
   credentials: mailboxCredentials,
   label: function () {
-    return this.name || RED.nodes.node(this.account)?.name || 'pop3 in';
+    return this.name || RED.nodes.node(this.account)?.name || LABELS['pop3 in'];
   },
   labelStyle: function () {
     return this.name ? 'node_label_italic' : '';
   },
   outputLabels: (index: number) => word(index === 0 ? 'output.mail' : 'output.summary'),
+  button: {
+    enabled: function () {
+      return !this.changed && !this.d;
+    },
+    onclick: function () {
+      checkNow(this);
+    },
+  },
   onpaletteadd: () => {
+    makeFindable('pop3 in');
+    addCheckAction();
+    watchWires();
     offerFromEmailNode();
     addHealthTab();
     translateStatuses();
   },
   onpaletteremove: () => {
+    removeCheckAction();
+    unwatchWires();
     withdrawFromEmailNode();
     removeHealthTab();
     leaveStatuses();

@@ -7,14 +7,15 @@ import {
   type DeliveredMail,
   type MailboxError,
   type MailboxParts,
+  PAUSED,
   sendOne,
 } from './mailbox';
 import { deploysOf } from './node-red/deploys';
 import { onceStarted, runtimeOf, translateBy } from './node-red/lifecycle';
 import { type Pop3InProperties, serverOf } from './node-red/mail-server';
-import { NodeError, statusOf } from './node-red/messages';
+import { nodeError, statusOf } from './node-red/messages';
 import { largestOf, type MailProperties, settingsOf } from './node-red/settings';
-import { mailboxId } from './runtime';
+import { mailboxId, type RunningMailbox } from './runtime';
 
 type Pop3InDef = NodeDef & Pop3InProperties & MailProperties & { inputs: number; outputs: number };
 interface Pop3InCredentials {
@@ -59,10 +60,10 @@ export = function register(RED: NodeAPI): void {
       assertOwner: loan.assertOwner,
       deliver,
       onState: (state) => this.status(statusOf(state)),
-      onError: (error) => this.error(new NodeError(error, translate), {}),
+      onError: (error) => this.error(nodeError(error, translate), {}),
       onQuarantined: (error, pop3, raw) =>
-        this.error(new NodeError(error, translate), { pop3, raw } as NodeMessage),
-      onIncomplete: (error, pop3) => this.error(new NodeError(error, translate), { pop3 } as NodeMessage),
+        this.error(nodeError(error, translate), { pop3, raw } as NodeMessage),
+      onIncomplete: (error, pop3) => this.error(nodeError(error, translate), { pop3 } as NodeMessage),
       onSummary: (summary) => {
         if (def.summary) this.send([null, { payload: summary }]);
       },
@@ -71,7 +72,14 @@ export = function register(RED: NodeAPI): void {
     });
     const mailbox = loan.run(parts);
     seen.begin(mailbox);
-    runtime.mailboxes.set(this.id, mailbox);
+    const acknowledged: Pick<RunningMailbox, 'acknowledge'> = {
+      acknowledge: async (delivery, outcome) => {
+        const answer = await mailbox.acknowledge(delivery, outcome);
+        if (answer === 'accepted') seen.acknowledged(delivery, outcome);
+        return answer;
+      },
+    };
+    runtime.mailboxes.set(this.id, acknowledged);
     Object.defineProperties(this, {
       server: { value: server },
       sendOne: {
@@ -83,18 +91,20 @@ export = function register(RED: NodeAPI): void {
       },
     });
 
-    this.on('input', (msg, send, done) => {
-      mailbox.check().then(
-        (summary: CheckSummary) => {
-          if (def.summary) send([null, Object.assign(msg, { payload: summary })]);
-          done();
-        },
-        (error: MailboxError) => {
-          // A deploy in the middle is nobody's fault.
-          if (error.reason === 'stopped') done();
-          else done(new NodeError(error, translate));
-        },
-      );
+    this.on('input', (msg: NodeMessage & { pause?: unknown }, send, done) => {
+      const failed = (error: MailboxError): void => {
+        // Neither a deploy in the middle nor a paused mailbox is a failure.
+        if (error.reason === 'stopped' || error.reason === PAUSED) done();
+        else done(nodeError(error, translate) as never);
+      };
+      if (typeof msg.pause === 'boolean') {
+        (msg.pause ? mailbox.pause() : mailbox.resume()).then(() => done(), failed);
+        return;
+      }
+      mailbox.check().then((summary: CheckSummary) => {
+        if (def.summary) send([null, Object.assign(msg, { payload: summary })]);
+        done();
+      }, failed);
     });
 
     const unlisten = server.onSignIn(() => mailbox.retry());
@@ -106,7 +116,7 @@ export = function register(RED: NodeAPI): void {
       dontStart();
       unlisten();
       seen.end();
-      if (runtime.mailboxes.get(this.id) === mailbox) runtime.mailboxes.delete(this.id);
+      if (runtime.mailboxes.get(this.id) === acknowledged) runtime.mailboxes.delete(this.id);
       mailbox
         .stop()
         .finally(loan.giveBack)

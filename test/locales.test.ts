@@ -259,6 +259,7 @@ describe('the sentences for what goes wrong', () => {
     // The client's hint, else its code in small letters, for which the sentence of the code stands.
     'nodes/mailbox/from-pop3.ts: reasonOf ( error )',
     // The same error with more facts.
+    'nodes/runtime/health.ts: reason',
     'nodes/mailbox/session.ts: reason',
     'nodes/mailbox/session.ts: error . reason',
     // What the replica that owns a mailbox has said.

@@ -1,12 +1,18 @@
 import type { Request, RequestHandler } from 'express';
 import type { NodeAPI } from 'node-red';
-import type { MailboxError, MailboxState } from '../mailbox';
+import { MailboxError, type MailboxState } from '../mailbox';
 import { translateBy } from '../node-red/lifecycle';
 import { sentence, statusOf } from '../node-red/messages';
 import type { OAuth2Error } from '../oauth2';
-import { asAccountError, type MailboxHealth, type Runtime } from '../runtime';
+import {
+  asAccountError,
+  type MailboxHealth,
+  packageVersion,
+  type Runtime,
+  type ShownMailbox,
+} from '../runtime';
 import { onlyFromTheEditor } from './guard';
-import type { AccountReport, ErrorView, HealthReport, MailboxReport } from './protocol';
+import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequest } from './protocol';
 
 /** Below the admin root. */
 const BASE = '/redletter';
@@ -42,21 +48,33 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
     );
   });
 
-  RED.httpAdmin.post(`${BASE}/pop3-in/:id/check`, ...guarded, (request, response) => {
-    const mailbox = runtime.health.mailbox(idOf(request));
-    // As if the interval were over: what comes of it is told as always.
-    mailbox?.wake();
-    response.status(mailbox === undefined ? 404 : 202).json({});
+  /** Asks something of a running mailbox: 404 where there is none, or where it does not know what is asked for. */
+  const route = (
+    path: string,
+    act: (mailbox: ShownMailbox, request: Request) => Promise<unknown> | unknown,
+  ): void => {
+    RED.httpAdmin.post(`${BASE}/pop3-in/:id/${path}`, ...guarded, (request, response) => {
+      const mailbox = runtime.health.mailbox(idOf(request));
+      Promise.resolve()
+        .then(() => (mailbox === undefined ? false : act(mailbox, request)))
+        .then(
+          (known) => {
+            if (known !== false) response.status(202).json({});
+            else response.status(404).json(errorView(RED, new MailboxError('CONFIG', 'node-not-deployed')));
+          },
+          (error: MailboxError) => response.status(500).json(errorView(RED, error)),
+        );
+    });
+  };
+  // As if the interval were over: the result is reported as always.
+  route('check', (mailbox) => (mailbox.isPaused ? mailbox.resume() : mailbox.wake()));
+  route('pause', (mailbox) => mailbox.pause());
+  route('resume', (mailbox) => mailbox.resume());
+  route('restart', (mailbox, request) => {
+    const { first } = request.body as Partial<RestartRequest>;
+    return mailbox.restart(String(first ?? 'new'));
   });
-
-  RED.httpAdmin.post(`${BASE}/pop3-in/:id/set-aside/:uid/retry`, ...guarded, (request, response) => {
-    const mailbox = runtime.health.mailbox(idOf(request));
-    const found = mailbox?.tryAgain(String(request.params.uid)) ?? Promise.resolve(false);
-    found.then(
-      (is) => response.status(is ? 202 : 404).json({}),
-      (error: MailboxError) => response.status(500).json(errorView(RED, error)),
-    );
-  });
+  route('set-aside/:uid/retry', (mailbox, request) => mailbox.tryAgain(String(request.params.uid)));
 }
 
 const idOf = (request: Request): string => String(request.params.id);
@@ -86,6 +104,11 @@ async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
   }
   return {
     now: runtime.clock.now(),
+    versions: {
+      package: packageVersion(),
+      nodeRed: String((RED.settings as { version?: unknown }).version ?? ''),
+      node: process.versions.node,
+    },
     mailboxes: runtime.health.mailboxes.map((mailbox) => mailboxReport(RED, mailbox)),
     accounts,
   };
@@ -99,18 +122,37 @@ function picked(state: Partial<AccountReport> & { obtainedAt?: number }): Partia
 }
 
 function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
-  const { state, failure, quarantined, unacknowledged, hours, ...rest } = health;
+  const { state, failure, quarantined, unacknowledged, hours, checks, mails, ...rest } = health;
   return {
     ...rest,
     status: { ...statusOf(state), ...countsOf(state) },
     busy: state.is === 'checking' || state.is === 'progress',
     hours,
+    path: pathOf(RED, health.id),
+    checks: checks
+      .map(({ error, ...check }) => ({ ...check, ...(error && { error: errorView(RED, error) }) }))
+      .reverse(),
+    mails: mails.map(({ delivery: _, ...mail }) => mail).reverse(),
     unsettled: unacknowledged,
     setAside: { count: quarantined.length, mails: quarantined.slice(-MOST_LISTED).reverse() },
     ...(failure && {
       error: { ...errorView(RED, failure.error), at: failure.at, over: failure.over },
     }),
   };
+}
+
+/** The names of the subflow instances around a running node, the outermost first. */
+function pathOf(RED: NodeAPI, id: string): string[] {
+  // Node-RED's own: the tab, the instances, the node.
+  const path = (RED.nodes.getNode(id) as { _path?: unknown } | null)?._path;
+  if (typeof path !== 'string') return [];
+  const instances = path.split('/').slice(1, -1);
+  if (instances.length === 0) return [];
+  const names = new Map<string, string>();
+  RED.nodes.eachNode(({ id, name }) => {
+    if (name && instances.includes(id)) names.set(id, name);
+  });
+  return instances.map((instance) => names.get(instance) ?? instance);
 }
 
 /** A status with numbers in it is put together anew in the reader's language. */

@@ -166,7 +166,7 @@ export interface PreviewResponse {
   service: string;
 }
 
-/** `…/send`: one mail of the preview, to the deployed flow. */
+/** `…/send`: one mail to the deployed flow, by its key in the preview or by its unique ID. */
 export interface SendRequest {
   key: string;
 }
@@ -190,12 +190,19 @@ export interface FindResponse {
   found: FoundServer | null;
 }
 
-// ---- health: GET redletter/health, POST redletter/pop3-in/:id/check and …/set-aside/:uid/retry ----
+// ---- health: GET redletter/health, POST redletter/pop3-in/:id/… ----
 
 export interface HealthReport {
   now: number;
+  /** Of this package, of Node-RED and of Node, for a report to its authors. */
+  versions: { package: string; nodeRed: string; node: string };
   mailboxes: MailboxReport[];
   accounts: AccountReport[];
+}
+
+/** `…/restart`: begins with a first check again; `first` as the property of that name. */
+export interface RestartRequest {
+  first: string;
 }
 
 export interface MailboxReport {
@@ -206,6 +213,10 @@ export interface MailboxReport {
   name: string;
   host: string;
   user: string;
+  /** The subflow instances around it, the outermost first; empty where it is in none. */
+  path: string[];
+  /** The ID of the account it uses, where it uses one. */
+  account?: string;
   /** `key` and `facts`: what to make of it in the reader's language; else `text` is a key itself. */
   status: { fill: string; shape: string; text: string; key?: string; facts?: Facts };
   /** A check is under way. */
@@ -215,10 +226,34 @@ export interface MailboxReport {
   error?: ErrorView & { at: number; over: boolean };
   /** Mails delivered in each of the last 24 hours, the present one last. */
   hours: number[];
+  /** Of these, mails that may have been delivered before. */
+  redeliveredHours: number[];
+  isPaused: boolean;
+  /** When the first check was, and how many mails it ignored. */
+  firstCheck?: { at: number; ignored: number };
+  /** The newest first. */
+  checks: {
+    at: number;
+    ms: number;
+    found: number;
+    delivered: number;
+    redelivered: number;
+    error?: ErrorView;
+  }[];
+  /** The newest first. */
+  mails: {
+    uid: string;
+    subject: string;
+    from: string;
+    bytes: number;
+    at: number;
+    redelivered: boolean;
+    outcome: string;
+  }[];
   inFlight: number;
   unsettled: number;
   /** The newest first; `count` may be more than are named. */
-  setAside: { count: number; mails: { uid: string; subject?: string; at?: number }[] };
+  setAside: { count: number; mails: { uid: string; subject?: string; from?: string; at?: number }[] };
 }
 
 export interface AccountReport extends SignedInView {

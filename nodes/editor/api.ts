@@ -11,6 +11,7 @@ import type {
   PreviewResponse,
   ProbeRequest,
   ProbeResponse,
+  RestartRequest,
   SendRequest,
   SignInNews,
   SignInOutcomeView,
@@ -98,6 +99,9 @@ export class MailboxApi {
   send = (body: SendRequest): Promise<object> => this.post('send', body);
   find = (body: FindRequest): Promise<FindResponse> => this.post('find', body);
   check = (): Promise<object> => this.post('check', {});
+  pause = (): Promise<object> => this.post('pause', {});
+  resume = (): Promise<object> => this.post('resume', {});
+  restart = (body: RestartRequest): Promise<object> => this.post('restart', body);
   retry = (uid: string): Promise<object> => this.post(`set-aside/${encodeURIComponent(uid)}/retry`, {});
 
   private post<T>(route: string, body: object): Promise<T> {

@@ -19,7 +19,11 @@ export async function recordBaseline(
   if (first === 'new' && service === 'google' && listing.length >= GMAIL_FLOOD) {
     throw new MailboxError('CONFIG', 'gmail-lists-old-mail', { facts: { count: listing.length } });
   }
-  const old = await oldMails(context, client, listing);
+  const { ledger } = context;
+  // After a restart of the first check there is mail that was processed, or is being delivered: it stays that.
+  const old = (await oldMails(context, client, listing)).filter(
+    ({ key }) => !ledger.isKnown(key) && ledger.openDelivery(key) === undefined,
+  );
   await addSizes(client, old).catch((error) => {
     if (!concernsOneMail(error)) throw error;
   });
@@ -27,7 +31,7 @@ export async function recordBaseline(
   const sizes = old.flatMap(({ key, bytes }): [string, Identity][] =>
     bytes === undefined ? [] : [[key, { fingerprint: '', bytes }]],
   );
-  await context.ledger.recordBaseline(
+  await ledger.recordBaseline(
     old.map(({ key }) => key),
     new Map(sizes),
   );

@@ -89,7 +89,7 @@ export async function quarantine(
   // It was reported before; that it ends the process was not.
   if (delivery?.lastChance === true && !crashed) return;
   const error = new MailboxError('POISON', crashed ? 'mail-ends-process' : 'mail-set-aside', {
-    facts: { uid: uidOf(mail), attempts, why },
+    facts: { uid: uidOf(mail), mail: uidOf(mail), attempts, why },
     retryable: false,
     cause,
   });

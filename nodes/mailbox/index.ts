@@ -9,7 +9,7 @@ export {
   MailboxError,
   type MailboxErrorCode,
 } from './errors';
-export { Mailbox, type MailboxParts, type MailboxState } from './mailbox';
+export { type CheckRecord, Mailbox, type MailboxParts, type MailboxState, PAUSED } from './mailbox';
 export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { type Login, openSession, type Session } from './session';

@@ -22,6 +22,7 @@ export type MailboxState =
   /** `left`: mail that was there at the first check and stays unfetched. */
   | { is: 'new'; count: number; left?: number }
   | { is: 'idle' }
+  | { is: 'paused' }
   | { is: 'waiting'; ms: number }
   /** Another Node-RED of the fleet has it. */
   | { is: 'elsewhere' }
@@ -55,10 +56,20 @@ export interface MailboxParts {
   onIncomplete?: OnQuarantined;
   /** How a check went that came by itself; the caller of `check()` gets that of its own. */
   onSummary(summary: CheckSummary): void;
+  /** Every check that has ended, however it was started. Times are ms since the epoch. */
+  onCheck?(check: CheckRecord): void;
   /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
   onChange?(): void;
   clock: Clock;
   random: () => number;
+}
+
+/** A check that has ended. */
+export interface CheckRecord {
+  startedAt: number;
+  endedAt: number;
+  summary?: CheckSummary;
+  error?: MailboxError;
 }
 
 interface Asked {
@@ -68,6 +79,8 @@ interface Asked {
 
 /** The reason of what a deploy has ended: no failure, and no attempt. */
 const STOPPED = 'stopped';
+/** The reason of a check that was asked for while the mailbox is paused. */
+export const PAUSED = 'paused';
 
 /** Seconds; `send` is done long before. */
 const LEFT_OVER_TIMEOUT = 600;
@@ -90,6 +103,8 @@ export class Mailbox {
   /** See {@link CheckContext.doubted}. */
   private readonly doubted = new Set<string>();
   private reported: string | undefined;
+  /** In place of the setting, until a first check has used it. */
+  private first: string | undefined;
   /** Mails delivered in the present check. */
   private delivered = 0;
   private ledger: Ledger | undefined;
@@ -107,6 +122,7 @@ export class Mailbox {
       onIncomplete: guarded(parts.onIncomplete ?? (() => undefined)),
       onSummary: guarded(parts.onSummary),
       onChange: guarded(parts.onChange ?? (() => undefined)),
+      onCheck: guarded(parts.onCheck ?? (() => undefined)),
     };
     this.rhythm = new CheckRhythm(parts.settings.interval);
     this.clockWatch = new ClockWatch(parts.clock);
@@ -179,6 +195,49 @@ export class Mailbox {
     return true;
   }
 
+  /** Known from the first check on. */
+  get isPaused(): boolean {
+    return this.ledger?.isPaused ?? false;
+  }
+
+  /**
+   * No check comes any more until the mailbox is resumed, even after a restart; one under way ends as it would.
+   * @throws MailboxError STORE
+   */
+  async pause(): Promise<void> {
+    await (await this.openLedger()).recordPause(true);
+    this.disarm();
+    if (this.running === undefined) this.parts.onState({ is: 'paused' });
+  }
+
+  /** Checks at once, and goes on. @throws MailboxError STORE */
+  async resume(): Promise<void> {
+    await (await this.openLedger()).recordPause(false);
+    this.parts.onState({ is: 'idle' });
+    this.wake();
+  }
+
+  /** When the first check was, and how many mails it ignored; undefined where it is not known. */
+  get firstCheck(): { at: number; ignored: number } | undefined {
+    return this.ledger?.firstCheck;
+  }
+
+  /**
+   * The next check is a first check again, at once: mail that was ignored counts as new where `first` says so.
+   * @param first what to do with existing mail, in place of the setting
+   * @throws MailboxError STORE
+   */
+  async restart(first: string): Promise<void> {
+    await (await this.openLedger()).recordRestart();
+    this.first = first;
+    this.wake();
+  }
+
+  private async openLedger(): Promise<Ledger> {
+    this.ledger ??= await this.parts.ledger(this.stopping.signal);
+    return this.ledger;
+  }
+
   /** The cause of a failure may be gone (a person signed in): its wait is over. */
   retry(): void {
     if (this.rhythm.failing) this.wake();
@@ -228,15 +287,23 @@ export class Mailbox {
       try {
         if (!checking) {
           if (this.acknowledged === undefined) await this.prepare();
+          if (this.isPaused) throw paused();
           await this.acknowledged?.redeliver();
           this.parts.onChange?.();
           continue;
         }
         const result = await this.checkOnce();
+        const { summary } = result;
+        this.parts.onCheck?.({ startedAt: started, endedAt: this.parts.clock.now(), summary });
         tell = () => this.succeeded(result, asked);
       } catch (cause) {
         if (this.stopping.signal.aborted) {
           for (const { reject } of asked) reject(stopped());
+          return;
+        }
+        if (cause instanceof MailboxError && cause.reason === PAUSED) {
+          for (const { reject } of asked) reject(cause);
+          this.parts.onState({ is: 'paused' });
           return;
         }
         // A deploy of others came between a mail and the flow: the session ended without QUIT, so the server still has it.
@@ -247,6 +314,7 @@ export class Mailbox {
         }
         const { host, port, user } = this.parts.settings;
         const error = this.rhythm.judge(asMailboxError(cause, { host, port, user }));
+        this.parts.onCheck?.({ startedAt: started, endedAt: this.parts.clock.now(), error });
         const blip = this.rhythm.failed(error, this.delivered > 0);
         tell = (wait) => this.tellFailure(error, asked, blip, wait);
       } finally {
@@ -255,6 +323,7 @@ export class Mailbox {
       const wait = this.rhythm.nextIn(this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
       tell(wait);
+      if (this.isPaused) this.parts.onState({ is: 'paused' });
     }
   }
 
@@ -265,13 +334,14 @@ export class Mailbox {
     parts.onState({ is: 'checking' });
     const { common, acknowledged } = await this.prepare();
     const { ledger } = common;
+    if (ledger.isPaused) throw paused();
     const { service } = parts.settings;
     const { node, host, user } = parts.settings;
     const again = await acknowledged.redeliver();
     const result = await parts.inTurn(
       () =>
         checkMailbox({
-          settings: parts.settings,
+          settings: { ...parts.settings, ...(this.first !== undefined && { first: this.first }) },
           ledger,
           open: async (signal) => {
             const session = await parts.open(signal);
@@ -299,6 +369,7 @@ export class Mailbox {
       signal,
     );
     const { summary } = result;
+    if (result.first) this.first = undefined;
     const more = service === 'google' && summary.delivered > 0;
     summary.delivered += again;
     summary.redelivered += again;
@@ -377,7 +448,7 @@ export class Mailbox {
 
   private arm(wait: number | undefined): void {
     this.disarm();
-    if (wait === undefined || this.wanted || this.stopping.signal.aborted) return;
+    if (wait === undefined || this.wanted || this.isPaused || this.stopping.signal.aborted) return;
     this.nextCheckAt = this.parts.clock.now() + wait;
     this.timer = this.parts.clock.setTimeout(() => {
       this.timer = undefined;
@@ -390,6 +461,10 @@ export class Mailbox {
     this.timer = undefined;
     this.nextCheckAt = undefined;
   }
+}
+
+function paused(): MailboxError {
+  return new MailboxError('CONFIG', PAUSED, { retryable: false });
 }
 
 function stopped(): MailboxError {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readMail } from '../mail';
 import type { DeliveryParts } from './delivery/delivery';
-import { pop3Fields } from './delivery/pop3-fields';
+import { pop3Fields, uidOf } from './delivery/pop3-fields';
 import { mustDownloadAgain, NetworkMail } from './delivery/received-mail';
 import { MailboxError } from './errors';
 import { asMailboxError, concernsOneMail } from './from-pop3';
@@ -91,7 +91,7 @@ export async function sendOne(
 ): Promise<void> {
   try {
     const mail = (await listMailbox(client, { messages, sizes: true, signal })).find(
-      (one) => one.key === key,
+      (one) => one.key === key || uidOf(one) === key,
     );
     if (mail === undefined) throw new MailboxError('PROTOCOL', 'mail-gone', { retryable: false });
     const tooLarge = maxSize > 0 && (mail.bytes ?? 0) > maxSize;

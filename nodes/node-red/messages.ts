@@ -84,6 +84,7 @@ export const statusTexts: readonly string[] = [
   ...new Set([
     'checking',
     'idle',
+    'paused',
     'elsewhere',
     ...Object.values(STATUS_BY_REASON),
     ...Object.values(STATUS_OF_ACCOUNT),
@@ -119,6 +120,8 @@ export function statusOf(state: MailboxState): NodeStatus {
       return { fill: 'grey', shape: 'ring', text: 'elsewhere' };
     case 'idle':
       return { fill: 'grey', shape: 'ring', text: 'idle' };
+    case 'paused':
+      return { fill: 'grey', shape: 'dot', text: 'paused' };
     case 'waiting': {
       const seconds = Math.ceil(state.ms / 1000);
       return { fill: 'yellow', shape: 'ring', text: countedStatus('status.waiting', { seconds }) };
@@ -146,20 +149,14 @@ function failureText({ code, reason }: MailboxError): string {
   );
 }
 
-/** What a Catch node gets: the sentence for a person, the code for the flow. */
-export class NodeError extends Error {
-  readonly code: MailboxError['code'];
-  readonly reason: string;
-
-  constructor(
-    error: MailboxError,
-    translate: Translate,
-    override readonly name = 'Pop3InError',
-  ) {
-    super(sentence(error, translate), { cause: error });
-    this.code = error.code;
-    this.reason = error.reason;
-  }
+/**
+ * An error as `node.error` and `done` take it: the debug sidebar shows the sentence itself, since it is a string, and a
+ * Catch node gets it as `msg.error.message` with the code beside it. An Error would be shown as an object, cut off.
+ */
+export function nodeError(error: MailboxError, translate: Translate) {
+  const { code, reason } = error;
+  // Node-RED copies own properties only.
+  return Object.assign(new String(sentence(error, translate)), { code, reason });
 }
 
 /** A fact that is not known leaves a gap; without this its placeholder would be shown. */

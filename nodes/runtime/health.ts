@@ -1,4 +1,12 @@
-import type { Clock, Mailbox, MailboxError, MailboxParts, MailboxState } from '../mailbox';
+import {
+  type AckOutcome,
+  type Clock,
+  type Mailbox,
+  MailboxError,
+  type MailboxParts,
+  type MailboxState,
+} from '../mailbox';
+import { MailboxHistory, type PastCheck, type PastMail, printable } from './history';
 
 /** Mails are counted by the hour for so long. */
 export const COUNTED_HOURS = 24;
@@ -24,6 +32,7 @@ export interface QuarantinedMail {
   uid: string;
   /** Where it was delivered since Node-RED was started. */
   subject?: string;
+  from?: string;
   /** ms since the epoch */
   at?: number;
 }
@@ -38,6 +47,14 @@ export interface MailboxHealth extends Attended {
   failure?: { error: MailboxError; at: number; over: boolean };
   /** Mails delivered in each of the last {@link COUNTED_HOURS} hours, the present one last. */
   hours: number[];
+  /** Of these, mails that may have been delivered before. */
+  redeliveredHours: number[];
+  isPaused: boolean;
+  firstCheck?: { at: number; ignored: number };
+  /** The newest last. */
+  checks: readonly PastCheck[];
+  /** The newest last; none where they are not to be kept. */
+  mails: readonly PastMail[];
   /** Delivered and not acknowledged; 0 where that is not needed. */
   inFlight: number;
   /** Those, and what waits for its next attempt. */
@@ -45,10 +62,24 @@ export interface MailboxHealth extends Attended {
   quarantined: QuarantinedMail[];
 }
 
-type Listeners = Pick<MailboxParts, 'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange'>;
-type Shown = Pick<
+type Listeners = Pick<
+  MailboxParts,
+  'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange' | 'onCheck'
+>;
+/** What of a mailbox is shown, and asked of it. */
+export type ShownMailbox = Pick<
   Mailbox,
-  'inFlight' | 'unacknowledged' | 'quarantined' | 'nextCheckAt' | 'wake' | 'tryAgain'
+  | 'inFlight'
+  | 'unacknowledged'
+  | 'quarantined'
+  | 'nextCheckAt'
+  | 'isPaused'
+  | 'firstCheck'
+  | 'wake'
+  | 'pause'
+  | 'resume'
+  | 'restart'
+  | 'tryAgain'
 >;
 
 /** How the mailboxes of this runtime are, for a person to see at a glance. In memory only. */
@@ -58,12 +89,16 @@ export class Health {
   private timer: unknown;
   private again = false;
 
-  constructor(private readonly clock: Clock) {}
+  /** @param keepsMails whether the last mails are kept for the Mail tab */
+  constructor(
+    private readonly clock: Clock,
+    private readonly keepsMails = true,
+  ) {}
 
   /** From now on this mailbox is shown; a deploy in between costs it none of its counts. */
   attend(name: Attended): WatchedMailbox {
     const before = this.kept.get(name.id);
-    const watched = new WatchedMailbox(name, this.clock, () => this.changed(), before);
+    const watched = new WatchedMailbox(name, this.clock, () => this.changed(), before, this.keepsMails);
     this.kept.set(name.id, watched);
     this.changed();
     return watched;
@@ -75,7 +110,7 @@ export class Health {
   }
 
   /** Undefined where there is no such mailbox. */
-  mailbox(id: string): Shown | undefined {
+  mailbox(id: string): ShownMailbox | undefined {
     return this.kept.get(id)?.mailbox;
   }
 
@@ -111,12 +146,14 @@ export class Health {
 
 /** One mailbox under observation. */
 export class WatchedMailbox {
-  mailbox: Shown | undefined;
+  mailbox: ShownMailbox | undefined;
   private state: MailboxState = { is: 'idle' };
   private checkedAt: number | undefined;
   private failure: MailboxHealth['failure'];
   private readonly hours: Hours;
-  private readonly subjects: Map<string, string>;
+  private readonly redelivered: Hours;
+  private readonly history: MailboxHistory;
+  private readonly subjects: Map<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
   private readonly quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
 
   constructor(
@@ -124,8 +161,11 @@ export class WatchedMailbox {
     private readonly clock: Clock,
     private readonly changed: () => void,
     before: WatchedMailbox | undefined,
+    private readonly keepsMails: boolean,
   ) {
     this.hours = before?.hours ?? new Hours();
+    this.redelivered = before?.redelivered ?? new Hours();
+    this.history = before?.history ?? new MailboxHistory();
     this.subjects = before?.subjects ?? new Map();
     this.quarantineFacts = before?.quarantineFacts ?? new Map();
   }
@@ -136,9 +176,15 @@ export class WatchedMailbox {
       ...parts,
       deliver: async (mail, assertOwner) => {
         // Only the flow's acknowledgement can quarantine a mail whose subject is known.
-        if (parts.ack !== undefined) remember(this.subjects, mail.pop3.uid, mail.topic);
+        if (parts.ack !== undefined) {
+          const [subject, from] = [printable(mail.topic), printable(mail.from)];
+          remember(this.subjects, mail.pop3.uid, { ...(subject && { subject }), ...(from && { from }) });
+        }
+        const now = this.clock.now();
+        if (this.keepsMails) this.history.recordMail(mail, now, parts.ack !== undefined);
         await parts.deliver(mail, assertOwner);
-        this.hours.count(this.clock.now());
+        this.hours.count(now);
+        if (mail.pop3.redelivered) this.redelivered.count(now);
         this.changed();
       },
       onState: (state) => {
@@ -151,13 +197,16 @@ export class WatchedMailbox {
         parts.onError(error);
       },
       onQuarantined: (error, pop3, raw) => {
-        const subject = this.subjects.get(pop3.uid);
-        remember(this.quarantineFacts, pop3.uid, {
-          at: this.clock.now(),
-          ...(subject !== undefined && { subject }),
-        });
+        const shown = this.subjects.get(pop3.uid);
+        remember(this.quarantineFacts, pop3.uid, { at: this.clock.now(), ...shown });
+        this.history.recordQuarantine(pop3.uid);
         this.changed();
-        parts.onQuarantined(error, pop3, raw);
+        parts.onQuarantined(shown === undefined ? error : naming(error, shown), pop3, raw);
+      },
+      onCheck: (check) => {
+        this.history.recordCheck(check);
+        this.changed();
+        parts.onCheck?.(check);
       },
       onChange: () => {
         this.changed();
@@ -166,7 +215,13 @@ export class WatchedMailbox {
     };
   }
 
-  begin(mailbox: Shown): void {
+  /** The flow has acknowledged a delivery. */
+  acknowledged(delivery: string, outcome: AckOutcome): void {
+    this.history.recordAcknowledgement(delivery, outcome);
+    this.changed();
+  }
+
+  begin(mailbox: ShownMailbox): void {
     this.mailbox = mailbox;
     this.changed();
   }
@@ -180,7 +235,7 @@ export class WatchedMailbox {
   get health(): MailboxHealth | undefined {
     const { mailbox, name, state, checkedAt, failure } = this;
     if (mailbox === undefined) return undefined;
-    const { inFlight, unacknowledged, nextCheckAt, quarantined } = mailbox;
+    const { inFlight, unacknowledged, nextCheckAt, quarantined, isPaused, firstCheck } = mailbox;
     return {
       ...name,
       state,
@@ -188,6 +243,11 @@ export class WatchedMailbox {
       ...(nextCheckAt !== undefined && { nextCheckAt }),
       ...(failure && { failure }),
       hours: this.hours.until(this.clock.now()),
+      redeliveredHours: this.redelivered.until(this.clock.now()),
+      isPaused,
+      ...(firstCheck && { firstCheck }),
+      checks: this.history.checks,
+      mails: this.history.mails,
       inFlight,
       unacknowledged,
       quarantined: quarantined.map((uid) => ({ uid, ...this.quarantineFacts.get(uid) })),
@@ -205,6 +265,16 @@ export class WatchedMailbox {
       this.failure = { ...this.failure, over: true };
     this.changed();
   }
+}
+
+/** The same error, with the mail named as a person knows it. */
+function naming(
+  error: MailboxError,
+  { subject, from }: Pick<QuarantinedMail, 'subject' | 'from'>,
+): MailboxError {
+  const mail = [subject && `“${subject}”`, from && `(${from})`].filter(Boolean).join(' ');
+  const { code, reason, facts, retryable, cause } = error;
+  return new MailboxError(code, reason, { facts: { ...facts, ...(mail && { mail }) }, retryable, cause });
 }
 
 /** The newest are kept. */

@@ -1,7 +1,8 @@
 export type { AccountLoan, Accounts } from './accounts';
 export { SignInEnd } from './expiry-warning';
+export { packageVersion } from './fleet/version';
 export { asAccountError } from './from-oauth2';
-export type { MailboxHealth } from './health';
-export { isLoopback, type LedgerLoan, mailboxId } from './ledgers';
+export type { MailboxHealth, ShownMailbox } from './health';
+export { isLoopback, type LedgerLoan, mailboxId, type RunningMailbox } from './ledgers';
 export { Runtime, type RuntimeOptions } from './runtime';
 export { SETTINGS_KEY, type SettingsStore } from './token-vault';

@@ -206,6 +206,11 @@ export type RunningMailbox = Pick<
   | 'unacknowledged'
   | 'quarantined'
   | 'nextCheckAt'
+  | 'isPaused'
+  | 'firstCheck'
+  | 'pause'
+  | 'resume'
+  | 'restart'
 >;
 
 /** Where the ledgers of a runtime are. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import { numbersOf } from '../../nodes/node-red/data/counted-status';
-import { NodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
+import { nodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
 import { OAuth2Error } from '../../nodes/oauth2';
 import { asAccountError } from '../../nodes/runtime/from-oauth2';
 
@@ -139,11 +139,13 @@ describe('the words of a mailbox', () => {
 
   it('are what a Catch node gets, with the code for the flow', () => {
     const cause = new MailboxError('AUTH', 'wrong-password', { facts: { host: 'pop.example.test' } });
-    const error = new NodeError(cause, english);
+    const error = nodeError(cause, english);
     assert.equal(error.code, 'AUTH');
     assert.equal(error.reason, 'wrong-password');
-    assert.equal(error.cause, cause);
-    assert.match(error.message, /pop\.example\.test rejected the user name/);
+    assert.match(error.toString(), /^pop\.example\.test rejected the user name/);
+    // The debug sidebar shows a string as it is, and an Error as an object.
+    assert.equal(JSON.parse(JSON.stringify(error)), error.toString());
+    assert.ok(Object.hasOwn(error, 'code'));
   });
 });
 

@@ -13,7 +13,12 @@ const mailbox = () => ({
   unacknowledged: 0,
   quarantined: [] as string[],
   nextCheckAt: undefined as number | undefined,
+  isPaused: false,
+  firstCheck: undefined,
   wake: () => undefined,
+  pause: async () => undefined,
+  resume: async () => undefined,
+  restart: async () => undefined,
   tryAgain: async () => true,
 });
 

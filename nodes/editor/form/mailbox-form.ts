@@ -4,11 +4,14 @@ import { portFor } from '../../node-red/data/defaults';
 import { type Provider, providerFor, providers } from '../../oauth2/providers';
 import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../../pop3/sasl/names';
 import { getAccountCredentials, MailboxApi } from '../api';
+import { checkNow } from '../check-now';
 import { word } from '../i18n';
 import { accountInEditor } from '../sign-in/account-form';
 import { TestPanel } from '../test/panel';
 import { PreviewPanel } from '../test/preview';
+import { isAcknowledged } from './acknowledgement';
 import { AddressField } from './address';
+import { FirstCheck } from './first-check';
 import { secretOf, setOptions } from './form';
 import { enableKeyboard } from './keyboard';
 import { field, fieldValue, type MailboxNode, providerOf, setOpened } from './mailbox-node';
@@ -39,12 +42,13 @@ export class MailboxForm {
     rememberForm(field('user').closest('.redletter-form'));
     enableKeyboard();
     this.prepareChoices();
-    this.prepareFirst();
     this.preparePorts();
     this.prepareProvider();
     this.prepareRecent();
     const api = new MailboxApi(node.id);
+    new FirstCheck(node, api);
     new AddressField(api);
+    this.prepareCheckNow();
     new Sections(() => this.provider);
     const draft = (): MailboxDraft => this.draft();
     this.test = new TestPanel({
@@ -109,6 +113,9 @@ export class MailboxForm {
 
   private prepareChoices(): void {
     const { node } = this;
+    field('handled').on('change', () => this.warnOfAcknowledgement());
+    this.warnOfAcknowledgement();
+    $('.redletter-ack-example').on('click', () => RED.actions.invoke('core:show-examples-import-dialog'));
     setOptions(field('service'), [
       ...Object.values(providers)
         .filter((row) => row.pop !== undefined)
@@ -133,24 +140,6 @@ export class MailboxForm {
     }
   }
 
-  /** `first` is a word or a date: a select and a date field write it together. */
-  private prepareFirst(): void {
-    const first = $('#redletter-first');
-    const date = $('#redletter-first-date');
-    const saved = this.node.first || 'new';
-    const isDate = !['new', 'all'].includes(saved);
-    first.val(isDate ? 'date' : saved);
-    if (isDate) date.val(saved.slice(0, 10));
-    const choose = (): void => {
-      const chosen = String(first.val());
-      date.toggle(chosen === 'date');
-      field('first').val(chosen === 'date' ? String(date.val() ?? '') : chosen);
-    };
-    first.on('change', choose);
-    date.on('input change', choose);
-    choose();
-  }
-
   /** The numbers of ports follow two check boxes. */
   private preparePorts(): void {
     const input = $('#redletter-input');
@@ -162,6 +151,20 @@ export class MailboxForm {
     };
     summary.on('change', count);
     count();
+  }
+
+  /** What is deployed can be checked at once. */
+  private prepareCheckNow(): void {
+    const { node } = this;
+    $('.redletter-check-now')
+      .toggle(!node.changed && !node.d && !!RED.nodes.node(node.id))
+      .on('click', () => checkNow(node));
+  }
+
+  /** Mail that no node acknowledges would be delivered again and again. */
+  private warnOfAcknowledgement(): void {
+    const missing = fieldValue('handled') === 'ack' && !isAcknowledged(this.node);
+    $('.redletter-ack-missing').toggle(missing);
   }
 
   private prepareProvider(): void {

@@ -1,6 +1,7 @@
 /** The properties of `pop3 in` as the editor's palette takes them: default, and what may be entered. */
 import { POP3_IN_CHOICES, POP3_IN_DEFAULTS } from '../../node-red/data/defaults';
 import { word } from '../i18n';
+import { isAcknowledged } from './acknowledgement';
 import { fromEnvironment, unless, validator } from './form';
 import { isOpened, type MailboxNode, providerOf, shownValue } from './mailbox-node';
 
@@ -58,6 +59,11 @@ const first = validator(function (this: MailboxNode, value: string) {
   return unless(['new', 'all'].includes(value) || !Number.isNaN(Date.parse(value)), word('invalid.first'));
 });
 
+/** With `ack`, mail that no node acknowledges would be delivered again until it is quarantined. */
+const handled = validator(function (this: MailboxNode, value: string) {
+  return unless(value !== 'ack' || isAcknowledged(this), word('ack.missing'));
+});
+
 const directory = validator(function (this: MailboxNode, value: string) {
   const parsed = ['parsed', 'both'].includes(shownValue(this, 'content'));
   const saved = parsed && shownValue(this, 'attachments') === 'file';
@@ -76,6 +82,7 @@ const DEFINITIONS: Partial<Record<Name, NodeProperty>> = {
   mechanism: { required: true },
   interval: { validate: interval },
   first: { validate: first },
+  handled: { validate: handled },
   directory: { validate: directory },
 };
 const QUANTITIES: readonly Name[] = [

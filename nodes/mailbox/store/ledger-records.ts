@@ -78,6 +78,9 @@ export type LedgerRecord =
   | { is: 'again'; key: string; lastChance?: true }
   | { is: 'lost'; key: string }
   | { is: 'checked'; at: number }
+  | { is: 'paused'; paused: boolean }
+  /** The next check is a first check again. */
+  | { is: 'restart' }
   /** The server has confirmed that these are deleted. */
   | { is: 'deleted'; at: number; keys: string[] }
   /** What known mails are recognized by; -1: size unknown. */
@@ -103,6 +106,9 @@ export interface Snapshot {
   deletions?: string[];
   countedFrom?: number;
   distrusted?: boolean;
+  paused?: boolean;
+  /** The first check: seconds since the epoch, and how many mails it ignored. */
+  first?: [number, number];
 }
 
 /** `x`: quarantined because it ended the process. */

@@ -36,6 +36,10 @@ export class LedgerState {
   hasBaseline = false;
   /** When the last check ended that left nothing, ms since the epoch; 0 for never. */
   lastChecked = 0;
+  /** A person has paused the mailbox. */
+  paused = false;
+  /** When the first check was, seconds since the epoch, and how many mails it ignored. */
+  firstCheck: { at: number; ignored: number } | undefined;
   /** The days of `expire` count from here on, seconds since the epoch: the clock could not be trusted before. */
   countedFrom = 0;
   /** The clock could not be trusted when that was last looked at. */
@@ -122,10 +126,19 @@ export class LedgerState {
     switch (record.is) {
       case 'baseline':
         this.hasBaseline = true;
+        this.firstCheck = { at: record.at, ignored: record.keys.length };
         for (const [index, key] of record.keys.entries()) {
           const fingerprint = record.fingerprints?.[index] || undefined;
           this.settle(key, 'baseline', 0, { fingerprint, bytes: record.bytes?.[index] });
         }
+        break;
+      case 'paused':
+        this.paused = record.paused;
+        break;
+      case 'restart':
+        this.hasBaseline = false;
+        this.firstCheck = undefined;
+        for (const [key, { state }] of [...this.mails]) if (state === 'baseline') this.forget(key);
         break;
       case 'old':
         for (const key of record.keys) this.settle(key, 'baseline', 0);
@@ -209,6 +222,8 @@ export class LedgerState {
       deletions: [...this.deletions],
       countedFrom: this.countedFrom,
       distrusted: this.distrusted,
+      ...(this.paused && { paused: true }),
+      ...(this.firstCheck && { first: [this.firstCheck.at, this.firstCheck.ignored] }),
     };
   }
 
@@ -290,6 +305,8 @@ export class LedgerState {
     this.lastChecked = record.checked * 1000;
     this.countedFrom = record.countedFrom ?? 0;
     this.distrusted = record.distrusted ?? false;
+    this.paused = record.paused === true;
+    if (record.first) this.firstCheck = { at: record.first[0], ignored: record.first[1] };
     for (const [key, letter, at, fingerprint, bytes] of record.known) {
       const crashed = letter === CRASHED_LETTER;
       this.settle(key, STATE[letter] ?? 'baseline', at, {

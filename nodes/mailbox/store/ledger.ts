@@ -73,6 +73,27 @@ export class Ledger {
     return this.remembered.hasBaseline;
   }
 
+  /** A person has paused the mailbox: it stays so until they resume it, whatever is restarted. */
+  get isPaused(): boolean {
+    return this.remembered.paused;
+  }
+
+  /** Durable when it resolves. */
+  async recordPause(paused: boolean): Promise<void> {
+    if (paused !== this.isPaused) await this.log.durably({ is: 'paused', paused });
+  }
+
+  /** The first check: ms since the epoch, and how many mails it ignored; undefined where it is not known. */
+  get firstCheck(): { at: number; ignored: number } | undefined {
+    const { firstCheck } = this.remembered;
+    return firstCheck && { at: firstCheck.at * 1000, ignored: firstCheck.ignored };
+  }
+
+  /** The next check is a first check again; what was processed stays processed. Durable when it resolves. */
+  recordRestart(): Promise<void> {
+    return this.log.durably({ is: 'restart' });
+  }
+
   /** When the last check ended that left nothing for the next one, ms since the epoch; 0 for never. */
   get lastChecked(): number {
     return this.remembered.lastChecked;

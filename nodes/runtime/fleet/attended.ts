@@ -140,6 +140,32 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     return connected.inbox.acknowledge(this.node, delivery, outcome);
   }
 
+  async pause(): Promise<void> {
+    await this.here().pause();
+  }
+
+  async resume(): Promise<void> {
+    await this.here().resume();
+  }
+
+  async restart(first: string): Promise<void> {
+    await this.here().restart(first);
+  }
+
+  get isPaused(): boolean {
+    return this.inner?.isPaused ?? false;
+  }
+
+  get firstCheck(): { at: number; ignored: number } | undefined {
+    return this.inner?.firstCheck;
+  }
+
+  /** @throws MailboxError where another replica owns the mailbox */
+  private here(): Mailbox {
+    if (this.inner === undefined) throw this.fleet.trouble ?? ownedElsewhere();
+    return this.inner;
+  }
+
   get inFlight(): number {
     return this.inner?.inFlight ?? 0;
   }
