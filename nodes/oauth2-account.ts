@@ -49,8 +49,7 @@ export = function register(RED: NodeAPI): void {
       const enough = setTimeout(closed, MOST_PATIENCE_MS);
       function closed(): void {
         clearTimeout(enough);
-        loan.giveBack();
-        done();
+        loan.giveBack().then(() => done(), done);
       }
       loan.source.settled().then(closed, closed);
     });

@@ -291,7 +291,14 @@ function pageTexts(RED: NodeAPI, given: unknown): PageTexts {
       : RED._(`${CATALOGUE}:page.${name}`);
   };
   const lang = typeof words.lang === 'string' && /^[\w-]{2,12}$/.test(words.lang) ? words.lang : 'en-US';
-  return { lang, title: text('title'), done: text('done'), failed: text('failed'), unknown: text('unknown') };
+  return {
+    lang,
+    title: text('title'),
+    done: text('done'),
+    failed: text('failed'),
+    unknown: text('unknown'),
+    paste: text('paste'),
+  };
 }
 
 function reply(response: Response, { status, headers, body }: HttpReply): void {

@@ -2,7 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:tls';
 import type { NodeAPI } from 'node-red';
-import type { AgentFor } from '../oauth2';
+import { type AgentFor, OAuth2Error, type OAuth2Reason } from '../oauth2';
 import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
 import { isLoopback } from '../runtime';
 import { proxyOf } from './proxy';
@@ -11,22 +11,32 @@ type Open = NonNullable<ConnectOptions['open']>;
 
 /**
  * Connections to the sign-in server: under core's `tls-config` and through core's `http proxy`, where they are chosen,
- * else through what the environment names. Both count as they are deployed.
+ * else through what the environment names. Both count as they are deployed at the moment of the request; one that is
+ * chosen and not deployed ends the request before a byte is sent.
  */
 export function agentFor(RED: NodeAPI, tls: unknown, proxy: unknown): AgentFor {
-  const options: https.AgentOptions = {};
-  const node =
-    typeof tls === 'string' && tls !== ''
-      ? (RED.nodes.getNode(tls) as { addTLSOptions?(options: https.AgentOptions): unknown } | null)
-      : null;
-  node?.addTLSOptions?.(options);
-  const secure = node?.addTLSOptions ? new https.Agent(options) : undefined;
-  const settings = proxyOf(RED, proxy);
   return (url) => {
+    const options: https.AgentOptions = {};
+    const node = chosen<{ addTLSOptions?(options: https.AgentOptions): unknown }>(
+      RED,
+      tls,
+      'tls-not-deployed',
+    );
+    node?.addTLSOptions?.(options);
+    chosen(RED, proxy, 'proxy-not-deployed');
+    const settings = proxyOf(RED, proxy);
     const open = settings ? through(settings) : fromEnvironment(url);
     if (open !== undefined) return new Tunnel(open, url, options);
-    return url.protocol === 'https:' ? secure : undefined;
+    return url.protocol === 'https:' && node?.addTLSOptions ? new https.Agent(options) : undefined;
   };
+}
+
+/** @throws OAuth2Error CONFIG where the node is named and not deployed */
+function chosen<T>(RED: NodeAPI, id: unknown, reason: OAuth2Reason): T | undefined {
+  if (typeof id !== 'string' || id === '') return undefined;
+  const node = RED.nodes.getNode(id) as T | null;
+  if (node === null) throw new OAuth2Error('CONFIG', reason);
+  return node;
 }
 
 /** As Node-RED's own http request does it; `pop3_proxy` is for the mail server alone. */

@@ -36,18 +36,14 @@ export const translateBy =
 
 /** Disabling a node closes it like removing does; only the configuration tells them apart, once it has started. */
 function forgetRemovedAccounts(RED: NodeAPI, runtime: Runtime): void {
-  let before: ReadonlySet<string> = new Set();
   RED.events.on('flows:started', () => {
     const configured = new Set<string>();
     RED.nodes.eachNode((node) => {
       if (node.type === 'oauth2-account') configured.add(node.id);
     });
-    // A start without any account may be one whose flow file could not be read: no reason to forget a sign-in.
-    if (configured.size === 0 && before.size === 0) return;
     runtime.accounts
-      .sweep(configured, before)
+      .sweep(configured)
       .catch((error) => RED.log.warn(`oauth2-account: ${(error as Error).message}`));
-    before = configured;
   });
 }
 

@@ -61,7 +61,8 @@ export function serverOf(
   const usesRow = !def.host?.trim() && known !== undefined;
   const security = usesRow ? known.security : def.security || POP3_IN_DEFAULTS.security;
   const port = usesRow ? known.port : Number(def.port) || portFor(security);
-  const user = credentials.user?.trim() || account?.account.user || '';
+  const named = credentials.user?.trim() || account?.account.user || '';
+  const user = usesRow && known.userName === 'local-part' ? named.replace(/@.*$/, '') : named;
 
   const tls: ConnectionOptions = {};
   const tlsNode = def.tls

@@ -34,6 +34,9 @@ export function readAnswer(answer: unknown, now: number, facts: OAuth2Facts = {}
       ? (answer as Record<string, unknown>)[key]
       : undefined;
   const accessToken = own('access_token');
+  if (accessToken === undefined && own('id_token') !== undefined) {
+    throw new OAuth2Error('CONFIG', 'id-token-only', { facts });
+  }
   // A control character would break out of the line a token is sent in.
   if (!isToken(accessToken)) {
     throw new OAuth2Error('TEMPORARY', 'answer-malformed', { facts: { ...facts, detail: 'access_token' } });
@@ -72,19 +75,28 @@ function lifeOf<T extends number | undefined>(expiresIn: unknown, otherwise: T):
   return seconds >= 1 ? Math.min(seconds, LONGEST_LIFE) : otherwise;
 }
 
-function labelOf(idToken: unknown): string | undefined {
-  if (typeof idToken !== 'string') return undefined;
+/** The `aud` of a JWT (RFC 7519 section 4.1.3), if it is printable. Unverified. */
+export function audienceOf(token: string): string | undefined {
+  const { aud } = claimsOf(token);
+  const [first] = [aud].flat() as unknown[];
+  return typeof first === 'string' && /^[\x21-\x7e]{1,200}$/.test(first) ? first : undefined;
+}
+
+/** What a JWT says of itself; nothing where it is none. */
+function claimsOf(token: unknown): Record<string, unknown> {
   try {
-    const claims: unknown = JSON.parse(
-      Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString('utf8'),
-    );
-    if (typeof claims !== 'object' || claims === null) return undefined;
-    const { email, preferred_username, upn, sub } = claims as Record<string, unknown>;
-    return [email, preferred_username, upn, sub].find(
-      (name): name is string =>
-        typeof name === 'string' && /^[^\p{C}\s<>"@]+@[^\p{C}\s<>"@]+$/u.test(name) && name.length < 255,
-    );
+    const [, payload = ''] = typeof token === 'string' ? token.split('.', 3) : [];
+    const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return typeof claims === 'object' && claims !== null ? (claims as Record<string, unknown>) : {};
   } catch {
-    return undefined;
+    return {};
   }
+}
+
+function labelOf(idToken: unknown): string | undefined {
+  const { email, preferred_username, upn, sub } = claimsOf(idToken);
+  return [email, preferred_username, upn, sub].find(
+    (name): name is string =>
+      typeof name === 'string' && /^[^\p{C}\s<>"@]+@[^\p{C}\s<>"@]+$/u.test(name) && name.length < 255,
+  );
 }

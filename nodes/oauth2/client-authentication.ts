@@ -1,8 +1,18 @@
 import { readCredential, signAssertion } from './assertion';
-import type { Identification } from './client';
 import type { AccountConfig } from './config';
 import { type Endpoints, providerOf } from './endpoints';
 import { OAuth2Error } from './errors';
+
+/** A client identifies itself by two parameters, in the body or as user name and password of the Authorization header. */
+export interface Identification {
+  in: 'body' | 'header';
+  /** Name and value. */
+  first: readonly [name: string, value: string];
+  /** Name and value; in a header only the value counts. */
+  second: readonly [name: string, value: string];
+  /** Sent in the body besides. */
+  parameters?: Record<string, string>;
+}
 
 /** RFC 7523 section 2.2. */
 const JWT_BEARER = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';

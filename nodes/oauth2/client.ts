@@ -3,11 +3,12 @@ import https from 'node:https';
 import { createRequire } from 'node:module';
 import type { ModuleOptions } from 'simple-oauth2';
 import { readAnswer, type TokenAnswer } from './answer';
-import { identifyInForm } from './client-authentication';
-import { type AccountConfig, secretsOf } from './config';
-import type { Endpoints } from './endpoints';
-import { failed, isRecord, OAuth2Error, refused, retryAfter, type Step } from './errors';
-import { type AgentFor, MAX_BYTES, TIMEOUT_MS } from './http';
+import { type Identification, identifyInForm } from './client-authentication';
+import type { AccountConfig } from './config';
+import { type Endpoints, movedFrom } from './endpoints';
+import { failed, isRecord, OAuth2Error, retryAfter } from './errors';
+import { type AgentFor, certificateIssuer, MAX_BYTES, TIMEOUT_MS } from './http';
+import { judgedBy, refused, type Step } from './refusals';
 
 /** A request to the token endpoint. */
 export interface TokenRequest {
@@ -18,21 +19,12 @@ export interface TokenRequest {
   parameters: { grant_type: string } & Record<string, string | undefined>;
   /** How the client identifies itself. */
   identification: Identification;
+  /** The one of this sign-in, for the sentence about one that is not registered. */
+  redirectUri?: string;
   agent?: AgentFor | undefined;
   now: () => number;
   /** Milliseconds; for tests. */
   timeoutMs?: number | undefined;
-}
-
-/** A client identifies itself by two parameters, in the body or as user name and password of the Authorization header. */
-export interface Identification {
-  in: 'body' | 'header';
-  /** Name and value. */
-  first: readonly [name: string, value: string];
-  /** Name and value; in a header only the value counts. */
-  second: readonly [name: string, value: string];
-  /** Sent in the body besides. */
-  parameters?: Record<string, string>;
 }
 
 /**
@@ -55,21 +47,27 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   const facts = { provider: config.provider, host: url.host };
   const parameters = defined({ ...request.parameters, ...identification.parameters });
   const secrets = [
-    ...secretsOf(config),
     ...secretParameters(parameters),
     identification.second[1],
     identifyInForm(identification).headers.authorization?.replace('Basic ', ''),
   ];
 
+  const judged = { step, ...judgedBy(config, secrets), host: url.host, redirectUri: request.redirectUri };
+
   // The library gives the answer's beginning and its rest a deadline each; this one is for all of it.
   let late = false;
   let outgoing: http.ClientRequest | undefined;
+  const chosen = agent?.(url) ?? new (url.protocol === 'https:' ? https : http).Agent();
   const timer = setTimeout(() => {
     late = true;
     outgoing?.destroy();
   }, timeoutMs);
-  const door = uncopied(agent?.(url) ?? new (url.protocol === 'https:' ? https : http).Agent(), (request) => {
+  let answered: http.IncomingMessage | undefined;
+  const door = uncopied(chosen, (request) => {
     outgoing = request;
+    request.once('response', (response) => {
+      answered = response;
+    });
   });
 
   let answer: unknown;
@@ -78,13 +76,21 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
     const sent = quietly(debug, () => client.getToken(parameters));
     answer = (await sent).token;
   } catch (cause) {
-    throw errorOf(cause);
+    answer = unusual(cause, answered);
+    if (answer === undefined) {
+      const error = errorOf(cause);
+      const detail =
+        error.reason === 'certificate-inspected' && !agent?.(url) ? await certificateIssuer(url) : undefined;
+      throw detail ? error.with({ detail }) : error;
+    }
   } finally {
     clearTimeout(timer);
   }
+  const status = answered?.statusCode ?? 0;
+  if (status >= 300 && status < 400) throw movedFrom(url, answered?.headers.location, facts);
   // Some servers say no with status 200.
   if (isRecord(answer) && answer.error !== undefined && answer.access_token === undefined) {
-    throw refused({ step, provider: config.provider, host: url.host, answer, secrets });
+    throw refused({ ...judged, answer });
   }
   return readAnswer(answer, now(), facts);
 
@@ -96,17 +102,16 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
       isRecord(data) && isRecord(data.res) ? (data.res as unknown as http.IncomingMessage) : undefined;
     // Past its deadline the library leaves the answer's connection open.
     response?.destroy();
-    const status = response?.statusCode;
-    const retryAfterMs = retryAfter(response?.headers['retry-after'], now());
-    if (status !== undefined && isRecord(data) && data.isResponseError === true && isRecord(data.payload)) {
-      const answer = data.payload;
+    const status = response?.statusCode ?? answered?.statusCode;
+    if (status !== undefined && status >= 300 && status < 400)
+      return movedFrom(url, answered?.headers.location, facts);
+    const retryAfterMs = retryAfter(answered?.headers['retry-after'], now());
+    const said = isRecord(data) && (Buffer.isBuffer(data.payload) ? readLoosely(data.payload) : data.payload);
+    if (status !== undefined && status >= 400 && isRecord(said)) {
       return refused({
-        step,
-        provider: config.provider,
-        host: url.host,
+        ...judged,
         status,
-        answer,
-        secrets,
+        answer: said,
         ...(retryAfterMs !== undefined && { retryAfterMs }),
       });
     }
@@ -128,6 +133,28 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
     const arrived = isRecord(cause) && cause.isBoom !== true && cause.code === undefined;
     if (response || arrived) return new OAuth2Error('TEMPORARY', 'not-json', seen);
     return failed(data instanceof Error ? data : cause, facts);
+  }
+}
+
+/** The body of an answer that is no plain JSON: with a byte order mark, or form-encoded (older GitHub, Facebook, Slack). */
+function unusual(cause: unknown, response: http.IncomingMessage | undefined): unknown {
+  const data = isRecord(cause) && isRecord(cause.data) ? cause.data : {};
+  const isSuccess = response?.statusCode !== undefined && response.statusCode < 300;
+  return isSuccess && Buffer.isBuffer(data.payload) ? readLoosely(data.payload) : undefined;
+}
+
+function readLoosely(body: Buffer): Record<string, unknown> | undefined {
+  const text = body
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trim();
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    if (!/^(\w+=[^\s&<>]*)(&\w+=[^\s&<>]*)*$/.test(text)) return undefined;
+    const fields = Object.fromEntries(new URLSearchParams(text));
+    return 'access_token' in fields || 'error' in fields || 'id_token' in fields ? fields : undefined;
   }
 }
 

@@ -19,6 +19,8 @@ export interface AccountConfig {
   /** Space-separated; empty: the provider's. */
   scope?: string;
   clientAuth?: ClientAuth;
+  /** `custom`: the authorization request's `prompt`; absent: `consent`, empty: none is sent. */
+  prompt?: string;
   redirectUri?: string;
   /** The mail address. */
   user?: string;
@@ -40,7 +42,7 @@ export function bindingOf(config: AccountConfig): string {
       ? addressesOf(config)
       : {
           provider,
-          tenant: provider === 'microsoft' ? tenant?.trim().toLowerCase() || 'common' : undefined,
+          tenant: isMicrosoft(provider) ? tenant?.trim().toLowerCase() || 'common' : undefined,
         }),
     client: clientId?.trim() ?? '',
     user: user?.trim().toLowerCase() ?? '',
@@ -49,6 +51,9 @@ export function bindingOf(config: AccountConfig): string {
     ...(grant === 'refresh_token' && refreshToken && { seed: digest(refreshToken) }),
   });
 }
+
+/** Microsoft's worldwide cloud and its national ones, which have rows of their own. */
+export const isMicrosoft = (provider: string): boolean => /^microsoft(-|$)/.test(provider);
 
 /** By discovery the issuer decides about all of them; by hand each one that gets a secret counts for itself. */
 function addressesOf({

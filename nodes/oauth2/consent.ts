@@ -3,11 +3,12 @@ import { requestTokens } from './client';
 import { identify } from './client-authentication';
 import type { AccountConfig } from './config';
 import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
-import { OAuth2Error, refused } from './errors';
+import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
 import { type HttpReply, type PageTexts, page, sendOn } from './pages';
 import { readPasted } from './paste';
 import { checkRedirectUri } from './redirect-uri';
+import { judgedBy, refused } from './refusals';
 import {
   randomText,
   SIGN_IN_MS,
@@ -21,6 +22,12 @@ import { signedIn, type Tokens } from './tokens';
 
 /** Milliseconds between the click and the sign-in's window asking for its first page. */
 const TICKET_MS = 60_000;
+
+/** The parameters of an authorization answer (RFC 6749 section 4.1.2, RFC 9207) that a pasted address needs. */
+const ANSWER = ['code', 'state', 'iss', 'error', 'error_description'] as const;
+
+/** Characters of an address that a page still shows; tokens and codes are far shorter. */
+const LONGEST_SHOWN = 8_192;
 
 export interface StartRequest extends SignInRequest {
   /** Exactly as registered. */
@@ -150,8 +157,16 @@ export class Consent {
     if (!signIn) return page(400, this.#texts, 'unknown');
     const texts = signIn.request.texts ?? this.#texts;
     const crumb = readCookie(cookies, cookieName(signIn.outcome.id));
-    // Still open for the browser it belongs to.
-    if (crumb === undefined || !same(signIn.cookie, crumb)) return page(400, texts, 'unknown');
+    // Still open for the browser it belongs to. A door in front of the editor whose cookies are SameSite=Strict (Home
+    // Assistant's ingress), another browser or a lost cookie: the person can still paste the address.
+    if (crumb === undefined || !same(signIn.cookie, crumb)) {
+      const address = new URL(signIn.request.redirectUri);
+      for (const name of ANSWER) {
+        const value = parameters.get(name);
+        if (value !== null) address.searchParams.set(name, value);
+      }
+      return page(400, texts, 'paste', address.href.length <= LONGEST_SHOWN ? address.href : undefined);
+    }
     const { state, error } = await this.#finish(signIn, parameters);
     return state === 'signed-in'
       ? page(200, texts, 'done')
@@ -205,7 +220,12 @@ export class Consent {
     checkIssuer(parameters.get('iss'), endpoints, provider);
     const code = parameters.get('code');
     if (parameters.has('error')) {
-      throw refused({ step: 'authorize', provider, answer: Object.fromEntries(parameters) });
+      throw refused({
+        step: 'authorize',
+        ...judgedBy(config),
+        redirectUri,
+        answer: Object.fromEntries(parameters),
+      });
     }
     if (!code)
       throw new OAuth2Error('DECLINED', 'answer-incomplete', { facts: { ...facts, detail: 'code' } });
@@ -214,6 +234,7 @@ export class Consent {
       endpoints,
       step: 'code',
       identification: identify(config, endpoints, this.#now()),
+      redirectUri,
       parameters: {
         grant_type: 'authorization_code',
         code,
@@ -253,11 +274,21 @@ function authorizationUrl({ request, endpoints, outcome, state, verifier }: Sign
     state: `${outcome.id}.${state}`,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
-    ...providerOf(config).authorizationParameters,
+    ...standing(config, url),
     ...(config.user?.trim() && { login_hint: config.user.trim() }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url;
+}
+
+/** The provider's own parameters. One typed into the authorization URL counts for more, and so does the account's prompt. */
+function standing(config: AccountConfig, url: URL): Record<string, string> {
+  const parameters = { ...providerOf(config).authorizationParameters };
+  if (config.provider === 'custom' && config.prompt !== undefined) {
+    if (config.prompt === '') delete parameters.prompt;
+    else parameters.prompt = config.prompt;
+  }
+  return Object.fromEntries(Object.entries(parameters).filter(([name]) => !url.searchParams.has(name)));
 }
 
 /**

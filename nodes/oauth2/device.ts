@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { requestTokens } from './client';
 import { identify, identifyInForm } from './client-authentication';
-import { secretsOf } from './config';
-import { type Endpoints, isLoopback, resolveEndpoints, scopeOf } from './endpoints';
-import { failed, isRecord, OAuth2Error, refused, retryAfter } from './errors';
+import { type Endpoints, isLoopback, movedFrom, resolveEndpoints, scopeOf } from './endpoints';
+import { failed, isRecord, OAuth2Error, retryAfter } from './errors';
 import { type AgentFor, exchange } from './http';
+import { judgedBy, refused } from './refusals';
 import {
   randomText,
   SIGN_IN_MS,
@@ -107,15 +107,16 @@ export class DeviceSignIn {
     });
     const now = this.#now();
     const told = isRecord(answer.json) ? answer.json : {};
+    if (answer.status >= 300 && answer.status < 400)
+      throw movedFrom(url, answer.headers.location, { provider });
     if (answer.status !== 200 || told.error !== undefined) {
       const retryAfterMs = retryAfter(answer.headers['retry-after'], now);
       throw refused({
         step: 'device',
-        provider,
+        ...judgedBy(config, Object.values(form)),
         host: url.host,
         status: answer.status,
         answer: told,
-        secrets: [...secretsOf(config), ...Object.values(form)],
         ...(retryAfterMs !== undefined && { retryAfterMs }),
       });
     }
@@ -187,9 +188,8 @@ export class DeviceSignIn {
     } catch (error) {
       if (!(error instanceof OAuth2Error)) throw error;
       // RFC 8628 section 3.5.
-      if (error.facts.error === 'authorization_pending') return undefined;
-      if (error.facts.error === 'slow_down')
-        signIn.interval = Math.min(signIn.interval + 5, LONGEST_INTERVAL);
+      if (error.says('authorization_pending')) return undefined;
+      if (error.says('slow_down')) signIn.interval = Math.min(signIn.interval + 5, LONGEST_INTERVAL);
       else if (error.retryable) {
         const asked = (error.retryAfterMs ?? 0) / 1000;
         signIn.interval = Math.min(Math.max(signIn.interval * 2, asked), LONGEST_INTERVAL);

@@ -1,6 +1,6 @@
 import type { AccountConfig } from './config';
 import { failed, isRecord, OAuth2Error, type OAuth2Facts } from './errors';
-import { type AgentFor, exchange } from './http';
+import { type AgentFor, exchange, type HttpResponse } from './http';
 import { type Provider, providers } from './providers';
 
 /** The addresses one account's sign-in and renewal use. All of them come from one issuer. */
@@ -118,6 +118,13 @@ async function discover(given: string, options: DiscoveryOptions): Promise<Endpo
   const candidates = [
     new URL(`${path}/.well-known/openid-configuration`, issuer),
     new URL(`/.well-known/oauth-authorization-server${path}`, issuer),
+    // Not by the book, but seen: the well-known part first, and a path that ends in a slash.
+    ...(path === ''
+      ? []
+      : [
+          new URL(`/.well-known/openid-configuration${path}`, issuer),
+          new URL(`/.well-known/oauth-authorization-server${path}/`, issuer),
+        ]),
   ];
   for (const url of candidates) {
     const metadata = await fetchMetadata(url, options);
@@ -132,7 +139,7 @@ async function fetchMetadata(
   options: DiscoveryOptions,
 ): Promise<Record<string, unknown> | undefined> {
   const facts: OAuth2Facts = { provider: 'custom', host: url.host, uri: plain(url) };
-  const answer = await exchange(url, options).catch((cause) => {
+  const answer = await followed(url, options).catch((cause) => {
     options.signal?.throwIfAborted();
     throw cause.code === 'EMSGSIZE'
       ? new OAuth2Error('TEMPORARY', 'too-large', { facts })
@@ -145,6 +152,24 @@ async function fetchMetadata(
   }
   // A page of HTML where the document should be: some servers answer every address with their front page.
   return status === 200 && isRecord(answer.json) && !Array.isArray(answer.json) ? answer.json : undefined;
+}
+
+/** Redirects a document may lie behind. */
+const MOST_REDIRECTS = 5;
+
+/** A GET that carries nothing may be sent on, but only over https, and to no loopback address from elsewhere. */
+async function followed(from: URL, options: DiscoveryOptions): Promise<HttpResponse> {
+  let url = from;
+  for (let count = 0; ; count += 1) {
+    const answer = await exchange(url, options);
+    const { location } = answer.headers;
+    if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
+    const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
+    const isSafe =
+      next?.protocol === 'https:' && url.protocol === 'https:' && (!isLoopback(next) || isLoopback(from));
+    if (!isSafe || count === MOST_REDIRECTS) throw movedFrom(url, location, { provider: 'custom' });
+    url = next;
+  }
 }
 
 function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: URL, from: URL): Endpoints {
@@ -204,6 +229,15 @@ function endpoint(
   }
   url.hash = '';
   return url;
+}
+
+/** A POST with secrets in it is never sent on to another address (S10); the sentence names that address. */
+export function movedFrom(url: URL, location: string | undefined, facts: OAuth2Facts): OAuth2Error {
+  const to =
+    location !== undefined && URL.canParse(location, url) ? plain(new URL(location, url)) : undefined;
+  return new OAuth2Error('CONFIG', 'redirected', {
+    facts: { ...facts, host: url.host, ...(to && { uri: to }) },
+  });
 }
 
 /** Without query and fragment, to be shown. */

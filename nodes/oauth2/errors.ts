@@ -23,6 +23,9 @@ export type OAuth2Reason =
   | 'single-page-app'
   | 'person-needed'
   | 'consent-needed'
+  | 'policy-blocked'
+  | 'google-reauthentication'
+  | 'refresh-token-other-client'
   | 'user-disabled'
   | 'no-refresh-token'
   | 'store-unreadable'
@@ -35,6 +38,7 @@ export type OAuth2Reason =
   | 'sign-in-cancelled'
   | 'sign-in-superseded'
   | 'other-person'
+  | 'embedded-browser'
   | 'issuer-mismatch'
   | 'answer-incomplete'
   | 'paste-empty'
@@ -56,6 +60,15 @@ export type OAuth2Reason =
   | 'secret-wrong'
   | 'secret-expired'
   | 'secret-malformed'
+  | 'secret-not-allowed'
+  | 'client-not-public'
+  | 'app-denied'
+  | 'app-blocked'
+  | 'enterprise-application-missing'
+  | 'permission-missing'
+  | 'google-admin-policy'
+  | 'user-not-assigned'
+  | 'user-not-in-tenant'
   | 'private-key-missing'
   | 'private-key-malformed'
   | 'clock-wrong'
@@ -68,12 +81,17 @@ export type OAuth2Reason =
   | 'tenant-needed'
   | 'tenant-single'
   | 'tenant-consumers'
+  | 'tenant-not-consumers'
+  | 'tenant-mismatch'
+  | 'client-not-for-consumers'
+  | 'cloud-mismatch'
   | 'redirect-uri-missing'
   | 'redirect-uri-malformed'
   | 'redirect-uri-insecure'
   | 'redirect-uri-path'
   | 'redirect-uri-mismatch'
   | 'scope-refused'
+  | 'scope-two-resources'
   | 'admin-consent-needed'
   | 'refresh-token-missing'
   | 'refresh-token-refused'
@@ -87,6 +105,10 @@ export type OAuth2Reason =
   | 'issuer-not-found'
   | 'issuer-wrong'
   | 'token-type'
+  | 'redirected'
+  | 'id-token-only'
+  | 'tls-not-deployed'
+  | 'proxy-not-deployed'
   | 'request-refused'
   // later
   | 'unreachable'
@@ -100,11 +122,13 @@ export type OAuth2Reason =
   | 'answer-malformed'
   // TLS
   | 'certificate-untrusted'
+  | 'certificate-inspected'
   | 'certificate-expired'
   | 'certificate-name'
   | 'tls-failed'
   // keeping the tokens
-  | 'store-failed';
+  | 'store-failed'
+  | 'store-in-use';
 
 /** What a sentence for people may name. Never a secret. */
 export interface OAuth2Facts {
@@ -132,6 +156,8 @@ export interface OAuth2ErrorOptions {
   /** Milliseconds. */
   retryAfterMs?: number;
   cause?: unknown;
+  /** The server's `error` to the letter, for `says`; it may hold anything and is never shown. */
+  word?: string | undefined;
 }
 
 /**
@@ -147,10 +173,12 @@ export class OAuth2Error extends Error {
   readonly retryable: boolean;
   /** Milliseconds; not before. */
   readonly retryAfterMs?: number;
+  readonly #word: string | undefined;
 
   constructor(code: OAuth2ErrorCode, reason: OAuth2Reason, options: OAuth2ErrorOptions = {}) {
-    const { facts = {}, retryAfterMs, cause } = options;
-    const words = facts.description ?? facts.network ?? facts.detail;
+    const { facts = {}, retryAfterMs, cause, word } = options;
+    const { description, network, detail } = facts;
+    const words = description ?? network ?? detail;
     super(words ? `${reason} (${words})` : reason);
     this.code = code;
     this.reason = reason;
@@ -158,11 +186,25 @@ export class OAuth2Error extends Error {
     this.retryable = code === 'TEMPORARY' || code === 'TLS' || code === 'STORE';
     if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
     if (cause !== undefined) this.cause = bare(cause);
+    this.#word = word;
+  }
+
+  /** Whether the server's `error` was this one; compared before anything was redacted. */
+  says(word: string): boolean {
+    return this.#word === word;
+  }
+
+  /** The same error with what was found out about it afterward. */
+  with(facts: OAuth2Facts): OAuth2Error {
+    const { code, reason, retryAfterMs, cause } = this;
+    const options = { facts: { ...this.facts, ...facts }, cause, word: this.#word };
+    return new OAuth2Error(code, reason, retryAfterMs === undefined ? options : { ...options, retryAfterMs });
   }
 
   /** The same error, to be tried again after so many milliseconds. */
   after(retryAfterMs: number): OAuth2Error {
-    return new OAuth2Error(this.code, this.reason, { facts: this.facts, retryAfterMs, cause: this.cause });
+    const { code, reason, facts, cause } = this;
+    return new OAuth2Error(code, reason, { facts, retryAfterMs, cause, word: this.#word });
   }
 }
 
@@ -176,210 +218,9 @@ function bare(cause: unknown): Error {
   return typeof code === 'string' ? Object.assign(copy, { code }) : copy;
 }
 
-/** At which step the server said it, since the same word means different things. */
-export type Step = 'authorize' | 'code' | 'refresh' | 'device' | 'client' | 'revoke';
-
-interface Known {
-  code: OAuth2ErrorCode;
-  reason: OAuth2Reason;
-  /** All that are given have to fit. */
-  error?: string | readonly string[];
-  aadsts?: readonly number[];
-  provider?: string;
-  step?: readonly Step[];
-  says?: RegExp;
-}
-
-const REFRESH: readonly Step[] = ['refresh'];
-const CODE: readonly Step[] = ['code'];
-
-/**
- * What servers say, and what it means: the first row that fits. Microsoft's numbers and Google's sentences pick the
- * hint; what to do follows from `error`, whose rows stand at the end. (Numbers: Microsoft Entra authentication and
- * authorization error codes; words: RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, OpenID Connect Core
- * section 3.1.2.6.)
- */
-const known: readonly Known[] = [
-  // What passes by itself
-  { error: ['temporarily_unavailable', 'rate_limit_exceeded'], code: 'TEMPORARY', reason: 'server-busy' },
-  { error: ['server_error', 'internal_failure'], code: 'TEMPORARY', reason: 'server-error' },
-  { aadsts: [50196, 90033, 90055], code: 'TEMPORARY', reason: 'server-busy' },
-  { aadsts: [90012, 90024, 90036, 700005], code: 'TEMPORARY', reason: 'server-error' },
-  { error: 'slow_down', code: 'TEMPORARY', reason: 'server-busy' },
-
-  // The registration of the application
-  { aadsts: [7000215], code: 'CONFIG', reason: 'secret-wrong' },
-  { aadsts: [7000222], code: 'CONFIG', reason: 'secret-expired' },
-  { aadsts: [7000218], code: 'CONFIG', reason: 'secret-missing' },
-  { aadsts: [700025], code: 'CONFIG', reason: 'client-not-allowed' },
-  { aadsts: [700024], code: 'CONFIG', reason: 'clock-wrong' },
-  { aadsts: [700021, 700023, 700027, 700030], code: 'CONFIG', reason: 'client-assertion-refused' },
-  { aadsts: [7000112, 7000114], code: 'CONFIG', reason: 'client-disabled' },
-  { aadsts: [700016, 700038, 90013], code: 'CONFIG', reason: 'client-unknown' },
-  { aadsts: [50020, 50034, 500208], code: 'CONFIG', reason: 'account-kind' },
-  { aadsts: [50194], code: 'CONFIG', reason: 'tenant-single' },
-  { aadsts: [9002331, 9002332, 9002346], code: 'CONFIG', reason: 'tenant-consumers' },
-  { aadsts: [90002, 90023, 900021, 900023], code: 'CONFIG', reason: 'tenant-unknown' },
-  { aadsts: [50011, 500112, 900971], code: 'CONFIG', reason: 'redirect-uri-mismatch' },
-  { aadsts: [9002325, 9002327, 900561], code: 'CONFIG', reason: 'single-page-app' },
-  { aadsts: [28002, 28003, 70011, 650053, 650057, 500011], code: 'CONFIG', reason: 'scope-refused' },
-  { aadsts: [90094, 90095, 90093], code: 'CONFIG', reason: 'admin-consent-needed' },
-  { error: 'redirect_uri_mismatch', code: 'CONFIG', reason: 'redirect-uri-mismatch' },
-  { error: 'invalid_request', says: /redirect_uri/i, code: 'CONFIG', reason: 'redirect-uri-mismatch' },
-  { error: 'invalid_request', says: /client_secret is missing/i, code: 'CONFIG', reason: 'secret-missing' },
-  { error: 'invalid_client', says: /client was not found/i, code: 'CONFIG', reason: 'client-unknown' },
-  { error: ['deleted_client', 'disabled_client'], code: 'CONFIG', reason: 'client-disabled' },
-  { error: 'admin_policy_enforced', code: 'CONFIG', reason: 'admin-consent-needed' },
-  { error: 'org_internal', code: 'CONFIG', reason: 'account-kind' },
-
-  // Google's service accounts
-  {
-    provider: 'google',
-    step: ['client'],
-    error: 'unauthorized_client',
-    code: 'CONFIG',
-    reason: 'delegation-missing',
-  },
-  {
-    provider: 'google',
-    step: ['client'],
-    says: /reasonable timeframe/i,
-    code: 'CONFIG',
-    reason: 'clock-wrong',
-  },
-  {
-    provider: 'google',
-    step: ['client'],
-    says: /JWT signature/i,
-    code: 'CONFIG',
-    reason: 'private-key-malformed',
-  },
-  {
-    provider: 'google',
-    step: ['client'],
-    says: /account not found/i,
-    code: 'CONFIG',
-    reason: 'client-unknown',
-  },
-  { provider: 'google', step: ['client'], says: /email or user id/i, code: 'CONFIG', reason: 'user-unknown' },
-
-  // The sign-in is over
-  { step: REFRESH, aadsts: [50173], code: 'SIGN_IN_AGAIN', reason: 'password-changed' },
-  { step: REFRESH, aadsts: [700082, 70008, 70043], code: 'SIGN_IN_AGAIN', reason: 'sign-in-expired' },
-  { step: REFRESH, aadsts: [700084], code: 'SIGN_IN_AGAIN', reason: 'single-page-app' },
-  { step: REFRESH, aadsts: [65001, 65004], code: 'SIGN_IN_AGAIN', reason: 'consent-needed' },
-  {
-    step: REFRESH,
-    aadsts: [50076, 50079, 50074, 50072, 53003],
-    code: 'SIGN_IN_AGAIN',
-    reason: 'person-needed',
-  },
-  { step: REFRESH, aadsts: [50057], code: 'SIGN_IN_AGAIN', reason: 'user-disabled' },
-  { step: REFRESH, error: 'consent_required', code: 'SIGN_IN_AGAIN', reason: 'consent-needed' },
-  {
-    step: REFRESH,
-    error: ['interaction_required', 'login_required', 'account_selection_required', 'access_denied'],
-    code: 'SIGN_IN_AGAIN',
-    reason: 'person-needed',
-  },
-  {
-    step: REFRESH,
-    error: 'invalid_grant',
-    says: /revoked/i,
-    code: 'SIGN_IN_AGAIN',
-    reason: 'sign-in-revoked',
-  },
-  { step: REFRESH, error: 'invalid_grant', code: 'SIGN_IN_AGAIN', reason: 'sign-in-expired' },
-
-  // This sign-in came to nothing
-  { aadsts: [65004], code: 'DECLINED', reason: 'declined' },
-  { aadsts: [65001], code: 'DECLINED', reason: 'consent-needed' },
-  { aadsts: [50076, 50079, 50074, 50072, 53003], code: 'DECLINED', reason: 'person-needed' },
-  { error: ['access_denied', 'authorization_declined'], code: 'DECLINED', reason: 'declined' },
-  {
-    error: ['expired_token', 'code_expired', 'bad_verification_code'],
-    code: 'DECLINED',
-    reason: 'code-used-or-expired',
-  },
-  { error: 'consent_required', code: 'DECLINED', reason: 'consent-needed' },
-  {
-    error: ['interaction_required', 'login_required', 'account_selection_required'],
-    code: 'DECLINED',
-    reason: 'person-needed',
-  },
-  { step: CODE, error: 'invalid_grant', code: 'DECLINED', reason: 'code-used-or-expired' },
-  { step: ['device'], error: 'invalid_grant', code: 'DECLINED', reason: 'code-used-or-expired' },
-
-  // And what is left, by its word alone
-  { error: 'invalid_client', code: 'CONFIG', reason: 'client-refused' },
-  { error: 'unauthorized_client', code: 'CONFIG', reason: 'client-not-allowed' },
-  { error: 'unsupported_grant_type', code: 'CONFIG', reason: 'grant-unsupported' },
-  { error: 'unsupported_response_type', code: 'CONFIG', reason: 'grant-unsupported' },
-  { error: ['invalid_scope', 'invalid_resource', 'invalid_target'], code: 'CONFIG', reason: 'scope-refused' },
-];
-
-/** What is known of an answer that says no. */
-export interface Refusal {
-  step: Step;
-  provider: string;
-  host?: string;
-  /** HTTP status, where it came over HTTP from the server. */
-  status?: number;
-  /** The parsed body or the query: anything at all. */
-  answer: unknown;
-  /** Milliseconds, from Retry-After. */
-  retryAfterMs?: number;
-  /** To be struck out of the server's words. */
-  secrets?: readonly (string | undefined)[];
-}
-
-/** Makes the error of a server's refusal. */
-export function refused({
-  step,
-  provider,
-  host,
-  status,
-  answer,
-  retryAfterMs,
-  secrets,
-}: Refusal): OAuth2Error {
-  const said: Record<string, unknown> = isRecord(answer) ? answer : {};
-  // Some servers answer { error: { code | type, message } } in the manner of their other interfaces.
-  const inner: Record<string, unknown> = isRecord(said.error) ? said.error : {};
-  const error = text(said.error) ?? text(inner.code) ?? text(inner.type) ?? text(inner.status);
-  const description = text(said.error_description) ?? text(inner.message);
-  const aadsts = numberOf(said.error_codes, description);
-  const facts: OAuth2Facts = {
-    provider,
-    ...(host && { host }),
-    ...(status && { status }),
-    ...(error && { error: redact(error, secrets).slice(0, 64) }),
-    ...(aadsts && { aadsts }),
-    ...(description && { description: redact(description, secrets) }),
-  };
-  const options = { facts, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-  // Whatever the body says: a server that answers so is not able to judge the request just now.
-  if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', options);
-  if (status !== undefined && status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', options);
-  if (!error) return new OAuth2Error('TEMPORARY', 'answer-malformed', options);
-  const row = known.find(
-    (row) =>
-      (row.error === undefined ||
-        (Array.isArray(row.error) ? row.error.includes(error) : row.error === error)) &&
-      (row.aadsts === undefined || (aadsts !== undefined && row.aadsts.includes(aadsts))) &&
-      (row.provider === undefined || row.provider === provider) &&
-      (row.step === undefined || row.step.includes(step)) &&
-      (row.says === undefined || row.says.test(description ?? '')),
-  );
-  if (!row) return new OAuth2Error('CONFIG', 'request-refused', options);
-  // Google does not tell a wrong secret from an unknown client but by these words.
-  if (row.reason === 'client-refused' && provider === 'google')
-    return new OAuth2Error('CONFIG', 'secret-wrong', options);
-  return new OAuth2Error(row.code, row.reason, options);
-}
-
-/** Makes the error of a connection that failed. */
+/** Makes the error of a connection that failed; one of this room, from before anything was sent, stays what it is. */
 export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
+  if (cause instanceof OAuth2Error) return cause;
   const code = codeOf(cause);
   const options = { facts: code ? { ...facts, network: code } : facts, cause };
   switch (code) {
@@ -398,7 +239,7 @@ export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
     case 'CERT_UNTRUSTED':
     case 'CERT_REVOKED':
     case 'CERT_REJECTED':
-      return new OAuth2Error('TLS', 'certificate-untrusted', options);
+      return untrusted(options);
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return new OAuth2Error('TEMPORARY', 'host-not-found', options);
@@ -410,6 +251,16 @@ export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
   }
   if (code && /^(EPROTO$|ERR_SSL_|ERR_TLS_)/.test(code)) return new OAuth2Error('TLS', 'tls-failed', options);
   return new OAuth2Error('TEMPORARY', 'unreachable', options);
+}
+
+/** At a public provider an untrusted certificate is made on the way: a proxy that inspects TLS, or a virus scanner. */
+function untrusted(options: OAuth2ErrorOptions): OAuth2Error {
+  const { provider = 'custom' } = options.facts ?? {};
+  return new OAuth2Error(
+    'TLS',
+    provider === 'custom' ? 'certificate-untrusted' : 'certificate-inspected',
+    options,
+  );
 }
 
 /** The first system code found on the way down the causes. */
@@ -427,16 +278,6 @@ export function retryAfter(header: string | string[] | undefined, now: number): 
   if (typeof header !== 'string') return undefined;
   const ms = /^\s*\d+\s*$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
   return Number.isFinite(ms) && ms > 0 ? Math.min(ms, 3_600_000) : undefined;
-}
-
-function numberOf(codes: unknown, description: string | undefined): number | undefined {
-  if (Array.isArray(codes) && Number.isSafeInteger(codes[0])) return codes[0];
-  const match = /AADSTS(\d{4,8})\b/.exec(description ?? '');
-  return match ? Number(match[1]) : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

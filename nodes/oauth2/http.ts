@@ -1,5 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
+import { connect } from 'node:tls';
+import { redact } from './redact';
 
 /**
  * Chooses the connection for an address: a private certificate authority, a client certificate, a proxy. One that
@@ -80,9 +82,36 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
   });
 }
 
+/** Milliseconds a look at a certificate may take. */
+const LOOK_MS = 5_000;
+
+/**
+ * Who issued the certificate a server shows, for a sentence about one that is not trusted: Node's own error does not
+ * tell. Nothing is sent. Undefined where that cannot be seen.
+ */
+export function certificateIssuer({ hostname, port }: URL): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({
+      host: hostname,
+      port: Number(port) || 443,
+      servername: hostname,
+      rejectUnauthorized: false,
+    });
+    socket.setTimeout(LOOK_MS, () => socket.destroy());
+    socket.once('secureConnect', () => {
+      const { O, CN } = socket.getPeerCertificate().issuer ?? {};
+      const name = [O ?? CN].flat()[0];
+      resolve(name === undefined ? undefined : redact(name).slice(0, 100));
+      socket.destroy();
+    });
+    socket.once('error', () => resolve(undefined));
+    socket.once('close', () => resolve(undefined));
+  });
+}
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }

@@ -19,10 +19,13 @@ export interface PageTexts {
   failed: string;
   /** Nothing is known of this sign-in: too late, used already, another browser, a restart. */
   unknown: string;
+  /** It arrived in a browser without the cookie: the address below can be pasted into the dialog. */
+  paste: string;
 }
 
 const STYLE =
   'body{font:16px/1.5 system-ui,sans-serif;margin:20vh auto;max-width:32em;padding:0 1em;text-align:center}' +
+  'code{overflow-wrap:anywhere;user-select:all}' +
   ':root{color-scheme:light dark}';
 const CLOSE = 'window.close()';
 
@@ -37,7 +40,7 @@ const GUARDED: Record<string, string> = {
 export function page(
   status: number,
   texts: PageTexts,
-  say: 'done' | 'failed' | 'unknown',
+  say: 'done' | 'failed' | 'unknown' | 'paste',
   detail?: string,
 ): HttpReply {
   const close = say === 'done';
@@ -55,7 +58,7 @@ export function page(
       `<!doctype html><html lang="${escaped(texts.lang)}"><head><meta charset="utf-8">` +
       `<meta name="viewport" content="width=device-width"><title>${escaped(texts.title)}</title>` +
       `<style>${STYLE}</style></head><body data-outcome="${say}"><p>${escaped(texts[say])}</p>` +
-      `${detail ? `<p><small>${escaped(detail)}</small></p>` : ''}` +
+      `${detail ? `<p><small>${say === 'paste' ? '<code>' : ''}${escaped(detail)}${say === 'paste' ? '</code>' : ''}</small></p>` : ''}` +
       `${close ? `<script>${CLOSE}</script>` : ''}</body></html>`,
   };
 }

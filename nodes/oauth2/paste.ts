@@ -12,7 +12,7 @@ export function readPasted(text: string): URLSearchParams {
     .replace(/^[<"'“”„‘’«»`(]+|[>"'“”‘’«»`)]+$/gu, '')
     // An address broken over several lines. Blanks are kept where they separate "code: … state: …".
     .replace(/\r?\n[ \t]*(?=\S)/g, (match, at: number, all: string) =>
-      /[\w%&=.+-]$/.test(all.slice(0, at)) &&
+      /[\w%&=.+,;~/-]$/.test(all.slice(0, at)) &&
       !/^(code|state|iss|error)\s*[:=]/i.test(all.slice(at + match.length))
         ? ''
         : ' ',
@@ -20,19 +20,45 @@ export function readPasted(text: string): URLSearchParams {
     .trim();
   if (!joined) throw missing('paste-empty');
 
-  const parameters = new URLSearchParams();
-  // The last of a kind counts nowhere: a parameter given twice is refused by whoever reads on (RFC 6749 section 3.1).
-  for (const match of joined.matchAll(
-    /(?:^|[?&#\s,;])(code|state|iss|error|error_description)\s*[=:]\s*([^&#\s,;]+)/gi,
-  )) {
-    parameters.append((match[1] ?? '').toLowerCase(), decode(match[2] ?? ''));
-  }
+  const parameters = /(^|[?&#])(code|state|iss|error|error_description)=/i.test(joined)
+    ? fromAddress(joined)
+    : fromWords(joined);
   if (!parameters.has('code') && !parameters.has('error')) {
     // The sign-in page's own address instead of the one it led to.
     if (/[?&]response_type=code\b/.test(joined)) throw missing('paste-not-the-answer');
     throw missing('paste-code-missing');
   }
   if (!parameters.has('state')) throw missing('paste-state-missing');
+  return parameters;
+}
+
+/**
+ * The query or fragment of an address. Only `&` ends a value: a browser shows and copies commas, semicolons and blanks
+ * as they are.
+ */
+function fromAddress(text: string): URLSearchParams {
+  const parameters = new URLSearchParams();
+  for (const piece of text.split(/&(?:amp;|#38;)?|[?#]/i)) {
+    const [, name = '', value = ''] = /^\s*([a-z_]+)\s*=\s*(.*)$/is.exec(piece) ?? [];
+    if (value === '' || !PARAMETERS.has(name.toLowerCase())) continue;
+    // A state of ours has no blanks; what follows one is somebody's sentence.
+    const whole = name.toLowerCase() === 'state' ? value.replace(/\s.*$/s, '') : value.trim();
+    parameters.append(name.toLowerCase(), decode(whole));
+  }
+  return parameters;
+}
+
+const PARAMETERS: ReadonlySet<string> = new Set(['code', 'state', 'iss', 'error', 'error_description']);
+
+/** `code: … state: …`, as people write it. */
+function fromWords(text: string): URLSearchParams {
+  const parameters = new URLSearchParams();
+  // A parameter given twice is refused by whatever reads on (RFC 6749 section 3.1).
+  for (const match of text.matchAll(
+    /(?:^|[\s,;])(code|state|iss|error|error_description)\s*[=:]\s*([^&#\s,;]+)/gi,
+  )) {
+    parameters.append((match[1] ?? '').toLowerCase(), decode(match[2] ?? ''));
+  }
   return parameters;
 }
 

@@ -5,6 +5,8 @@ export interface PopServer {
   host: string;
   port: number;
   security: 'tls' | 'starttls';
+  /** What stands before the @ is the user name; absent: the whole address. */
+  userName?: 'local-part';
 }
 
 /** Where a provider's sign-in takes place; `{tenant}` is replaced by the account's tenant. */
@@ -69,10 +71,30 @@ export interface Provider {
 
 const TLS = { port: 995, security: 'tls' } as const;
 
+const microsoftEndpoints = (authority: string): ProviderEndpoints => ({
+  authorization: `${authority}/{tenant}/oauth2/v2.0/authorize`,
+  token: `${authority}/{tenant}/oauth2/v2.0/token`,
+  device: `${authority}/{tenant}/oauth2/v2.0/devicecode`,
+});
+
+/** What Microsoft's clouds have in common. */
+const MICROSOFT_CLOUD = {
+  grants: ['authorization_code', 'device_code', 'client_credentials', 'refresh_token'],
+  // National clouds have no personal accounts.
+  tenant: 'organizations',
+  clientSecret: 'optional',
+  mechanisms: ['XOAUTH2'],
+  quirks: { refreshSendsScope: true },
+} as const;
+
 /** What rows without OAuth have in common. */
 const APP_PASSWORD = { signIn: 'app-password', grants: [], clientSecret: 'none', quirks: {} } as const;
 
-/** One row a provider, in the order in which they are offered. */
+/**
+ * One row a provider, in the order in which they are offered. Hosts, ports and user names: the provider's own page where
+ * `links.help` names one, else Mozilla's autoconfig database (github.com/thunderbird/autoconfig, November 2026), as the
+ * comment beside the row says.
+ */
 const rows: readonly Provider[] = [
   {
     id: 'google',
@@ -115,23 +137,52 @@ const rows: readonly Provider[] = [
     ],
     signIn: 'oauth2',
     pop: { host: 'outlook.office365.com', ...TLS },
-    endpoints: {
-      authorization: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize',
-      token: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
-      device: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/devicecode',
-    },
+    endpoints: microsoftEndpoints('https://login.microsoftonline.com'),
     scope: 'https://outlook.office.com/POP.AccessAsUser.All offline_access',
     applicationScope: 'https://outlook.office365.com/.default',
-    grants: ['authorization_code', 'device_code', 'client_credentials', 'refresh_token'],
+    ...MICROSOFT_CLOUD,
     tenant: 'common',
-    clientSecret: 'optional',
-    mechanisms: ['XOAUTH2'],
-    quirks: { refreshSendsScope: true },
     links: {
       register: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade',
       help: 'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth',
       pop: 'https://outlook.live.com/mail/0/options/mail/accounts/popImap',
     },
+  },
+  // US Government L4: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  {
+    id: 'microsoft-us',
+    label: 'Microsoft 365 GCC High',
+    signIn: 'oauth2',
+    pop: { host: 'outlook.office365.us', ...TLS },
+    endpoints: microsoftEndpoints('https://login.microsoftonline.us'),
+    scope: 'https://outlook.office365.us/POP.AccessAsUser.All offline_access',
+    applicationScope: 'https://outlook.office365.us/.default',
+    ...MICROSOFT_CLOUD,
+    links: { register: 'https://entra.microsoft.us/' },
+  },
+  // US Government L5: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  {
+    id: 'microsoft-dod',
+    label: 'Microsoft 365 DoD',
+    signIn: 'oauth2',
+    pop: { host: 'outlook-dod.office365.us', ...TLS },
+    endpoints: microsoftEndpoints('https://login.microsoftonline.us'),
+    scope: 'https://outlook-dod.office365.us/POP.AccessAsUser.All offline_access',
+    applicationScope: 'https://outlook-dod.office365.us/.default',
+    ...MICROSOFT_CLOUD,
+    links: { register: 'https://entra.microsoft.us/' },
+  },
+  // China: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  {
+    id: 'microsoft-cn',
+    label: 'Microsoft 365 (21Vianet)',
+    signIn: 'oauth2',
+    pop: { host: 'partner.outlook.cn', ...TLS },
+    endpoints: microsoftEndpoints('https://login.partner.microsoftonline.cn'),
+    scope: 'https://partner.outlook.cn/POP.AccessAsUser.All offline_access',
+    applicationScope: 'https://partner.outlook.cn/.default',
+    ...MICROSOFT_CLOUD,
+    links: { register: 'https://entra.microsoftonline.cn/' },
   },
   {
     id: 'fastmail',
@@ -170,6 +221,16 @@ const rows: readonly Provider[] = [
     quirks: {},
     links: { help: 'https://www.xfinity.com/support/articles/email-client-programs-with-xfinity-email' },
   },
+  // Yahoo! JAPAN is another company: no app passwords, the ID without its domain. Source: support.yahoo-net.jp (mail, POP).
+  {
+    id: 'yahoojp',
+    label: 'Yahoo! JAPAN',
+    domains: ['yahoo.co.jp', 'ymail.ne.jp'],
+    pop: { host: 'pop.mail.yahoo.co.jp', ...TLS, userName: 'local-part' },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://support.yahoo-net.jp/PccMail/s/article/H000007321' },
+  },
   // Yahoo's and AOL's sign-in knows a scope for mail, but registers no new applications for it.
   {
     id: 'yahoo',
@@ -185,7 +246,7 @@ const rows: readonly Provider[] = [
   {
     id: 'aol',
     label: 'AOL',
-    domains: ['aol.*', 'aim.com', 'verizon.net', 'netscape.net'],
+    domains: ['aol.*', 'aim.com', 'verizon.net', 'netscape.net', 'compuserve.com', 'cs.com'],
     pop: { host: 'pop.aol.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -196,7 +257,20 @@ const rows: readonly Provider[] = [
   {
     id: 'att',
     label: 'AT&T',
-    domains: ['att.net', 'sbcglobal.net', 'bellsouth.net', 'pacbell.net', 'ameritech.net', 'swbell.net'],
+    domains: [
+      'att.net',
+      'sbcglobal.net',
+      'bellsouth.net',
+      'pacbell.net',
+      'ameritech.net',
+      'swbell.net',
+      'currently.com',
+      'prodigy.net',
+      'flash.net',
+      'nvbell.net',
+      'snet.net',
+      'wans.net',
+    ],
     pop: { host: 'inbound.att.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://www.att.com/support/article/email-support/KM1010523/' },
@@ -227,7 +301,7 @@ const rows: readonly Provider[] = [
   {
     id: 'zoho',
     label: 'Zoho Mail',
-    domains: ['zoho.*', 'zohomail.*'],
+    domains: ['zoho.com', 'zohomail.com'],
     pop: { host: 'pop.zoho.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -235,13 +309,78 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Each data center has a host of its own: www.zoho.com/mail/help/pop-access.html, November 2026
+  {
+    id: 'zoho-eu',
+    label: 'Zoho Mail (eu)',
+    domains: ['zoho.eu', 'zohomail.eu'],
+    pop: { host: 'pop.zoho.eu', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.eu/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
+  {
+    id: 'zoho-in',
+    label: 'Zoho Mail (in)',
+    domains: ['zoho.in', 'zohomail.in'],
+    pop: { host: 'pop.zoho.in', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.in/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
+  {
+    id: 'zoho-au',
+    label: 'Zoho Mail (com.au)',
+    domains: ['zoho.com.au', 'zohomail.com.au'],
+    pop: { host: 'pop.zoho.com.au', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.com.au/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
+  {
+    id: 'zoho-jp',
+    label: 'Zoho Mail (jp)',
+    domains: ['zoho.jp', 'zohomail.jp'],
+    pop: { host: 'pop.zoho.jp', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.jp/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
+  {
+    id: 'zoho-cn',
+    label: 'Zoho Mail (com.cn)',
+    domains: ['zoho.com.cn', 'zohomail.com.cn'],
+    pop: { host: 'pop.zoho.com.cn', ...TLS },
+    ...APP_PASSWORD,
+    links: {
+      register: 'https://accounts.zoho.com.cn/home#security/app_password',
+      help: 'https://www.zoho.com/mail/help/pop-access.html',
+    },
+  },
   {
     id: 'gmx',
     label: 'GMX',
-    domains: ['gmx.*'],
+    domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch', 'gmx.eu', 'gmx.biz', 'gmx.org', 'gmx.info'],
     pop: { host: 'pop.gmx.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.gmx.net/pop-imap/einschalten.html', pop: 'https://www.gmx.net/' },
+  },
+  // The same company with other servers. Source: autoconfig, gmx.com
+  {
+    id: 'gmxcom',
+    label: 'GMX (international)',
+    domains: ['gmx.*'],
+    pop: { host: 'pop.gmx.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://support.gmx.com/pop-imap/pop3/index.html' },
   },
   {
     id: 'webde',
@@ -277,6 +416,229 @@ const rows: readonly Provider[] = [
     links: {
       help: 'https://posteo.de/hilfe/wie-richte-ich-posteo-in-einem-mailprogramm-ein-pop3-imap-und-smtp',
     },
+  },
+  // Source: service.mail.qq.com; the password is an authorization code
+  {
+    id: 'qq',
+    label: 'QQ Mail, Foxmail',
+    domains: ['qq.com', 'vip.qq.com', 'foxmail.com'],
+    pop: { host: 'pop.qq.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://service.mail.qq.com/detail/0/75' },
+  },
+  // Source: help.mail.163.com; the password is an authorization code
+  {
+    id: 'netease-163',
+    label: 'NetEase 163',
+    domains: ['163.com'],
+    pop: { host: 'pop.163.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
+  },
+  // Source: help.mail.163.com; the password is an authorization code
+  {
+    id: 'netease-126',
+    label: 'NetEase 126',
+    domains: ['126.com'],
+    pop: { host: 'pop.126.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
+  },
+  // Source: help.mail.163.com; the password is an authorization code
+  {
+    id: 'netease-yeah',
+    label: 'NetEase yeah.net',
+    domains: ['yeah.net'],
+    pop: { host: 'pop.yeah.net', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
+  },
+  // Source: help.aliyun.com
+  {
+    id: 'aliyun',
+    label: 'Aliyun Mail',
+    domains: ['aliyun.com'],
+    pop: { host: 'pop3.aliyun.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.aliyun.com/document_detail/465307.html' },
+  },
+  // Source: help.sina.com.cn; the password is an authorization code
+  {
+    id: 'sina',
+    label: 'Sina Mail',
+    domains: ['sina.com'],
+    pop: { host: 'pop.sina.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.sina.com.cn/' },
+  },
+  // Source: autoconfig, naver.com
+  {
+    id: 'naver',
+    label: 'Naver',
+    domains: ['naver.com'],
+    pop: { host: 'pop.naver.com', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://help.naver.com/service/30029/contents/21342' },
+  },
+  // Source: cs.daum.net
+  {
+    id: 'daum',
+    label: 'Daum, Hanmail',
+    domains: ['daum.net', 'hanmail.net', 'kakao.com'],
+    pop: { host: 'pop.daum.net', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://cs.daum.net/faq/43/9234.html' },
+  },
+  // Source: autoconfig, seznam.cz
+  {
+    id: 'seznam',
+    label: 'Seznam',
+    domains: ['seznam.cz', 'email.cz', 'post.cz', 'spoluzaci.cz'],
+    pop: { host: 'pop3.seznam.cz', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://napoveda.seznam.cz/cz/email/pop3-imap-smtp/' },
+  },
+  // Source: autoconfig, wp.pl
+  {
+    id: 'wp',
+    label: 'WP Poczta',
+    domains: ['wp.pl'],
+    pop: { host: 'pop3.wp.pl', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://pomoc.wp.pl/programy-pocztowe' },
+  },
+  // Source: autoconfig, o2.pl
+  {
+    id: 'o2pl',
+    label: 'o2 Poczta',
+    domains: ['o2.pl', 'go2.pl', 'tlen.pl', 'prokonto.pl'],
+    pop: { host: 'poczta.o2.pl', ...TLS, userName: 'local-part' },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://pomoc.o2.pl/jak-skonfigurowac-program-pocztowy' },
+  },
+  // Source: autoconfig, interia.pl
+  {
+    id: 'interia',
+    label: 'Interia',
+    domains: ['interia.pl', 'interia.eu', 'interia.com', 'poczta.fm', 'intmail.pl', 'vip.interia.pl'],
+    pop: { host: 'poczta.interia.pl', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://pomoc.interia.pl/poczta' },
+  },
+  // Source: autoconfig, libero.it
+  {
+    id: 'libero',
+    label: 'Libero',
+    domains: ['libero.it', 'inwind.it', 'iol.it', 'blu.it', 'giallo.it'],
+    pop: { host: 'popmail.libero.it', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://aiuto.libero.it/articolo/mail/parametri-di-configurazione/' },
+  },
+  // Source: autoconfig, orange.fr
+  {
+    id: 'orange',
+    label: 'Orange',
+    domains: ['orange.fr', 'wanadoo.fr'],
+    pop: { host: 'pop.orange.fr', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: {
+      help: 'https://assistance.orange.fr/ordinateurs-peripheriques/installer-et-utiliser/l-utilisation-du-mail-et-du-cloud/mail-orange',
+    },
+  },
+  // Source: autoconfig, free.fr
+  {
+    id: 'free',
+    label: 'Free',
+    domains: ['free.fr'],
+    pop: { host: 'pop.free.fr', ...TLS, userName: 'local-part' },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://assistance.free.fr/articles/631' },
+  },
+  // Source: autoconfig, sfr.fr
+  {
+    id: 'sfr',
+    label: 'SFR',
+    domains: ['sfr.fr', 'neuf.fr', 'cegetel.net', 'club-internet.fr', 'numericable.fr'],
+    pop: { host: 'pop.sfr.fr', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: {
+      help: 'https://assistance.sfr.fr/sfrmail-appli/sfrmail/parametres-serveurs-smtp-pop-imap-sfr.html',
+    },
+  },
+  // Source: autoconfig, laposte.net
+  {
+    id: 'laposte',
+    label: 'La Poste',
+    domains: ['laposte.net'],
+    pop: { host: 'pop.laposte.net', ...TLS, userName: 'local-part' },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://aide.laposte.net/' },
+  },
+  // Source: autoconfig, telenet.be
+  {
+    id: 'telenet',
+    label: 'Telenet',
+    domains: ['telenet.be'],
+    pop: { host: 'pop.telenet.be', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://www2.telenet.be/business/nl/klantenservice/' },
+  },
+  // Source: autoconfig, bluewin.ch
+  {
+    id: 'bluewin',
+    label: 'Swisscom Bluewin',
+    domains: ['bluewin.ch', 'bluemail.ch'],
+    pop: { host: 'pop3s.bluewin.ch', ...TLS },
+    ...APP_PASSWORD,
+    links: { help: 'https://www.swisscom.ch/en/residential/help/device/email.html' },
+  },
+  // Source: autoconfig, rambler.ru
+  {
+    id: 'rambler',
+    label: 'Rambler',
+    domains: ['rambler.ru', 'lenta.ru', 'autorambler.ru', 'myrambler.ru', 'ro.ru'],
+    pop: { host: 'pop.rambler.ru', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://help.rambler.ru/mail/mail-pochtovye-klienty/' },
+  },
+  // Source: autoconfig, uol.com.br
+  {
+    id: 'uol',
+    label: 'UOL',
+    domains: ['uol.com.br'],
+    pop: { host: 'pop3.uol.com.br', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://sac.uol.com.br/' },
+  },
+  // Source: autoconfig, terra.com.br
+  {
+    id: 'terra',
+    label: 'Terra',
+    domains: ['terra.com.br'],
+    pop: { host: 'pop.terra.com.br', ...TLS },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://ajuda.terra.com.br/' },
+  },
+  // Source: autoconfig, cox.net
+  {
+    id: 'cox',
+    label: 'Cox',
+    domains: ['cox.net'],
+    pop: { host: 'pop.cox.net', ...TLS, userName: 'local-part' },
+    ...APP_PASSWORD,
+    signIn: 'password',
+    links: { help: 'https://www.cox.com/residential/support/internet/email.html' },
   },
   {
     id: 'icloud',

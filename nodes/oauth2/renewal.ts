@@ -2,7 +2,7 @@ import type { TokenAnswer } from './answer';
 import { readCredential, signAssertion } from './assertion';
 import { requestTokens } from './client';
 import { identify } from './client-authentication';
-import type { AccountConfig, Grant } from './config';
+import { type AccountConfig, type Grant, isMicrosoft } from './config';
 import { type Endpoints, providerOf, scopeOf } from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
@@ -40,25 +40,35 @@ async function refresh(context: RenewalContext, refreshToken: string | undefined
     if (config.grant === 'refresh_token') throw new OAuth2Error('CONFIG', 'refresh-token-missing', { facts });
     throw new OAuth2Error('SIGN_IN_AGAIN', 'no-refresh-token', { facts });
   }
-  return requestTokens({
-    ...context,
-    step: 'refresh',
-    identification: identify(config, endpoints, now()),
-    parameters: {
-      grant_type: 'refresh_token',
-      refresh_token: refreshToken,
-      // Entra gives a token for the wrong resource without it; elsewhere leaving it out means "as before".
-      scope: providerOf(config).quirks.refreshSendsScope && scopeOf(config),
-    },
-  });
+  const ask = (scope: string | undefined): Promise<TokenAnswer> =>
+    requestTokens({
+      ...context,
+      step: 'refresh',
+      identification: identify(config, endpoints, now()),
+      parameters: { grant_type: 'refresh_token', refresh_token: refreshToken, scope },
+    });
+  // Entra gives a token for the wrong resource without it; elsewhere leaving it out means "as before".
+  if (providerOf(config).quirks.refreshSendsScope) return ask(scopeOf(config));
+  try {
+    return await ask(undefined);
+  } catch (error) {
+    // Some servers of one's own require it and say so; a request refused for its form has used no token up.
+    const scope = config.provider === 'custom' ? scopeOf(config) : undefined;
+    if (scope === undefined || !(error instanceof OAuth2Error && wantsScope(error))) throw error;
+    return ask(scope);
+  }
 }
+
+const wantsScope = (error: OAuth2Error): boolean =>
+  error.says('invalid_scope') ||
+  (error.says('invalid_request') && /scope/i.test(error.facts.description ?? ''));
 
 /** RFC 6749 section 4.4: the application itself, by secret or by a key of its own. */
 async function clientCredentials(context: RenewalContext): Promise<TokenAnswer> {
   const { config, endpoints, now } = context;
   // An application belongs to one tenant, and has no account in "all of them".
   const tenant = config.tenant?.trim() || providerOf(config).tenant;
-  if (config.provider === 'microsoft' && /^(common|organizations|consumers)$/i.test(tenant ?? '')) {
+  if (isMicrosoft(config.provider) && /^(common|organizations|consumers)$/i.test(tenant ?? '')) {
     throw new OAuth2Error('CONFIG', 'tenant-needed', { facts: { provider: config.provider } });
   }
   return requestTokens({

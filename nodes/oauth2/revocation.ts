@@ -1,7 +1,7 @@
 import { identify, identifyInForm } from './client-authentication';
-import { secretsOf } from './config';
-import { failed, isRecord, refused, retryAfter } from './errors';
+import { failed, isRecord, retryAfter } from './errors';
 import { exchange } from './http';
+import { judgedBy, refused } from './refusals';
 import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
 
@@ -36,11 +36,10 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
   const retryAfterMs = retryAfter(answer.headers['retry-after'], now());
   throw refused({
     step: 'revoke',
-    provider: config.provider,
+    ...judgedBy(config, [tokens.refreshToken, tokens.accessToken]),
     host: url.host,
     status: answer.status,
     answer: said,
-    secrets: [...secretsOf(config), tokens.refreshToken, tokens.accessToken],
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 }

@@ -1,3 +1,4 @@
+import { audienceOf } from './answer';
 import { Pause } from './backoff';
 import type { AccountConfig } from './config';
 import { type Endpoints, providerOf, resolveEndpoints } from './endpoints';
@@ -5,7 +6,16 @@ import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
 import { keepsTokens, type RenewalContext, renewals } from './renewal';
 import { revokeToken } from './revocation';
-import { isAlive, isFresh, readTokens, renewed, signedIn, type TokenStore, type Tokens } from './tokens';
+import {
+  isAlive,
+  isFresh,
+  newest,
+  readTokens,
+  renewed,
+  signedIn,
+  type TokenStore,
+  type Tokens,
+} from './tokens';
 
 const DAY = 86_400_000;
 
@@ -58,6 +68,16 @@ export interface TokenQuestion {
   rejected?: string | undefined;
   /** Ends the waiting of this caller; a request under way goes on for the others. */
   signal?: AbortSignal | undefined;
+}
+
+export interface AccessToken {
+  accessToken: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+  /** Space-separated, where the server said what it granted. */
+  scope?: string;
+  /** For which resource a token that is a JWT was issued. Unverified: to be shown and for nothing else. */
+  audience?: string;
 }
 
 export interface RevocationResult {
@@ -123,10 +143,11 @@ export class TokenSource {
    * the same one until that time is over.
    * @throws the signal's reason
    */
-  async token({ rejected, signal }: TokenQuestion = {}): Promise<{ accessToken: string; expiresAt: number }> {
+  async token({ rejected, signal }: TokenQuestion = {}): Promise<AccessToken> {
     signal?.throwIfAborted();
-    const { accessToken, expiresAt } = await unlessAborted(this.#current(rejected), signal);
-    return { accessToken, expiresAt };
+    const { accessToken, expiresAt, scope } = await unlessAborted(this.#current(rejected), signal);
+    const audience = audienceOf(accessToken);
+    return { accessToken, expiresAt, ...(scope && { scope }), ...(audience && { audience }) };
   }
 
   /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person goes on. */
@@ -287,19 +308,43 @@ export class TokenSource {
     const old = this.#tokens;
     let fresh: Tokens;
     try {
-      fresh = await this.#obtain(this.#context(await this.#resolve()), old);
+      fresh = await this.#store.renewing((stored) => this.#renewOnce(readTokens(stored), old));
     } catch (error) {
       if (this.#epoch !== epoch && this.#tokens && !this.#stopped) return this.#tokens;
       throw this.#fail(asOAuth2Error(error), old);
     }
     // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old && this.#tokens) return this.#tokens;
-    await this.#save(fresh);
-    if (this.#epoch !== epoch && this.#tokens !== old && this.#tokens) return this.#tokens;
     this.#tokens = fresh;
     this.#pause.clear();
     this.#tell();
     return fresh;
+  }
+
+  /** Under the store's lock. What another owner of the store has renewed meanwhile is good for this one too. */
+  async #renewOnce(stored: Tokens | undefined, old: Tokens | undefined): Promise<Tokens> {
+    const epoch = this.#epoch;
+    const newer = newest(old, stored);
+    if (newer !== undefined && newer !== old && isFresh(newer, this.#now())) return newer;
+    const fresh = await this.#obtain(this.#context(await this.#resolve()), newer);
+    // A sign-in made meanwhile has been saved already, and must not be saved over.
+    if (this.#epoch === epoch || this.#tokens === old) await this.#save(fresh);
+    return fresh;
+  }
+
+  /** Another owner of the store has saved, or deleted: what is kept there counts. */
+  async reload(): Promise<void> {
+    const stored = readTokens(await this.#store.load());
+    if (stored?.accessToken === this.#tokens?.accessToken) return;
+    this.#loaded = true;
+    this.#tokens = stored;
+    this.#stopped = undefined;
+    this.#pause.clear();
+    if (stored === undefined && this.#config.grant !== 'refresh_token') {
+      const facts = { provider: this.#config.provider };
+      this.#stopped = new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts });
+    }
+    this.#tell();
   }
 
   async #tryAndSave(config: AccountConfig, agent: AgentFor | undefined): Promise<void> {
@@ -308,11 +353,17 @@ export class TokenSource {
     let fresh: Tokens;
     try {
       const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
-      fresh = await this.#obtain({ ...this.#context(endpoints), config, agent }, old);
+      fresh = await this.#store.renewing(async (stored) => {
+        const tokens = await this.#obtain(
+          { ...this.#context(endpoints), config, agent },
+          newest(old, readTokens(stored)),
+        );
+        await this.#save(tokens);
+        return tokens;
+      });
     } catch (error) {
       throw this.#explain(asOAuth2Error(error), old);
     }
-    await this.#save(fresh);
     // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old) return;
     this.#tokens = fresh;
@@ -343,11 +394,11 @@ export class TokenSource {
   /** What ended it. A sign-in at Google that ends after just a week points to a consent screen left in testing. */
   #explain(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
     // Nobody signs in to such an account: another refresh token has to be given.
-    if (this.#config.grant === 'refresh_token' && error.facts.error === 'invalid_grant')
+    if (this.#config.grant === 'refresh_token' && isRefusedToken(error))
       return new OAuth2Error('SIGN_IN_AGAIN', 'refresh-token-refused', { facts: error.facts });
     const age = tokens ? this.#now() - tokens.signedInAt : 0;
     const weekly = providerOf(this.#config).quirks.testingDiesWeekly && age > 6.5 * DAY && age < 9 * DAY;
-    if (!weekly || error.facts.error !== 'invalid_grant') return error;
+    if (!weekly || !error.says('invalid_grant')) return error;
     return new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly', { facts: error.facts });
   }
 
@@ -476,6 +527,10 @@ export class TokenSource {
     };
   }
 }
+
+/** Whether it is the refresh token itself that was refused. */
+const isRefusedToken = (error: OAuth2Error): boolean =>
+  error.says('invalid_grant') || error.reason === 'refresh-token-other-client';
 
 /** Two states are the same when nobody could tell them apart; how long a wait still takes does not count. */
 function fingerprint({ error, storeError, ...rest }: TokenState): string {

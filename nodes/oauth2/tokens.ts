@@ -17,13 +17,31 @@ export interface Tokens {
   label?: string;
 }
 
-/** Where tokens are kept. Implemented by whoever uses this room. */
+/**
+ * Where the tokens of one account are kept: this Node-RED's settings, or a database that many Node-REDs share. Whatever
+ * rejects is an `OAuth2Error` `STORE`, or becomes one.
+ */
 export interface TokenStore {
   /** Undefined where nothing is kept. */
   load(): Promise<Tokens | undefined>;
   /** Has to be durable when it resolves. */
   save(tokens: Tokens): Promise<void>;
   delete(): Promise<void>;
+  /**
+   * Runs a renewal while no other owner of the store runs one: two of them with one refresh token make a server that
+   * rotates them end the sign-in. `stored` is read under the lock: another owner may have renewed meanwhile. `renew`
+   * saves what it obtains before it resolves; the lock outlasts the longest request.
+   * @throws where the lock cannot be had; `renew` has not run then
+   */
+  renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T>;
+  /** Calls back when another owner has saved or deleted; returns how to stop. Absent: there is no other owner. */
+  watch?(changed: () => void): () => void;
+}
+
+/** The newer of two, whichever is there. */
+export function newest(one: Tokens | undefined, other: Tokens | undefined): Tokens | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return other.obtainedAt > one.obtainedAt ? other : one;
 }
 
 /** The tokens of a fresh sign-in. */

@@ -32,7 +32,8 @@ export interface AccountLoan {
   readonly source: TokenSource;
   /** Hears of every change from now on; returns how to stop hearing. */
   listen(listener: Listener): () => void;
-  giveBack(): void;
+  /** Resolves when nothing is held any more that another runtime may wait for. */
+  giveBack(): Promise<void>;
 }
 
 /**
@@ -48,6 +49,8 @@ export class Accounts {
     private readonly vault: TokenVault,
     private readonly changed: () => void = () => undefined,
     private readonly clock: Clock = systemClock,
+    /** When no account is deployed any more. */
+    private readonly onIdle: () => Promise<void> = () => Promise.resolve(),
   ) {}
 
   /** `node` is the account's id in the editor; several instances of a subflow share it and differ by their binding. */
@@ -64,11 +67,13 @@ export class Accounts {
         mine.push(listener);
         return () => kept.listeners.delete(listener);
       },
-      giveBack: () => {
+      giveBack: async () => {
         for (const listener of mine) kept.listeners.delete(listener);
         kept.borrowers -= 1;
         this.changed();
-        if (this.inUse().next().done) this.stopKeepingAlive();
+        if (!this.inUse().next().done) return;
+        this.stopKeepingAlive();
+        await this.onIdle();
       },
     };
   }
@@ -147,19 +152,13 @@ export class Accounts {
     return this.vault.store(node, bindingOf(config)).load();
   }
 
-  /**
-   * After a deploy: what no node of the configuration needs is let go of. `configured` are all the ids there are in
-   * the flows, whether enabled or not; `deployed` the ids that were there the last time and may be forgotten at once.
-   */
-  async sweep(configured: ReadonlySet<string>, deployed: ReadonlySet<string>): Promise<void> {
+  /** After a deploy: lets go of what no account in the flows (`configured`, enabled or not) needs, in its time. */
+  async sweep(configured: ReadonlySet<string>): Promise<void> {
     const bindings = new Map<string, Set<string>>();
     for (const [key, kept] of this.kept) {
       const [node = '', binding = ''] = split(key);
       if (kept.borrowers > 0) bindings.set(node, (bindings.get(node) ?? new Set()).add(binding));
       else this.kept.delete(key);
-    }
-    for (const node of this.vault.nodes()) {
-      if (!configured.has(node) && deployed.has(node)) await this.vault.forget(node);
     }
     await this.vault.sweep(bindings, configured);
   }

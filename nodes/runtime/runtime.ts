@@ -1,10 +1,13 @@
+import { join } from 'node:path';
 import { type Acknowledgement, type AckOutcome, type Clock, type Mailbox, systemClock } from '../mailbox';
 import { Accounts } from './accounts';
 import { Health } from './health';
+import { keyFileIn } from './key-file';
 import { openLedgerRoom } from './ledger-room';
 import type { LedgerRoom } from './ledgers';
 import { Turns } from './session-limiter';
 import { type SettingsStore, TokenVault } from './token-vault';
+import { VaultLock } from './vault-lock';
 
 /** What the process gives; nothing of Node-RED but its folder and its settings. */
 export interface RuntimeOptions {
@@ -35,15 +38,20 @@ export class Runtime {
     const { settings, credentialSecret, readOnly } = options;
     this.clock = options.clock ?? systemClock;
     this.health = new Health(this.clock);
+    const folder = join(options.folder, 'redletter');
+    const lock = new VaultLock(join(folder, 'tokens'), this.clock);
     this.accounts = new Accounts(
       new TokenVault({
         settings,
+        keyFile: keyFileIn(folder),
+        assertOwner: () => lock.assertOwner(),
         ...(credentialSecret && { secret: credentialSecret }),
         ...(readOnly && { readOnly }),
         now: this.clock.now,
       }),
       () => this.health.changed(),
       this.clock,
+      () => lock.release(),
     );
     const room = openLedgerRoom({ ...options, clock: this.clock });
     this.ledgers = room.ledgers;

@@ -1,10 +1,13 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
 import type { TokenStore, Tokens } from '../oauth2';
+import type { KeyFile } from './key-file';
 
 /** The one name under which everything of ours stands in the runtime's settings. */
 export const SETTINGS_KEY = 'redletterOauth2';
 /** Tokens of a sign-in that was never deployed are kept this long. */
 export const UNDEPLOYED_MS = 24 * 60 * 60 * 1000;
+/** Tokens of an account that has left the flows (an import, another project) are kept this long for its return (S18). */
+export const REMOVED_MS = 30 * 24 * 60 * 60 * 1000;
 
 /** The part of Node-RED's settings that is needed here. `set` is durable when it resolves (temporary file, fsync, rename). */
 export interface SettingsStore {
@@ -20,11 +23,15 @@ interface Entry {
   data: string;
   /** ms since the epoch */
   savedAt: number;
+  /** It has been in use by a deployed account. */
+  deployed?: true;
+  /** When its account left the flows, ms since the epoch. */
+  removedAt?: number;
 }
 
 interface Kept {
   version: 1;
-  /** Base64 of 32 random bytes; obfuscation only, since it lies beside what it locks. */
+  /** Base64 of 32 random bytes, as 0.1.0 kept it: moved to the key file at the first start. */
   ownKey?: string;
   /** node → binding → entry */
   entries: Record<string, Record<string, Entry>>;
@@ -36,6 +43,10 @@ export interface TokenVaultOptions {
   secret?: string;
   /** Storage that takes nothing: tokens live in memory until the end of the process. */
   readOnly?: boolean;
+  /** Where the key is kept if there is no secret; without it, among the settings. */
+  keyFile?: KeyFile;
+  /** Resolves while this runtime owns the user directory. @throws where another one does */
+  assertOwner?: () => Promise<void>;
   /** ms since the epoch */
   now?: () => number;
 }
@@ -52,11 +63,13 @@ export class TokenVault {
   private readonly readOnly: boolean;
   private readonly now: () => number;
   private readonly secretKey: Buffer | undefined;
+  private readonly keyFile: KeyFile | undefined;
+  private readonly assertOwner: () => Promise<void>;
   private kept: Kept;
   /** Each write replaces the whole object, so they go one after the other. */
   private writing: Promise<void> = Promise.resolve();
 
-  constructor({ settings, secret, readOnly, now }: TokenVaultOptions) {
+  constructor({ settings, secret, readOnly, now, keyFile, assertOwner }: TokenVaultOptions) {
     this.settings = settings;
     this.readOnly = readOnly ?? false;
     this.now = now ?? Date.now;
@@ -64,6 +77,9 @@ export class TokenVault {
       ? Buffer.from(hkdfSync('sha256', secret, '', 'redletter oauth2 tokens', 32))
       : undefined;
     this.kept = readKept(settings);
+    this.keyFile = keyFile;
+    this.assertOwner = assertOwner ?? (() => Promise.resolve());
+    this.moveKey();
   }
 
   /** One account's place. `binding` is what the tokens are bound to; other bindings of the node stay beside it. */
@@ -81,6 +97,10 @@ export class TokenVault {
         slots[slot] = this.seal(tokens, bound);
         await this.write();
       },
+      renewing: async (renew) => {
+        await this.assertOwner();
+        return renew(undefined);
+      },
       delete: async () => {
         const slots = own(this.kept.entries, node);
         if (slots === undefined || own(slots, slot) === undefined) return;
@@ -92,7 +112,8 @@ export class TokenVault {
   }
 
   /**
-   * Forgets what a day has not brought into use: a sign-in never deployed, or one for a client since changed.
+   * Forgets a sign-in that was never deployed after a day, and one whose account has left the flows after 30 days: a
+   * project switch, an import or a copy brings the account back, and its sign-in with it (S18).
    * @param inUse the running nodes with their present bindings
    * @param configured every node of the flows; one that is disabled keeps what it has
    */
@@ -100,31 +121,23 @@ export class TokenVault {
     inUse: ReadonlyMap<string, ReadonlySet<string>>,
     configured: ReadonlySet<string>,
   ): Promise<void> {
-    let swept = false;
+    const now = this.now();
+    let changed = false;
     for (const [node, slots] of Object.entries(this.kept.entries)) {
-      const bindings = inUse.get(node);
-      if (bindings === undefined && configured.has(node)) continue;
-      const used = new Set([...(bindings ?? [])].map(slotOf));
+      const used = new Set([...(inUse.get(node) ?? [])].map(slotOf));
       for (const [slot, entry] of Object.entries(slots)) {
-        if (used.has(slot) || this.now() - entry.savedAt < UNDEPLOYED_MS) continue;
-        delete slots[slot];
-        swept = true;
+        const before = `${entry.deployed} ${entry.removedAt}`;
+        if (used.has(slot)) entry.deployed = true;
+        const isThere = used.has(slot) || (inUse.get(node) === undefined && configured.has(node));
+        if (isThere) delete entry.removedAt;
+        else if (entry.deployed) entry.removedAt ??= now;
+        const kept = entry.removedAt === undefined ? UNDEPLOYED_MS : REMOVED_MS;
+        if (!isThere && now - (entry.removedAt ?? entry.savedAt) >= kept) delete slots[slot];
+        changed ||= slots[slot] === undefined || before !== `${entry.deployed} ${entry.removedAt}`;
       }
       if (Object.keys(slots).length === 0) delete this.kept.entries[node];
     }
-    if (swept) await this.write();
-  }
-
-  /** Forgets everything of one node: it was removed by a deploy. */
-  async forget(node: string): Promise<void> {
-    if (own(this.kept.entries, node) === undefined) return;
-    delete this.kept.entries[node];
-    await this.write();
-  }
-
-  /** The nodes that have an entry. */
-  nodes(): string[] {
-    return Object.keys(this.kept.entries);
+    if (changed) await this.write();
   }
 
   private seal(tokens: Tokens, bound: string): Entry {
@@ -165,20 +178,36 @@ export class TokenVault {
 
   private keyOf(which: 'secret' | 'own'): Buffer | undefined {
     if (which === 'secret') return this.secretKey;
-    return which === 'own' && this.kept.ownKey !== undefined
-      ? Buffer.from(this.kept.ownKey, 'base64')
-      : undefined;
+    if (which !== 'own') return undefined;
+    const settings = this.kept.ownKey;
+    return this.keyFile?.read() ?? (settings === undefined ? undefined : Buffer.from(settings, 'base64'));
   }
 
   private makeOwnKey(): Buffer {
     const key = randomBytes(32);
-    this.kept.ownKey = key.toString('base64');
+    this.keepKey(key);
     return key;
+  }
+
+  /** In a file that only its owner may read; where none can be written, among the settings as before. */
+  private keepKey(key: Buffer): void {
+    if (this.keyFile?.write(key)) delete this.kept.ownKey;
+    else this.kept.ownKey = key.toString('base64');
+  }
+
+  /** 0.1.0 kept the key beside what it encrypts, in a file that everybody on the machine may read. */
+  private moveKey(): void {
+    const { ownKey } = this.kept;
+    if (ownKey === undefined || this.keyFile === undefined || this.readOnly) return;
+    if (this.keyFile.read() === undefined) this.keepKey(Buffer.from(ownKey, 'base64'));
+    else delete this.kept.ownKey;
+    if (this.kept.ownKey === undefined) this.write().catch(() => undefined);
   }
 
   private write(): Promise<void> {
     const written = this.writing.then(async () => {
       if (this.readOnly) throw new Error('the settings of this Node-RED are read-only');
+      await this.assertOwner();
       // The runtime keeps the object it is given; ours goes on changing.
       await this.settings.set(SETTINGS_KEY, structuredClone(this.kept));
     });

@@ -142,10 +142,28 @@ describe('oauth2/client', () => {
       const elsewhere = await startTokenEndpoint(tokens());
       for (const status of [301, 302, 303, 307, 308]) {
         endpoint.answer({ status, headers: { location: elsewhere.url } });
-        await assert.rejects(refresh(), { code: 'TEMPORARY', reason: 'not-json' });
+        await assert.rejects(refresh(), (error: OAuth2Error) => {
+          assert.deepEqual([error.code, error.reason], ['CONFIG', 'redirected']);
+          assert.equal(error.facts.uri, elsewhere.url);
+          return true;
+        });
       }
       assert.equal(elsewhere.requests.length, 0);
       await elsewhere.close();
+    });
+
+    it('a byte order mark and a form are read; an ID token alone is told as that', async () => {
+      for (const body of [
+        '\ufeff{"access_token":"access"}',
+        'access_token=access&expires_in=60&scope=mail+x',
+      ]) {
+        endpoint.answer({ body, headers: { 'content-type': 'text/plain' } });
+        assert.equal((await refresh()).accessToken, 'access', body);
+      }
+      endpoint.answer({ status: 400, body: 'error=invalid_grant&error_description=Gone', headers: {} });
+      await assert.rejects(refresh(), { code: 'SIGN_IN_AGAIN', reason: 'sign-in-expired' });
+      endpoint.answer({ body: { id_token: 'a.b.c' } });
+      await assert.rejects(refresh(), { code: 'CONFIG', reason: 'id-token-only' });
     });
 
     it('JSON with another content type is read', async () => {

@@ -292,12 +292,12 @@ describe('oauth2/device code', () => {
       [
         { status: 401, body: { error: 'invalid_client', error_codes: [7000218] } },
         'CONFIG',
-        'secret-missing',
+        'client-not-public',
       ],
       [no('invalid_scope'), 'CONFIG', 'scope-refused'],
       [{ status: 503, body: '<html>' }, 'TEMPORARY', 'server-error'],
       [{ body: '<html>' }, 'TEMPORARY', 'answer-malformed'],
-      [{ status: 302, headers: { location: 'https://evil.example.com/' } }, 'TEMPORARY', 'answer-malformed'],
+      [{ status: 302, headers: { location: 'https://evil.example.com/' } }, 'CONFIG', 'redirected'],
       [{ instead: 'hang-up' }, 'TEMPORARY', 'unreachable'],
     ] as const) {
       endpoint.answer(answer);

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
-import { OAuth2Error, refused, type Step } from '../../nodes/oauth2/errors';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import type { Grant } from '../../nodes/oauth2';
+import { OAuth2Error } from '../../nodes/oauth2/errors';
 import { redact } from '../../nodes/oauth2/redact';
+import { judgedBy, refusals, refused, type Step } from '../../nodes/oauth2/refusals';
 import { google, microsoft, type ScriptedAnswer } from '../../servers/token-endpoint';
+import { root } from '../sources';
 import { seen } from './support';
 
 function said(
@@ -16,6 +22,17 @@ function error(word: string, description?: string): ScriptedAnswer {
   return { status: 400, body: { error: word, ...(description && { error_description: description }) } };
 }
 
+const sentences: Record<string, string> = JSON.parse(
+  readFileSync(join(root, 'locales/en-US/oauth2-account.json'), 'utf8'),
+).errors;
+const anyStep = fc.constantFrom<Step>('authorize', 'code', 'refresh', 'device', 'client');
+const anyGrant = fc.constantFrom<Grant>('authorization_code', 'device_code', 'refresh_token');
+const anyRefusal = fc.record({
+  word: fc.constantFrom('new_error', 'invalid_request', ...refusals.flatMap(({ error }) => error ?? [])),
+  number: fc.constantFrom(undefined, ...refusals.flatMap(({ aadsts }) => aadsts ?? [])),
+  description: fc.constantFrom('', 'The client is not enabled for consumers.', 'Public client.', 'Revoked.'),
+});
+
 describe('oauth2/errors', () => {
   const cases: [ScriptedAnswer, Step, string, string, string][] = [
     // The sign-in has ended
@@ -29,7 +46,7 @@ describe('oauth2/errors', () => {
     [microsoft('invalid_grant', 700084), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'single-page-app'],
     [microsoft('invalid_grant', 50076), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
     [microsoft('interaction_required', 50079), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
-    [microsoft('interaction_required', 53003), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
+    [microsoft('interaction_required', 53003), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'policy-blocked'],
     [microsoft('invalid_grant', 65001), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'consent-needed'],
     [error('interaction_required'), 'refresh', 'custom', 'SIGN_IN_AGAIN', 'person-needed'],
     [error('login_required'), 'refresh', 'custom', 'SIGN_IN_AGAIN', 'person-needed'],
@@ -59,13 +76,13 @@ describe('oauth2/errors', () => {
     ],
     [microsoft('invalid_client', 7000218, 'Missing.', 401), 'code', 'microsoft', 'CONFIG', 'secret-missing'],
     [microsoft('unauthorized_client', 700016), 'code', 'microsoft', 'CONFIG', 'client-unknown'],
-    [microsoft('invalid_grant', 50020), 'code', 'microsoft', 'CONFIG', 'account-kind'],
+    [microsoft('invalid_grant', 50020), 'code', 'microsoft', 'CONFIG', 'user-not-in-tenant'],
     [microsoft('invalid_request', 50194), 'code', 'microsoft', 'CONFIG', 'tenant-single'],
-    [microsoft('invalid_request', 9002332), 'code', 'microsoft', 'CONFIG', 'tenant-consumers'],
+    [microsoft('invalid_request', 9002332), 'code', 'microsoft', 'CONFIG', 'tenant-not-consumers'],
     [microsoft('invalid_request', 90002), 'code', 'microsoft', 'CONFIG', 'tenant-unknown'],
     [microsoft('invalid_request', 50011), 'authorize', 'microsoft', 'CONFIG', 'redirect-uri-mismatch'],
     [microsoft('invalid_scope', 70011), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
-    [microsoft('invalid_resource', 650057), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
+    [microsoft('invalid_resource', 650057), 'code', 'microsoft', 'CONFIG', 'permission-missing'],
     [microsoft('invalid_request', 28003), 'code', 'microsoft', 'CONFIG', 'scope-refused'],
     [microsoft('access_denied', 90094), 'authorize', 'microsoft', 'CONFIG', 'admin-consent-needed'],
     [microsoft('access_denied', 90095), 'authorize', 'microsoft', 'CONFIG', 'admin-consent-needed'],
@@ -75,7 +92,7 @@ describe('oauth2/errors', () => {
     [google.clientDeleted, 'refresh', 'google', 'CONFIG', 'client-disabled'],
     [google.redirectUri, 'code', 'google', 'CONFIG', 'redirect-uri-mismatch'],
     [google.scope, 'code', 'google', 'CONFIG', 'scope-refused'],
-    [google.adminPolicy, 'authorize', 'google', 'CONFIG', 'admin-consent-needed'],
+    [google.adminPolicy, 'authorize', 'google', 'CONFIG', 'google-admin-policy'],
     [google.delegation, 'client', 'google', 'CONFIG', 'delegation-missing'],
     [google.clock, 'client', 'google', 'CONFIG', 'clock-wrong'],
     [google.signature, 'client', 'google', 'CONFIG', 'private-key-malformed'],
@@ -85,6 +102,67 @@ describe('oauth2/errors', () => {
     [error('unsupported_grant_type'), 'refresh', 'custom', 'CONFIG', 'grant-unsupported'],
     [error('invalid_request', 'Missing redirect_uri'), 'code', 'custom', 'CONFIG', 'redirect-uri-mismatch'],
     [error('something_new'), 'refresh', 'custom', 'CONFIG', 'request-refused'],
+    // By step, grant and kind of account
+    [microsoft('unauthorized_client', 9002331), 'code', 'microsoft', 'CONFIG', 'tenant-consumers'],
+    [microsoft('invalid_request', 90023), 'code', 'microsoft', 'CONFIG', 'secret-not-allowed'],
+    [
+      microsoft('invalid_client', 700025, 'Public.', 401),
+      'code',
+      'microsoft',
+      'CONFIG',
+      'secret-not-allowed',
+    ],
+    [
+      microsoft('invalid_client', 7000229, 'No principal.', 401),
+      'client',
+      'microsoft',
+      'CONFIG',
+      'enterprise-application-missing',
+    ],
+    [microsoft('unauthorized_client', 700011), 'code', 'microsoft', 'CONFIG', 'client-unknown'],
+    [
+      microsoft('invalid_client', 70002, 'The client must be marked as mobile.'),
+      'device',
+      'microsoft',
+      'CONFIG',
+      'client-not-public',
+    ],
+    [
+      error('unauthorized_client', 'The client does not exist or is not enabled for consumers.'),
+      'code',
+      'microsoft',
+      'CONFIG',
+      'client-not-for-consumers',
+    ],
+    [microsoft('invalid_client', 650056), 'authorize', 'microsoft', 'CONFIG', 'permission-missing'],
+    [microsoft('invalid_grant', 53000), 'code', 'microsoft', 'DECLINED', 'policy-blocked'],
+    [microsoft('invalid_grant', 530032), 'code', 'microsoft', 'DECLINED', 'policy-blocked'],
+    [microsoft('access_denied', 53003), 'authorize', 'microsoft', 'DECLINED', 'policy-blocked'],
+    [microsoft('access_denied', 50105), 'authorize', 'microsoft', 'CONFIG', 'user-not-assigned'],
+    [microsoft('invalid_grant', 50105), 'code', 'microsoft', 'CONFIG', 'user-not-assigned'],
+    [microsoft('invalid_grant', 700005), 'code', 'microsoft', 'CONFIG', 'tenant-mismatch'],
+    [microsoft('invalid_request', 50059), 'device', 'microsoft', 'CONFIG', 'tenant-needed'],
+    [microsoft('invalid_request', 28000), 'authorize', 'microsoft', 'CONFIG', 'scope-two-resources'],
+    [microsoft('invalid_request', 700022), 'code', 'microsoft', 'CONFIG', 'scope-two-resources'],
+    [microsoft('invalid_request', 900382), 'code', 'microsoft', 'CONFIG', 'cloud-mismatch'],
+    [microsoft('invalid_grant', 50078), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'person-needed'],
+    [microsoft('invalid_grant', 50133), 'refresh', 'microsoft', 'SIGN_IN_AGAIN', 'sign-in-expired'],
+    [microsoft('invalid_grant', 50034), 'code', 'microsoft', 'CONFIG', 'user-not-in-tenant'],
+    [microsoft('interaction_required', 50076), 'client', 'microsoft', 'CONFIG', 'app-blocked'],
+    [microsoft('invalid_grant', 53003), 'client', 'microsoft', 'CONFIG', 'app-blocked'],
+    [microsoft('invalid_grant', 65001), 'client', 'microsoft', 'CONFIG', 'app-denied'],
+    [error('access_denied'), 'client', 'custom', 'CONFIG', 'app-denied'],
+    [error('access_denied'), 'client', 'google', 'CONFIG', 'delegation-missing'],
+    [error('unauthorized_client'), 'refresh', 'google', 'SIGN_IN_AGAIN', 'refresh-token-other-client'],
+    [
+      { status: 400, body: { error: 'invalid_grant', error_subtype: 'invalid_rapt' } },
+      'refresh',
+      'google',
+      'SIGN_IN_AGAIN',
+      'google-reauthentication',
+    ],
+    [error('org_internal'), 'authorize', 'google', 'CONFIG', 'account-kind'],
+    [error('disallowed_useragent'), 'authorize', 'google', 'DECLINED', 'embedded-browser'],
     // Later
     [google.busy, 'refresh', 'google', 'TEMPORARY', 'server-busy'],
     [google.internal, 'refresh', 'google', 'TEMPORARY', 'server-error'],
@@ -105,6 +183,72 @@ describe('oauth2/errors', () => {
       assert.deepEqual([is, why, retryable], [code, reason, code === 'TEMPORARY']);
     });
   }
+
+  it('knows the device code by its grant: a missing secret is a flow that is not allowed', () => {
+    const answer = microsoft('invalid_client', 7000218, 'Missing.', 401);
+    const { reason } = refused({
+      step: 'device',
+      provider: 'microsoft',
+      grant: 'device_code',
+      status: 401,
+      answer: answer.body,
+    });
+    assert.equal(reason, 'client-not-public');
+  });
+
+  it('an application without a person is never stopped for good, whatever the refusal', () => {
+    fc.assert(
+      fc.property(anyRefusal, ({ word, number, description }) => {
+        const answer = { error: word, error_codes: [number], error_description: description };
+        const { code } = refused({ step: 'client', provider: 'microsoft', status: 400, answer });
+        assert.ok(code === 'CONFIG' || code === 'TEMPORARY', `${word} ${number}: ${code}`);
+      }),
+    );
+  });
+
+  it('no sentence names a cure that cannot be one', () => {
+    fc.assert(
+      fc.property(anyRefusal, anyStep, anyGrant, ({ word, number, description }, step, grant) => {
+        const answer = { error: word, error_codes: [number], error_description: description };
+        const { reason } = refused({ step, grant, provider: 'microsoft', status: 400, answer });
+        const sentence = sentences[reason] ?? assert.fail(`no sentence for ${reason}`);
+        if (step === 'client') assert.doesNotMatch(sentence, /sign in (again|to)|sign-in again/i, reason);
+        if (reason === 'secret-not-allowed' || reason === 'client-not-public')
+          assert.doesNotMatch(sentence, /enter (its|the) client secret/i, reason);
+        if (reason === 'policy-blocked' || reason === 'app-blocked')
+          assert.doesNotMatch(sentence, /^(?!.*does not help).*(start|sign in).* again/i, reason);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  it('compares before it redacts: a short secret breaks no device polling', () => {
+    const said = refused({
+      step: 'device',
+      provider: 'custom',
+      status: 400,
+      answer: { error: 'authorization_pending' },
+      secrets: ['pending', 'authorization'],
+    });
+    assert.ok(said.says('authorization_pending'));
+  });
+
+  it('an unknown refusal shows the server’s own words, without secrets and the person’s address', () => {
+    const config = { provider: 'custom', grant: 'authorization_code', user: 'alice@example.test' } as const;
+    const { facts, reason } = refused({
+      step: 'code',
+      ...judgedBy({ ...config, clientSecret: 'canary-secret' }),
+      status: 400,
+      answer: {
+        error: 'not_allowed',
+        error_description: 'Offline access is not allowed for alice@example.test (canary-secret).',
+      },
+    });
+    assert.equal(reason, 'request-refused');
+    assert.equal(facts.error, 'not_allowed');
+    assert.equal(facts.description, 'Offline access is not allowed for […] ([…]).');
+    assert.match(sentences['request-refused'] ?? '', /__error__ __description__/);
+  });
 
   it('reads Microsoft’s number from the words where there is no list', () => {
     const { facts, reason } = said(

@@ -16,6 +16,9 @@ export class FileStore implements TokenStore {
     await file.close();
     await rename(`${this.path}.new`, this.path);
   }
+  async renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
+    return renew(await this.load());
+  }
   async delete(): Promise<void> {
     await this.save(null as never);
   }

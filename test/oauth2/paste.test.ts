@@ -27,6 +27,19 @@ describe('oauth2/paste', () => {
     });
   }
 
+  it('keeps what only looks like the end of a value: commas, semicolons, blanks', () => {
+    for (const [text, code] of [
+      [`${address}?code=abc,def;ghi&state=s.t`, 'abc,def;ghi'],
+      [`${address}?state=s.t&code=abc def, ghi`, 'abc def, ghi'],
+      [`HTTP://LOCALHOST:1880/callback?code=a+b%2Bc&amp;state=s.t`, 'a b+c'],
+      [`${address}?code=abc,\r\ndef&state=s.t`, 'abc,def'],
+      [`${address}?code=abc;def&state=s.t Thank you`, 'abc;def'],
+    ] as const) {
+      const found = readPasted(text);
+      assert.deepEqual([found.get('code'), found.get('state')], [code, 's.t'], text);
+    }
+  });
+
   it('keeps the issuer and the error', () => {
     assert.equal(readPasted(`${address}?code=c&state=s&iss=https%3A%2F%2Fid`).get('iss'), 'https://id');
     const declined = readPasted(`${address}?error=access_denied&error_description=no%20way&state=s`);

@@ -19,6 +19,7 @@ export const texts: PageTexts = {
   title: 'Sign-in',
   done: 'Done, you can close this.',
   failed: 'That did not work; the dialog says why.',
+  paste: 'Paste this address',
   unknown: 'Start again.',
 };
 
@@ -54,6 +55,12 @@ export class MemoryStore implements TokenStore {
     if (this.broken) throw this.broken;
     this.text = JSON.stringify(tokens);
     this.saves.push(tokens);
+  }
+  #turn: Promise<unknown> = Promise.resolve();
+  renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
+    const done = this.#turn.then(async () => renew(await this.load()));
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
   async delete(): Promise<void> {
     if (this.broken) throw this.broken;

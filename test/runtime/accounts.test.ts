@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type AccountConfig, bindingOf, type TokenState, type Tokens } from '../../nodes/oauth2';
 import { type AccountLoan, Accounts } from '../../nodes/runtime/accounts';
-import { type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
+import { REMOVED_MS, type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
 import { BEGINNING, DAY, HOUR, TestClock } from '../../servers/mailbox-checker';
 import { tokens as answer, startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
 
@@ -185,37 +185,40 @@ describe('the accounts of a runtime', () => {
       return found.join(' ');
     };
 
-    it('a disabled account keeps its sign-in, a removed one loses it', async () => {
+    it('a disabled account keeps its sign-in, a removed one for 30 days', async () => {
       const loans = ['used', 'disabled', 'removed'].map((name) => accounts.borrow(name, config));
       for (const name of ['used', 'disabled', 'removed']) await signIn(accounts, name);
       const before = ids('used', 'disabled', 'removed');
-      await accounts.sweep(before, ids());
+      await accounts.sweep(before);
       loans[1]?.giveBack();
       loans[2]?.giveBack();
-      await accounts.sweep(ids('used', 'disabled'), before);
-      assert.equal(await known('used', 'disabled', 'removed'), 'used disabled');
+      await accounts.sweep(ids('used', 'disabled'));
+      assert.equal(await known('used', 'disabled', 'removed'), 'used disabled removed');
+      later = REMOVED_MS - 1000;
+      await accounts.sweep(ids('used', 'disabled'));
+      assert.equal(await known('used', 'disabled', 'removed'), 'used disabled removed');
       later = 400 * UNDEPLOYED_MS;
-      await accounts.sweep(ids('used', 'disabled'), ids('used', 'disabled'));
-      assert.equal(await known('used', 'disabled'), 'used disabled');
+      await accounts.sweep(ids('used', 'disabled'));
+      assert.equal(await known('used', 'disabled', 'removed'), 'used disabled');
       loans[0]?.giveBack();
     });
 
     it('one that was never deployed goes after a day, not before', async () => {
       await signIn(accounts, 'never');
-      await accounts.sweep(ids(), ids());
+      await accounts.sweep(ids());
       assert.equal(await known('never'), 'never');
       later = UNDEPLOYED_MS + 1000;
-      await accounts.sweep(ids(), ids());
+      await accounts.sweep(ids());
       assert.equal(await known('never'), '');
     });
 
     it('one removed while the process was away goes after a day', async () => {
       await signIn(accounts, 'gone');
       accounts = restarted();
-      await accounts.sweep(ids(), ids());
+      await accounts.sweep(ids());
       assert.equal(await known('gone'), 'gone');
       later = UNDEPLOYED_MS + 1000;
-      await accounts.sweep(ids(), ids());
+      await accounts.sweep(ids());
       assert.equal(await known('gone'), '');
     });
 
@@ -225,7 +228,7 @@ describe('the accounts of a runtime', () => {
       const loan = accounts.borrow('a', changed);
       await signIn(accounts, 'a', 'bob', changed);
       later = UNDEPLOYED_MS + 1000;
-      await accounts.sweep(ids('a'), ids('a'));
+      await accounts.sweep(ids('a'));
       assert.equal(await known('a'), '');
       assert.deepEqual(await restarted().stored('a', changed), tokens('bob'));
       loan.giveBack();

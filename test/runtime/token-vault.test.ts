@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import type { Tokens } from '../../nodes/oauth2';
-import { SETTINGS_KEY, type SettingsStore, TokenVault, UNDEPLOYED_MS } from '../../nodes/runtime/token-vault';
+import {
+  REMOVED_MS,
+  SETTINGS_KEY,
+  type SettingsStore,
+  TokenVault,
+  UNDEPLOYED_MS,
+} from '../../nodes/runtime/token-vault';
 
 const tokens = (name: string): Tokens => ({
   accessToken: `access of ${name}`,
@@ -223,6 +229,7 @@ describe('the token vault', () => {
       await vault.store('used', 'b').save(tokens('alice'));
       await vault.store('disabled', 'b').save(tokens('bob'));
       now += 400 * UNDEPLOYED_MS;
+      await vault.sweep(new Map([['used', new Set(['b'])]]), new Set(['used', 'disabled']));
       const { writes } = settings;
       await vault.sweep(new Map([['used', new Set(['b'])]]), new Set(['used', 'disabled']));
       assert.ok(await vault.store('used', 'b').load());
@@ -240,14 +247,34 @@ describe('the token vault', () => {
       assert.ok(await vault.store('n', 'new').load());
     });
 
-    it('a node that was removed, at once (S18)', async () => {
+    it('a deployed account that left the flows, after 30 days, also over a restart (S18)', async () => {
       const vault = open();
       await vault.store('n', 'b').save(tokens('alice'));
-      assert.deepEqual(vault.nodes(), ['n']);
-      await vault.forget('n');
-      await vault.forget('never');
-      assert.deepEqual(vault.nodes(), []);
+      await vault.sweep(new Map([['n', new Set(['b'])]]), new Set(['n']));
+      now += 100 * UNDEPLOYED_MS;
+      await vault.sweep(none, new Set());
+      now += REMOVED_MS - 1;
+      const later = open();
+      await later.sweep(none, new Set());
+      assert.deepEqual(await later.store('n', 'b').load(), tokens('alice'));
+      now += 1;
+      await later.sweep(none, new Set());
       assert.equal(await open().store('n', 'b').load(), undefined);
+      assert.equal(REMOVED_MS, 30 * 24 * 60 * 60 * 1000);
+    });
+
+    it('not an account that came back within 30 days (S18)', async () => {
+      const vault = open();
+      const inUse = new Map([['n', new Set(['b'])]]);
+      await vault.store('n', 'b').save(tokens('alice'));
+      await vault.sweep(inUse, new Set(['n']));
+      await vault.sweep(none, new Set());
+      now += REMOVED_MS - 1;
+      await vault.sweep(inUse, new Set(['n']));
+      await vault.sweep(none, new Set());
+      now += REMOVED_MS - 1;
+      await vault.sweep(none, new Set());
+      assert.ok(await vault.store('n', 'b').load());
     });
 
     it('what was signed out', async () => {
