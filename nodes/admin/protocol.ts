@@ -37,6 +37,7 @@ export interface WindowTexts {
   done: string;
   failed: string;
   unknown: string;
+  paste: string;
 }
 
 /** `…/sign-in` */

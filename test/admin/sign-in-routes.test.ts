@@ -160,7 +160,7 @@ for (const version of [4, 5] as const) {
 
     const dead = async (
       answer: Promise<Answered>,
-      outcome: 'unknown' | 'failed' = 'unknown',
+      outcome: 'unknown' | 'failed' | 'paste' = 'unknown',
     ): Promise<Answered> => {
       const page = await answer;
       assert.equal(page.status, 400);
@@ -367,9 +367,9 @@ for (const version of [4, 5] as const) {
         const { state, cookie } = await routes.begun(routes.account());
         const stranger = await routes.begun(routes.account());
         const asked = routes.endpoint.requests.length;
-        await dead(routes.callback({ code: 'canary-code', state }));
-        await dead(routes.callback({ code: 'canary-code', state }, stranger.cookie));
-        await dead(routes.callback({ code: 'canary-code', state }, `${cookie}x`));
+        await dead(routes.callback({ code: 'shown-code', state }), 'paste');
+        await dead(routes.callback({ code: 'shown-code', state }, stranger.cookie), 'paste');
+        await dead(routes.callback({ code: 'shown-code', state }, `${cookie}x`), 'paste');
         assert.equal(routes.endpoint.requests.length, asked, 'no code was sent anywhere');
         assert.equal((await routes.callback({ code: 'canary-code', state }, cookie)).status, 200);
         assert.equal(routes.endpoint.requests.length, asked + 1);

@@ -64,6 +64,7 @@ export function windowRequest(): Pick<SignInRequest, 'redirectUri' | 'callbackUr
       done: accountWord('page.done'),
       failed: accountWord('page.failed'),
       unknown: accountWord('page.unknown'),
+      paste: accountWord('page.paste'),
     },
   };
 }
