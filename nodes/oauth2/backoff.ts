@@ -5,7 +5,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 /** The time between two requests after failures; none goes out before it is over. */
-export class Pause {
+export class Backoff {
   readonly #now: () => number;
   readonly #random: () => number;
   #times = 0;

@@ -15,6 +15,6 @@ export {
   type TokenQuestion,
   TokenSource,
   type TokenSourceOptions,
-  type TokenState,
 } from './token-source';
+export type { TokenState } from './token-state';
 export type { TokenStore, Tokens } from './tokens';

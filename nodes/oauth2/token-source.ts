@@ -1,53 +1,16 @@
+// One class over 300 lines: which token is current, and what may change it, is one state.
 import { audienceOf } from './answer';
-import { Pause } from './backoff';
+import { Backoff } from './backoff';
 import type { AccountConfig } from './config';
-import { type Endpoints, providerOf, resolveEndpoints } from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
-import { keepsTokens, type RenewalContext, renewals } from './renewal';
-import { revokeToken } from './revocation';
-import {
-  isAlive,
-  isFresh,
-  newest,
-  readTokens,
-  renewed,
-  signedIn,
-  type TokenStore,
-  type Tokens,
-} from './tokens';
+import { keepsTokens } from './renewal';
+import { Renewer } from './renewer';
+import { StoredTokens } from './stored-tokens';
+import { sameState, stateOf, type TokenState } from './token-state';
+import { isAlive, isFresh, newest, type TokenStore, type Tokens } from './tokens';
 
 const DAY = 86_400_000;
-
-/** How an account stands. Free of secrets. Times are milliseconds since the epoch. */
-export interface TokenState {
-  /**
-   * - `unknown` nobody has asked yet
-   * - `signed-out` nobody has signed in
-   * - `signed-in` all is well
-   * - `waiting` the sign-in server cannot be reached or used just now; `error` says why, `retryAt` until when
-   * - `refused` the sign-in server objects to the configuration; tried again at `retryAt`
-   * - `sign-in-again` a person is needed
-   */
-  kind: 'unknown' | 'signed-out' | 'signed-in' | 'waiting' | 'refused' | 'sign-in-again';
-  error?: OAuth2Error;
-  retryAt?: number;
-  /** Set while the newest tokens are only in memory, because they cannot be saved: a restart would lose them. */
-  storeError?: OAuth2Error;
-  signedInAt?: number;
-  /** When the access token was given out. */
-  obtainedAt?: number;
-  /** When the access token runs out. */
-  expiresAt?: number;
-  /** False: when the access token has run out, somebody has to sign in again. */
-  renewable?: boolean;
-  /** When somebody has to sign in again, whatever happens; absent: nobody knows of an end. */
-  endsAt?: number;
-  /** The mail address the sign-in server named. A label only. */
-  label?: string;
-  /** What was granted, where the server said so. */
-  scope?: string;
-}
 
 export interface TokenSourceOptions {
   config: AccountConfig;
@@ -99,36 +62,32 @@ export interface RevocationResult {
  * cost, and saving is tried again at each question.
  */
 export class TokenSource {
-  readonly #store: TokenStore;
+  readonly #renewer: Renewer;
+  readonly #stored: StoredTokens;
+  readonly #backoff: Backoff;
   readonly #now: () => number;
-  readonly #pause: Pause;
   readonly #onState: (state: TokenState) => void;
-  readonly #timeoutMs: number | undefined;
-  #config: AccountConfig;
-  #agent: AgentFor | undefined;
-  #endpoints: { found: Endpoints; at: number } | undefined;
 
   #tokens: Tokens | undefined;
   #loaded = false;
   #loading: Promise<void> | undefined;
   #renewing: Promise<Tokens> | undefined;
   #trying: Promise<void> | undefined;
-  /** Saves and deletions, in the order in which they were asked for. */
-  #storing: Promise<unknown> = Promise.resolve();
   /** Counts sign-ins and sign-outs, so that a renewal that began before one does not undo it. */
   #epoch = 0;
   #stopped: OAuth2Error | undefined;
-  #storeError: OAuth2Error | undefined;
   #state: TokenState = { kind: 'unknown' };
 
   constructor({ config, store, agent, now, random, onState, timeoutMs }: TokenSourceOptions) {
-    this.#config = config;
-    this.#store = store;
-    this.#agent = agent;
     this.#now = now ?? Date.now;
-    this.#pause = new Pause(this.#now, random ?? Math.random);
+    this.#renewer = new Renewer({ config, agent, now: this.#now, timeoutMs });
+    this.#stored = new StoredTokens(store, () => this.#config.provider);
+    this.#backoff = new Backoff(this.#now, random ?? Math.random);
     this.#onState = onState ?? (() => {});
-    this.#timeoutMs = timeoutMs;
+  }
+
+  get #config(): AccountConfig {
+    return this.#renewer.config;
   }
 
   get state(): TokenState {
@@ -156,7 +115,7 @@ export class TokenSource {
     this.#loaded = true;
     this.#tokens = tokens;
     this.#stopped = undefined;
-    this.#pause.clear();
+    this.#backoff.clear();
     await this.#save(tokens);
     this.#tell();
   }
@@ -168,9 +127,7 @@ export class TokenSource {
   async revoke(): Promise<RevocationResult> {
     const epoch = ++this.#epoch;
     // Where no person signs in there is nothing to stop for: the next question simply asks anew.
-    const stopped = keepsTokens(this.#config.grant)
-      ? new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts: { provider: this.#config.provider } })
-      : undefined;
+    const stopped = keepsTokens(this.#config.grant) ? this.#notSignedIn() : undefined;
     this.#stopped = stopped;
     await this.#load().catch(() => {});
     await this.#trying?.catch(() => {});
@@ -179,7 +136,7 @@ export class TokenSource {
     let result: RevocationResult = { revoked: false };
     if (tokens) {
       try {
-        result = { revoked: await revokeToken(this.#context(await this.#resolve()), tokens) };
+        result = { revoked: await this.#renewer.revoke(tokens) };
       } catch (error) {
         result = { revoked: false, error: asOAuth2Error(error) };
       }
@@ -188,16 +145,9 @@ export class TokenSource {
     if (this.#epoch !== epoch) return result;
     this.#tokens = undefined;
     this.#stopped = stopped;
-    this.#storeError = undefined;
-    try {
-      await this.#inOrder(() => this.#store.delete());
-    } catch (cause) {
-      const facts = { provider: this.#config.provider };
-      this.#storeError = new OAuth2Error('STORE', 'store-failed', { facts, cause });
-      result = { ...result, error: this.#storeError };
-    }
+    const error = await this.#stored.delete();
     this.#tell();
-    return result;
+    return error ? { ...result, error } : result;
   }
 
   /**
@@ -205,10 +155,8 @@ export class TokenSource {
    * What was refused is tried again at once.
    */
   configure(config: AccountConfig, agent?: AgentFor): void {
-    this.#config = config;
-    this.#agent = agent;
-    this.#endpoints = undefined;
-    this.#pause.clear();
+    this.#renewer.configure(config, agent);
+    this.#backoff.clear();
     if (!keepsTokens(config.grant)) this.#tokens = undefined;
     this.#tell();
   }
@@ -227,7 +175,7 @@ export class TokenSource {
       await underWay.catch(() => {});
     }
     if (!this.#tokens?.refreshToken && config.grant !== 'refresh_token') return;
-    const waiting = this.#pause.error;
+    const waiting = this.#backoff.error;
     if (waiting?.retryable) throw waiting;
     this.#trying = this.#tryAndSave(config, agent).finally(() => {
       this.#trying = undefined;
@@ -237,7 +185,7 @@ export class TokenSource {
 
   /** Ends the pause after a refused configuration, because somebody has done something about it elsewhere. */
   retry(): void {
-    if (this.#pause.error && !this.#pause.error.retryable) this.#pause.clear();
+    if (this.#backoff.error && !this.#backoff.error.retryable) this.#backoff.clear();
   }
 
   /**
@@ -249,7 +197,7 @@ export class TokenSource {
     await this.#load();
     const tokens = this.#tokens;
     if (!tokens?.refreshToken || this.#stopped || this.#now() - tokens.obtainedAt < 7 * DAY) return;
-    const waiting = this.#pause.error;
+    const waiting = this.#backoff.error;
     if (waiting) throw waiting;
     await this.#renew();
   }
@@ -258,7 +206,7 @@ export class TokenSource {
   async settled(): Promise<void> {
     await this.#trying?.catch(() => {});
     await this.#renewing?.catch(() => {});
-    await this.#storing.catch(() => {});
+    await this.#stored.settled();
   }
 
   // Reuse
@@ -268,11 +216,11 @@ export class TokenSource {
     if (this.#stopped) throw this.#stopped;
     const held = this.#tokens;
     if (held && held.accessToken !== rejected && isFresh(held, this.#now())) {
-      if (this.#storeError) await this.#save(held);
+      if (this.#stored.error) await this.#save(held);
       return held;
     }
     const usable = () => held && held.accessToken !== rejected && isAlive(held, this.#now());
-    const waiting = this.#pause.error;
+    const waiting = this.#backoff.error;
     if (waiting) {
       if (held && usable() && waiting.retryable) return held;
       throw waiting;
@@ -308,7 +256,7 @@ export class TokenSource {
     const old = this.#tokens;
     let fresh: Tokens;
     try {
-      fresh = await this.#store.renewing((stored) => this.#renewOnce(readTokens(stored), old));
+      fresh = await this.#stored.renewing((stored) => this.#renewOnce(stored, old));
     } catch (error) {
       if (this.#epoch !== epoch && this.#tokens && !this.#stopped) return this.#tokens;
       throw this.#fail(asOAuth2Error(error), old);
@@ -316,7 +264,7 @@ export class TokenSource {
     // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old && this.#tokens) return this.#tokens;
     this.#tokens = fresh;
-    this.#pause.clear();
+    this.#backoff.clear();
     this.#tell();
     return fresh;
   }
@@ -326,7 +274,7 @@ export class TokenSource {
     const epoch = this.#epoch;
     const newer = newest(old, stored);
     if (newer !== undefined && newer !== old && isFresh(newer, this.#now())) return newer;
-    const fresh = await this.#obtain(this.#context(await this.#resolve()), newer);
+    const fresh = await this.#renewer.obtain(newer);
     // A sign-in made meanwhile has been saved already, and must not be saved over.
     if (this.#epoch === epoch || this.#tokens === old) await this.#save(fresh);
     return fresh;
@@ -334,16 +282,13 @@ export class TokenSource {
 
   /** Another owner of the store has saved, or deleted: what is kept there counts. */
   async reload(): Promise<void> {
-    const stored = readTokens(await this.#store.load());
+    const stored = await this.#stored.load();
     if (stored?.accessToken === this.#tokens?.accessToken) return;
     this.#loaded = true;
     this.#tokens = stored;
     this.#stopped = undefined;
-    this.#pause.clear();
-    if (stored === undefined && this.#config.grant !== 'refresh_token') {
-      const facts = { provider: this.#config.provider };
-      this.#stopped = new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts });
-    }
+    this.#backoff.clear();
+    if (stored === undefined && this.#config.grant !== 'refresh_token') this.#stopped = this.#notSignedIn();
     this.#tell();
   }
 
@@ -352,54 +297,32 @@ export class TokenSource {
     const old = this.#tokens;
     let fresh: Tokens;
     try {
-      const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
-      fresh = await this.#store.renewing(async (stored) => {
-        const tokens = await this.#obtain(
-          { ...this.#context(endpoints), config, agent },
-          newest(old, readTokens(stored)),
-        );
+      fresh = await this.#stored.renewing(async (stored) => {
+        const tokens = await this.#renewer.obtainBy(config, agent, newest(old, stored));
         await this.#save(tokens);
         return tokens;
       });
     } catch (error) {
-      throw this.#explain(asOAuth2Error(error), old);
+      throw this.#renewer.explain(asOAuth2Error(error), old);
     }
     // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old) return;
     this.#tokens = fresh;
     this.#stopped = undefined;
-    this.#pause.clear();
+    this.#backoff.clear();
     this.#tell();
-  }
-
-  async #obtain(context: RenewalContext, old: Tokens | undefined): Promise<Tokens> {
-    const { grant, refreshToken } = context.config;
-    const given = old?.refreshToken ?? (grant === 'refresh_token' ? refreshToken : undefined);
-    const answer = await renewals[grant](context, given);
-    return old ? renewed(answer, old) : signedIn({ ...(given && { refreshToken: given }), ...answer });
   }
 
   #fail(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
     if (error.code === 'SIGN_IN_AGAIN') {
-      this.#stopped = this.#explain(error, tokens);
+      this.#stopped = this.#renewer.explain(error, tokens);
       this.#tell();
       return this.#stopped;
     }
-    this.#pause.extend(error);
-    const waiting = this.#pause.error ?? error;
+    this.#backoff.extend(error);
+    const waiting = this.#backoff.error ?? error;
     this.#tell();
     return waiting;
-  }
-
-  /** What ended it. A sign-in at Google that ends after just a week points to a consent screen left in testing. */
-  #explain(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
-    // Nobody signs in to such an account: another refresh token has to be given.
-    if (this.#config.grant === 'refresh_token' && isRefusedToken(error))
-      return new OAuth2Error('SIGN_IN_AGAIN', 'refresh-token-refused', { facts: error.facts });
-    const age = tokens ? this.#now() - tokens.signedInAt : 0;
-    const weekly = providerOf(this.#config).quirks.testingDiesWeekly && age > 6.5 * DAY && age < 9 * DAY;
-    if (!weekly || !error.says('invalid_grant')) return error;
-    return new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly', { facts: error.facts });
   }
 
   // Keeping
@@ -417,83 +340,49 @@ export class TokenSource {
   }
 
   async #loadOnce(): Promise<void> {
-    const facts = { provider: this.#config.provider };
     let tokens: Tokens | undefined;
     try {
-      tokens = readTokens(await this.#store.load());
-    } catch (cause) {
+      tokens = await this.#stored.load();
+    } catch (error) {
       // Asked again the next time: what cannot be read now may only be locked.
-      const error = new OAuth2Error('SIGN_IN_AGAIN', 'store-unreadable', { facts, cause });
-      if (!this.#loaded) this.#show({ kind: 'sign-in-again', error });
+      if (!this.#loaded) this.#show({ kind: 'sign-in-again', error: asOAuth2Error(error) });
       throw error;
     }
     // Somebody signed in while this was being read.
     if (this.#loaded) return;
     this.#loaded = true;
     this.#tokens = tokens;
-    if (!tokens && this.#config.grant !== 'refresh_token') {
-      this.#stopped ??= new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts });
-    }
+    if (!tokens && this.#config.grant !== 'refresh_token') this.#stopped ??= this.#notSignedIn();
     this.#tell();
   }
 
   async #save(tokens: Tokens): Promise<void> {
     if (!keepsTokens(this.#config.grant)) return;
-    try {
-      await this.#inOrder(() => this.#store.save(tokens));
-      this.#storeError = undefined;
-    } catch (cause) {
-      this.#storeError = new OAuth2Error('STORE', 'store-failed', {
-        facts: { provider: this.#config.provider },
-        cause,
-      });
-    }
+    await this.#stored.save(tokens);
     this.#tell();
   }
 
-  #inOrder<T>(step: () => Promise<T>): Promise<T> {
-    const done = this.#storing.then(step);
-    this.#storing = done.catch(() => {});
-    return done;
+  #notSignedIn(): OAuth2Error {
+    return new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts: { provider: this.#config.provider } });
   }
 
   // What others see
 
   #tell(): void {
-    const tokens = this.#tokens;
-    const waiting = this.#pause.error;
-    const renewable = !!tokens?.refreshToken || !keepsTokens(this.#config.grant);
-    const endsAt = renewable ? tokens?.refreshExpiresAt : tokens?.expiresAt;
-    this.#show({
-      kind: this.#stopped
-        ? this.#stopped.reason === 'not-signed-in'
-          ? 'signed-out'
-          : 'sign-in-again'
-        : waiting
-          ? waiting.retryable
-            ? 'waiting'
-            : 'refused'
-          : tokens
-            ? 'signed-in'
-            : 'unknown',
-      ...(this.#stopped ? { error: this.#stopped } : waiting && { error: waiting }),
-      ...(!this.#stopped &&
-        waiting?.retryAfterMs !== undefined && { retryAt: this.#now() + waiting.retryAfterMs }),
-      ...(this.#storeError && { storeError: this.#storeError }),
-      ...(endsAt !== undefined && { endsAt }),
-      ...(tokens && {
-        signedInAt: tokens.signedInAt,
-        obtainedAt: tokens.obtainedAt,
-        expiresAt: tokens.expiresAt,
-        renewable,
-        ...(tokens.label && { label: tokens.label }),
-        ...(tokens.scope && { scope: tokens.scope }),
+    this.#show(
+      stateOf({
+        tokens: this.#tokens,
+        stopped: this.#stopped,
+        waiting: this.#backoff.error,
+        storeError: this.#stored.error,
+        renewable: !!this.#tokens?.refreshToken || !keepsTokens(this.#config.grant),
+        now: this.#now(),
       }),
-    });
+    );
   }
 
   #show(state: TokenState): void {
-    if (fingerprint(state) === fingerprint(this.#state)) return;
+    if (sameState(state, this.#state)) return;
     this.#state = state;
     try {
       this.#onState(state);
@@ -501,40 +390,6 @@ export class TokenSource {
       // A listener's mistake must not cost the tokens it was told about.
     }
   }
-
-  /** What discovery has found is looked up again after a day, and used further where that fails. */
-  async #resolve(): Promise<Endpoints> {
-    const known = this.#endpoints;
-    const now = this.#now();
-    if (known && now >= known.at && now - known.at < DAY) return known.found;
-    try {
-      const found = await resolveEndpoints(this.#config, { agent: this.#agent, timeoutMs: this.#timeoutMs });
-      this.#endpoints = { found, at: now };
-      return found;
-    } catch (error) {
-      if (!known || !(error instanceof OAuth2Error && error.retryable)) throw error;
-      return known.found;
-    }
-  }
-
-  #context(endpoints: Endpoints): RenewalContext {
-    return {
-      config: this.#config,
-      endpoints,
-      agent: this.#agent,
-      now: this.#now,
-      timeoutMs: this.#timeoutMs,
-    };
-  }
-}
-
-/** Whether it is the refresh token itself that was refused. */
-const isRefusedToken = (error: OAuth2Error): boolean =>
-  error.says('invalid_grant') || error.reason === 'refresh-token-other-client';
-
-/** Two states are the same when nobody could tell them apart; how long a wait still takes does not count. */
-function fingerprint({ error, storeError, ...rest }: TokenState): string {
-  return JSON.stringify([rest, error?.reason, storeError?.reason]);
 }
 
 function asOAuth2Error(error: unknown): OAuth2Error {

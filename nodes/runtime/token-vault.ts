@@ -66,6 +66,8 @@ export class TokenVault {
   private readonly keyFile: KeyFile | undefined;
   private readonly assertOwner: () => Promise<void>;
   private kept: Kept;
+  /** By binding: one renewal at a time, also from a dialog's source beside the running one. */
+  private readonly renewals = new Map<string, Promise<unknown>>();
   /** Each write replaces the whole object, so they go one after the other. */
   private writing: Promise<void> = Promise.resolve();
 
@@ -97,9 +99,17 @@ export class TokenVault {
         slots[slot] = this.seal(tokens, bound);
         await this.write();
       },
-      renewing: async (renew) => {
-        await this.assertOwner();
-        return renew(undefined);
+      renewing: (renew) => {
+        const done = (this.renewals.get(bound) ?? Promise.resolve()).then(async () => {
+          await this.assertOwner();
+          const entry = own(own(this.kept.entries, node), slot);
+          return renew(entry === undefined ? undefined : this.open(entry, bound));
+        });
+        const settled = done.catch(() => undefined);
+        this.renewals.set(bound, settled);
+        return done.finally(() => {
+          if (this.renewals.get(bound) === settled) this.renewals.delete(bound);
+        });
       },
       delete: async () => {
         const slots = own(this.kept.entries, node);

@@ -8,6 +8,7 @@ import {
   TokenVault,
   UNDEPLOYED_MS,
 } from '../../nodes/runtime/token-vault';
+import { tokenStoreContract } from '../oauth2/token-store-contract';
 
 const tokens = (name: string): Tokens => ({
   accessToken: `access of ${name}`,
@@ -206,6 +207,39 @@ describe('the token vault', () => {
     full = false;
     await vault.store('c', 'b').save(tokens('c'));
     assert.deepEqual(await open().store('a', 'b').load(), tokens('a'), 'and brings the first along');
+  });
+
+  describe('as a store of tokens', () => {
+    tokenStoreContract(() => vaultOfContract().store('n', 'b'));
+    let shared: TokenVault | undefined;
+    beforeEach(() => {
+      shared = undefined;
+    });
+    const vaultOfContract = (): TokenVault => {
+      shared ??= open();
+      return shared;
+    };
+  });
+
+  it('asks whether this runtime owns the user directory before it renews or saves', async () => {
+    let owner = true;
+    const vault = new TokenVault({
+      settings,
+      assertOwner: async () => {
+        if (!owner) throw new Error('another Node-RED');
+      },
+    });
+    await vault.store('n', 'b').save(tokens('alice'));
+    owner = false;
+    let asked = 0;
+    await assert.rejects(
+      vault.store('n', 'b').renewing(async () => {
+        asked += 1;
+      }),
+      /another Node-RED/,
+    );
+    await assert.rejects(vault.store('n', 'b').save(tokens('bob')), /another Node-RED/);
+    assert.equal(asked, 0);
   });
 
   describe('forgets', () => {
