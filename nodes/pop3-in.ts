@@ -49,6 +49,7 @@ export = function register(RED: NodeAPI): void {
       name: this.name ?? '',
       host: server.host,
       user: server.user,
+      ...(def.auth !== 'password' && def.account && { account: def.account }),
     });
     const parts: MailboxParts = seen.hearing({
       ...settingsOf(def, { ...server, node: this.id }),

@@ -37,9 +37,10 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
     RED.auth.needsPermission(permission) as unknown as RequestHandler;
   const guarded = [onlyFromTheEditor, may('pop3-in.write')];
 
-  RED.httpAdmin.get(`${BASE}/health`, may('flows.read'), (_request, response) => {
+  RED.httpAdmin.get(`${BASE}/health`, may('flows.read'), (request, response) => {
     response.setHeader('cache-control', 'no-store');
-    reportOf(RED, runtime).then(
+    const open = new Set(String(request.query.open ?? '').split(','));
+    reportOf(RED, runtime, open).then(
       (report) => response.json(report),
       (error: Error) => {
         RED.log.error(`pop3 in: ${error.message}`);
@@ -79,7 +80,8 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
 
 const idOf = (request: Request): string => String(request.params.id);
 
-async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
+/** @param open the mailboxes whose details are wanted */
+async function reportOf(RED: NodeAPI, runtime: Runtime, open: ReadonlySet<string>): Promise<HealthReport> {
   const names = new Map<string, string>();
   RED.nodes.eachNode(({ id, name }) => {
     names.set(id, name ?? '');
@@ -109,7 +111,7 @@ async function reportOf(RED: NodeAPI, runtime: Runtime): Promise<HealthReport> {
       nodeRed: String((RED.settings as { version?: unknown }).version ?? ''),
       node: process.versions.node,
     },
-    mailboxes: runtime.health.mailboxes.map((mailbox) => mailboxReport(RED, mailbox)),
+    mailboxes: runtime.health.mailboxes.map((mailbox) => mailboxReport(RED, mailbox, open.has(mailbox.id))),
     accounts,
   };
 }
@@ -121,7 +123,7 @@ function picked(state: Partial<AccountReport> & { obtainedAt?: number }): Partia
   return Object.fromEntries(Object.entries(seen).filter(([, value]) => value !== undefined));
 }
 
-function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
+function mailboxReport(RED: NodeAPI, health: MailboxHealth, detailed: boolean): MailboxReport {
   const { state, failure, quarantined, unacknowledged, hours, checks, mails, ...rest } = health;
   return {
     ...rest,
@@ -129,10 +131,10 @@ function mailboxReport(RED: NodeAPI, health: MailboxHealth): MailboxReport {
     busy: state.is === 'checking' || state.is === 'progress',
     hours,
     path: pathOf(RED, health.id),
-    checks: checks
+    checks: (detailed ? checks : [])
       .map(({ error, ...check }) => ({ ...check, ...(error && { error: errorView(RED, error) }) }))
       .reverse(),
-    mails: mails.map(({ delivery: _, ...mail }) => mail).reverse(),
+    mails: (detailed ? mails : []).map(({ delivery: _, ...mail }) => mail).reverse(),
     unsettled: unacknowledged,
     setAside: { count: quarantined.length, mails: quarantined.slice(-MOST_LISTED).reverse() },
     ...(failure && {

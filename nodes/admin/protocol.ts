@@ -232,7 +232,7 @@ export interface MailboxReport {
   isPaused: boolean;
   /** When the first check was, and how many mails it ignored. */
   firstCheck?: { at: number; ignored: number };
-  /** The newest first. */
+  /** The newest first; empty unless asked for by `redletter/health?open=id,id`. */
   checks: {
     at: number;
     ms: number;
@@ -241,7 +241,7 @@ export interface MailboxReport {
     redelivered: number;
     error?: ErrorView;
   }[];
-  /** The newest first. */
+  /** The same. */
   mails: {
     uid: string;
     subject: string;

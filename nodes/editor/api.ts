@@ -62,7 +62,9 @@ const HEALTH = 'redletter/health';
 
 /** Something about any mailbox or account may have changed. */
 export const onHealthNews = (listener: () => void): (() => void) => hear(HEALTH, listener);
-export const getHealth = (): Promise<HealthReport> => request('GET', HEALTH);
+/** @param open the mailboxes whose last checks and mails are wanted */
+export const getHealth = (open: Iterable<string> = []): Promise<HealthReport> =>
+  request('GET', `${HEALTH}?open=${[...open].map(encodeURIComponent).join(',')}`);
 
 /** The text credentials of a deployed account; the runtime keeps those that are secret. */
 export const getAccountCredentials = (id: string): Promise<{ user?: string }> =>

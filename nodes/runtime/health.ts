@@ -25,6 +25,8 @@ export interface Attended {
   name: string;
   host: string;
   user: string;
+  /** The account it uses, by the ID of its configuration node. */
+  account?: string;
 }
 
 /** A mail that failed too often. */

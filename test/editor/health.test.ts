@@ -131,6 +131,35 @@ for (const version of [4, 5] as const) {
       await inbox.getByText('Emails in the last 24 hours: 3').waitFor();
     });
 
+    it('puts first what needs a person, and says so on the tab', async () => {
+      const names = await tab().locator('.redletter-card h4').allInnerTexts();
+      assert.ok(names.indexOf('Broken') < names.indexOf('Inbox'), names.join());
+      const badge = editor.page.locator('[data-redletter-badge]').first();
+      await badge.waitFor({ state: 'attached' });
+      assert.ok(Number(await badge.getAttribute('data-redletter-badge')) >= 1);
+    });
+
+    it('keeps the last checks and mails, sends one again, and pauses', async () => {
+      const inbox = card('Inbox');
+      await inbox.locator('.redletter-more-of-mailbox > summary').click();
+      const row = inbox.locator('.redletter-last-mails li', { hasText: 'Order 17' });
+      await row.filter({ hasText: 'bob@example.test' }).filter({ hasText: 'sent' }).waitFor();
+      await inbox.locator('.redletter-last-checks li', { hasText: '2 delivered' }).waitFor();
+      await editor.screenshot(`health-details-${version}`);
+      await row.getByRole('button').click();
+      const again = async (): Promise<boolean> => {
+        const { topic, pop3 } = (await world.sink.next('messages')) as Record<string, unknown>;
+        return topic === 'Order 17' && (pop3 as { redelivered: boolean }).redelivered;
+      };
+      while (!(await again()));
+      await inbox.getByText('redelivered: 1').waitFor();
+      await inbox.locator('.redletter-pause').click();
+      await inbox.getByText('paused').waitFor();
+      await inbox.locator('.redletter-pause').click();
+      await inbox.getByText('idle').waitFor();
+      await inbox.locator('.redletter-more-of-mailbox > summary').click();
+    });
+
     it('checks now, by keyboard, without losing the place', async () => {
       await world.dovecot.deliver(ALICE, mail('Order 20'));
       const check = tab().getByRole('button', { name: 'Check Inbox now' });
@@ -144,7 +173,7 @@ for (const version of [4, 5] as const) {
       assert.equal((await post('orders/check')).status, 202);
       const orders = card('Orders');
       await orders.getByText('Quarantined: 4').waitFor();
-      await orders.locator('summary').click();
+      await orders.locator('.redletter-aside > summary').click();
       await editor.screenshot(`health-${version}`);
       await editor.screenshot(`health-tab-${version}`, tab());
       await orders.getByText('Order 17').waitFor();

@@ -1,149 +1,192 @@
-/** One mailbox in the sidebar. */
-
+/** One mailbox in the Mail tab: what is wrong and what can be done first, everything else folded away. */
 import type { MailboxReport } from '../../admin/protocol';
 import { MailboxApi } from '../api';
 import { sentenceOf, statusWord, word } from '../i18n';
 import { button, type Card, nameOf, part, statusPart, warning } from './card';
 import { hourChart } from './chart';
+import { MailboxDetails } from './details';
+import { quarantineList } from './quarantine';
 import { moment, relative } from './time';
 
-/** @param ask waits for a request, and shows what came of it */
-export function mailboxCard(ask: (request: Promise<object>) => void): Card<MailboxReport> {
-  let id = '';
-  let node = '';
-  const name = button('redletter-link').on('click', () => RED.view.reveal(node));
-  const spin = $('<i class="fa fa-refresh" aria-hidden="true">');
-  const check = button('red-ui-button red-ui-button-small redletter-check')
-    .append(spin)
-    .on('click', () => {
-      // Told aloud to whoever asked; what the others do all day is not.
-      status.element.attr('role', 'status');
-      ask(new MailboxApi(id).check());
-    });
+const HOUR_MS = 60 * 60 * 1000;
 
-  const status = statusPart();
-  const where = part($('<div class="redletter-where">'), (told: string[]) => [
-    told.filter((one) => one !== '').join(' · '),
+/** Waits for a request, and shows what came of it. */
+export type Ask = (request: Promise<object>) => void;
+
+/** True where a person has to do something. */
+export const needsPerson = ({ error, setAside }: MailboxReport): boolean =>
+  (error !== undefined && !error.over) || setAside.count > 0;
+
+export class MailboxCard implements Card<MailboxReport> {
+  readonly element = $('<li class="redletter-card">');
+  private report: MailboxReport | undefined;
+  private readonly name = button('redletter-link').on('click', () =>
+    RED.view.reveal(this.report?.node ?? ''),
+  );
+  private readonly check = this.iconButton('redletter-check', 'fa-refresh', (api) => api.check());
+  private readonly pause = this.iconButton('redletter-pause', 'fa-pause', (api) =>
+    this.report?.isPaused ? api.resume() : api.pause(),
+  );
+  private readonly signIn = button('red-ui-button red-ui-button-small primary redletter-sign-in-again')
+    .text(word('health.signIn'))
+    .on('click', () => RED.editor.editConfig('', 'oauth2-account', this.report?.account ?? '', ''));
+  private readonly edit = button('red-ui-button red-ui-button-small redletter-open-node')
+    .text(word('health.openNode'))
+    .on('click', () => this.openNode());
+  private readonly actions = $('<div class="redletter-do">').append(this.signIn, this.edit);
+
+  private readonly status = statusPart();
+  private readonly where = part($('<div class="redletter-where">'), (said: string[]) => [
+    said.filter((one) => one !== '').join(' · '),
   ]);
-  const times = part($('<div class="redletter-times">'), (told: Times) => timesOf(told));
-  const chart = part($('<div>'), ({ hours, now }: { hours: number[]; now: number }) => {
-    const count = hours.reduce((sum, one) => sum + one, 0);
-    const title = word('health.mails', { count: String(count) });
-    return [...(count === 0 ? [] : [hourChart(hours, now, title)]), $('<div>').text(title)];
-  });
-  const waiting = part(
-    $('<div>'),
-    ({ inFlight, unsettled }: Pick<MailboxReport, 'inFlight' | 'unsettled'>) => {
-      const count = String(inFlight);
-      const later = String(unsettled - inFlight);
-      return unsettled === 0 ? [] : [word('health.inFlight', { count, later })];
-    },
+  private readonly times = part($('<div class="redletter-times">'), timesOf);
+  private readonly count = part($('<div class="redletter-count">'), countOf);
+  private readonly chart = part($('<div>'), chartOf);
+  private readonly waiting = part($('<div>'), ({ inFlight, unsettled }: Waiting) =>
+    unsettled === 0
+      ? []
+      : [word('health.inFlight', { count: String(inFlight), later: String(unsettled - inFlight) })],
   );
-  const error = part($('<div class="redletter-error">'), (told: MailboxReport['error'] | null) =>
-    told ? [warning(), ' ', sentenceOf(told, 'running') ?? ''] : [],
+  private readonly error = part($('<div class="redletter-error">'), (said: MailboxReport['error'] | null) =>
+    said ? [warning(), ' ', sentenceOf(said, 'running') ?? ''] : [],
   );
-  const past = part($('<div>'), (told: MailboxReport['error'] | null) => {
-    if (!told) return [];
-    const text = sentenceOf(told, 'running') ?? '';
-    return [moment(told.at, (time) => word('health.lastError', { time, error: text }))];
+  private readonly past = part($('<div>'), (said: MailboxReport['error'] | null) => {
+    if (!said) return [];
+    const text = sentenceOf(said, 'running') ?? '';
+    return [moment(said.at, (time) => word('health.lastError', { time, error: text }))];
   });
+  private readonly quarantine = quarantineList((uid) => {
+    // The row goes as soon as it is tried; a person who works by keyboard stays in the card.
+    this.check.trigger('focus');
+    this.ask(this.api.retry(uid));
+  });
+  private readonly details: MailboxDetails;
 
-  const summary = $('<summary>');
-  const list = part($('<ul>'), ({ count, mails }: MailboxReport['setAside']) => {
-    const rows = mails.map((mail) => {
-      const what = mail.subject || mail.uid;
-      const again = button('red-ui-button red-ui-button-small')
-        .text(word('health.tryAgain'))
-        .attr('aria-label', word('health.tryAgainOf', { mail: what }))
-        .on('click', () => {
-          // The row goes as soon as it is tried; whoever works by keyboard stays in the card.
-          check.trigger('focus');
-          ask(new MailboxApi(id).retry(mail.uid));
-        });
-      const words = $('<span>').text(what).attr('title', mail.uid);
-      return $('<li>').append(words, ...(mail.at === undefined ? [] : [moment(mail.at)]), again);
+  /** @param open asks for the details of this mailbox, or no more */
+  constructor(
+    private readonly ask: Ask,
+    open: (id: string, is: boolean) => void,
+  ) {
+    this.details = new MailboxDetails(
+      () => this.report,
+      (is) => open(this.report?.id ?? '', is),
+      (uid) => this.ask(this.api.send({ key: uid })),
+    );
+    this.details.element.prepend(this.where.element, this.chart.element, this.past.element);
+    this.element.append(
+      $('<div class="redletter-head">').append($('<h4>').append(this.name), this.check, this.pause),
+      this.status.element,
+      this.error.element,
+      this.actions,
+      this.times.element,
+      this.count.element,
+      this.waiting.element,
+      this.quarantine.element,
+      this.details.folded,
+    );
+  }
+
+  show(report: MailboxReport, skew: number): void {
+    const later = <T extends number | undefined>(at: T): T => (at === undefined ? at : at + skew) as T;
+    this.report = report;
+    const label = nameOf(report);
+    const path = report.path.join(' / ');
+    this.name.text(path === '' ? label : `${label} (${path})`);
+    this.element.toggleClass('redletter-needs-person', needsPerson(report));
+    this.showButtons(report, label);
+    this.status.show({
+      ...report.status,
+      text: statusWord(report.status.text, report.status.key, report.status.facts),
     });
-    const more = { count: String(count - mails.length) };
-    if (count > mails.length) {
-      rows.push($('<li>').text(word('health.more', more)));
-    }
-    return rows;
-  });
-  const aside = $('<details class="redletter-aside">').append(summary, list.element).hide();
+    const said = report.error && { ...report.error, at: later(report.error.at) };
+    this.error.show(said && !said.over ? said : null);
+    this.past.show(said?.over ? said : null);
+    this.where.show([report.user, report.host].filter((one) => one !== label));
+    this.times.show({
+      checkedAt: later(report.checkedAt),
+      nextCheckAt: later(report.nextCheckAt),
+      busy: report.busy,
+      paused: report.isPaused,
+      waits: report.error?.over === false && report.error.code === 'SIGN_IN_AGAIN',
+    });
+    const sum = (hours: number[]): number => hours.reduce((total, one) => total + one, 0);
+    this.count.show({ count: sum(report.hours), redelivered: sum(report.redeliveredHours) });
+    this.chart.show({ hours: report.hours, now: Math.floor((Date.now() - skew) / HOUR_MS) * HOUR_MS });
+    this.waiting.show({ inFlight: report.inFlight, unsettled: report.unsettled });
+    this.quarantine.show(report.setAside, skew);
+    this.details.show(report, skew);
+  }
 
-  return {
-    element: $('<li class="redletter-card">').append(
-      $('<div class="redletter-head">').append($('<h4>').append(name), check),
-      status.element,
-      error.element,
-      where.element,
-      times.element,
-      chart.element,
-      waiting.element,
-      aside,
-      past.element,
-    ),
-    show: (report, skew) => {
-      const later = <T extends number | undefined>(at: T): T => (at === undefined ? at : at + skew) as T;
-      ({ id, node } = report);
-      const label = nameOf(report);
-      name.text(label);
-      const now = word('health.checkNow', { name: label });
-      check.attr({ 'aria-label': now, title: now });
-      spin.toggleClass('fa-spin', report.busy);
-      status.show({
-        ...report.status,
-        text: statusWord(report.status.text, report.status.key, report.status.facts),
+  private showButtons(report: MailboxReport, label: string): void {
+    const now = word('health.checkNow', { name: label });
+    this.check.attr({ 'aria-label': now, title: now }).find('.fa').toggleClass('fa-spin', report.busy);
+    const pause = word(report.isPaused ? 'health.resume' : 'health.pause', { name: label });
+    this.pause
+      .attr({ 'aria-label': pause, title: pause })
+      .find('.fa')
+      .attr('class', `fa ${report.isPaused ? 'fa-play' : 'fa-pause'}`);
+    const failing = report.error?.over === false;
+    const ofAccount = report.error?.reason.startsWith('account/') || report.error?.code === 'SIGN_IN_AGAIN';
+    this.signIn.toggle(failing && ofAccount && report.account !== undefined);
+    this.edit.toggle(failing);
+    this.actions.toggle(failing);
+  }
+
+  private get api(): MailboxApi {
+    return new MailboxApi(this.report?.id ?? '');
+  }
+
+  private openNode(): void {
+    const node = RED.nodes.node(this.report?.node ?? '');
+    if (node !== null) RED.editor.edit(node);
+  }
+
+  private iconButton(kind: string, icon: string, act: (api: MailboxApi) => Promise<object>): JQuery {
+    return button(`red-ui-button red-ui-button-small ${kind}`)
+      .append($('<i class="fa" aria-hidden="true">').addClass(icon))
+      .on('click', () => {
+        // Announced to the person who asked; what the others do all day is not.
+        this.status.element.attr('role', 'status');
+        this.ask(act(this.api));
       });
-      const told = report.error && { ...report.error, at: later(report.error.at) };
-      error.show(told && !told.over ? told : null);
-      past.show(told?.over ? told : null);
-      where.show([report.user, report.host].filter((one) => one !== label));
-      times.show({
-        checkedAt: later(report.checkedAt),
-        nextCheckAt: later(report.nextCheckAt),
-        busy: report.busy,
-        waits: report.error?.over === false && report.error.code === 'SIGN_IN_AGAIN',
-      });
-      chart.show({ hours: report.hours, now: Math.floor((Date.now() - skew) / HOUR_MS) * HOUR_MS });
-      waiting.show({ inFlight: report.inFlight, unsettled: report.unsettled });
-      const { count, mails } = report.setAside;
-      aside.toggle(count > 0);
-      summary.text(word('health.setAside', { count: String(count) }));
-      list.show({ count, mails: mails.map((mail) => (mail.at ? { ...mail, at: later(mail.at) } : mail)) });
-    },
-  };
+  }
 }
 
-const HOUR_MS = 60 * 60 * 1000;
+type Waiting = Pick<MailboxReport, 'inFlight' | 'unsettled'>;
+
+function countOf({ count, redelivered }: { count: number; redelivered: number }): string[] {
+  const said = [word('health.mails', { count: String(count) })];
+  if (redelivered > 0) said.push(word('health.redelivered', { count: String(redelivered) }));
+  return [said.join(' · ')];
+}
+
+function chartOf({ hours, now }: { hours: number[]; now: number }): SVGElement[] {
+  const count = hours.reduce((sum, one) => sum + one, 0);
+  return count === 0 ? [] : [hourChart(hours, now, word('health.mails', { count: String(count) }))];
+}
 
 interface Times {
   checkedAt: number | undefined;
   nextCheckAt: number | undefined;
   busy: boolean;
+  paused: boolean;
   /** For a person to sign in. */
   waits: boolean;
 }
 
-function timesOf({ checkedAt, nextCheckAt, busy, waits }: Times): (JQuery | string)[] {
-  const told: (JQuery | string)[] = [];
-  if (checkedAt !== undefined) {
-    told.push(
-      moment(checkedAt, (time) => word('health.checked', { time })),
-      ' · ',
-    );
-  }
+function timesOf({ checkedAt, nextCheckAt, busy, paused, waits }: Times): (JQuery | string)[] {
+  const said: (JQuery | string)[] = [];
+  const add = (one: JQuery | string): void => {
+    if (said.length > 0) said.push(' · ');
+    said.push(one);
+  };
+  if (checkedAt !== undefined) add(moment(checkedAt, (time) => word('health.checked', { time })));
+  if (paused) return said;
   if (nextCheckAt !== undefined) {
-    told.push(
-      // It may be late by its turn; it is not in the past.
-      moment(nextCheckAt, () =>
-        word('health.next', {
-          time: relative(Math.max(nextCheckAt, Date.now())),
-        }),
-      ),
-    );
-  } else if (waits) told.push(word('health.afterSignIn'));
-  else if (!busy) told.push(word('health.whenAsked'));
-  else told.pop();
-  return told;
+    // It may be late by its turn; it is not in the past.
+    const time = (): string => relative(Math.max(nextCheckAt, Date.now()));
+    add(moment(nextCheckAt, () => word('health.next', { time: time() })));
+  } else if (waits) add(word('health.afterSignIn'));
+  else if (!busy) add(word('health.whenAsked'));
+  return said;
 }

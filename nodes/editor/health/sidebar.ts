@@ -1,26 +1,28 @@
-/** The sidebar tab: every account and mailbox of the runtime at a glance. */
-
+/** The sidebar tab: every account and mailbox of the runtime at a glance, what needs a person first. */
 import type { AccountReport, HealthReport, MailboxReport } from '../../admin/protocol';
 import { getHealth, onHealthNews, RequestError } from '../api';
 import { sentenceOf, word } from '../i18n';
 import { accountCard } from './account';
 import { arrange, type Card, nameOf, part } from './card';
-import { mailboxCard } from './mailbox';
+import { MailboxCard, needsPerson } from './mailbox';
+import { rememberVersions } from './report';
 
 const TAB = 'redletter-health';
-/** As the editor names its own; a key can be put on it in the settings of the keyboard. */
+/** As the editor names its own; a key can be put on it in the keyboard settings. */
 const ACTION = 'redletter:show-mail-tab';
-/** What was missed, such as while Node-RED was started anew, is asked for at last after so many ms. */
-const AT_LAST_MS = 60_000;
+/** News that was missed, such as during a restart of Node-RED, is asked for after so many ms. */
+const ASK_ANYWAY_MS = 60_000;
+/** While nobody sees the tab, only its badge has to be true; ms. */
+const HIDDEN_EVERY_MS = 10_000;
 
 let remove: (() => void) | undefined;
 
 /** Puts the tab into the sidebar, once. */
 export function addHealthTab(): void {
   if (remove !== undefined) return;
-  const view = healthView();
+  const view = new HealthView();
   const name = word('health.tab');
-  const tab = {
+  RED.sidebar.addTab({
     id: TAB,
     label: name,
     name,
@@ -28,16 +30,17 @@ export function addHealthTab(): void {
     iconClass: 'redletter-tab-icon',
     // It becomes visible only after this.
     onchange: () => window.setTimeout(view.look),
-  };
-  RED.sidebar.addTab(tab);
+  });
   RED.actions.add(ACTION, view.enter, { label: word('health.showTab') });
   const stop = onHealthNews(view.look);
   RED.events.on('deploy', view.look);
-  const timer = window.setInterval(view.look, AT_LAST_MS);
+  const timer = window.setInterval(view.look, ASK_ANYWAY_MS);
+  const first = window.setTimeout(view.look, 2000);
   remove = () => {
     stop();
     RED.events.off('deploy', view.look);
     window.clearInterval(timer);
+    window.clearTimeout(first);
     RED.actions.remove(ACTION);
     RED.sidebar.removeTab(TAB);
   };
@@ -49,88 +52,114 @@ export function removeHealthTab(): void {
   remove = undefined;
 }
 
-function healthView(): { element: JQuery; look: () => void; enter: () => void } {
-  const mailboxes = section<MailboxReport>(
+class HealthView {
+  readonly element = $('<div class="redletter-health" tabindex="-1">');
+  /** The mailboxes whose details are unfolded. */
+  private readonly open = new Set<string>();
+  private readonly mailboxes = section<MailboxReport>(
     word('health.mailboxes'),
-    () => mailboxCard(ask),
+    () => new MailboxCard(this.ask, this.showDetails),
     (report) => report.id,
+    (report) => (needsPerson(report) ? 0 : 1),
   );
-  const accounts = section<AccountReport>(
+  private readonly accounts = section<AccountReport>(
     word('health.accounts'),
     accountCard,
     // Instances of a subflow share the node, but may differ in whose account it is.
     ({ node, user, provider }) => `${node} ${user} ${provider}`,
+    ({ error }) => (error === undefined ? 1 : 0),
   );
-  const empty = part($('<div class="redletter-empty">'), (kind: 'none' | 'undeployed' | '') => {
-    if (kind === '') return [];
-    if (kind === 'undeployed') {
-      return [$('<p>').text(word('health.undeployed'))];
-    }
-    return [
-      $('<p>').text(word('health.empty')),
-      $('<button type="button" class="red-ui-button">')
-        .text(word('health.example'))
-        .on('click', () => RED.actions.invoke('core:show-examples-import-dialog')),
-    ];
-  });
-  const trouble = part($('<div class="redletter-error" role="status">'), (told: string) =>
-    told === '' ? [] : [told],
+  private readonly empty = part($('<div class="redletter-empty">'), emptyOf);
+  private readonly trouble = part($('<div class="redletter-error" role="status">'), (said: string) =>
+    said === '' ? [] : [said],
   );
-  const element = $('<div class="redletter-health" tabindex="-1">').append(
-    trouble.element,
-    empty.element,
-    mailboxes.element,
-    accounts.element,
-  );
+  private asking = false;
+  private again = false;
+  private lookedAt = 0;
 
-  let asking = false;
-  let again = false;
-  /** Asks how everything is, where somebody sees it; one question at a time. */
-  function look(): void {
-    if (!element.is(':visible')) return;
-    if (asking) {
-      again = true;
-      return;
-    }
-    asking = true;
-    again = false;
-    getHealth()
-      .then(
-        (report) => {
-          trouble.show('');
-          show(report);
-        },
-        () => trouble.show(word('health.unreachable')),
-      )
-      .finally(() => {
-        asking = false;
-        if (again) look();
-      });
+  constructor() {
+    this.element.append(
+      this.trouble.element,
+      this.empty.element,
+      this.mailboxes.element,
+      this.accounts.element,
+    );
   }
 
-  function show(report: HealthReport): void {
+  /** Asks how everything is; one question at a time, and rarely while nobody sees it. */
+  readonly look = (): void => {
+    const hidden = !this.element.is(':visible');
+    if (hidden && performance.now() - this.lookedAt < HIDDEN_EVERY_MS) return;
+    if (this.asking) {
+      this.again = true;
+      return;
+    }
+    this.asking = true;
+    this.again = false;
+    this.lookedAt = performance.now();
+    getHealth(hidden ? [] : this.open)
+      .then(
+        (report) => {
+          this.trouble.show('');
+          this.show(report);
+        },
+        () => this.trouble.show(word('health.unreachable')),
+      )
+      .finally(() => {
+        this.asking = false;
+        if (this.again) this.look();
+      });
+  };
+
+  private show(report: HealthReport): void {
+    rememberVersions(report.versions);
+    badge(report.mailboxes.filter(needsPerson).length);
+    if (!this.element.is(':visible')) return;
     const skew = Date.now() - report.now;
     // Beyond what the way takes, it is the clocks that differ.
     const least = Math.abs(skew) < 2000 ? 0 : skew;
-    mailboxes.show(report.mailboxes, least);
-    accounts.show(report.accounts, least);
+    this.mailboxes.show(report.mailboxes, least);
+    this.accounts.show(report.accounts, least);
     const drawn = RED.nodes.filterNodes({ type: 'pop3 in' }).length > 0;
-    empty.show(report.mailboxes.length > 0 ? '' : drawn ? 'undeployed' : 'none');
+    this.empty.show(report.mailboxes.length > 0 ? '' : drawn ? 'undeployed' : 'none');
   }
 
-  function ask(request: Promise<object>): void {
-    request.then(look, (error: unknown) => {
+  private readonly ask = (request: Promise<object>): void => {
+    request.then(this.look, (error: unknown) => {
       const view = error instanceof RequestError ? error.view : undefined;
       RED.notify((view && sentenceOf(view)) ?? word('health.unreachable'), 'error');
     });
-  }
+  };
+
+  private readonly showDetails = (id: string, is: boolean): void => {
+    if (is) this.open.add(id);
+    else this.open.delete(id);
+    if (is) this.look();
+  };
 
   /** From the list of actions, or by a key of the reader's own: the next Tab is in the first card. */
-  const enter = (): void => {
+  readonly enter = (): void => {
     RED.sidebar.show(TAB);
-    window.setTimeout(() => element.trigger('focus'));
+    window.setTimeout(() => this.element.trigger('focus'));
   };
-  return { element, look, enter };
+}
+
+/** How many mailboxes need a person, on the icon of the tab. */
+function badge(count: number): void {
+  const icons = $('.redletter-tab-icon').parent();
+  if (count === 0) icons.removeAttr('data-redletter-badge');
+  else icons.attr('data-redletter-badge', String(count));
+}
+
+function emptyOf(kind: 'none' | 'undeployed' | ''): JQuery[] {
+  if (kind === '') return [];
+  if (kind === 'undeployed') return [$('<p>').text(word('health.undeployed'))];
+  return [
+    $('<p>').text(word('health.empty')),
+    $('<button type="button" class="red-ui-button">')
+      .text(word('health.example'))
+      .on('click', () => RED.actions.invoke('core:show-examples-import-dialog')),
+  ];
 }
 
 interface Section<Report> {
@@ -138,10 +167,12 @@ interface Section<Report> {
   show(reports: Report[], skew: number): void;
 }
 
+/** @param rank what comes first; names decide among equals */
 function section<Report extends { node: string; name: string; user: string }>(
   title: string,
   make: () => Card<Report>,
   keyOf: (report: Report) => string,
+  rank: (report: Report) => number,
 ): Section<Report> {
   const list = $('<ul>');
   const cards = new Map<string, Card<Report>>();
@@ -149,8 +180,8 @@ function section<Report extends { node: string; name: string; user: string }>(
   return {
     element,
     show: (reports, skew) => {
-      const named = reports.map((report) => ({ report, name: nameOf(report) }));
-      named.sort((a, b) => a.name.localeCompare(b.name));
+      const named = reports.map((report) => ({ report, name: nameOf(report), rank: rank(report) }));
+      named.sort((a, b) => a.rank - b.rank || a.name.localeCompare(b.name));
       arrange(
         list,
         cards,

@@ -1,0 +1,43 @@
+/** A mailbox as a text to paste into an issue: versions, settings without secrets, the last checks. */
+import type { HealthReport, MailboxReport } from '../../admin/protocol';
+
+let versions: HealthReport['versions'] | undefined;
+
+export const rememberVersions = (known: HealthReport['versions']): void => {
+  versions = known;
+};
+
+/** Properties that name people, hosts or folders are left out, whatever they hold. */
+const LEFT_OUT =
+  /^(id|type|z|x|y|w|h|wires|name|user|password|host|directory|account|tls|proxy|credentials)$/;
+
+/** An address keeps its domain: which provider it is matters, who it is does not. */
+const masked = (text: string): string => text.replace(/[^\s@:/()“”"]+@/g, '…@');
+
+export function reportText(report: MailboxReport): string {
+  const node = RED.nodes.node(report.node);
+  const names = Object.keys(node?._def.defaults ?? {}).filter((name) => !LEFT_OUT.test(name));
+  const settings = names.map((name) => `  ${name}: ${JSON.stringify(node?.[name] ?? null)}`);
+  const checks = report.checks.map(({ at, ms, found, delivered, redelivered, error }) => {
+    const when = new Date(at).toISOString();
+    return error
+      ? `  ${when} ${ms} ms ${error.code} ${error.reason}: ${error.message}`
+      : `  ${when} ${ms} ms found ${found}, delivered ${delivered}, redelivered ${redelivered}`;
+  });
+  const { error } = report;
+  return masked(
+    [
+      '@redletter/node-red-pop3',
+      ...Object.entries(versions ?? {}).map(([name, version]) => `  ${name}: ${version}`),
+      `  browser: ${navigator.userAgent}`,
+      `status: ${report.status.text}`,
+      ...(error ? [`error: ${error.code} ${error.reason}: ${error.message}`] : []),
+      `user: ${report.user}`,
+      'settings:',
+      ...settings,
+      `quarantined: ${report.setAside.count}, unacknowledged: ${report.unsettled}`,
+      'checks:',
+      ...checks,
+    ].join('\n'),
+  );
+}
