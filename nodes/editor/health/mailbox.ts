@@ -72,10 +72,11 @@ export class MailboxCard implements Card<MailboxReport> {
       (is) => open(this.report?.id ?? '', is),
       (uid) => this.ask(this.api.send({ key: uid })),
     );
-    this.details.element.prepend(this.where.element, this.chart.element, this.past.element);
+    this.details.element.prepend(this.chart.element, this.past.element);
     this.element.append(
       $('<div class="redletter-head">').append($('<h4>').append(this.name), this.check, this.pause),
       this.status.element,
+      this.where.element,
       this.error.element,
       this.actions,
       this.times.element,
