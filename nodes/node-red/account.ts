@@ -13,6 +13,8 @@ export interface AccountProperties {
   deviceUrl: string;
   revocationUrl: string;
   scope: string;
+  /** `custom`: of the authorization request; empty sends none. */
+  prompt: string;
   clientAuth: ClientAuth;
   redirectUri: string;
   tls: string;
@@ -94,6 +96,8 @@ export function accountConfig(
     const value = text(properties[name]);
     if (value !== undefined) config[name] = value;
   }
+  // Empty is a choice of its own here: none is sent.
+  if (typeof properties.prompt === 'string') config.prompt = properties.prompt.trim();
   for (const name of ['user', 'clientId', ...SECRETS] as const) {
     const value = text(credentials[name]);
     if (value !== undefined) config[name] = value;

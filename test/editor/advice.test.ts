@@ -41,6 +41,29 @@ describe('advice on a failed test', () => {
     const right = providers.microsoft?.scope ?? '';
     assert.notEqual(keys(advice('mailbox-refused', setup, { scope: right }))[0], 'scope');
     assert.notEqual(keys(advice('mailbox-refused', setup))[0], 'scope');
+    for (const scope of [
+      'https://outlook.office365.com/POP.AccessAsUser.All',
+      'https://outlook.office.com/pop.accessasuser.all offline_access',
+      'POP.AccessAsUser.All',
+    ])
+      assert.notEqual(keys(advice('mailbox-refused', setup, { scope }))[0], 'scope', scope);
+    for (const scope of [
+      'https://graph.microsoft.com/POP.AccessAsUser.All',
+      'https://outlook.office.com/IMAP.AccessAsUser.All',
+    ])
+      assert.equal(keys(advice('mailbox-refused', setup, { scope }))[0], 'scope', scope);
+  });
+
+  it('an application without a person is told of the two cmdlets, and of no person who signed in', () => {
+    const app = {
+      auth: 'oauth2',
+      service: 'microsoft',
+      user: 'alice@contoso.example',
+      grant: 'client_credentials',
+    };
+    assert.deepEqual(keys(advice('vague-refusal', app)), ['microsoft-app']);
+    const { advice: texts } = JSON.parse(readFileSync(join(root, 'locales/en-US/pop3-in.json'), 'utf8'));
+    assert.match(texts['microsoft-app'], /New-ServicePrincipal.*Add-MailboxPermission/);
   });
 
   it('providers with app passwords: how to make one, and that POP may have to be switched on', () => {
@@ -66,8 +89,8 @@ describe('advice on a failed test', () => {
   });
 
   it('has its words, and every field it leads to is in the form', () => {
-    const source = filesBelow('nodes', '.ts').get('nodes/editor/advice.ts') ?? assert.fail();
-    const form = readFileSync(join(root, 'nodes', 'pop3-in.html'), 'utf8');
+    const source = filesBelow('nodes', '.ts').get('nodes/editor/test/advice.ts') ?? assert.fail();
+    const form = [...filesBelow('nodes', '.html').values()].join('\n');
     const catalogue = JSON.parse(readFileSync(join(root, 'locales/en-US/pop3-in.json'), 'utf8')) as {
       advice: object;
       link: object;
@@ -102,7 +125,18 @@ describe('the provider of an address', () => {
     ['a@t-online.de', 'tonline'],
     ['a@mail.ru', 'mailru'],
     ['a@yandex.ru', 'yandex'],
-    ['a@zoho.eu', 'zoho'],
+    ['a@zoho.com', 'zoho'],
+    ['a@zoho.eu', 'zoho-eu'],
+    ['a@zohomail.com.au', 'zoho-au'],
+    ['a@yahoo.co.jp', 'yahoojp'],
+    ['a@gmx.com', 'gmxcom'],
+    ['a@gmx.co.uk', 'gmxcom'],
+    ['a@gmx.fr', 'gmxcom'],
+    ['a@currently.com', 'att'],
+    ['a@compuserve.com', 'aol'],
+    ['a@foxmail.com', 'qq'],
+    ['a@163.com', 'netease-163'],
+    ['a@laposte.net', 'laposte'],
     ['a@icloud.com', 'icloud'],
     ['a@example.org', undefined],
     ['a@notgmail.com', undefined],

@@ -64,7 +64,7 @@ for (const version of [4, 5] as const) {
     it("signs in on the provider's own pages, before the first deploy", async () => {
       const redirect = await editor.dialog.locator('.redletter-redirect').textContent();
       assert.equal(redirect, new URL('redletter/oauth2-account/callback', world.nodeRed.url).href);
-      await act(() => editor.dialog.locator('summary').click());
+      await act(() => editor.dialog.locator('.redletter-more > summary').click());
       await act(() => editor.fill({ scope: 'openid offline_access email mail.pop' }));
       const window = await act(() => editor.popup(() => editor.dialog.locator('.redletter-sign-in').click()));
       const closed = window.waitForEvent('close');

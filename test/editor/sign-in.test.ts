@@ -62,7 +62,7 @@ for (const version of [4, 5] as const) {
         clientId: clients.native.id,
         issuer: provider.issuer,
       });
-      await editor.dialog.locator('summary').first().click();
+      await editor.dialog.locator('.redletter-more > summary').first().click();
       await editor.fill({ scope: 'openid offline_access email mail.pop', ...more });
     };
     const signedIn = async (window: Page): Promise<void> => {

@@ -70,7 +70,7 @@ describe('signing in where people have their Node-RED', function () {
       clientId: clients.native.id,
       issuer: provider.issuer,
     });
-    await editor.dialog.locator('summary').first().click();
+    await editor.dialog.locator('.redletter-more > summary').first().click();
     await editor.fill({ scope: 'openid offline_access email mail.pop', ...more });
   };
 

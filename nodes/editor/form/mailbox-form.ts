@@ -61,6 +61,7 @@ export class MailboxForm {
         auth: fieldValue('auth'),
         service: this.provider?.id ?? providerFor(fieldValue('user'))?.id ?? 'custom',
         user: fieldValue('user'),
+        grant: String(RED.nodes.node(fieldValue('account'))?.grant ?? ''),
       }),
       field: (property) => field(property),
       use: ({ port, security }) => {

@@ -16,6 +16,7 @@ export interface AccountNode extends EditorNode {
 
 const TEXTS = ['user', 'clientId'] as const;
 const SECRETS = ['clientSecret', 'privateKey', 'refreshToken'] as const;
+const DEFAULTS: Record<string, string> = ACCOUNT_DEFAULTS;
 const PROPERTIES = Object.keys(ACCOUNT_DEFAULTS).filter((name) => name !== 'name');
 
 export const accountField = (name: string): JQuery => $(`#node-config-input-${name}`);
@@ -73,7 +74,7 @@ export function accountInEditor(id: string): AccountDraft | undefined {
     if (typeof value === 'string' && value !== STORED_SECRET) credentials[name] = value;
   }
   return {
-    properties: Object.fromEntries(PROPERTIES.map((name) => [name, account[name] ?? ''])),
+    properties: Object.fromEntries(PROPERTIES.map((name) => [name, account[name] ?? DEFAULTS[name]])),
     credentials,
   };
 }

@@ -256,7 +256,7 @@ export class SignInPanel {
       this.window = popup;
       this.line.say(accountWord('signIn.waiting'), 'wait');
       const pasted = more.callbackUrl !== undefined;
-      this.paste.element.toggle(pasted);
+      this.paste.show(pasted);
       scrollIntoView(pasted ? this.paste.element : this.line.element);
       if (popup.isBlocked) this.line.addLink(accountWord('signIn.open'), started.url);
       // Where the address of the last page is pasted, the window may be closed any time.

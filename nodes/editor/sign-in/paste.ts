@@ -1,4 +1,4 @@
-/** The address of the sign-in window's last page, pasted where no provider can redirect to this editor. */
+/** The address of the sign-in window's last page, pasted where the window does not find its way back. */
 
 export class PasteField {
   readonly element = $('.redletter-paste');
@@ -12,6 +12,11 @@ export class PasteField {
       event.preventDefault();
       send.trigger('click');
     });
+  }
+
+  /** In every sign-in that waits, since a return can be lost; open where it certainly is. */
+  show(open: boolean): void {
+    this.element.show().prop('open', open);
   }
 
   clear(): void {

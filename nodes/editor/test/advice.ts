@@ -16,6 +16,8 @@ export interface Setup {
   /** A provider's id, or `custom`. */
   service: string;
   user: string;
+  /** How the account gets its tokens, where it is known. */
+  grant?: string;
 }
 
 export interface Advice {
@@ -69,6 +71,25 @@ const REFUSED: ReadonlySet<string> = new Set([
 ]);
 const CLOSED: ReadonlySet<string> = new Set(['pop-disabled', 'not-connected', 'sys-perm']);
 
+/** Microsoft's page about mail by an application without a person. */
+const MICROSOFT_APP =
+  'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth#register-service-principals-in-exchange';
+
+const isMicrosoft = (id: string | undefined): boolean => /^microsoft(-|$)/.test(id ?? '');
+
+/**
+ * Whether a scope that was granted holds the one that POP requires. Microsoft names one permission by several
+ * resources (`outlook.office.com`, `outlook.office365.com`) and in any letter case; one of Graph is another permission.
+ */
+function allows(granted: string, wanted: string): boolean {
+  const bare = (scope: string): string =>
+    scope
+      .toLowerCase()
+      .replace(/^https:\/\/outlook\.(office|office365)\.com\/+/, '')
+      .replace(/\/$/, '');
+  return granted.split(/\s+/).some((scope) => [bare(wanted), '.default'].includes(bare(scope)));
+}
+
 /** What to change, and where: the sentence about the error says only what is so with every server. */
 export function adviceOn(trouble: Trouble, setup: Setup): Advice {
   const { reason, facts } = trouble;
@@ -93,7 +114,10 @@ export function adviceOn(trouble: Trouble, setup: Setup): Advice {
   if (row?.id === 'google' && closed) {
     say('google-pop');
     open('pop', row.links.pop);
-  } else if (row?.id === 'microsoft' && (refused || closed)) {
+  } else if (isMicrosoft(row?.id) && refused && setup.grant === 'client_credentials') {
+    say('microsoft-app');
+    open('help', MICROSOFT_APP);
+  } else if (isMicrosoft(row?.id) && row && (refused || closed)) {
     say('microsoft-user', 'microsoft-pop', 'microsoft-tenant');
     open('pop', row.links.pop);
   } else if (closed) {
@@ -111,8 +135,7 @@ export function adviceOn(trouble: Trouble, setup: Setup): Advice {
     say(setup.user.includes('@') ? 'user-without-domain' : 'user-with-domain');
   }
   const wanted = row?.scope?.split(' ')[0];
-  const lacks =
-    wanted !== undefined && trouble.scope !== undefined && !trouble.scope.split(' ').includes(wanted);
+  const lacks = wanted !== undefined && trouble.scope !== undefined && !allows(trouble.scope, wanted);
   if (refused && !password && lacks) {
     advice.lines.unshift({ key: 'scope', facts: { scope: trouble.scope ?? '', wanted } });
   }

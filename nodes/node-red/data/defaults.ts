@@ -57,6 +57,7 @@ export const ACCOUNT_DEFAULTS = {
   deviceUrl: '',
   revocationUrl: '',
   scope: '',
+  prompt: 'consent',
   clientAuth: 'body',
   redirectUri: '',
   tls: '',
