@@ -14,6 +14,7 @@ import { deploysOf } from './node-red/deploys';
 import { onceStarted, runtimeOf, translateBy } from './node-red/lifecycle';
 import { type Pop3InProperties, serverOf } from './node-red/mail-server';
 import { nodeError, statusOf } from './node-red/messages';
+import { sessionLog } from './node-red/session-log';
 import { largestOf, type MailProperties, settingsOf } from './node-red/settings';
 import { mailboxId, type RunningMailbox } from './runtime';
 
@@ -51,11 +52,16 @@ export = function register(RED: NodeAPI): void {
       user: server.user,
       ...(def.auth !== 'password' && def.account && { account: def.account }),
     });
+    const onLine = sessionLog(RED, this);
     const parts: MailboxParts = seen.hearing({
       ...settingsOf(def, { ...server, node: this.id }),
       ledger: loan.open,
       spool: loan.spool,
-      open: server.open,
+      open: (signal) =>
+        server.open(signal, {
+          ...(onLine && { onLine }),
+          onSilence: (ms) => parts.onState({ is: 'silent', ms }),
+        }),
       inTurn: (run, signal) => runtime.turns.take(mailboxId(server), run, signal),
       mayDelete: loan.mayDelete,
       assertOwner: loan.assertOwner,

@@ -169,7 +169,7 @@ export class Box {
         host: '127.0.0.1',
         port: this.server.port,
         security: 'none',
-        timeouts: { quit: 200 },
+        timeouts: { quit: 200, quitAfterDeletions: 200 },
         ...(largest !== undefined && { limits: { mail: largest } }),
       } as Parameters<typeof openSession>[0],
       { user: 'alice', password: 'secret', mechanism: 'auto' },

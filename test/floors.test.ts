@@ -10,13 +10,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   pop3: ['base'],
   mail: ['base'],
   oauth2: ['base'],
-  'connection-test': ['base', 'pop3'],
+  'connection-test': ['base', 'pop3', 'mailbox'],
   mailbox: ['base', 'pop3', 'mail'],
   runtime: ['base', 'mailbox', 'oauth2'],
   'node-red': ['base', 'runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
   admin: ['base', 'node-red', 'runtime', 'mailbox', 'connection-test', 'pop3', 'mail', 'oauth2'],
   // Only what a browser can load: see BROWSER_SAFE.
-  editor: ['admin', 'node-red', 'oauth2', 'pop3'],
+  editor: ['admin', 'base', 'node-red', 'oauth2', 'pop3'],
   palette: [
     'admin',
     'base',
@@ -32,6 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
 };
 /** All that the browser's code may import of the server's: types of the requests, and plain data. */
 const BROWSER_SAFE: readonly string[] = [
+  'nodes/base/loopback',
   'nodes/admin/protocol',
   'nodes/node-red/data/counted-status',
   'nodes/node-red/data/defaults',

@@ -246,8 +246,8 @@ describe('the sentences for what goes wrong', () => {
     assert.deepEqual(missing('oauth2-account', errors(reasons)), []);
   });
 
-  it('are there for every hint of the POP3 client', () => {
-    const hints = union('Pop3Hint');
+  it('are there for every reason of the POP3 client', () => {
+    const hints = union('Pop3NarrowReason');
     assert.ok(hints.length >= 30);
     assert.deepEqual(missing('pop3-in', errors(hints)), []);
   });
@@ -256,12 +256,10 @@ describe('the sentences for what goes wrong', () => {
   const handedOn = [
     // The account's reasons, after a prefix, are in the account's catalogue.
     'nodes/runtime/from-oauth2.ts: ACCOUNT error . reason',
-    // The client's hint, else its code in small letters, for which the sentence of the code stands.
-    'nodes/mailbox/from-pop3.ts: reasonOf ( error )',
     // The same error with more facts.
     'nodes/runtime/health.ts: reason',
-    'nodes/mailbox/session.ts: reason',
-    'nodes/mailbox/session.ts: error . reason',
+    // The client's reason; for that of a code alone the sentence of the code stands.
+    'nodes/mailbox/from-pop3.ts: error . reason',
     // What the replica that owns a mailbox has said.
     'nodes/runtime/fleet/inbox.ts: reason',
   ];
@@ -292,7 +290,7 @@ describe('the sentences for what goes wrong', () => {
     const ofAccount = properties('OAuth2Facts');
     const ofMailbox = new Set(['host', 'port', 'user', 'response', 'command', 'detail']);
     for (const [path, text] of nodes) {
-      if (!/^nodes\/(mailbox|runtime|editor)\//.test(path)) continue;
+      if (!/^nodes\/(mailbox|runtime|node-red|editor)\//.test(path)) continue;
       for (const [, , options = []] of callsOf(tokensOf(text), 'MailboxError')) {
         const facts = options.findIndex((token) => token.text === 'facts');
         for (let at = facts + 3; facts !== -1 && at < options.length; at += 1) {

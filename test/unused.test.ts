@@ -99,10 +99,10 @@ describe('reasons', () => {
   /** Files that only turn reasons into words, and so use none. */
   const speakers = /^nodes\/(?:editor\/|node-red\/messages\.ts)/;
 
-  for (const type of ['Pop3Hint', 'OAuth2Reason']) {
+  for (const type of ['Pop3NarrowReason', 'OwnReason', 'OAuth2Reason']) {
     it(`of ${type} are all given by some file`, () => {
       const source = [...filesBelow('nodes', '.ts').values()].find((text) =>
-        new RegExp(`^export type ${type} `, 'm').test(text),
+        new RegExp(`^(?:export )?type ${type} `, 'm').test(text),
       );
       const used = stringsOf([...nodes].filter(([path]) => !speakers.test(path)).map(([, tokens]) => tokens));
       const reasons = unionOf(source ?? assert.fail(`no type ${type}`), type);

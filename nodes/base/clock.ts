@@ -1,6 +1,6 @@
-/** The system's clock, or a test's. */
+/** Time, as a room sees it: the system's, or a test's. */
 export interface Clock {
-  /** ms since the epoch; may be set while the process runs */
+  /** ms: since the epoch for `systemClock`, which may be set while the process runs */
   now(): number;
   /** ms since some moment, never set; absent: `now` is never set */
   monotonic?(): number;
@@ -15,3 +15,6 @@ export const systemClock: Clock = {
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
+
+/** For durations: never set back, never put forward. */
+export const monotonicClock: Clock = { ...systemClock, now: () => performance.now() };

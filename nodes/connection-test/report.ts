@@ -42,6 +42,8 @@ export interface StepFacts {
     mechanism?: string;
     user: string /** The first token was refused, a fresh one accepted. */;
     renewed?: true;
+    /** The first login method that the server offers was refused, this one accepted. */
+    second?: true;
   };
   stat: { messages: number; octets: number };
   uidl: {

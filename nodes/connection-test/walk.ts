@@ -1,14 +1,17 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import { untilAborted } from '../base/abort';
 import {
   type Clock,
   type ConnectOptions,
+  type Credentials,
   type MechanismName,
   Pop3Client,
   Pop3Error,
   type TraceEvent,
+  transcriptOf,
 } from '../pop3';
-import { failureOf, loginFailureOf } from './failure';
+import { failureOf } from './failure';
 import { certificateFacts, elsewhere, refusedCertificate } from './looks';
 import { type Facts, type Report, type Step, type StepFacts, type StepName, stepsOf } from './report';
 
@@ -91,6 +94,8 @@ class Walk {
   private since = 0;
   private client: Pop3Client | undefined;
   private renewed = false;
+  /** A second session tries another login method: its first steps are no steps of the report. */
+  private secondTry = false;
 
   constructor(private readonly options: TestOptions) {
     const { host, port, security, login, signal } = options;
@@ -162,9 +167,7 @@ class Walk {
   private async fail(error: unknown): Promise<void> {
     const step = this.current;
     if (step === undefined) return;
-    const token = 'token' in this.options.login;
-    const failure =
-      step.step === 'login' ? loginFailureOf(error, token, this.facts) : failureOf(error, this.facts);
+    const failure = failureOf(error, this.facts);
     // Known at once, and with what is found out in a moment.
     step.failure = failure;
     step.ms = Math.round(this.time() - this.since);
@@ -194,9 +197,9 @@ class Walk {
     // What a proxy reaches may have no name here.
     if (open) return this.done('name', { addresses: [], proxy: true });
     const look = dns ?? (async (name) => (await lookup(name, { all: true })).map(({ address }) => address));
-    const addresses = await unlessAborted(look(bare), this.signal).catch((cause) => {
+    const addresses = await untilAborted(look(bare), this.signal).catch((cause) => {
       this.signal.throwIfAborted();
-      throw new Pop3Error('CONNECT', 'The server name was not found', { cause, hint: 'name-not-found' });
+      throw new Pop3Error('CONNECT', 'The server name was not found', { cause, reason: 'name-not-found' });
     });
     this.done('name', { addresses });
   }
@@ -227,7 +230,7 @@ class Walk {
         const server: ConnectOptions = { ...this.server, security: 'tls' };
         const seen = await refusedCertificate(server, AbortSignal.any([this.signal, over.signal]));
         if (seen === undefined || over.signal.aborted) return;
-        silent.abort(new Pop3Error('TLS', 'The server waits for TLS', { hint: 'server-speaks-tls' }));
+        silent.abort(new Pop3Error('TLS', 'The server waits for TLS', { reason: 'server-speaks-tls' }));
       };
       const { clock } = this.options;
       const timer = clock ? clock.setTimeout(ask, SILENT) : setTimeout(ask, SILENT);
@@ -239,23 +242,21 @@ class Walk {
   }
 
   private hear(event: TraceEvent): void {
-    const { transcript } = this.report;
+    // Where it is connected to, and that it is over, are steps of the report.
+    if (event.type !== 'connected' && event.type !== 'closed') {
+      this.report.transcript.push(...transcriptOf(event));
+    }
     const { security } = this.options;
     switch (event.type) {
-      case 'sent':
-        transcript.push(`C: ${event.line}`);
-        break;
-      case 'received':
-        transcript.push(`S: ${event.line}`);
-        break;
       case 'connected': {
         const { address, port } = event;
+        if (this.secondTry) break;
         this.done('connection', { ...(address && { address }), ...(port !== undefined && { port }) });
         this.begin(security === 'tls' ? 'certificate' : 'greeting');
         break;
       }
       case 'encrypted': {
-        transcript.push(`-- ${event.protocol ?? 'TLS'}, ${event.cipher}`);
+        if (this.secondTry) break;
         const facts = certificateFacts(event, this.now());
         this.done('certificate', facts, !facts.trusted || (facts.daysLeft ?? SOON) < SOON);
         this.begin(security === 'tls' ? 'greeting' : 'capabilities');
@@ -263,12 +264,11 @@ class Walk {
       }
       case 'greeting':
         // A refusal in place of a greeting is the step's failure.
-        if (!/^\+/.test(event.line)) break;
+        if (!/^\+/.test(event.line) || this.secondTry) break;
         this.done('greeting', { text: event.line });
         this.begin(security === 'starttls' ? 'certificate' : 'capabilities');
         break;
       case 'capabilities':
-        for (const line of event.lines ?? []) transcript.push(`S:   ${line}`);
         if (this.current?.step === 'capabilities') this.capabilities(event.lines);
         break;
       case 'login':
@@ -276,13 +276,12 @@ class Walk {
           user: this.options.login.user,
           mechanism: event.mechanism,
           ...(this.renewed && { renewed: true }),
+          ...(this.secondTry && { second: true }),
         });
         this.begin('stat');
         break;
       case 'opened':
         this.done('stat', { messages: event.messages, octets: event.octets });
-        break;
-      case 'closed':
         break;
     }
   }
@@ -297,32 +296,45 @@ class Walk {
   }
 
   private async logIn(): Promise<void> {
-    const { login } = this.options;
+    const credentials = await this.credentials();
+    const { mechanism = 'auto' } = this.options.login;
     const { client, signal } = this;
     if (client === undefined) return;
-    const { user, mechanism = 'auto' } = login;
-    if ('password' in login) {
-      this.begin('login');
-      await client.authenticate({ user, password: login.password }, mechanism);
-      return;
+    this.begin('login');
+    try {
+      await client.authenticate(credentials, mechanism);
+    } catch (error) {
+      // As a check does it: `auto` tries another kind of method once, in a session of its own.
+      const { nextMechanism } = client;
+      if (nextMechanism === undefined || signal.aborted) throw error;
+      client.destroy();
+      this.secondTry = true;
+      this.report.transcript.push('--');
+      this.client = await Pop3Client.connect({ ...this.server, signal, trace: (event) => this.hear(event) });
+      await this.client.authenticate(credentials, nextMechanism).catch((second) => {
+        throw second instanceof Pop3Error && second.code === 'AUTH' ? error : second;
+      });
     }
+  }
+
+  /** The password, or a token: as a check does it, a refused one is renewed once. */
+  private async credentials(): Promise<Credentials> {
+    const { login } = this.options;
+    const { signal } = this;
+    const { user } = login;
+    if ('password' in login) return { user, password: login.password };
     this.begin('token');
-    const { accessToken, expiresAt, scope } = await unlessAborted(login.token({ signal }), signal);
+    const { accessToken, expiresAt, scope } = await untilAborted(login.token({ signal }), signal);
     this.done('token', {
       ...(scope && { scope }),
       ...(expiresAt !== undefined && { left: Math.max(0, Math.round((expiresAt - this.now()) / 1000)) }),
     });
-    this.begin('login');
-    try {
-      await client.authenticate({ user, token: accessToken }, mechanism);
-    } catch (error) {
-      if (!(error instanceof Pop3Error) || error.code !== 'AUTH') throw error;
-      // As a check does it: a token may have been withdrawn before its time.
-      const fresh = await unlessAborted(login.token({ rejected: accessToken, signal }), signal);
-      if (fresh.accessToken === accessToken) throw error;
-      this.renewed = true;
-      await client.authenticate({ user, token: fresh.accessToken }, mechanism);
-    }
+    const renew = async (rejected: string): Promise<string> => {
+      const fresh = await untilAborted(login.token({ rejected, signal }), signal);
+      this.renewed = fresh.accessToken !== rejected;
+      return fresh.accessToken;
+    };
+    return { user, token: accessToken, renew };
   }
 
   private async uniqueIds(): Promise<void> {
@@ -332,14 +344,4 @@ class Walk {
     const repeated = ids.length - new Set(ids.map(({ uid }) => uid)).size;
     this.done('uidl', { ids: ids.length, ...(repeated > 0 && { repeated }) }, repeated > 0);
   }
-}
-
-/** A promise, or the abort: what is asked may not know of signals. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }

@@ -131,7 +131,7 @@ class Download {
         return;
       }
       // LIST understates at some servers (quirk 15), so the limit may be met only on the way.
-      if (received.whole && error instanceof Pop3Error && error.hint === 'mail-too-large') {
+      if (received.whole && error instanceof Pop3Error && error.reason === 'mail-too-large') {
         await this.tooLarge(mail);
         return;
       }

@@ -1,3 +1,5 @@
+import type { Pop3Reason } from '../pop3';
+
 /** What can go wrong with a mailbox: the closed list that flows branch on as `err.code`. */
 export const MAILBOX_ERROR_CODES = [
   'AUTH',
@@ -18,6 +20,56 @@ export const MAILBOX_ERROR_CODES = [
 
 export type MailboxErrorCode = (typeof MAILBOX_ERROR_CODES)[number];
 
+/** The reasons of a mailbox and of the node around it, besides those of the POP3 client. */
+type OwnReason =
+  | 'account-missing'
+  | 'account-not-deployed'
+  | 'account-rerouted'
+  | 'address-without-domain'
+  | 'attachments-unwritable'
+  | 'database-unavailable'
+  | 'directory-missing'
+  | 'disk-full'
+  | 'downloads-refused'
+  | 'environment-missing'
+  | 'first-not-a-date'
+  | 'fleet-database-refused'
+  | 'fleet-driver-missing'
+  | 'fleet-schema-newer'
+  | 'fleet-secret-different'
+  | 'fleet-secret-missing'
+  | 'fleet-setting-wrong'
+  | 'folder-in-use'
+  | 'folder-unwritable'
+  | 'gmail-lists-old-mail'
+  | 'host-missing'
+  | 'ledger-damaged'
+  | 'ledger-newer'
+  | 'ledger-unwritable'
+  | 'mail-ends-process'
+  | 'mail-gone'
+  | 'mail-incomplete'
+  | 'mail-set-aside'
+  | 'node-not-deployed'
+  | 'owned-elsewhere'
+  | 'owner-silent'
+  | 'password-again'
+  | 'password-missing'
+  | 'paused'
+  | 'property-malformed'
+  | 'proxy-not-deployed'
+  | 'spool-full'
+  | 'spooled-mail-gone'
+  | 'stopped'
+  | 'test-gone'
+  | 'tls-not-deployed'
+  | 'token-server'
+  | 'took-too-long'
+  | 'unexpected';
+
+/** The key of the words a person reads; after `account/` those of the account's own catalog. */
+export type MailboxReason = Pop3Reason | OwnReason | `account/${string}`;
+
 /** Facts a sentence for people may mention; never a secret. */
 export type ErrorFacts = Record<string, string | number | undefined>;
 
@@ -31,14 +83,14 @@ export type ErrorFacts = Record<string, string | number | undefined>;
 export class MailboxError extends Error {
   override readonly name = 'MailboxError';
   readonly code: MailboxErrorCode;
-  readonly reason: string;
+  readonly reason: MailboxReason;
   readonly facts: ErrorFacts;
   readonly retryable: boolean;
   readonly retryAfterMs?: number;
 
   constructor(
     code: MailboxErrorCode,
-    reason: string,
+    reason: MailboxReason,
     options: { facts?: ErrorFacts; retryable?: boolean; retryAfterMs?: number; cause?: unknown } = {},
   ) {
     super(reason, options.cause === undefined ? undefined : { cause: options.cause });

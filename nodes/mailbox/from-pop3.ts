@@ -31,9 +31,9 @@ export function asMailboxError(error: unknown, facts: ErrorFacts = {}): MailboxE
   return withFacts(translated(error), facts);
 }
 
-/** The same error with more to say; what it says already stands. */
-export function withFacts(error: MailboxError, facts: ErrorFacts, reason = error.reason): MailboxError {
-  return new MailboxError(error.code, reason, {
+/** The same error with more facts; what it says already stands. */
+function withFacts(error: MailboxError, facts: ErrorFacts): MailboxError {
+  return new MailboxError(error.code, error.reason, {
     facts: { ...facts, ...error.facts },
     retryable: error.retryable,
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
@@ -62,17 +62,10 @@ function fromPop3(error: Pop3Error): MailboxError {
   const facts: Record<string, string> = {};
   if (error.response !== undefined) facts.response = error.response;
   if (error.command !== undefined) facts.command = error.command;
-  return new MailboxError(code, reasonOf(error), {
+  return new MailboxError(code, error.reason, {
     facts,
     retryable: error.retryable,
     ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
     cause: error,
   });
-}
-
-/** The narrower cause where the client knows it, else the code itself: both are keys of words for people. */
-function reasonOf(error: Pop3Error): string {
-  // `refused` is a refused connection.
-  if (error.hint === undefined && error.code === 'REFUSED') return 'command-refused';
-  return error.hint ?? error.code.toLowerCase().replace('_', '-');
 }

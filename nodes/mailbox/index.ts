@@ -8,7 +8,9 @@ export {
   MAILBOX_ERROR_CODES,
   MailboxError,
   type MailboxErrorCode,
+  type MailboxReason,
 } from './errors';
+export { asMailboxError } from './from-pop3';
 export { type CheckRecord, Mailbox, type MailboxParts, type MailboxState, PAUSED } from './mailbox';
 export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';

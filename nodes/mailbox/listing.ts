@@ -34,7 +34,7 @@ export async function listMailbox(
 
   const sizes = new Map<number, number>();
   if (options.sizes || uids.size === 0 || uids.size !== options.messages) {
-    for (const entry of await client.list()) sizes.set(entry.number, entry.octets);
+    for (const { number, octets } of await client.list()) if (octets !== undefined) sizes.set(number, octets);
   }
 
   const numbers = [...new Set([...uids.keys(), ...sizes.keys()])].sort((a, b) => a - b);
@@ -71,7 +71,7 @@ export async function listMailbox(
 export async function addSizes(client: Pop3Client, listing: ListedMail[]): Promise<void> {
   if (listing.every(({ bytes }) => bytes !== undefined)) return;
   const sizes = new Map<number, number>();
-  for (const entry of await client.list()) sizes.set(entry.number, entry.octets);
+  for (const { number, octets } of await client.list()) if (octets !== undefined) sizes.set(number, octets);
   for (const mail of listing) {
     const size = sizes.get(mail.number);
     if (size !== undefined) mail.bytes = size;

@@ -26,6 +26,8 @@ export type MailboxState =
   | { is: 'waiting'; ms: number }
   /** Another Node-RED of the fleet has it. */
   | { is: 'elsewhere' }
+  /** The server has not answered for so long. */
+  | { is: 'silent'; ms: number }
   | { is: 'failed'; error: MailboxError };
 
 /** What a mailbox is made of; all of it comes from outside. */

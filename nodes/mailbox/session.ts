@@ -1,8 +1,14 @@
-import { type ConnectOptions, type MechanismName, Pop3Client, Pop3Error } from '../pop3';
-import type { MailboxError } from './errors';
-import { asMailboxError, withFacts } from './from-pop3';
+import {
+  type ConnectOptions,
+  type Credentials,
+  KnownServer,
+  type MechanismName,
+  Pop3Client,
+  Pop3Error,
+} from '../pop3';
+import { asMailboxError } from './from-pop3';
 
-/** The credentials: a password, or an access token that is renewed where it is kept. */
+/** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
 export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
   | { password: string }
   | {
@@ -20,8 +26,9 @@ export interface Session {
 }
 
 /**
- * Connects and logs in. A refused token is renewed once and tried once more, on the same connection; a refused
- * password is never tried twice.
+ * Connects and logs in. A refused token is renewed once and tried once more, on the same connection. Where `auto` chose
+ * a login method that the server refused, a second session tries another kind of method, once, and what works is
+ * remembered: servers offer methods that they have no passwords for.
  *
  * @throws MailboxError, or what `token` throws
  */
@@ -30,47 +37,75 @@ export async function openSession(
   login: Login,
   signal: AbortSignal,
 ): Promise<Session> {
-  // The token first: without one there is nothing to say to the server.
-  const token = 'token' in login ? (await login.token({ signal })).accessToken : undefined;
-  const client = await Pop3Client.connect({ ...server, signal }).catch((error) => {
-    signal.throwIfAborted();
-    throw asMailboxError(error, { host: server.host, port: server.port });
-  });
+  const known = server.known ?? new KnownServer();
+  const facts = { host: server.host, port: server.port, user: login.user };
   try {
-    const { messages, octets } = await authenticate(client, login, token, signal);
-    return { client, messages, bytes: octets };
+    // The token first: without one there is nothing to say to the server.
+    const credentials = await credentialsOf(login, signal);
+    const opening = new Opening({ ...server, known, signal }, credentials);
+    return await opening.run(login.mechanism);
   } catch (error) {
-    client.destroy();
     signal.throwIfAborted();
-    const facts = { host: server.host, port: server.port, user: login.user };
-    throw error instanceof Pop3Error ? withFacts(refusal(error, login), facts) : error;
+    throw error instanceof Pop3Error ? asMailboxError(error, facts) : error;
   }
 }
 
-async function authenticate(
-  client: Pop3Client,
-  login: Login,
-  token: string | undefined,
-  signal: AbortSignal,
-): Promise<{ messages: number; octets: number }> {
-  const { user, mechanism } = login;
-  if ('password' in login) {
-    return client.authenticate({ user, password: login.password }, mechanism);
-  }
-  if (token === undefined) throw new TypeError('a login by token without a token');
-  try {
-    return await client.authenticate({ user, token }, mechanism);
-  } catch (error) {
-    if (!(error instanceof Pop3Error) || error.code !== 'AUTH') throw error;
-    const { accessToken } = await login.token({ rejected: token, signal });
-    if (accessToken === token) throw error;
-    return client.authenticate({ user, token: accessToken }, mechanism);
-  }
+async function credentialsOf(login: Login, signal: AbortSignal): Promise<Credentials> {
+  const { user } = login;
+  if ('password' in login) return { user, password: login.password };
+  const { accessToken } = await login.token({ signal });
+  const renew = async (rejected: string): Promise<string> =>
+    (await login.token({ rejected, signal })).accessToken;
+  return { user, token: accessToken, renew };
 }
 
-/** A login refused without a hint means something else for a password than for a token. */
-function refusal(error: Pop3Error, login: Login): MailboxError {
-  const refused = asMailboxError(error);
-  if (refused.code !== 'AUTH' || error.hint !== undefined) return refused;
-  return withFacts(refused, {}, 'password' in login ? 'wrong-password' : 'mailbox-refused');
+/** The one or two sessions that a login takes. */
+class Opening {
+  private next: MechanismName | undefined;
+
+  constructor(
+    private readonly server: ConnectOptions & { known: KnownServer },
+    private readonly credentials: Credentials,
+  ) {}
+
+  async run(mechanism: MechanismName | 'auto'): Promise<Session> {
+    const { known } = this.server;
+    try {
+      return await this.open(mechanism);
+    } catch (error) {
+      const { next } = this;
+      // It may have been the remembered one that was refused.
+      known.mechanism = undefined;
+      if (next === undefined || known.bothRefused) throw error;
+      return await this.second(next, error);
+    }
+  }
+
+  private async second(mechanism: MechanismName, first: unknown): Promise<Session> {
+    const { known } = this.server;
+    try {
+      const session = await this.open(mechanism);
+      known.mechanism = mechanism;
+      return session;
+    } catch (error) {
+      if (!(error instanceof Pop3Error) || error.code !== 'AUTH') throw error;
+      // A wrong password: from now on it is sent once, not twice.
+      known.bothRefused = true;
+      throw first;
+    }
+  }
+
+  private async open(mechanism: MechanismName | 'auto'): Promise<Session> {
+    const client = await Pop3Client.connect(this.server);
+    try {
+      const ahead = { listAhead: true };
+      const { messages, octets } = await client.authenticate(this.credentials, mechanism, ahead);
+      this.server.known.bothRefused = false;
+      return { client, messages, bytes: octets };
+    } catch (error) {
+      this.next = client.nextMechanism;
+      client.destroy();
+      throw error;
+    }
+  }
 }

@@ -2,9 +2,9 @@ import http from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:tls';
 import type { NodeAPI } from 'node-red';
+import { isLoopback } from '../base/loopback';
 import { type AgentFor, OAuth2Error, type OAuth2Reason } from '../oauth2';
 import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
-import { isLoopback } from '../runtime';
 import { proxyOf } from './proxy';
 
 type Open = NonNullable<ConnectOptions['open']>;

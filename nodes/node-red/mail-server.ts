@@ -2,11 +2,13 @@ import type { ConnectionOptions } from 'node:tls';
 import type { NodeAPI } from 'node-red';
 import { type Login, MailboxError, openSession, type Session } from '../mailbox';
 import { providers } from '../oauth2';
-import { type ConnectOptions, MECHANISMS, type MechanismName } from '../pop3';
+import { type ConnectOptions, MECHANISMS, type MechanismName, type TraceEvent, transcriptOf } from '../pop3';
 import { asAccountError } from '../runtime';
 import { accountOf, type TokenAccount } from './account';
 import { POP3_IN_DEFAULTS, portFor } from './data/defaults';
+import { requireFilled } from './environment';
 import { openerOf } from './proxy';
+import { rememberedServer } from './remembered-servers';
 
 /** The properties of a `pop3 in`. */
 export interface Pop3InProperties {
@@ -20,6 +22,14 @@ export interface Pop3InProperties {
   account: string;
   mechanism: string;
   allowPlaintext: boolean;
+}
+
+/** What happens in a session, for people. */
+export interface SessionObserver {
+  /** Each line of the session, secrets masked. */
+  onLine?(line: string): void;
+  /** The server has been silent for so long, ms, with an answer outstanding. */
+  onSilence?(ms: number): void;
 }
 
 /** Where a `pop3 in` fetches its mail, and how it gets in. */
@@ -38,7 +48,7 @@ export interface MailServer {
   /** Everything a session needs. @throws MailboxError CONFIG that names what is missing */
   way(): { target: ConnectOptions & { port: number }; login: Login };
   /** @throws MailboxError */
-  open(signal: AbortSignal): Promise<Session>;
+  open(signal: AbortSignal, observer?: SessionObserver): Promise<Session>;
   /** Calls back when somebody has signed in; returns how to stop that. */
   onSignIn(signedIn: () => void): () => void;
 }
@@ -78,7 +88,9 @@ export function serverOf(
   };
   // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
   if (largest > 0) target.limits = { mail: largest * 1.5 };
+  const remembered = rememberedServer(host, port, security, user);
   const way = (): ReturnType<MailServer['way']> => {
+    requireFilled(def.service, def.host, def.port, def.security, def.mechanism, user, credentials.password);
     // The account comes first: it mostly knows the server.
     if (host === '' && (def.auth === 'password' || account !== undefined)) {
       throw new MailboxError('CONFIG', 'host-missing', { retryable: false });
@@ -104,9 +116,10 @@ export function serverOf(
       def.allowPlaintext === true,
     ]),
     way,
-    open: async (signal) => {
+    open: async (signal, observer = {}) => {
       const { target, login } = way();
-      return openSession(target, login, signal).catch((error) => {
+      const observed = { ...target, known: remembered, ...hooksOf(observer) };
+      return openSession(observed, login, signal).catch((error) => {
         throw asAccountError(error);
       });
     },
@@ -120,6 +133,13 @@ export function serverOf(
       });
       return unlisten ?? (() => undefined);
     },
+  };
+}
+
+function hooksOf({ onLine, onSilence }: SessionObserver): Pick<ConnectOptions, 'trace' | 'onSilence'> {
+  return {
+    ...(onSilence && { onSilence }),
+    ...(onLine && { trace: (event: TraceEvent) => transcriptOf(event).forEach(onLine) }),
   };
 }
 

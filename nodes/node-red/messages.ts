@@ -23,6 +23,9 @@ const STATUS_BY_REASON: Record<string, string> = {
   'account/not-signed-in': 'not signed in',
   'wrong-password': 'wrong password',
   'mailbox-refused': 'mailbox refused',
+  throttled: 'limit reached',
+  'environment-missing': 'variable not set',
+  'tls-required': 'TLS required',
   'vague-refusal': 'login refused',
   'closed-during-login': 'login refused',
   'app-password-needed': 'app password needed',
@@ -126,6 +129,10 @@ export function statusOf(state: MailboxState): NodeStatus {
       const seconds = Math.ceil(state.ms / 1000);
       return { fill: 'yellow', shape: 'ring', text: countedStatus('status.waiting', { seconds }) };
     }
+    case 'silent': {
+      const seconds = Math.round(state.ms / 1000);
+      return { fill: 'yellow', shape: 'ring', text: countedStatus('status.silent', { seconds }) };
+    }
     case 'failed':
       return failureStatus(state.error);
   }
@@ -154,9 +161,15 @@ function failureText({ code, reason }: MailboxError): string {
  * Catch node gets it as `msg.error.message` with the code beside it. An Error would be shown as an object, cut off.
  */
 export function nodeError(error: MailboxError, translate: Translate) {
-  const { code, reason } = error;
+  const { code, reason, facts } = error;
+  const { response } = facts;
   // Node-RED copies own properties only.
-  return Object.assign(new String(sentence(error, translate)), { code, reason });
+  return Object.assign(new String(sentence(error, translate)), {
+    code,
+    reason,
+    // The server's own words, where it refused something: secrets masked.
+    ...(typeof response === 'string' && { response }),
+  });
 }
 
 /** A fact that is not known leaves a gap; without this its placeholder would be shown. */
@@ -173,13 +186,21 @@ export function sentence(
 ): string {
   const facts = { ...NO_FACTS, ...error.facts };
   const ofAccount = error.reason.startsWith(ACCOUNT);
-  return (
+  const told =
     (ofAccount
       ? accountSentence({ reason: error.reason.slice(ACCOUNT.length), facts }, translate)
       : known(translate, 'pop3-in', `errors.${error.reason}`, facts)) ??
     known(translate, 'pop3-in', `errors.${error.code}`, facts) ??
-    `${error.code}: ${error.reason}`
-  );
+    `${error.code}: ${error.reason}`;
+  return ofAccount ? told : withServersWords(told, facts.response, translate);
+}
+
+/** A sentence of ours is a guess at what the server means: its own words belong to it. */
+function withServersWords(told: string, response: unknown, translate: Translate): string {
+  const said = typeof response === 'string' ? response.replace(/^[-+]err\s*/i, '') : '';
+  if (said === '' || told.includes(said)) return told;
+  const quoted = known(translate, 'pop3-in', 'errors.serverSaid', { response: said });
+  return quoted === undefined ? told : `${told} ${quoted}`;
 }
 
 /** The same for what the account's own room says. */

@@ -1,7 +1,7 @@
 import type { NodeAPI } from 'node-red';
+import { isLoopback } from '../base/loopback';
 import { MailboxError } from '../mailbox';
 import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
-import { isLoopback } from '../runtime';
 
 /** Core's configuration node for a proxy. */
 interface ProxyNode {

@@ -1,3 +1,4 @@
+import { isLoopback as isLoopbackHost } from '../base/loopback';
 import type { AccountConfig } from './config';
 import { failed, isRecord, OAuth2Error, type OAuth2Facts } from './errors';
 import { type AgentFor, exchange, type HttpResponse } from './http';
@@ -77,13 +78,7 @@ export function scopeOf(config: AccountConfig): string | undefined {
 
 /** Whether the address is the machine itself: what is sent there crosses no network. */
 export function isLoopback(url: URL): boolean {
-  const host = url.hostname;
-  return (
-    host === 'localhost' ||
-    host.endsWith('.localhost') ||
-    host === '[::1]' ||
-    /^127(\.\d{1,3}){3}$/.test(host)
-  );
+  return isLoopbackHost(url.hostname);
 }
 
 function fromTable(provider: Provider, config: AccountConfig): Endpoints {

@@ -1,15 +1,29 @@
+import { showable } from './shown';
+
 /** What a server says it can do (RFC 2449 §5). Names are compared in any case: some servers answer in lower case. */
 export class Capabilities {
-  /** The lines of the CAPA answer, as they came; `undefined` when CAPA was refused. */
-  readonly lines: readonly string[] | undefined;
+  readonly #lines: readonly string[] | undefined;
+  readonly #mask: (text: string) => string;
   readonly #arguments = new Map<string, string[]>();
 
-  constructor(lines?: readonly string[]) {
-    this.lines = lines;
+  /** `mask` takes out what a server repeats and must not be shown. */
+  constructor(lines?: readonly string[], mask: (text: string) => string = (text) => text) {
+    this.#lines = lines;
+    this.#mask = mask;
     for (const line of lines ?? []) {
       const [name, ...rest] = line.trim().split(/[ \t]+/);
       if (name) this.#arguments.set(name.toUpperCase(), rest);
     }
+  }
+
+  /** The lines of the CAPA answer, as they may be shown; `undefined` when CAPA was refused. */
+  get lines(): readonly string[] | undefined {
+    return this.#lines?.map((line) => showable(this.#mask(line)));
+  }
+
+  /** Whether both answers say the same. */
+  equals(other: Capabilities): boolean {
+    return this.#lines?.join('\n') === other.#lines?.join('\n');
   }
 
   has(name: string): boolean {
@@ -48,6 +62,7 @@ export class Capabilities {
 
   /** RFC 2449 §6.9, as one line. */
   get implementation(): string | undefined {
-    return this.has('IMPLEMENTATION') ? this.arguments('IMPLEMENTATION').join(' ') : undefined;
+    if (!this.has('IMPLEMENTATION')) return undefined;
+    return showable(this.#mask(this.arguments('IMPLEMENTATION').join(' ')));
   }
 }

@@ -1,41 +1,32 @@
 import type { Socket } from 'node:net';
+import type { Clock } from '../base/clock';
 import type { Flow } from './body';
 import { connectError, hungUp } from './dial';
 import { Pop3Error } from './error';
-import type { Clock, Limits, Timeouts } from './options';
+import { type Exchange, wordOf } from './exchange';
+import type { Limits, Timeouts } from './options';
 import { ReplyParser } from './parser';
-import { parseResponse, type Response, showable } from './response';
+import { parseResponse, type Response } from './response';
 import { Secrets } from './secrets';
+import { showable } from './shown';
+import { listen } from './socket-events';
 import type { TraceEvent } from './trace';
+import { notAReply, speaksTls, unsolicited } from './violations';
+import { Watchdog } from './watchdog';
 
-/** One command and what becomes of its reply. Exactly one of `end` and `fail` is called, once. */
-export interface Exchange {
-  /** What is sent, without CRLF. */
-  readonly line: string;
-  /** What a trace shows in its place. */
-  readonly shown?: string;
-  /** `mail`: nobody waits for this reply as a whole; bytes may wait for their reader. */
-  readonly kind: 'greeting' | 'command' | 'mail';
-  /** Whether `+` is an answer to it (RFC 5034 §4). */
-  readonly continues?: boolean;
-  /** Whether nothing may come after its reply: STLS. */
-  readonly last?: boolean;
-  /** The status line has come; the answer says whether a multi-line reply follows. */
-  status(response: Response): boolean;
-  data?(bytes: Buffer): void;
-  /** Nobody wants its bytes any more. */
-  abandon?(): void;
-  end(): void;
-  fail(error: Pop3Error): void;
-}
+/** How often a silent server is reported to a person who waits, ms. */
+const SILENCE_REPORTED = 10_000;
 
 export interface ConnectionSettings {
   limits: Limits;
   timeouts: Timeouts;
   clock: Clock;
   trace?: (event: TraceEvent) => void;
+  onSilence?: (ms: number) => void;
+  /** The server refused a command. */
+  onRefused(): void;
   /** Called once, when the session is over. */
-  closed(): void;
+  onClosed(): void;
 }
 
 /**
@@ -60,28 +51,41 @@ export class Connection implements Flow {
   #inReply = false;
   #error: Pop3Error | undefined;
   #feeding = false;
-  readonly #secrets = new Secrets();
+  /** What must never be shown, whatever the server repeats. */
+  readonly secrets = new Secrets();
+  /** Octets the server has sent before the login; infinite patience ends with it. */
+  #early = 0;
+  #loggedIn = false;
 
   #unread = 0;
   #paused = false;
   #ending = false;
 
+  /** When something came that a reply is made of, by the clock. */
   #progress: number;
-  #timer: unknown;
-  #timerDue = Number.POSITIVE_INFINITY;
+  #silenceReported = 0;
+  readonly #watchdog: Watchdog;
   #detach: () => void;
 
   constructor(socket: Socket, settings: ConnectionSettings) {
     this.#socket = socket;
     this.#settings = settings;
     this.#progress = settings.clock.now();
+    this.#watchdog = new Watchdog(
+      settings.clock,
+      () => this.#due(),
+      () => this.#onDue(),
+    );
     this.#parser = new ReplyParser(
       {
         statusLine: (line) => this.#statusLine(line),
-        data: (bytes) => this.#pending[0]?.data?.(bytes),
+        data: (bytes) => {
+          this.#progressed();
+          this.#pending[0]?.data?.(bytes);
+        },
         end: (left) => this.#replyEnd(left),
         broken: () =>
-          this.fail(new Pop3Error('LIMIT', 'A status line is too long', { hint: 'line-too-long' })),
+          this.fail(new Pop3Error('LIMIT', 'A status line is too long', { reason: 'line-too-long' })),
       },
       settings.limits.statusLine,
     );
@@ -101,9 +105,9 @@ export class Connection implements Flow {
     return this.#error;
   }
 
-  /** From now on these never show, whatever the server echoes. */
-  protect(...secrets: string[]): void {
-    for (const secret of secrets) this.#secrets.add(secret);
+  /** The login is over: replies may be as long as the mailbox is. */
+  loggedIn(): void {
+    this.#loggedIn = true;
   }
 
   /** Sends commands, as soon as the window lets them go, and never a command in two writes. */
@@ -116,7 +120,7 @@ export class Connection implements Flow {
       // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these end a command or cut a string
       if (/[\r\n\u0000]/.test(exchange.line)) {
         exchange.fail(
-          new Pop3Error('CONFIG', 'CR, LF and NUL have no place in a command', { hint: 'unsafe-argument' }),
+          new Pop3Error('CONFIG', 'CR, LF and NUL have no place in a command', { reason: 'unsafe-argument' }),
         );
         continue;
       }
@@ -135,13 +139,16 @@ export class Connection implements Flow {
       return;
     }
     this.#pending.push(exchange);
-    this.#watch();
+    this.#watchdog.watch();
   }
 
-  /** Puts TLS on the line: `encrypt` is given the bare socket and gives back the one to go on with. */
+  /**
+   * Puts TLS on the connection: `encrypt` is given the bare socket and returns the one to go on with. What was learned
+   * before is forgotten, the line ends included: anybody on the network path can have sent it (RFC 2595 §4).
+   */
   async upgrade(encrypt: (socket: Socket) => Promise<Socket>): Promise<void> {
     this.#detach();
-    this.#stopTimer();
+    this.#watchdog.stop();
     const bare = this.#socket;
     bare.on('error', () => {});
     this.#upgrading = true;
@@ -153,6 +160,7 @@ export class Connection implements Flow {
       }
       this.#upgrading = false;
       this.#socket = encrypted;
+      this.#parser.forget();
       this.#detach = this.#attach();
     } catch (error) {
       this.#upgrading = false;
@@ -166,10 +174,7 @@ export class Connection implements Flow {
   /** Ends the session at once; what is outstanding fails with `error`. Only the first call counts. */
   fail(error: Pop3Error): void {
     if (this.#error) return;
-    this.#error = error;
-    this.#stopTimer();
-    this.#parser.stop();
-    this.#detach();
+    this.#end(error);
     this.#socket.on('error', () => {});
     // Taken away from below a TLS that has just shaken hands, the bare socket ends the whole process (Node 20).
     if (!this.#upgrading) this.#socket.destroy();
@@ -177,8 +182,49 @@ export class Connection implements Flow {
     this.#pending.length = 0;
     this.#waiting = [];
     for (const exchange of outstanding) exchange.fail(error);
+    this.#over(error);
+  }
+
+  /**
+   * Ends the session with a last command whose answer changes nothing, and does not wait for it: the socket is closed
+   * when the server has answered or closed it, `within` ms at most, and then the promise settles.
+   */
+  leave(line: string, within: number): Promise<void> {
+    const { clock, trace } = this.#settings;
+    const socket = this.#socket;
+    const error = new Pop3Error('ABORTED', 'The session is over', { reason: 'closed' });
+    this.#end(error);
+    this.#over(error);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clock.clearTimeout(timer);
+        detach();
+        socket.on('error', () => {});
+        socket.destroy();
+        resolve();
+      };
+      const detach = listen(socket, done, done);
+      const timer = clock.setTimeout(done, Math.max(1, within));
+      trace?.({ type: 'sent', line });
+      socket.write(`${line}\r\n`);
+    });
+  }
+
+  /** Whether a last command would be answered at once: nothing is outstanding. */
+  get isIdle(): boolean {
+    return this.#error === undefined && this.#pending.length === 0 && this.#waiting.length === 0;
+  }
+
+  #end(error: Pop3Error): void {
+    this.#error = error;
+    this.#watchdog.stop();
+    this.#parser.stop();
+    this.#detach();
+  }
+
+  #over(error: Pop3Error): void {
     this.#settings.trace?.({ type: 'closed', code: error.code });
-    this.#settings.closed();
+    this.#settings.onClosed();
   }
 
   /** The session is ending: mail that has not been read will not be. */
@@ -195,14 +241,14 @@ export class Connection implements Flow {
   taken(octets: number): void {
     this.#unread -= octets;
     if (!this.#paused) return;
-    this.#progress = this.#settings.clock.now();
+    this.#progressed();
     if (this.#unread <= this.#most() / 2) this.#resume();
   }
 
   #resume(): void {
     this.#paused = false;
     this.#socket.resume();
-    this.#watch();
+    this.#watchdog.watch();
   }
 
   #most(): number {
@@ -211,7 +257,7 @@ export class Connection implements Flow {
   }
 
   #attach(): () => void {
-    return hear(
+    return listen(
       this.#socket,
       (chunk) => this.#feed(chunk),
       (error) => this.fail(error ? connectError(error) : hungUp()),
@@ -219,7 +265,13 @@ export class Connection implements Flow {
   }
 
   #feed(chunk: Buffer): void {
-    this.#progress = this.#settings.clock.now();
+    if (!this.#loggedIn) {
+      this.#early += chunk.length;
+      if (this.#early > this.#settings.limits.beforeLogin) {
+        this.fail(new Pop3Error('LIMIT', 'The server sent too much before the login'));
+        return;
+      }
+    }
     this.#feeding = true;
     this.#parser.feed(chunk);
     this.#feeding = false;
@@ -233,42 +285,50 @@ export class Connection implements Flow {
       this.#socket.pause();
     }
     this.#pump();
-    this.#watch();
+    this.#watchdog.watch();
+  }
+
+  #progressed(): void {
+    this.#progress = this.#settings.clock.now();
+    this.#silenceReported = 0;
   }
 
   #statusLine(line: string): boolean {
+    this.#progressed();
     const exchange = this.#pending[0];
     const { trace } = this.#settings;
-    if (trace) trace({ type: 'received', line: showable(this.#secrets.mask(line)) });
+    if (trace) {
+      const masked = exchange?.continues ? this.secrets.maskSasl(line) : this.secrets.mask(line);
+      trace({ type: 'received', line: showable(masked) });
+    }
+    const response = this.#fitToShow(parseResponse(line));
     if (!exchange) {
-      const response = parseResponse(line, (text) => this.#secrets.mask(text));
-      // Servers say good-bye unasked: "-ERR Disconnected for inactivity."
-      if (response?.status === 'err') {
-        this.fail(
-          new Pop3Error('CONNECT', `The server ended the session: ${showable(response.text)}`, {
-            response,
-            hint: 'hung-up',
-          }),
-        );
-      } else this.fail(unsolicited());
+      this.fail(this.#unasked(response));
       return false;
     }
-    const positive = line.startsWith('+');
-    const response = parseResponse(line, positive ? undefined : (text) => this.#secrets.mask(text));
     if (!response || (response.status === 'continue' && !exchange.continues)) {
-      // A TLS server that was spoken to in the clear answers with an alert record.
-      if (line.charCodeAt(0) === 0x15 || line.charCodeAt(0) === 0x16) this.fail(speaksTls());
-      else {
-        this.fail(
-          new Pop3Error('PROTOCOL', `Not a reply: ${showable(this.#secrets.mask(line), 80)}`, {
-            command: word(exchange),
-          }),
-        );
-      }
+      this.fail(notAReply(this.secrets.mask(line), wordOf(exchange)));
       return false;
     }
+    if (response.status === 'err') this.#settings.onRefused();
     this.#inReply = true;
     return exchange.status(response);
+  }
+
+  /** A refusal is shown in errors. A `+OK` is not, and comes once a mail: it is left as it is. */
+  #fitToShow(response: Response | undefined): Response | undefined {
+    if (response?.status !== 'err') return response;
+    const { text, line } = response;
+    return { ...response, text: this.secrets.mask(text), line: showable(this.secrets.mask(line)) };
+  }
+
+  /** Servers say good-bye unasked: "-ERR Disconnected for inactivity." */
+  #unasked(response: Response | undefined): Pop3Error {
+    if (response?.status !== 'err') return unsolicited();
+    return new Pop3Error('CONNECT', `The server ended the session: ${showable(response.text)}`, {
+      response,
+      reason: 'hung-up',
+    });
   }
 
   #replyEnd(left: number): void {
@@ -280,7 +340,7 @@ export class Connection implements Flow {
     if (exchange.last && left > 0) {
       this.#parser.stop();
       const error = new Pop3Error('TLS', 'Bytes came between STLS and TLS: somebody is on the line', {
-        hint: 'starttls-injection',
+        reason: 'starttls-injection',
       });
       exchange.fail(error);
       this.fail(error);
@@ -309,30 +369,35 @@ export class Connection implements Flow {
     }
     if (count === 0) return;
     this.#waiting = count === this.#waiting.length ? [] : this.#waiting.slice(count);
-    this.#progress = this.#settings.clock.now();
+    this.#progressed();
     this.#socket.write(out, 'utf8');
-    this.#watch();
-  }
-
-  /** Sees that the timer is not later than whatever is due next. It may be earlier: then it looks and goes on. */
-  #watch(): void {
-    const due = this.#due();
-    if (due >= this.#timerDue || this.#error) return;
-    this.#stopTimer();
-    this.#timerDue = due;
-    const { clock } = this.#settings;
-    this.#timer = clock.setTimeout(() => this.#onTimer(), Math.max(1, Math.ceil(due - clock.now())));
+    this.#watchdog.watch();
   }
 
   #due(): number {
+    if (this.#error) return Number.POSITIVE_INFINITY;
+    const wait = this.#patience();
+    const deadline = wait > 0 ? this.#progress + wait : Number.POSITIVE_INFINITY;
+    if (this.#settings.onSilence === undefined || !this.#isWaited()) return deadline;
+    return Math.min(deadline, this.#progress + this.#silenceReported + SILENCE_REPORTED);
+  }
+
+  /** Whether somebody waits for an answer of the server's, and not the server for a reader. */
+  #isWaited(): boolean {
+    return this.#pending.length > 0 && !this.#paused;
+  }
+
+  /** How long the present state may last without progress, ms; 0: for ever. */
+  #patience(): number {
     const { timeouts } = this.#settings;
-    let wait: number;
-    if (this.#pending.length === 0) wait = this.keepAlive ? timeouts.keepAlive : 0;
-    else if (this.#paused)
-      wait = this.#awaited > 0 ? timeouts.idle : this.#mayKeepAlive() ? timeouts.keepAlive : 0;
-    else if (this.#inReply || this.#parser.midReply) wait = timeouts.idle;
-    else wait = this.#pending[0]?.kind === 'greeting' ? timeouts.greeting : timeouts.command;
-    return wait > 0 ? this.#progress + wait : Number.POSITIVE_INFINITY;
+    const [exchange] = this.#pending;
+    if (exchange === undefined) return this.keepAlive ? timeouts.keepAlive : 0;
+    if (this.#paused) {
+      return this.#awaited > 0 ? timeouts.idle : this.#mayKeepAlive() ? timeouts.keepAlive : 0;
+    }
+    if (this.#inReply) return timeouts.idle;
+    if (exchange.kind === 'greeting') return timeouts.greeting;
+    return exchange.slow ? timeouts.reply : timeouts.command;
   }
 
   #mayKeepAlive(): boolean {
@@ -341,91 +406,53 @@ export class Connection implements Flow {
     );
   }
 
-  #onTimer(): void {
-    this.#timer = undefined;
-    this.#timerDue = Number.POSITIVE_INFINITY;
-    if (this.#error) return;
-    if (this.#due() > this.#settings.clock.now()) {
-      this.#watch();
-      return;
-    }
-    if (this.#paused && this.#awaited > 0) {
+  #onDue(): void {
+    const silent = this.#settings.clock.now() - this.#progress;
+    const patience = this.#patience();
+    if (patience === 0 || silent < patience) {
+      this.#silenceReported = silent;
+      this.#settings.onSilence?.(silent);
+      this.#watchdog.watch();
+    } else if (this.#paused && this.#awaited > 0) {
       this.fail(
-        new Pop3Error('LIMIT', 'A command waits behind mail that nobody reads', {
-          hint: 'unread-mail-in-the-way',
+        new Pop3Error('LIMIT', 'A command waits behind mail that is not read', {
+          reason: 'unread-mail-in-the-way',
         }),
       );
     } else if (this.keepAlive && (this.#pending.length === 0 || this.#paused)) {
       this.submit(this.keepAlive());
-      this.#progress = this.#settings.clock.now();
-      this.#watch();
+      this.#progressed();
+      this.#watchdog.watch();
     } else if (this.#parser.endBySilence()) {
       this.#pump();
-      this.#watch();
+      this.#watchdog.watch();
     } else this.#silence();
   }
 
   #silence(): void {
-    const exchange = this.#pending[0];
+    const [exchange] = this.#pending;
     const greeting = exchange?.kind === 'greeting';
-    const error = new Pop3Error(
-      'TIMEOUT',
-      greeting ? 'The server sent no greeting' : 'The server fell silent',
-      {
-        command: exchange ? word(exchange) : undefined,
-      },
-    );
+    const message = greeting ? 'The server sent no greeting' : 'The server does not respond';
+    const error = new Pop3Error('TIMEOUT', message, { command: exchange && wordOf(exchange) });
     if (!greeting || this.#parser.midReply) {
       this.fail(error);
       return;
     }
     // A TLS server waits for the client to begin, so silence is how it looks from here. Anything that is not
     // TLS makes it say so at once; the time is up anyway.
-    const { clock } = this.#settings;
-    this.#timerDue = Number.NEGATIVE_INFINITY;
-    this.#timer = clock.setTimeout(() => this.fail(error), Math.min(1000, this.#settings.timeouts.greeting));
+    const { clock, timeouts } = this.#settings;
+    const timer = clock.setTimeout(() => this.fail(error), Math.min(1000, timeouts.greeting));
     this.#detach();
-    this.#detach = hear(
+    const detach = listen(
       this.#socket,
       (chunk) => this.fail(chunk[0] === 0x15 ? speaksTls() : error),
-      // Some TLS servers hang up without a word; so might others, hence no more than a hint.
-      () => this.fail(new Pop3Error('TIMEOUT', error.message, { hint: 'server-speaks-tls' })),
+      // Some TLS servers close the connection without a word; so might others, hence no more than a reason.
+      () => this.fail(new Pop3Error('TIMEOUT', error.message, { reason: 'server-speaks-tls' })),
     );
+    this.#detach = () => {
+      clock.clearTimeout(timer);
+      detach();
+    };
     this.#socket.write('QUIT\r\n');
   }
-
-  #stopTimer(): void {
-    if (this.#timer !== undefined) this.#settings.clock.clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#timerDue = Number.POSITIVE_INFINITY;
-  }
-}
-
-/** Hears a socket: its bytes, and its end, with an error or without. What it gives back ends the hearing. */
-function hear(socket: Socket, onData: (chunk: Buffer) => void, onOver: (error?: Error) => void): () => void {
-  const onEnd = () => onOver();
-  socket.on('data', onData);
-  socket.on('end', onEnd);
-  socket.on('close', onEnd);
-  socket.on('error', onOver);
-  return () => {
-    socket.off('data', onData);
-    socket.off('end', onEnd);
-    socket.off('close', onEnd);
-    socket.off('error', onOver);
-  };
-}
-
-function word(exchange: Exchange): string | undefined {
-  return exchange.shown === undefined
-    ? exchange.line.split(' ')[0] || undefined
-    : exchange.shown.split(' ')[0];
-}
-
-function unsolicited(): Pop3Error {
-  return new Pop3Error('PROTOCOL', 'The server spoke unasked', { hint: 'unsolicited-bytes' });
-}
-
-function speaksTls(): Pop3Error {
-  return new Pop3Error('TLS', 'The server speaks TLS on this port', { hint: 'server-speaks-tls' });
 }

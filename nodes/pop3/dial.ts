@@ -1,6 +1,7 @@
 import { type AddressInfo, connect, isIP, type Socket } from 'node:net';
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
-import { Pop3Error, type Pop3Hint } from './error';
+import { untilAborted } from '../base/abort';
+import { Pop3Error, type Pop3Reason } from './error';
 import type { ConnectOptions } from './options';
 import type { TraceEvent } from './trace';
 
@@ -9,7 +10,7 @@ export async function dial(options: ConnectOptions, port: number, stop: AbortSig
   stop.throwIfAborted();
   if (options.open) {
     const opening = options.open({ host: options.host, port, signal: stop });
-    return until(opening, stop, () => {
+    return untilAborted(opening, stop, () => {
       opening.then(
         (late) => late.destroy(),
         () => {},
@@ -71,14 +72,6 @@ function namesOf(alternatives: string | undefined): string[] {
   return [...(alternatives ?? '').matchAll(/(?:DNS|IP Address):([^,\s"]+)/g)].map(([, one]) => one ?? '');
 }
 
-/** Whether what is said to this host stays on this machine; judged by both the name and, where known, the peer. */
-export function isLoopback(host: string, socket: Socket): boolean {
-  const local = (address: string) => /^(127\.\d+\.\d+\.\d+|::1|::ffff:127\.\d+\.\d+\.\d+)$/i.test(address);
-  const name = host.replace(/^\[|\]$/g, '').toLowerCase();
-  if (name !== 'localhost' && !local(name)) return false;
-  return socket.remoteAddress === undefined || local(socket.remoteAddress);
-}
-
 export function addressOf(socket: Socket): Partial<AddressInfo> {
   return { address: socket.remoteAddress, port: socket.remotePort };
 }
@@ -118,20 +111,8 @@ function event(
   });
 }
 
-/** A promise, or the abort; `late` is called when the abort was first. */
-function until<T>(promise: Promise<T>, stop: AbortSignal, late: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => {
-      late();
-      reject(stop.reason);
-    };
-    stop.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => stop.removeEventListener('abort', onAbort));
-  });
-}
-
 export function hungUp(): Pop3Error {
-  return new Pop3Error('CONNECT', 'The server hung up', { hint: 'hung-up' });
+  return new Pop3Error('CONNECT', 'The server closed the connection', { reason: 'hung-up' });
 }
 
 function codeOf(error: unknown): string {
@@ -142,7 +123,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Why there is no connection, or no longer one. */
-export function connectError(error: unknown, otherwise?: Pop3Hint): Pop3Error {
+export function connectError(error: unknown, otherwise?: Pop3Reason): Pop3Error {
   const code = codeOf(error);
   if (code.startsWith('ERR_SSL_') || code.startsWith('ERR_TLS_')) return tlsError(error);
   switch (code) {
@@ -152,25 +133,34 @@ export function connectError(error: unknown, otherwise?: Pop3Hint): Pop3Error {
     case 'EAI_FAIL':
       return new Pop3Error('CONNECT', 'The server name was not found', {
         cause: error,
-        hint: 'name-not-found',
+        reason: 'name-not-found',
       });
     case 'ECONNREFUSED':
-      return new Pop3Error('CONNECT', 'The server refused the connection', { cause: error, hint: 'refused' });
+      return new Pop3Error('CONNECT', 'The server refused the connection', {
+        cause: error,
+        reason: 'refused',
+      });
     case 'ECONNRESET':
     case 'EPIPE':
-      return new Pop3Error('CONNECT', 'The server hung up', { cause: error, hint: 'hung-up' });
+      return new Pop3Error('CONNECT', 'The server closed the connection', {
+        cause: error,
+        reason: 'hung-up',
+      });
     case 'EHOSTUNREACH':
     case 'ENETUNREACH':
     case 'EADDRNOTAVAIL':
-      return new Pop3Error('CONNECT', 'The server cannot be reached', { cause: error, hint: 'unreachable' });
+      return new Pop3Error('CONNECT', 'The server cannot be reached', {
+        cause: error,
+        reason: 'unreachable',
+      });
     case 'ETIMEDOUT':
       return new Pop3Error('TIMEOUT', 'The server did not answer', { cause: error });
     default:
-      return new Pop3Error('CONNECT', 'The connection failed', { cause: error, hint: otherwise });
+      return new Pop3Error('CONNECT', 'The connection failed', { cause: error, reason: otherwise });
   }
 }
 
-const CERTIFICATE: Record<string, Pop3Hint> = {
+const CERTIFICATE: Record<string, Pop3Reason> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: 'self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'self-signed',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'untrusted-issuer',
@@ -187,17 +177,17 @@ const CERTIFICATE: Record<string, Pop3Hint> = {
 
 function tlsError(error: unknown): Pop3Error {
   const code = codeOf(error);
-  const hint = CERTIFICATE[code];
-  if (hint)
-    return new Pop3Error('TLS', `The certificate of the server is not trusted (${hint})`, {
+  const reason = CERTIFICATE[code];
+  if (reason)
+    return new Pop3Error('TLS', `The certificate of the server is not trusted (${reason})`, {
       cause: error,
-      hint,
+      reason,
     });
   // What OpenSSL makes of "+OK …" where a TLS record should begin.
   if (code === 'ERR_SSL_WRONG_VERSION_NUMBER' || code === 'ERR_SSL_PACKET_LENGTH_TOO_LONG') {
     return new Pop3Error('TLS', 'The server does not speak TLS on this port', {
       cause: error,
-      hint: 'server-speaks-plain',
+      reason: 'server-speaks-plain',
     });
   }
   if (/^(ECONN|EPIPE|ETIMEDOUT|EHOST|ENET)/.test(code)) return connectError(error);

@@ -10,7 +10,8 @@ export interface UniqueId {
 /** An entry of LIST (RFC 1939 §5). Exchange's numbers are not the octets RETR will give. */
 export interface Listing {
   number: number;
-  octets: number;
+  /** Absent where the server names no size that could be one. */
+  octets?: number;
 }
 
 /** What STAT says (RFC 1939 §5). */
@@ -25,20 +26,25 @@ function unwrapped(octets: number): number {
 }
 
 export function readStatus(response: Response): MaildropStatus {
-  const found = /^(\d{1,15})[ \t]+(-?\d{1,18})/.exec(response.text);
+  const found = /^(\d{1,15})(?:[ \t]+(-?\d{1,18})?|$)/.exec(response.text);
   if (!found) throw unreadable('STAT');
-  return { messages: Number(found[1]), octets: unwrapped(Number(found[2])) };
+  return { messages: Number(found[1]), octets: unwrapped(Number(found[2] ?? 0)) };
 }
 
 export function readListing(line: string): Listing | undefined {
-  const found = /^\s*(\d{1,10})\s+(-?\d{1,18})/.exec(line);
-  return found ? { number: Number(found[1]), octets: unwrapped(Number(found[2])) } : undefined;
+  const found = /^\s*(\d{1,10})(?:\s+(-?\d{1,18})?|$)/.exec(line);
+  const number = Number(found?.[1] ?? 0);
+  if (number < 1) return undefined;
+  const octets = Number(found?.[2] ?? -1);
+  // No single mail has 2 GB: what is below zero here is no overflow, but a size the server does not know.
+  return octets < 0 ? { number } : { number, octets };
 }
 
 /** Several blanks after the number, blanks inside the unique-id, or none at all: all of them exist. */
 export function readUniqueId(line: string): UniqueId | undefined {
   const found = /^\s*(\d{1,10})(?:[ \t]+(.*))?$/s.exec(line);
-  return found ? { number: Number(found[1]), uid: found[2] ?? '' } : undefined;
+  // There is no mail number 0 (RFC 1939 §3): asking for it would end the check.
+  return found && Number(found[1]) > 0 ? { number: Number(found[1]), uid: found[2] ?? '' } : undefined;
 }
 
 /** The answer to `UIDL n`; one about another number is none. */

@@ -1,21 +1,27 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
+import type { Clock } from '../base/clock';
+import type { KnownServer } from './known-server';
 import type { TraceEvent } from './trace';
 
 /** Milliseconds; 0 switches a deadline off. */
 export interface Timeouts {
   /** From the name lookup to the end of the TLS handshake. */
   connect: number;
-  /** From there to the greeting. */
+  /** From there to the end of the greeting, whatever comes before it. */
   greeting: number;
-  /** From a command to the first byte of its reply. */
+  /** From a command to its status line: commands that are answered at once, the login among them. */
   command: number;
+  /** The same for what lists the mailbox or begins a mail: large mailboxes and virus scanners take minutes. */
+  reply: number;
   /** Between two arrivals inside a reply. */
   idle: number;
   /** The whole session, from `connect` on. */
   session: number;
   /** From `quit()` to its answer, all unread replies before it included. */
   quit: number;
+  /** The same where mails were marked with DELE: the server deletes them before it answers. */
+  quitAfterDeletions: number;
   /** A line quiet for so long gets a NOOP, once logged in: Outlook hangs up after 60 s. */
   keepAlive: number;
 }
@@ -24,13 +30,15 @@ export const TIMEOUTS: Timeouts = {
   connect: 30_000,
   greeting: 30_000,
   command: 60_000,
+  reply: 300_000,
   idle: 60_000,
   session: 3_600_000,
   quit: 10_000,
+  quitAfterDeletions: 120_000,
   keepAlive: 25_000,
 };
 
-/** Octets, but for `window` and `listLines`. Beyond each of them stands a `LIMIT`. */
+/** Octets, but for `window` and `listLines`. What exceeds one of them is `LIMIT`. */
 export interface Limits {
   /** A status line; RFC 2449 §4 says 512, servers say more. */
   statusLine: number;
@@ -38,8 +46,16 @@ export interface Limits {
   listLine: number;
   /** Lines of UIDL or LIST. */
   listLines: number;
+  /** A whole reply to UIDL or LIST: 400,000 mails with unique IDs of the longest kind (RFC 1939 §7: 70 octets). */
+  list: number;
+  /** A whole reply to CAPA: real ones have less than 1 kB. */
+  capabilities: number;
+  /** All that the server says before the login: a greeting, two replies to CAPA, the challenges of one mechanism. */
+  beforeLogin: number;
   /** One mail. */
   mail: number;
+  /** What TOP gives: headers longer than this are not read by any program. */
+  top: number;
   /** What may be read and thrown away to get past a mail or list over its cap; beyond it the session ends. */
   drain: number;
   /** Unread mail in memory at which the socket is paused. */
@@ -58,26 +74,17 @@ export const LIMITS: Limits = {
   statusLine: 16_384,
   listLine: 4096,
   listLines: 1_000_000,
+  list: 2 ** 25,
+  capabilities: 2 ** 14,
+  beforeLogin: 2 ** 17,
   mail: 2 ** 30,
+  top: 2 ** 20,
   drain: 2 ** 26,
   buffer: 262_144,
   bufferBehind: 2 ** 24,
   window: 128,
   windowCommands: 2048,
   windowReplies: 2 ** 22,
-};
-
-/** Time, as the client sees it. */
-export interface Clock {
-  now(): number;
-  setTimeout(callback: () => void, ms: number): unknown;
-  clearTimeout(timer: unknown): void;
-}
-
-export const CLOCK: Clock = {
-  now: () => performance.now(),
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
-  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 
 export interface ConnectOptions {
@@ -98,6 +105,10 @@ export interface ConnectOptions {
   open?: (target: { host: string; port: number; signal?: AbortSignal }) => Promise<Socket>;
   /** Hears each step and each line, secrets masked. */
   trace?: (event: TraceEvent) => void;
+  /** Hears every ten seconds how long, in ms, the server has been silent with an answer outstanding. */
+  onSilence?: (ms: number) => void;
+  /** What an earlier session has learned of the same server and user: fewer round trips. Updated by this session. */
+  known?: KnownServer;
   clock?: Clock;
   /** Random octets for SCRAM's nonce. */
   randomBytes?: (size: number) => Buffer;

@@ -1,3 +1,5 @@
+import { decodeLine } from './charset';
+
 /** Who is told what the server said. */
 export interface ReplyHandler {
   /** A status line, without its line end. The answer says whether a multi-line reply (RFC 1939 §3) follows. */
@@ -74,6 +76,15 @@ export class ReplyParser {
     this.#status = [];
   }
 
+  /** Begins anew after STLS: what ends a line is learned again from what comes by TLS. */
+  forget(): void {
+    this.#crlf = undefined;
+    this.#at = At.Status;
+    this.#status = [];
+    this.#statusLength = 0;
+    this.#forgivenLf = false;
+  }
+
   /** Reads on. `chunk` is never written to, and must not be used again: what `data` is given may be part of it. */
   feed(chunk: Buffer): void {
     let position = 0;
@@ -113,14 +124,14 @@ export class ReplyParser {
       this.#statusLength = length;
       return stop;
     }
-    let line: string;
-    if (this.#statusLength === 0) line = chunk.toString('utf8', start, stop);
-    else {
-      this.#status.push(chunk.subarray(start, stop));
-      line = Buffer.concat(this.#status).toString('utf8');
+    let bytes = chunk.subarray(start, stop);
+    if (this.#statusLength > 0) {
+      bytes = Buffer.concat([...this.#status, bytes]);
       this.#status = [];
       this.#statusLength = 0;
     }
+    let line = bytes.toString('utf8');
+    if (line.includes('\ufffd')) line = decodeLine(bytes);
     const crlf = line.endsWith('\r\n');
     line = line.slice(0, crlf ? -2 : -1);
     // Microsoft 365 and hMailServer send blank lines before some replies.

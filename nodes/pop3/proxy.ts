@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import { lazily } from '../base/lazy';
 import { connectError } from './dial';
 import { Pop3Error } from './error';
 import type { ConnectOptions } from './options';
@@ -16,18 +17,18 @@ export interface ProxySettings {
   noProxy?: string | readonly string[];
 }
 
-/** An `open` for `Pop3Client.connect` that goes through a proxy. Errors: `CONFIG`, `CONNECT` (hint `proxy`). */
+/** An `open` for `Pop3Client.connect` that goes through a proxy. Errors: `CONFIG`, `CONNECT` (reason `proxy`). */
 export function throughProxy({ url, noProxy }: ProxySettings): Open {
   let proxy: URL;
   try {
     proxy = new URL(url);
   } catch {
     // The cause would show the address, and with it the password.
-    throw new Pop3Error('CONFIG', 'The address of the proxy is none', { hint: 'proxy' });
+    throw new Pop3Error('CONFIG', 'The address of the proxy is none', { reason: 'proxy' });
   }
   const way = WAYS[proxy.protocol];
   if (!way)
-    throw new Pop3Error('CONFIG', `A proxy of the kind ${proxy.protocol} is not known`, { hint: 'proxy' });
+    throw new Pop3Error('CONFIG', `A proxy of the kind ${proxy.protocol} is not known`, { reason: 'proxy' });
   return (target) => (isExempt(target, noProxy) ? directly(target) : way(proxy, target));
 }
 
@@ -63,6 +64,8 @@ export function isExempt(
     return /^[.*]/.test(pattern) ? name.endsWith(pattern.replace(/^\*/, '')) : name === pattern;
   });
 }
+
+const socks = lazily(() => import('socks'));
 
 const WAYS: Record<string, ((proxy: URL, target: Target) => Promise<Socket>) | undefined> = {
   'http:': throughConnect,
@@ -124,7 +127,7 @@ function throughConnect(proxy: URL, { host, port, signal }: Target): Promise<Soc
  * proxy to look up the name.
  */
 async function throughSocks(proxy: URL, { host, port, signal }: Target): Promise<Socket> {
-  const { SocksClient } = await import('socks');
+  const { SocksClient } = await socks();
   const at = { host: proxy.hostname.replace(/^\[|\]$/g, ''), port: Number(proxy.port) || 1080 };
   const existing_socket = await directly({ ...at, ...(signal && { signal }) }).catch((error) => {
     throw connectError(error, 'proxy');
@@ -155,5 +158,5 @@ async function throughSocks(proxy: URL, { host, port, signal }: Target): Promise
 }
 
 function refused(message: string, login: boolean): Pop3Error {
-  return new Pop3Error(login ? 'CONFIG' : 'CONNECT', message, { hint: 'proxy' });
+  return new Pop3Error(login ? 'CONFIG' : 'CONNECT', message, { reason: 'proxy' });
 }

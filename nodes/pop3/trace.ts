@@ -21,3 +21,23 @@ export type TraceEvent =
   | { type: 'sent'; line: string }
   | { type: 'received'; line: string }
   | { type: 'closed'; code?: string };
+
+/** What a transcript of the session shows of it: `C:` and `S:` as in the RFCs, `--` for what is no line. */
+export function transcriptOf(event: TraceEvent): string[] {
+  switch (event.type) {
+    case 'connected':
+      return [`-- connected to ${event.address ?? '?'} port ${event.port ?? '?'}`];
+    case 'encrypted':
+      return [`-- ${event.protocol ?? 'TLS'}, ${event.cipher}`];
+    case 'sent':
+      return [`C: ${event.line}`];
+    case 'received':
+      return [`S: ${event.line}`];
+    case 'capabilities':
+      return (event.lines ?? []).map((line) => `S:   ${line}`);
+    case 'closed':
+      return [`-- closed${event.code === undefined ? '' : ` (${event.code})`}`];
+    default:
+      return [];
+  }
+}

@@ -33,7 +33,11 @@ export function openLedgerRoom(options: LedgerRoomOptions): { ledgers: LedgerRoo
 /** Settings that say nothing usable: every mailbox says so, and none is checked without its fleet. */
 function refusing(cause: Error): LedgerRoom {
   const refuse = () =>
-    Promise.reject(cause instanceof MailboxError ? cause : new MailboxError('CONFIG', 'CONFIG', { cause }));
+    Promise.reject(
+      cause instanceof MailboxError
+        ? cause
+        : new MailboxError('CONFIG', 'unexpected', { facts: { detail: cause.message }, cause }),
+    );
   return {
     attend: () => ({
       open: refuse,

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { isLoopback } from '../base/loopback';
 import {
   type AssertOwner,
   type Clock,
@@ -21,17 +22,16 @@ export interface MailboxName {
   user: string;
 }
 
-/** Whether a host name means this machine itself. */
-export const isLoopback = (host: string): boolean => /^(localhost|127\.[\d.]+|\[?::1\]?)$/i.test(host);
-
 /**
  * Names a mailbox in file names. The port does not count, since a maildrop is the same by 110 and by 995; but on
  * loopback, where each port may be another server's.
  */
 export function mailboxId({ host, port, user }: MailboxName): string {
   const name = host.toLowerCase();
+  // Ledgers of 0.1.0 do not count the port of a name below localhost.
+  const portCounts = isLoopback(name) && !name.endsWith('.localhost');
   return createHash('sha256')
-    .update(`${name}\n${isLoopback(name) ? port : ''}\n${user}`)
+    .update(`${name}\n${portCounts ? port : ''}\n${user}`)
     .digest('hex')
     .slice(0, 16);
 }

@@ -39,9 +39,10 @@ describe('the listing', () => {
     assert.equal((await list(true))[0]?.bytes, mailOf('a').length);
   });
 
-  it('asks an empty mailbox nothing', async () => {
+  it('asks an empty mailbox nothing but what is asked ahead of the answer to STAT', async () => {
     assert.deepEqual(await listed([]), []);
-    assert.deepEqual(box.said('UIDL'), []);
+    assert.deepEqual(box.said('UIDL'), ['UIDL']);
+    assert.deepEqual([...box.said('LIST'), ...box.said('TOP')], []);
   });
 
   it('tells equal unique-ids apart by their place, and says that they are ambiguous', async () => {

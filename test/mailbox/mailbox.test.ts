@@ -8,6 +8,7 @@ import {
   MailboxError,
   type MailboxErrorCode,
   type MailboxParts,
+  type MailboxReason,
 } from '../../nodes/mailbox';
 import type { CheckSummary } from '../../nodes/mailbox/check-context';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
@@ -129,7 +130,11 @@ describe('a mailbox', () => {
   }
   const start = (): Promise<string> => heard.outcome(() => heard.mailbox.start());
   const fail = (code: MailboxErrorCode, reason = code.toLowerCase(), retryAfterMs?: number): void => {
-    heard.failure = new MailboxError(code, reason, retryAfterMs === undefined ? {} : { retryAfterMs });
+    heard.failure = new MailboxError(
+      code,
+      reason as MailboxReason,
+      retryAfterMs === undefined ? {} : { retryAfterMs },
+    );
   };
 
   afterEach(async () => {

@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAILBOX_ERROR_CODES, MailboxError, type MailboxErrorCode } from '../../nodes/mailbox';
+import {
+  MAILBOX_ERROR_CODES,
+  MailboxError,
+  type MailboxErrorCode,
+  type MailboxReason,
+} from '../../nodes/mailbox';
 import type { MailboxState } from '../../nodes/mailbox/mailbox';
 import { numbersOf } from '../../nodes/node-red/data/counted-status';
 import { nodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
@@ -75,7 +80,7 @@ describe('the words of a mailbox', () => {
     assert.ok(reasons.length > 60 && accountReasons.length > 60);
     for (const code of MAILBOX_ERROR_CODES) {
       for (const reason of [...reasons, ...accountReasons, 'nobody-has-thought-of']) {
-        const { text, fill } = statusOf(failed(code, reason));
+        const { text, fill } = statusOf(failed(code, reason as MailboxReason));
         assert.ok(text.length > 0 && text.length <= 24, `${code} ${reason}: ${text}`);
         assert.equal(fill, 'red');
       }
@@ -120,7 +125,10 @@ describe('the words of a mailbox', () => {
       // Chinese, Japanese and Korean say it in half the characters.
       const whole = /^(ja|ko|zh)/.test(language) ? /^\S.{5,}\S$/s : /^\S.{10,}\S$/s;
       for (const reason of [...MAILBOX_ERROR_CODES, ...reasons, ...accountReasons]) {
-        const text = sentence(new MailboxError('AUTH', reason, { facts }), translator(language));
+        const text = sentence(
+          new MailboxError('AUTH', reason as MailboxReason, { facts }),
+          translator(language),
+        );
         assert.match(text, whole, `${language} ${reason}: ${text}`);
         assert.equal(text.includes('__'), false, text);
       }
@@ -131,8 +139,8 @@ describe('the words of a mailbox', () => {
 
   it('fall back on the code, and on something better than nothing', () => {
     assert.equal(
-      sentence(new MailboxError('IN_USE', 'nobody-has-thought-of'), english),
-      sentence(new MailboxError('IN_USE', 'IN_USE'), english),
+      sentence(new MailboxError('IN_USE', 'nobody-has-thought-of' as MailboxReason), english),
+      sentence(new MailboxError('IN_USE', 'IN_USE' as MailboxReason), english),
     );
     assert.equal(sentence(new MailboxError('IN_USE', 'in-use'), silent), 'IN_USE: in-use');
   });
@@ -174,6 +182,6 @@ describe('a failed token, to the mailbox that wanted it', () => {
   });
 });
 
-function failed(code: MailboxErrorCode, reason: string): MailboxState {
+function failed(code: MailboxErrorCode, reason: MailboxReason): MailboxState {
   return { is: 'failed', error: new MailboxError(code, reason) };
 }

@@ -146,11 +146,11 @@ describe('pop3 with a real Dovecot', () => {
       security: 'none',
       timeouts: { greeting: 100 },
     });
-    await assert.rejects(silent, (error: Pop3Error) => error.hint === 'server-speaks-tls');
+    await assert.rejects(silent, (error: Pop3Error) => error.reason === 'server-speaks-tls');
     const plain = Pop3Client.connect({ ...wrong, port: dovecot.port, security: 'tls' });
     await assert.rejects(
       plain,
-      (error: Pop3Error) => error.code === 'TLS' && error.hint === 'server-speaks-plain',
+      (error: Pop3Error) => error.code === 'TLS' && error.reason === 'server-speaks-plain',
     );
   });
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { decodeLine } from '../../nodes/pop3/charset';
 import { ReplyParser } from '../../nodes/pop3/parser';
 
 interface Reply {
@@ -148,7 +149,7 @@ describe('pop3/parser', () => {
         assert.ok(!broken);
         const got = replies.map(({ line, data }) => ({ line, data: data?.toString('latin1') }));
         const want = expected(whole, end, isMulti).map(({ line, data }) => ({
-          line: Buffer.from(line, 'latin1').toString('utf8'),
+          line: decodeLine(Buffer.from(line, 'latin1')),
           data: data?.toString('latin1'),
         }));
         assert.deepEqual(got, want);

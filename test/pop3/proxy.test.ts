@@ -152,7 +152,7 @@ describe('pop3: proxies', () => {
       const wrong = throughProxy({ url: `${kind}://me:wrong-canary@127.0.0.1:${proxy.port}` });
       await assert.rejects(Pop3Client.connect({ ...options, open: wrong }), (error: Pop3Error) => {
         assert.ok(error instanceof Pop3Error && ['CONFIG', 'CONNECT'].includes(error.code));
-        assert.equal(error.hint, 'proxy');
+        assert.equal(error.reason, 'proxy');
         assert.ok(
           !inspect(error, { depth: 20, showHidden: true }).includes('canary'),
           inspect(error, { depth: 20 }),

@@ -27,8 +27,8 @@ async function failure(promise: Promise<unknown>): Promise<Pop3Error> {
   return error;
 }
 
-function summary({ code, hint }: Pop3Error): unknown[] {
-  return [code, hint];
+function summary({ code, reason }: Pop3Error): unknown[] {
+  return [code, reason];
 }
 
 describe('pop3: a session', () => {
@@ -92,13 +92,13 @@ describe('pop3: a session', () => {
     it('a server that never answers', async () => {
       const port = await listen(() => {});
       const error = await failure(Pop3Client.connect(at(port, { timeouts: { greeting: 30 } })));
-      assert.deepEqual(summary(error), ['TIMEOUT', undefined]);
+      assert.deepEqual(summary(error), ['TIMEOUT', 'timeout']);
     });
 
     it('a server that never finishes the TLS handshake', async () => {
       const port = await listen(() => {});
       const options = at(port, { security: 'tls', timeouts: { connect: 30 } });
-      assert.deepEqual(summary(await failure(Pop3Client.connect(options))), ['TIMEOUT', undefined]);
+      assert.deepEqual(summary(await failure(Pop3Client.connect(options))), ['TIMEOUT', 'timeout']);
     });
 
     it('a server that hangs up before, in and after the greeting', async () => {
@@ -110,7 +110,7 @@ describe('pop3: a session', () => {
 
     it('a server that is no POP3 server', async () => {
       const port = await listen((socket) => socket.write('220 smtp.example.test ESMTP\r\n'));
-      assert.deepEqual(summary(await failure(Pop3Client.connect(at(port)))), ['PROTOCOL', undefined]);
+      assert.deepEqual(summary(await failure(Pop3Client.connect(at(port)))), ['PROTOCOL', 'speaks-smtp']);
     });
 
     it('a greeting of -ERR', async () => {
@@ -142,12 +142,9 @@ describe('pop3: a session', () => {
 
     it('a login without TLS: only on loopback, or when allowed; nothing is sent (S11)', async () => {
       const { line } = lineTo({});
-      const client = await connected(optionsFor(line, { host: 'mail.example.test' }));
-      assert.deepEqual(summary(await failure(client.authenticate(CREDENTIALS))), [
-        'CONFIG',
-        'plaintext-not-allowed',
-      ]);
-      assert.equal(line.sent, 'CAPA\r\n');
+      const open = async (): Promise<never> => assert.fail('decided before connecting');
+      const refused = Pop3Client.connect(optionsFor(line, { host: 'mail.example.test', open }));
+      assert.deepEqual(summary(await failure(refused)), ['CONFIG', 'plaintext-not-allowed']);
       const proxied = lineTo({});
       Object.assign(proxied.line, { remoteAddress: '192.0.2.1' });
       const behind = await connected(optionsFor(proxied.line));
@@ -342,15 +339,33 @@ describe('pop3: a session', () => {
       assert.equal(server.received.filter((line) => /^(AUTH|USER|PASS)/.test(line)).length, 1);
     });
 
-    it('a refused token may be followed by one fresh token, and no more', async () => {
+    it('a refused token is renewed once and tried once more on the same connection, and no more', async () => {
       const server = await serve({ allow: (_, token) => token === 'fresh', mails: ['a\r\n'] });
       const client = await connected(at(server.port));
-      assert.equal((await failure(client.authenticate(TOKEN))).code, 'AUTH');
-      assert.equal((await client.authenticate({ ...TOKEN, token: 'fresh' })).messages, 1);
+      const renewed = async (rejected: string) =>
+        rejected === TOKEN.token ? 'fresh' : assert.fail(rejected);
+      assert.equal((await client.authenticate({ ...TOKEN, renew: renewed })).messages, 1);
+      assert.equal(server.sessions.length, 1);
+      let renewals = 0;
+      const stale = async () => {
+        renewals += 1;
+        return `stale ${renewals}`;
+      };
       const other = await connected(at(server.port));
-      await failure(other.authenticate(TOKEN));
-      await failure(other.authenticate(TOKEN));
-      assert.equal((await failure(other.authenticate(TOKEN))).hint, 'login-spent');
+      assert.equal((await failure(other.authenticate({ ...TOKEN, renew: stale }))).code, 'AUTH');
+      assert.equal(renewals, 1);
+      assert.equal((await failure(other.authenticate(TOKEN))).reason, 'login-spent');
+      const same = await connected(at(server.port));
+      await failure(same.authenticate({ ...TOKEN, renew: async (rejected) => rejected }));
+      assert.equal(server.received.filter((line) => line === 'AUTH XOAUTH2').length, 5);
+    });
+
+    it('what the renewal of a token fails with is told as it is', async () => {
+      const server = await serve({ allow: () => false });
+      const client = await connected(at(server.port));
+      const gone = new Error('sign in again');
+      const renew = () => Promise.reject(gone);
+      assert.equal(await client.authenticate({ ...TOKEN, renew }).catch((error) => error), gone);
     });
 
     it('[SYS/TEMP] comes without a challenge, and nothing is sent into it', async () => {
@@ -369,14 +384,14 @@ describe('pop3: a session', () => {
     });
 
     it('POP switched off is told at STAT (Gmail), and so is a mailbox that is not connected (Exchange)', async () => {
-      for (const [said, code, hint] of [
+      for (const [said, code, reason] of [
         ['-ERR [SYS/PERM] Your account is not enabled for POP access.', 'SYS_PERM', 'pop-disabled'],
         ['-ERR User is authenticated but not connected.', 'SYS_PERM', 'not-connected'],
-        ['-ERR [IN-USE] Unable to lock maildrop', 'IN_USE', undefined],
+        ['-ERR [IN-USE] Unable to lock maildrop', 'IN_USE', 'in-use'],
       ]) {
         const server = await serve({ commands: { STAT: () => `${said}\r\n` } });
         const client = await connected(at(server.port));
-        assert.deepEqual(summary(await failure(client.authenticate(TOKEN))), [code, hint]);
+        assert.deepEqual(summary(await failure(client.authenticate(TOKEN))), [code, reason]);
       }
     });
 

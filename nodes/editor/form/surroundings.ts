@@ -1,4 +1,5 @@
 /** Where the account's dialog stands: the address of this editor, and the `pop3 in` that use the account. */
+import { isLoopback as isLoopbackHost } from '../../base/loopback';
 import { fromEnvironment } from './form';
 
 /** Where this browser reaches the callback: beside the editor, whatever the admin root and the proxy in front of it. */
@@ -6,8 +7,7 @@ export function callbackUrl(): URL {
   return new URL('redletter/oauth2-account/callback', window.location.href.replace(/[?#].*$/, ''));
 }
 
-const isLoopback = ({ hostname }: URL): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname);
+const isLoopback = ({ hostname }: URL): boolean => isLoopbackHost(hostname);
 
 /** Neither https nor this machine: no provider sends a browser back there. */
 export const isLan = (url: URL): boolean => url.protocol !== 'https:' && !isLoopback(url);

@@ -6,6 +6,7 @@ export const COUNTED = {
   'status.new': '__count__ new',
   'status.first': '__count__ new, __left__ ignored',
   'status.waiting': 'retry in __seconds__ s',
+  'status.silent': 'waiting for server, __seconds__ s',
 } as const;
 
 export type CountedStatus = keyof typeof COUNTED;

@@ -13,7 +13,7 @@ export type { Credentials, Mechanism, PasswordCredentials, TokenCredentials } fr
 
 export { MECHANISMS, type MechanismName } from './names';
 
-export interface Situation {
+export interface AuthContext {
   capabilities: Capabilities;
   encrypted: boolean;
   /** The timestamp of the greeting, where it holds one. */
@@ -35,18 +35,18 @@ export function isToken(credentials: Credentials): credentials is TokenCredentia
 export function choose(
   wanted: MechanismName | 'auto',
   credentials: Credentials,
-  situation: Situation,
+  context: AuthContext,
 ): MechanismName {
-  const { capabilities, encrypted, apopStamp } = situation;
+  const { capabilities, encrypted, apopStamp } = context;
   const token = isToken(credentials);
   if (wanted !== 'auto') {
     if (token !== (wanted === 'XOAUTH2' || wanted === 'OAUTHBEARER')) {
       throw new Pop3Error('CONFIG', `${wanted} needs ${token ? 'a password' : 'a token'}`, {
-        hint: 'mechanism-needs-other-credentials',
+        reason: 'mechanism-needs-other-credentials',
       });
     }
     if (wanted === 'APOP' && apopStamp === undefined) {
-      throw new Pop3Error('CONFIG', 'The server offers no APOP', { hint: 'mechanism-not-offered' });
+      throw new Pop3Error('CONFIG', 'The server offers no APOP', { reason: 'mechanism-not-offered' });
     }
     return wanted;
   }
@@ -64,10 +64,33 @@ export function choose(
   return 'USER';
 }
 
+/** What hides the password, what shows it inside AUTH, and what shows it outside: one of a kind stands for the others. */
+const KINDS: readonly (readonly MechanismName[])[] = [
+  ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'CRAM-MD5', 'APOP'],
+  ['PLAIN', 'LOGIN'],
+  ['USER'],
+];
+
+/**
+ * What `auto` tries in the next session after a method was refused: servers offer methods that they have no passwords
+ * for (GNU mailutils: APOP). The next kind, since two of one kind work, or not, together. `undefined`: no other.
+ */
+export function alternativeTo(
+  refused: MechanismName,
+  credentials: Credentials,
+  { capabilities }: AuthContext,
+): MechanismName | undefined {
+  if (isToken(credentials)) return undefined;
+  const kind = KINDS.findIndex((names) => names.includes(refused));
+  const [, plain = []] = KINDS;
+  if (kind === 0) return plain.find((name) => capabilities.mechanisms.includes(name)) ?? 'USER';
+  return kind === 1 ? 'USER' : undefined;
+}
+
 export function create(
   name: Exclude<MechanismName, 'APOP' | 'USER'>,
   credentials: Credentials,
-  { host, port, randomBytes }: Situation,
+  { host, port, randomBytes }: AuthContext,
 ): Mechanism {
   const password = credentials as PasswordCredentials;
   const token = credentials as TokenCredentials;

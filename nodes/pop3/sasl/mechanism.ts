@@ -25,6 +25,8 @@ export interface TokenCredentials {
   user: string;
   /** An OAuth 2.0 access token (RFC 6750). */
   token: string;
+  /** Renews a token the server has refused, once; `undefined` or the same one: there is no other. */
+  renew?(rejected: string): Promise<string | undefined>;
 }
 
 export type Credentials = PasswordCredentials | TokenCredentials;

@@ -45,12 +45,12 @@ export function saslprep(text: string): string {
   const prepared = text.replace(NOTHING, '').replace(BLANKS, ' ').normalize('NFKC');
   if (PROHIBITED.test(prepared)) {
     throw new Pop3Error('CONFIG', 'SCRAM takes no such character in a user name or password', {
-      hint: 'unsafe-argument',
+      reason: 'unsafe-argument',
     });
   }
   if (SOME_RIGHT_TO_LEFT.test(prepared) && !ALL_RIGHT_TO_LEFT.test(prepared)) {
     throw new Pop3Error('CONFIG', 'SCRAM takes no name or password written in both directions', {
-      hint: 'unsafe-argument',
+      reason: 'unsafe-argument',
     });
   }
   return prepared;

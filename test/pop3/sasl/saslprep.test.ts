@@ -8,7 +8,7 @@ function refused(text: string): void {
     () => saslprep(text),
     (error) => {
       assert.ok(error instanceof Pop3Error, inspect(error));
-      assert.deepEqual([error.code, error.hint, error.retryable], ['CONFIG', 'unsafe-argument', false]);
+      assert.deepEqual([error.code, error.reason, error.retryable], ['CONFIG', 'unsafe-argument', false]);
       // A character of a password is part of a secret.
       const shown = error.message + JSON.stringify(error);
       for (const letter of text) assert.ok(/[ -~]/.test(letter) || !shown.includes(letter), shown);

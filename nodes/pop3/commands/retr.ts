@@ -1,37 +1,24 @@
-import type { Connection } from './connection';
-import { Pop3Error } from './error';
-import { Mail } from './exchange';
-import type { Limits } from './options';
-
-/** One mail as it comes: the bytes as the server has them, byte-stuffing undone. */
-export interface RetrievedMail {
-  readonly number: number;
-  /** Ends when the whole mail has come; rejects with a `Pop3Error` when it cannot. */
-  readonly body: AsyncIterable<Buffer>;
-}
-
-/** Checks a message-number (RFC 1939 §3) before it goes into a command. */
-export function messageNumber(number: number): number {
-  if (!Number.isSafeInteger(number) || number < 1) {
-    throw new Pop3Error('CONFIG', 'A message-number is a whole number above 0', { hint: 'unsafe-argument' });
-  }
-  return number;
-}
+import type { Connection } from '../connection';
+import { Pop3Error } from '../error';
+import type { Limits } from '../options';
+import type { RetrievedMail } from '../retrieved-mail';
+import type { Session } from '../session';
+import { Mail } from './mail';
+import { messageNumber } from './message-number';
 
 /**
  * Mail after mail, asked for ahead as far as the windows allow. What was asked for and not yet handed out is
  * bounded by commands and by octets; what has come and was not yet read is bounded by the connection.
  */
-export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
+class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
   readonly #connection: Connection;
   readonly #limits: Limits;
   readonly #numbers: Iterator<number>;
-  readonly #command: (number: number) => string;
-  readonly #expected: (number: number) => number;
+  readonly #make: (number: number) => Mail;
   readonly #ahead: Mail[] = [];
   #aheadOctets = 0;
-  /** A number that was drawn and did not fit into the window any more. */
-  #drawn: number | undefined;
+  /** A mail that did not fit into the window any more. */
+  #drawn: Mail | undefined;
   #current: Mail | undefined;
   #exhausted = false;
 
@@ -39,14 +26,12 @@ export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined
     connection: Connection,
     limits: Limits,
     numbers: Iterable<number>,
-    command: (number: number) => string,
-    expected: (number: number) => number,
+    make: (number: number) => Mail,
   ) {
     this.#connection = connection;
     this.#limits = limits;
     this.#numbers = numbers[Symbol.iterator]();
-    this.#command = command;
-    this.#expected = expected;
+    this.#make = make;
   }
 
   [Symbol.asyncIterator](): this {
@@ -107,17 +92,50 @@ export class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined
           this.#exhausted = true;
           break;
         }
-        this.#drawn = messageNumber(drawn.value);
+        this.#drawn = this.#make(messageNumber(drawn.value));
       }
-      const number = this.#drawn;
-      const expected = this.#expected(number);
-      if (this.#ahead.length > 0 && this.#aheadOctets + expected > this.#limits.windowReplies) break;
+      const mail = this.#drawn;
+      if (this.#ahead.length > 0 && this.#aheadOctets + mail.expected > this.#limits.windowReplies) break;
       this.#drawn = undefined;
-      const mail = new Mail(number, this.#command(number), expected, this.#limits, this.#connection);
-      this.#aheadOctets += expected;
+      this.#aheadOctets += mail.expected;
       this.#ahead.push(mail);
       asked.push(mail);
     }
     if (asked.length > 0) this.#connection.submit(...asked);
   }
+}
+
+/** Octets a mail is thought to have when the server has told nothing about it. */
+const UNKNOWN_SIZE = 65_536;
+
+function sizeOf({ sizes, maildrop: { messages, octets } }: Session, number: number): number {
+  return sizes.get(number) ?? (messages > 0 && octets > 0 ? octets / messages : UNKNOWN_SIZE);
+}
+
+/** RETR (RFC 1939 §5). */
+export function retrieve(session: Session, numbers: Iterable<number>): Retrieval {
+  const { connection, settings } = session;
+  const ask = (number: number) =>
+    new Mail(number, `RETR ${number}`, {
+      expected: sizeOf(session, number),
+      limits: settings.limits,
+      flow: connection,
+    });
+  return new Retrieval(connection, settings.limits, numbers, ask);
+}
+
+/** TOP (RFC 1939 §7). Some servers send the whole mail: what exceeds the lines asked for is let go. */
+export function top(session: Session, numbers: Iterable<number>, lines: number): Retrieval {
+  if (!Number.isSafeInteger(lines) || lines < 0) {
+    throw new Pop3Error('CONFIG', 'TOP takes a whole number of lines', { reason: 'unsafe-argument' });
+  }
+  const { connection, settings } = session;
+  const ask = (number: number) =>
+    new Mail(number, `TOP ${number} ${lines}`, {
+      expected: Math.min(sizeOf(session, number), 4096 + lines * 80),
+      limits: { ...settings.limits, mail: settings.limits.top },
+      flow: connection,
+      lines,
+    });
+  return new Retrieval(connection, settings.limits, numbers, ask);
 }

@@ -1,0 +1,34 @@
+import { type Listing, readListing, unreadable } from '../listing';
+import { refusal } from '../refusal';
+import type { Session } from '../session';
+import { accepted } from './command';
+import type { Lines } from './lines';
+import { messageNumber } from './message-number';
+
+/** LIST (RFC 1939 §5) of one mail. */
+export async function listOne(session: Session, number: number): Promise<Listing> {
+  const response = await accepted(
+    session.send(`LIST ${messageNumber(number)}`, { slow: true }),
+    'transaction',
+  );
+  const listing = readListing(response.text);
+  if (listing?.number !== number) throw unreadable('LIST');
+  remember(session, listing);
+  return listing;
+}
+
+export function sendList(session: Session): Lines<Listing> {
+  return session.sendForLines('LIST', session.settings.limits.list, readListing);
+}
+
+/** The answer to LIST. Lines that cannot be read are left out. */
+export async function takeList(session: Session, sent: Lines<Listing>): Promise<Listing[]> {
+  const { response, items } = await sent.promise;
+  if (response.status !== 'ok') throw refusal(response, 'transaction', 'LIST');
+  for (const listing of items) remember(session, listing);
+  return items;
+}
+
+function remember({ sizes }: Session, { number, octets }: Listing): void {
+  if (octets !== undefined) sizes.set(number, octets);
+}
