@@ -62,7 +62,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
    * @throws MailboxError
    */
   static async open(settings: FleetSettings): Promise<Database> {
-    const database = new Database(await driver(), settings);
+    const database = new Database(driver(), settings);
     try {
       await database.migrate();
       return database;
@@ -257,10 +257,10 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   }
 }
 
-async function driver(): Promise<typeof import('pg')> {
+function driver(): typeof import('pg') {
   try {
-    const loaded = (await import('pg')) as typeof import('pg') & { default?: typeof import('pg') };
-    return loaded.default ?? loaded;
+    // In this way NODE_PATH counts too, as it does for what Node-RED itself loads.
+    return require('pg') as typeof import('pg');
   } catch (cause) {
     throw new MailboxError('CONFIG', 'fleet-driver-missing', {
       facts: { command: 'npm install pg' },

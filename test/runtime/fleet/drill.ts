@@ -9,7 +9,7 @@ import { mailboxId } from '../../../nodes/runtime';
 import { Database } from '../../../nodes/runtime/fleet/database';
 import type { Pace } from '../../../nodes/runtime/fleet/membership';
 import { endChild, startChild } from '../../../servers/child';
-import { type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
+import { type Deletion, type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
 import type { Postgres } from '../../../servers/postgres';
 
 export const SECRET = 'a secret of the whole fleet';
@@ -138,40 +138,17 @@ export class Drill {
     }
   }
 
-  /** How long each mailbox of a replica that was killed at `at` waited for its next owner, ms. */
   async failOver(name: string, at: number): Promise<number[]> {
-    const owners = await this.owners();
-    const waits: number[] = [];
-    for (const changes of owners.values()) {
-      const before = changes.filter((change) => change.at <= at).at(-1);
-      if (before?.name !== name) continue;
-      const next = changes.find((change) => change.at > at && change.name !== undefined);
-      waits.push(next === undefined ? Number.POSITIVE_INFINITY : next.at - at);
-    }
-    return waits;
+    return failOver(await owners(this.postgres, this.database), name, at);
   }
 
   async findings(): Promise<Findings> {
-    const { delivered, sent, server } = this;
-    const owners = await this.owners();
-    const owned = (user: string, name: string, at: number): boolean => {
-      const changes = owners.get(mailboxId({ host: 'pop.example.test', port: server.port, user })) ?? [];
-      return changes.filter((change) => change.at <= at).at(-1)?.name === name;
-    };
-    const seen = new Map<string, DeliveredLine[]>();
-    for (const line of delivered) {
-      const key = `${line.user} ${line.uid}`;
-      seen.set(key, [...(seen.get(key) ?? []), line]);
-    }
-    return {
-      lost: sent.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
-      unmarked: [...seen.values()].filter((lines) => lines.slice(1).some(({ redelivered }) => !redelivered))
-        .length,
-      staleDeliveries: delivered.filter(({ user, name, at }) => !owned(user, name, at)).length,
-      staleDeletions: server.deletions.filter(({ user, by, at }) => !owned(user, by, at)).length,
-      deletedUnseen: server.deletions.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
-      duplicates: delivered.length - seen.size,
-    };
+    const { delivered, sent, server, postgres, database } = this;
+    const boxOf = (user: string): string => mailboxId({ host: 'pop.example.test', port: server.port, user });
+    return findingsOf(
+      { delivered, sent, deletions: server.deletions, boxOf },
+      await owners(postgres, database),
+    );
   }
 
   async stop(): Promise<void> {
@@ -181,26 +158,69 @@ export class Drill {
     await this.server.close();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
 
-  /** By mailbox: who owned it from when on. */
-  private async owners(): Promise<Map<string, { name: string | undefined; at: number }[]>> {
-    const rows = await this.postgres.query<{ mailbox: string; name: string | null; at: Date }>(
-      this.database,
-      `select a.mailbox, r.name, a.at from public.owned a left join redletter.replica r on r.id = a.replica
-        order by a.at`,
-    );
-    const owners = new Map<string, { name: string | undefined; at: number }[]>();
-    for (const { mailbox, name, at } of rows) {
-      const changes = owners.get(mailbox) ?? [];
-      owners.set(mailbox, changes);
-      changes.push({ name: name ?? undefined, at: at.getTime() });
-    }
-    return owners;
+/** By mailbox: who owned it from when on. */
+export type Owners = Map<string, { name: string | undefined; at: number }[]>;
+
+export async function owners(postgres: Postgres, database: string): Promise<Owners> {
+  const rows = await postgres.query<{ mailbox: string; name: string | null; at: Date }>(
+    database,
+    `select a.mailbox, r.name, a.at from public.owned a left join redletter.replica r on r.id = a.replica
+      order by a.at`,
+  );
+  const found: Owners = new Map();
+  for (const { mailbox, name, at } of rows) {
+    const changes = found.get(mailbox) ?? [];
+    found.set(mailbox, changes);
+    changes.push({ name: name ?? undefined, at: at.getTime() });
   }
+  return found;
+}
+
+/** How long each mailbox of a replica that was killed at `at` waited for its next owner, ms. */
+export function failOver(all: Owners, name: string, at: number): number[] {
+  const waits: number[] = [];
+  for (const changes of all.values()) {
+    const before = changes.filter((change) => change.at <= at).at(-1);
+    if (before?.name !== name) continue;
+    const next = changes.find((change) => change.at > at && change.name !== undefined);
+    waits.push(next === undefined ? Number.POSITIVE_INFINITY : next.at - at);
+  }
+  return waits;
+}
+
+/** What happened, held against who owned what at that moment. */
+export function findingsOf(
+  happened: {
+    delivered: DeliveredLine[];
+    sent: { user: string; uid: string }[];
+    deletions: readonly Deletion[];
+    boxOf: (user: string) => string;
+  },
+  all: Owners,
+): Findings {
+  const { delivered, sent, deletions, boxOf } = happened;
+  const owned = (user: string, name: string, at: number): boolean =>
+    (all.get(boxOf(user)) ?? []).filter((change) => change.at <= at).at(-1)?.name === name;
+  const seen = new Map<string, DeliveredLine[]>();
+  for (const line of delivered) {
+    const key = `${line.user} ${line.uid}`;
+    seen.set(key, [...(seen.get(key) ?? []), line]);
+  }
+  return {
+    lost: sent.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
+    unmarked: [...seen.values()].filter((lines) => lines.slice(1).some(({ redelivered }) => !redelivered))
+      .length,
+    staleDeliveries: delivered.filter(({ user, name, at }) => !owned(user, name, at)).length,
+    staleDeletions: deletions.filter(({ user, by, at }) => !owned(user, by, at)).length,
+    deletedUnseen: deletions.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
+    duplicates: delivered.length - seen.size,
+  };
 }
 
 /** The database itself writes down who owned what when: the replicas are not asked. */
-async function audit(postgres: Postgres, database: string): Promise<void> {
+export async function audit(postgres: Postgres, database: string): Promise<void> {
   const opened = await Database.open({ database, schema: 'redletter', name: 'audit', role: 'editor' });
   await opened.close();
   await postgres.query(

@@ -1,0 +1,228 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { mailboxId } from '../../../nodes/runtime';
+import { type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
+import { needs } from '../../../servers/needs';
+import { type FlowNode, type NodeRed, startNodeRed } from '../../../servers/node-red';
+import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
+import {
+  assertClean,
+  audit,
+  type DeliveredLine,
+  type Findings,
+  failOver,
+  findingsOf,
+  owners,
+  randomOf,
+  SECRET,
+} from './drill';
+
+/** More by the environment, on demand: REDLETTER_FLEET_NODE_RED_SEEDS=10 REDLETTER_FLEET_NODE_RED_BOXES=200. */
+const SEEDS = Number(process.env.REDLETTER_FLEET_NODE_RED_SEEDS ?? 1);
+const BOXES = Number(process.env.REDLETTER_FLEET_NODE_RED_BOXES ?? 18);
+const NAMES = ['a', 'b', 'c'];
+
+/** Writes each mail down before anything else can happen to it. */
+const PROBE = `
+const { appendFileSync } = require('node:fs');
+const { join } = require('node:path');
+module.exports = (RED) => {
+  RED.nodes.registerType('probe', function (def) {
+    RED.nodes.createNode(this, def);
+    this.on('input', (msg, send, done) => {
+      const { user, uid, attempt, redelivered } = msg.pop3;
+      const line = { name: process.env.REPLICA, user, uid, attempt, redelivered, at: Date.now() };
+      appendFileSync(join(RED.settings.userDir, 'delivered'), JSON.stringify(line) + '\\n');
+      send(msg);
+      done();
+    });
+  });
+};`;
+
+/** Three real Node-REDs with the same flow, and what they share. */
+class Fleet {
+  readonly nodeReds = new Map<string, NodeRed>();
+  readonly sent: { user: string; uid: string }[] = [];
+  readonly users = Array.from({ length: BOXES }, (_, at) => `user${at}`);
+
+  constructor(
+    readonly postgres: Postgres,
+    readonly database: string,
+    readonly server: ManyMailboxes,
+    readonly folder: string,
+  ) {}
+
+  async start(name: string): Promise<void> {
+    const userDir = join(this.folder, name);
+    await mkdir(join(userDir, 'nodes'), { recursive: true });
+    await writeFile(join(userDir, 'nodes', 'probe.js'), PROBE);
+    await writeFile(
+      join(userDir, 'nodes', 'probe.html'),
+      "<script>RED.nodes.registerType('probe', {defaults: {}})</script>",
+    );
+    const nodeRed = await startNodeRed({
+      version: 4,
+      userDir,
+      settings: { credentialSecret: SECRET, redletter: { fleet: { database: this.database, name } } },
+      // The driver stands where a user would install it; here it is the one of the tests.
+      env: { REPLICA: name, NODE_PATH: join(__dirname, '..', '..', '..', 'node_modules') },
+    });
+    this.nodeReds.set(name, nodeRed);
+    await nodeRed.deploy(this.flow());
+  }
+
+  /** The half of the mailboxes waits for `pop3 ack`. */
+  flow(): FlowNode[] {
+    const nodes = this.users.map((user, at) => ({
+      id: `mail${at}`,
+      type: 'pop3 in',
+      z: 'tab',
+      name: user,
+      service: 'custom',
+      host: '127.0.0.1',
+      port: this.server.port,
+      security: 'none',
+      auth: 'password',
+      mechanism: 'USER',
+      interval: 1,
+      inputs: 0,
+      outputs: 1,
+      first: 'all',
+      after: 'delete',
+      keepDays: 0,
+      handled: at % 2 === 0 ? 'send' : 'ack',
+      ackTimeout: 600,
+      maxAttempts: 5,
+      maxInFlight: 5,
+      maxSize: 0,
+      oversize: 'headers',
+      maxPerCheck: 0,
+      attachments: 'buffer',
+      content: 'parsed',
+      credentials: { user, password: '$' + '{REPLICA}' },
+      wires: [['probe']],
+    }));
+    return [
+      { id: 'tab', type: 'tab', label: 'mail' },
+      ...nodes,
+      { id: 'probe', type: 'probe', z: 'tab', wires: [['ack']] },
+      { id: 'ack', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [[]] },
+    ];
+  }
+
+  send(count: number, random: () => number): void {
+    for (let at = 0; at < count; at += 1) {
+      const user = this.users[Math.floor(random() * this.users.length)] as string;
+      const uid = `m${this.sent.length}`;
+      this.sent.push({ user, uid });
+      this.server.deliver(user, uid);
+    }
+  }
+
+  get delivered(): DeliveredLine[] {
+    const files = NAMES.map((name) => join(this.folder, name, 'delivered')).filter((file) =>
+      existsSync(file),
+    );
+    const lines = files.flatMap((file) => readFileSync(file, 'utf8').split('\n'));
+    return lines
+      .filter((line) => line.endsWith('}'))
+      .map((line) => JSON.parse(line) as DeliveredLine)
+      .sort((a, b) => a.at - b.at);
+  }
+
+  /** Waits until everything was delivered and nothing is left on the server. */
+  async settle(ms: number): Promise<void> {
+    const until = Date.now() + ms;
+    while (Date.now() < until) {
+      const seen = new Set(this.delivered.map(({ uid }) => uid));
+      const left = this.users.some((user) => this.server.left(user).length > 0);
+      if (!left && this.sent.every(({ uid }) => seen.has(uid))) return;
+      await pause(200);
+    }
+  }
+
+  async findings(): Promise<Findings> {
+    const boxOf = (user: string): string => mailboxId({ host: '127.0.0.1', port: this.server.port, user });
+    const { delivered, sent, server } = this;
+    return findingsOf({ delivered, sent, deletions: server.deletions, boxOf }, await this.owners());
+  }
+
+  owners = () => owners(this.postgres, this.database);
+
+  async remove(): Promise<void> {
+    for (const nodeRed of this.nodeReds.values()) await nodeRed.remove();
+    await this.server.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+describe('a fleet of three Node-REDs', function () {
+  this.timeout(SEEDS * 300_000);
+  let postgres: Postgres;
+  before(async function () {
+    needs(postgresMissing).call(this);
+    postgres = await startPostgres();
+  });
+  after(() => postgres?.stop());
+
+  for (let seed = 1; seed <= SEEDS; seed += 1) {
+    it(`loses nothing when one is suspended, one is killed and the database restarts (seed ${seed})`, async () => {
+      const random = randomOf(seed);
+      const database = await postgres.database();
+      await audit(postgres, database);
+      const folder = await mkdtemp(join(tmpdir(), 'redletter-fleet-'));
+      const fleet = new Fleet(postgres, database, await startManyMailboxes({ retrMs: 2 }), folder);
+      try {
+        await Promise.all(NAMES.map((name) => fleet.start(name)));
+        fleet.send(2 * BOXES, random);
+        await fleet.settle(30_000);
+        const shares = new Map<string, number>();
+        for (const changes of (await fleet.owners()).values()) {
+          const name = changes.at(-1)?.name ?? '';
+          shares.set(name, (shares.get(name) ?? 0) + 1);
+        }
+        assert.deepEqual([...shares.keys()].sort(), NAMES, 'each owns some');
+
+        let sending = true;
+        const mail = (async () => {
+          while (sending) {
+            fleet.send(Math.ceil(BOXES / 10), random);
+            await pause(100);
+          }
+        })();
+        const [stopped = '', killed = ''] = [...NAMES].sort(() => random() - 0.5);
+        const suspended = fleet.nodeReds.get(stopped) as NodeRed;
+        process.kill(suspended.pid, 'SIGSTOP');
+        await pause(12_000 + random() * 2_000);
+        process.kill(suspended.pid, 'SIGCONT');
+        await pause(3_000);
+
+        const at = Date.now();
+        await fleet.nodeReds.get(killed)?.stop('SIGKILL');
+        await pause(13_000);
+        const waits = failOver(await fleet.owners(), killed, at);
+        assert.ok(waits.length > 0);
+        assert.ok(Math.max(...waits) <= 12_000, `taken over after ${Math.max(...waits)} ms`);
+
+        await postgres.kill();
+        await postgres.start();
+        const again = await fleet.nodeReds.get(killed)?.restart();
+        if (again) fleet.nodeReds.set(killed, again);
+        await pause(2_000);
+        sending = false;
+        await mail;
+        await fleet.settle(60_000);
+        const findings = await fleet.findings();
+        const figures = { ...findings, mails: fleet.sent.length, failOverMs: Math.max(...waits) };
+        if (SEEDS > 1) console.log(`      ${JSON.stringify(figures)}`);
+        assertClean(findings);
+      } finally {
+        await fleet.remove();
+      }
+    });
+  }
+});
