@@ -57,7 +57,7 @@ function floor(
       if (stage === 3) more();
       return;
     }
-    // Four octets are held back: an end may be cut by the network.
+    // Four bytes are held back: the network may split an end.
     let bytes = rest.length ? Buffer.concat([rest, chunk]) : chunk;
     for (;;) {
       if (!inMail) {
@@ -95,7 +95,7 @@ function thrownAway(run: Run): Promise<Took> {
   });
 }
 
-/** Octets that may wait for the parser. */
+/** Bytes that may wait for the parser. */
 const MOST_WAITING = 1024 * 1024;
 
 /** mailparser's own stream, nothing asked of it that no text needs, one mail after the other. */

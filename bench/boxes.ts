@@ -39,7 +39,7 @@ export const textMail = (index: number, octets = 3400): Buffer => {
 export function htmlMail(index: number, octets: number, html: number): Buffer {
   const top = `${head(index)}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: multipart/alternative; boundary=a\r\n\r\n--a\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${filled(LINE, 2000)}\r\n--a\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<table>\r\n${filled(ROW, html)}</table>\r\n--a--\r\n--b\r\nContent-Type: application/pdf; name=order.pdf\r\nContent-Disposition: attachment; filename=order.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n`;
   const end = '\r\n--b--\r\n';
-  // 57 octets become a line of 76 characters and its end.
+  // 57 bytes become a line of 76 characters and its end.
   const lines = Math.floor((octets - top.length - end.length) / 78);
   const base64 = Buffer.alloc(lines * 57, `attachment ${index} `)
     .toString('base64')

@@ -1,4 +1,4 @@
-// Fetching a whole mailbox: this package in Node-RED, the e-mail node in the same Node-RED, and everybody else, in
+// Downloading a whole mailbox: this package in Node-RED, the e-mail node in the same Node-RED, and all others, in
 // turn on the same Dovecot.
 import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -75,7 +75,7 @@ export async function measureFetching(
     say(`${box.title}: writing the mails`);
     await prepare(dovecot, user, box);
     for (let round = 0; round < rounds; round += 1) {
-      // Now one way round, now the other: nobody shall always come after the same neighbour.
+      // The order alternates, so that no program always follows the same one.
       for (const client of round % 2 ? able.toReversed() : able) {
         if (round > 0 && ONCE.has(client)) continue;
         await refill(dovecot, user);

@@ -25,7 +25,7 @@ const THOUSAND = { mailboxes: 1000, accounts: 100, interval: 100, mails: 10_000,
 /** Only when they are named: where one Node-RED ends is asked once, not at every release. */
 const BY_NAME = ['two-thousand', 'four-thousand'];
 
-/** Where a part's numbers stand among the results, and how they are had. */
+/** Where a part's numbers are among the results, and how they are measured. */
 const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<object>]> = {
   ...Object.fromEntries(
     Object.keys(BOXES).map((box) => [

@@ -35,7 +35,7 @@ module.exports = (RED) => {
     RED.nodes.createNode(this, def);
     let last;
     this.on('input', (_msg, _send, done) => {
-      // Before all nodes stand there is no flow that could stutter.
+      // Before all nodes are created no flow can be delayed.
       if (from !== undefined) {
         const now = { at: performance.now(), cpu: used() };
         if (last !== undefined) {

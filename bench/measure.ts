@@ -9,7 +9,7 @@ export interface Cost {
   peak: number;
   /** The longest time the event loop stood still; only where there is one to be looked at. */
   block?: number;
-  /** What came out, to see that all did the same: mails, characters of text, octets of attachments. */
+  /** What came out, to see that all did the same: mails, characters of text, bytes of attachments. */
   mails?: number;
   text?: number;
   attached?: number;

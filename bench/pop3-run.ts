@@ -61,7 +61,7 @@ function floor({ port, user, password, count }: Run): Promise<number> {
         return;
       }
       octets += chunk.length;
-      // An end that was cut by the network: few octets, looked at apart.
+      // An end that the network split: few bytes, checked separately.
       seam.fill(0, 4);
       chunk.copy(seam, 4, 0, 4);
       if (seam.indexOf(end) >= 0) done += 1;

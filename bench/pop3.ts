@@ -109,7 +109,7 @@ async function main(): Promise<void> {
       await once('floor', box, dovecot.port, folder);
       const results = new Map<Client, Result[]>();
       for (let round = 0; round < box.rounds; round += 1) {
-        // Now one way round, now the other: nobody shall always come after the same neighbour.
+        // The order alternates, so that no client always follows the same one.
         for (const client of round % 2 ? [...CLIENTS].reverse() : CLIENTS) {
           if (!able.has(client) || (round > 0 && SLOW.has(client))) continue;
           results.set(client, [...(results.get(client) ?? []), await once(client, box, port, folder)]);

@@ -1,4 +1,4 @@
-// What a mailbox costs that has nothing new: octets on the wire, and memory after ten thousand checks.
+// What a mailbox costs that has nothing new: bytes on the wire, and memory after ten thousand checks.
 import type { Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -8,7 +8,7 @@ import { say } from './fetching';
 
 export interface Steady {
   remembered: number;
-  /** Octets in both directions of a check, and of a session that asks for nothing but UIDL. */
+  /** Bytes in both directions of a check, and of a session that asks for nothing but UIDL. */
   check: number;
   uidl: number;
   /** Milliseconds of such a check, the server's share included. */

@@ -83,7 +83,7 @@ export async function measureMany(options: ManyOptions): Promise<Many> {
   let nodeRed: NodeRed | undefined;
   try {
     const flow = flowOf(users, accounts, port, interval, tokens.url);
-    // Nobody answers on port 1: what is looked at is over before anybody would.
+    // Port 1 has no listener; the measured part ends before a connection attempt.
     const later = starts > 0 && (await startsLater(flowOf(users, accounts, 1, interval, tokens.url), starts));
     say(`${mailboxes} mailboxes at ${roundTrip} ms: writing the mails`);
     for (const user of users) await dovecot.deliver(user, textMail(1));
@@ -162,7 +162,7 @@ interface Seen {
 function judge(seen: Seen, options: ManyOptions) {
   const { checks, ticks, mails, atStart, resident, peak, cpu, open, ms } = seen;
   const unchecked = options.mailboxes - checks.length;
-  // Whoever has not been checked when we stop looking is that late at least.
+  // A mailbox that was not checked by the end is at least that late.
   let first = unchecked > 0 ? ms : 0;
   let latest = 0;
   let count = 0;
@@ -248,7 +248,7 @@ const account = (id: string, user: string, tokenUrl: string): FlowNode => ({
   credentials: { user, clientId: user, clientSecret: 'secret' },
 });
 
-/** In place of what this package brings a node that only stands there, wired as before. */
+/** In place of this package's nodes one that does nothing, wired the same. */
 const idler = ({ credentials: _, ...node }: FlowNode): FlowNode =>
   ['pop3 in', 'oauth2-account'].includes(node.type) ? { ...node, type: 'bench idle' } : node;
 

@@ -1,4 +1,4 @@
-/** The first flow, and the account it signs in with: what somebody would have clicked together in the editor. */
+/** The first flow, and the account it signs in with: as a person would build them in the editor. */
 export const accountId = 'demo-account';
 
 /** What the account's dialog holds. */

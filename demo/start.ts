@@ -92,7 +92,7 @@ async function startNodeRed(port: number): Promise<string> {
     nodesExcludes: ['node-red-node-email'],
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
     functionGlobalContext: { terminal: { print } },
-    // Node-RED warns about things nobody misses here; what a node has to say stands in the editor.
+    // Node-RED warns about things that do not matter here; what a node reports is in the editor.
     logging: { console: { level: 'error', metrics: false, audit: false } },
   } as unknown as Parameters<typeof RED.init>[1]);
   handle = (request, response) =>
@@ -138,7 +138,7 @@ async function post(url: string, body: unknown, headers: Record<string, string> 
   return answer;
 }
 
-/** Starts something on the port an environment variable names, and says so when somebody else has it. */
+/** Starts something on the port an environment variable names, and reports when another program uses it. */
 async function onPort<T>(
   variable: string,
   otherwise: number,

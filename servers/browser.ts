@@ -40,7 +40,7 @@ export async function startBrowser(names: string[] = []): Promise<Browser> {
       '--disable-component-update',
       '--disable-sync',
       '--no-first-run',
-      // The sign-in server's pages ask for a font from elsewhere; nobody shall wait for it.
+      // The sign-in server's pages ask for a font from elsewhere; the tests do not wait for it.
       `--host-resolver-rules=${[
         ...names.map((name) => `MAP ${name} 127.0.0.1`),
         'MAP * ~NOTFOUND',
@@ -285,7 +285,7 @@ export class Editor {
     return this.context.close();
   }
 
-  /** One dialog slides out, another in; whoever clicks before it stands still misses. */
+  /** One dialog slides out, another in; a click before the end of the animation misses. */
   async #moved(action: () => Promise<void>): Promise<void> {
     const top = () => document.querySelector('.red-ui-tray:last-of-type');
     const before = await this.page.evaluateHandle(top);

@@ -19,7 +19,7 @@ export interface CertificateAuthority {
   issue(options?: { names?: string[]; expired?: boolean }): Certificate;
 }
 
-/** A certificate authority of the tests' own, made by openssl and trusted by nobody who was not told. */
+/** A certificate authority of the tests' own, made by openssl and trusted only where it is configured. */
 export function certificateAuthority(name = 'Redletter tests'): CertificateAuthority {
   const authority = inFolder((folder) => {
     openssl(folder, 'req', '-x509', ...newKey('ca'), '-days', '30', '-subj', `/CN=${name}`, '-out', 'ca.crt');

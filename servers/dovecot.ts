@@ -154,7 +154,7 @@ async function launch(folder: string, user: string, group: string, options: Dove
   }
 }
 
-/** Whether somebody answers there, for plain POP3 with a greeting. */
+/** Whether a server answers there, for unencrypted POP3 with a greeting. */
 function greets(port: number, greeting = true): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -267,7 +267,7 @@ function idOf(what: '-u' | '-g' | '-gn', user: string): string {
   return execFileSync('id', [what, user], { encoding: 'utf8' }).trim();
 }
 
-/** Debian keeps it in /usr/sbin, which is not in everybody's PATH. */
+/** Debian keeps it in /usr/sbin, which is not in every user's PATH. */
 function dovecotPath(): string {
   for (const path of ['dovecot', '/usr/sbin/dovecot', '/usr/local/sbin/dovecot']) {
     try {

@@ -17,7 +17,7 @@ interface Mail {
 }
 
 /**
- * The mail server of the demonstration: POP3 (RFC 1939) on loopback, let in by XOAUTH2 alone. Everybody the sign-in
+ * The mail server of the demonstration: POP3 (RFC 1939) on loopback, login by XOAUTH2 alone. Every user the sign-in
  * server vouches for has a mailbox; a few mails wait in it, and a new one comes every `interval` milliseconds.
  */
 export async function startMailServer(options: {

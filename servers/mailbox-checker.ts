@@ -87,7 +87,7 @@ export class TestClock implements Clock {
     this.time = until;
   }
 
-  /** Somebody sets the clock: no timer knows of it. */
+  /** A change of the system clock: no timer notices it. */
   jump(ms: number): void {
     this.time += ms;
     this.jumped += ms;
@@ -120,11 +120,11 @@ export interface BoxedMail {
   mail: string | Buffer;
 }
 
-/** Mails a, b, c … with unique-ids of the same letters. */
+/** Mails a, b, c … with unique IDs of the same letters. */
 export const lettered = (letters: string, arrived?: number): BoxedMail[] =>
   [...letters].map((letter) => ({ uid: letter, mail: mailOf(letter, arrived) }));
 
-/** A scripted server whose mails keep their unique-ids when others are deleted. */
+/** A scripted server whose mails keep their unique IDs when others are deleted. */
 export class Box {
   constructor(readonly server: ScriptedPop3) {}
 
@@ -162,7 +162,7 @@ export class Box {
     return (this.server.sessions.at(-1)?.received ?? []).filter((line) => line.startsWith(word));
   }
 
-  /** @param largest octets of a mail that are read at most */
+  /** @param largest bytes of a mail that are read at most */
   open = (signal: AbortSignal, largest?: number): ReturnType<CheckContext['open']> =>
     openSession(
       {
@@ -270,7 +270,7 @@ export class Checker {
     });
   }
 
-  /** The unique-ids of what was delivered; repeats carry a star. */
+  /** The unique IDs of what was delivered; redelivered mail carries a star. */
   get uids(): string {
     return this.delivered.map(({ pop3 }) => pop3.uid + (pop3.redelivered ? '*' : '')).join(' ');
   }

@@ -29,7 +29,7 @@ interface Kept {
 }
 
 /**
- * A POP3 server with as many mailboxes as one likes, in memory, for whoever comes with any password.
+ * A POP3 server with any number of mailboxes, in memory; it accepts every user and password.
  * @param options.retrMs how long it takes over each RETR, so that sessions are hit in the middle
  */
 export async function startManyMailboxes(

@@ -24,7 +24,7 @@ export interface NodeRedOptions {
   port?: number;
   /** Added to settings.js as JSON, for instance `{ credentialSecret: '…' }` or `{ httpAdminRoot: '/admin' }`. */
   settings?: Record<string, unknown>;
-  /** Users of the editor, with `*` or `read` as permissions. Default: nobody has to log in. */
+  /** Users of the editor, with `*` or `read` as permissions. Default: no login. */
   users?: Record<string, { password: string; permissions: string }>;
   /** Environment variables besides the machine's. */
   env?: Record<string, string>;

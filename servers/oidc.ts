@@ -74,7 +74,7 @@ export async function startProvider(options: SignInServerOptions = {}): Promise<
   const faults: TokenFault[] = [];
   const waiting = new Set<(request: TokenRequest) => void>();
 
-  // Nobody who tests has five seconds between two questions (RFC 8628 section 3.2: without a word it is five).
+  // Tests cannot wait five seconds between two requests (RFC 8628 section 3.2: the default is five).
   provider.use(async (context, next) => {
     await next();
     if (context.path === '/device/auth' && isRecord(context.body))

@@ -1,8 +1,8 @@
 import { createServer } from 'node:net';
 
 /**
- * Ports of 127.0.0.1 that were free a moment ago, for programs that cannot be told 0. Somebody else may be faster:
- * whoever starts such a program tries again when it says that the port is in use.
+ * Ports of 127.0.0.1 that were free a moment ago, for programs that do not accept 0. Another process may be faster:
+ * the caller starts the program again when it reports that the port is in use.
  */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer());

@@ -50,7 +50,7 @@ function attempt(what: string, action: () => void): void {
 }
 
 function aptGetInstall(packages: string[]): void {
-  // Debian starts a mail server as soon as it is installed. The tests start their own, so nobody else's here.
+  // Debian starts a mail server as soon as it is installed. The tests start their own, so that one is not needed.
   const policy = '/usr/sbin/policy-rc.d';
   const ours = !existsSync(policy);
   if (ours) writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });

@@ -20,7 +20,7 @@ export interface ScriptedOptions {
   cert?: string;
   /** What to say to a command word in place of the usual; `undefined` to say nothing. */
   commands?: Record<string, (argument: string, session: ScriptedSession) => Answer | Promise<Answer>>;
-  /** Who may log in with USER and PASS or AUTH; without it everybody. */
+  /** Who may log in with USER and PASS or AUTH; without it any user. */
   allow?: (user: string, secret: string) => boolean;
 }
 
@@ -81,7 +81,7 @@ export class ScriptedSession {
 export class ScriptedPop3 {
   readonly options: ScriptedOptions;
   readonly sessions: ScriptedSession[] = [];
-  /** Mails still there: numbers stand for the session, as they do in POP3. */
+  /** Mails still there: numbers are fixed for the session, as in POP3. */
   mails: Buffer[];
   port = 0;
   readonly #server: Server;

@@ -172,7 +172,7 @@ function registeredClients(extraRedirectUris: string[]): ClientMetadata[] {
 
 let quiet = false;
 
-/** The library reminds whoever runs it on loopback that this is not production. Here it never is. */
+/** The library warns on loopback that this is not production. Here it never is. */
 function quieten(): void {
   if (quiet) return;
   quiet = true;

@@ -8,7 +8,7 @@ export type Received = Record<string, unknown> & { _msgid: string };
 
 /** Where a flow's messages leave Node-RED and come into a test, in the order the flow sent them. */
 export interface Sink {
-  /** Core nodes that bring messages here. Wire what is of interest to the node with the id `tag`. */
+  /** Core nodes that send messages here. Wire the nodes of interest to the node with the id `tag`. */
   nodes(tag: string, z: string): FlowNode[];
   /** Everything that came in under a tag so far, the oldest first. */
   received(tag: string): readonly Received[];

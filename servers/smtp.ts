@@ -57,7 +57,7 @@ export async function startSmtp(introspectionUrl: string): Promise<Smtp> {
       }, callback);
     },
   });
-  // A client that hangs up is nobody's fault here.
+  // A client that closes the connection is no error here.
   server.on('error', () => {});
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
 

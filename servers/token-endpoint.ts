@@ -11,7 +11,7 @@ export interface ScriptedAnswer {
   /** An object is sent as JSON, a string as it is. */
   body?: unknown;
   headers?: Record<string, string>;
-  /** The answer leaves only when this has settled. */
+  /** The answer is sent only after this promise has settled. */
   after?: Promise<unknown>;
   /** Instead of an answer: the connection is cut, nothing ever comes, or the body never ends. */
   instead?: 'hang-up' | 'silence' | 'trickle' | 'flood';
@@ -31,7 +31,7 @@ export interface TokenEndpoint {
   url: string;
   port: number;
   requests: ScriptedRequest[];
-  /** Queues answers; the last one is repeated for as long as somebody asks. */
+  /** Queues answers; the last one is repeated for as long as requests come. */
   answer(...answers: ScriptedAnswer[]): void;
   /** Settles when the next request has come in whole, before it is answered. */
   nextRequest(): Promise<ScriptedRequest>;
@@ -160,7 +160,7 @@ export const google = {
   user: no('invalid_grant', 'Invalid email or User ID'),
 };
 
-/** Microsoft's own words: error, number, and what stands behind it. */
+/** Microsoft's own words: error, number, and the details after it. */
 export function microsoft(
   error: string,
   number: number,

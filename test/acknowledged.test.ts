@@ -57,7 +57,7 @@ for (const version of [4, 5] as const) {
       return spool === undefined ? [] : readdir(join(folder, spool));
     };
 
-    it('deletes a mail only when Complete has said that the flow is through with it', async () => {
+    it('deletes a mail only after its acknowledgement through Complete', async () => {
       for (const subject of ['One', 'Two', 'Three', 'Four', 'Five'])
         await world.dovecot.deliver(ALICE, mail(subject));
       await world.nodeRed.deploy(flow());
@@ -73,7 +73,7 @@ for (const version of [4, 5] as const) {
       assert.deepEqual(await spooled(), []);
     });
 
-    it('brings an unsettled mail again after a kill, marked, from the spool', async () => {
+    it('redelivers an unacknowledged mail from the spool after a kill, marked as redelivered', async () => {
       await world.dovecot.deliver(ALICE, mail('Silent night'));
       const first = await nextAbout('Silent night');
       assert.equal(pop3Of(first).attempt, 1);
@@ -86,7 +86,7 @@ for (const version of [4, 5] as const) {
       assert.equal(again.payload, first.payload);
     });
 
-    it('brings it again after a full deploy, and stops fetching at maxInFlight', async () => {
+    it('redelivers it after a full deploy, and stops downloading at maxInFlight', async () => {
       for (const subject of ['Silent two', 'Silent three']) await world.dovecot.deliver(ALICE, mail(subject));
       await nextAbout('Silent two');
       const comms = await world.nodeRed.comms();
@@ -99,7 +99,7 @@ for (const version of [4, 5] as const) {
       assert.equal(pop3Of(again).attempt, 3);
     });
 
-    it('a time-out counts as a failure, and after its attempts the mail is set aside with its bytes', async () => {
+    it('counts a time-out as a failure, and quarantines the mail with its bytes after the last attempt', async () => {
       await world.nodeRed.deploy(flow({ ackTimeout: 1, maxAttempts: 1 }));
       const error = await world.sink.next('errors', 30_000);
       assert.equal((error.error as { code: string }).code, 'POISON');
@@ -112,7 +112,7 @@ for (const version of [4, 5] as const) {
         await comms.waitForStatus('mail', /checking/, comms.statuses('mail').length);
     });
 
-    it('a failure heard by Catch brings the mail again later, and never goes round in circles', async () => {
+    it('redelivers a mail later after a failure reported through Catch, without a loop', async () => {
       await world.dovecot.deliver(ALICE, mail('Bad luck'));
       await world.nodeRed.deploy(flow({ maxAttempts: 2 }));
       assert.equal((await world.sink.next('failures')).topic, 'Bad luck');
@@ -124,7 +124,7 @@ for (const version of [4, 5] as const) {
       assert.equal(world.sink.received('failures').length, 2);
     });
 
-    /** The next hand-over of a mail, whatever else is handed over meanwhile. */
+    /** The next delivery of a mail, whatever else is delivered meanwhile. */
     async function nextAbout(topic: string, attempt?: number): Promise<Received> {
       for (;;) {
         const message = await world.sink.next('messages', 40_000);

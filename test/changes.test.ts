@@ -55,7 +55,7 @@ describe(`what is changed while mail waits (CHANGES_SEED=${SEED})`, function () 
   const left = async (name: string): Promise<number> => (await world.dovecot.mails(userOf(name))).length;
   const linesOf = async (name: string): Promise<HandedOver[]> =>
     (await handedOver(world.nodeRed.userDir)).filter(({ topic }) => topic.startsWith(`${name} `));
-  /** The hand-overs so far, in short; repeats carry a star. */
+  /** The deliveries so far, in short; redelivered mail carries a star. */
   const seen = async (name: string): Promise<string> =>
     (await linesOf(name))
       .map(({ topic, redelivered }) => topic.slice(name.length + 1) + (redelivered ? '*' : ''))
@@ -72,7 +72,7 @@ describe(`what is changed while mail waits (CHANGES_SEED=${SEED})`, function () 
     await comms.waitForStatus(id, /new|idle/, since, 60_000);
   };
 
-  it('to delete instead of keep: what was handled before goes, what the flow still has stays', async () => {
+  it('to delete instead of keep: processed mail is deleted, mail in flight stays', async () => {
     await deliver('after', 'one', 'two');
     await deploy('full', node('after'), PROBE);
     await until('after', async () => (await seen('after')) === 'one two');
@@ -82,7 +82,7 @@ describe(`what is changed while mail waits (CHANGES_SEED=${SEED})`, function () 
     await checked('after');
     assert.equal(await left('after'), 1, 'three is with the flow');
     await deploy('nodes', node('after', { after: 'delete', handled: 'ack' }), acknowledging, ACK);
-    // It is in flight over a partial deploy that has not touched its node: nobody acknowledges what was sent before.
+    // It is in flight over a partial deploy that did not change its node: nothing acknowledges what was sent before.
     await checked('after');
     assert.equal(await seen('after'), 'one two three');
     await deploy('full', node('after', { after: 'delete', handled: 'ack' }), acknowledging, ACK);
@@ -180,7 +180,7 @@ describe(`what is changed while mail waits (CHANGES_SEED=${SEED})`, function () 
     assert.equal(await seen('sub'), 'one one two two');
   });
 
-  it('a copy of a node begins anew, and the first goes on as before', async () => {
+  it('a copy of a node starts with a new record, and the original continues with its own', async () => {
     await deliver('copy', 'one');
     await deploy('full', node('copy'), PROBE);
     await until('copy', async () => (await seen('copy')) === 'one');

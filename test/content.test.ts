@@ -36,7 +36,7 @@ describe('what of a mail is fetched, and how much', function () {
   });
   after(() => world?.close());
 
-  /** Deploys one node that keeps its own record, and brings what it sends for these subjects. */
+  /** Deploys one node that keeps its own record, and returns what it sends for these subjects. */
   async function fetched(id: string, more: Partial<FlowNode>, count: number): Promise<Received[]> {
     const node = pop3In(world, {
       id,
@@ -71,7 +71,7 @@ describe('what of a mail is fetched, and how much', function () {
     assert.equal(first.topic, 'With a file');
   });
 
-  it('attachments as files: in the folder named, for nobody else to read, under a safe name', async () => {
+  it('attachments as files: in the configured folder, readable by their owner only, under a safe name', async () => {
     const directory = join(world.nodeRed.userDir, 'attachments');
     const [first] = await fetched('files', { attachments: 'file', directory }, 2);
     assert.ok(first);

@@ -55,7 +55,7 @@ describe('the guides', () => {
     const form = ['pop3-in.html', 'editor/form/pop3-in-sections.html']
       .map((name) => readFileSync(join(root, 'nodes', name), 'utf8'))
       .join('\n');
-    /** The section of the form that a field's label stands in; empty: none, it is always seen. */
+    /** The section of the form that contains a field's label; empty: no section, always visible. */
     const sectionOf = (key: string): string => {
       const before = form.slice(0, form.indexOf(`data-i18n="label.${key}"`));
       const within = before.slice(before.lastIndexOf('</details>') + 1);

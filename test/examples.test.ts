@@ -166,7 +166,7 @@ describe('the examples', function () {
       }
       assert.doesNotMatch(answer.mail, /Hello\./, 'nothing of the mail goes back');
 
-      // Nobody may answer these, that answer itself least of all; the last one is answered, so they had their turn.
+      // These must get no answer, least of all an automatic answer itself. The last mail is answered, so all were processed.
       await world.dovecot.deliver(ALICE, answer.mail.replace(`From: ${ALICE}`, 'From: <robot@example.test>'));
       await from(BOB, 'Once more');
       await from(ALICE, 'To myself');
@@ -204,7 +204,7 @@ describe('the examples', function () {
   };
 
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.json'))) {
-    it(`${file} imports as it stands, and does what it says once somebody has signed in`, async () => {
+    it(`${file} imports unchanged, and does what it says after a sign-in`, async () => {
       const example = JSON.parse(readFileSync(join(folder, file), 'utf8')) as FlowNode[];
       await world.nodeRed.deploy(example);
       const first = example.find(({ type }) => ['pop3 in', 'oauth2 token'].includes(type));

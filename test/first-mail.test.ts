@@ -32,7 +32,7 @@ for (const version of [4, 5] as const) {
     });
     after(() => world?.close());
 
-    it('says that nobody has signed in, as a status and as one error', async () => {
+    it('reports the missing sign-in as a status and as one error', async () => {
       await world.nodeRed.deploy(flows(world, account(world), pop3In(world)));
       const comms = await world.nodeRed.comms();
       const status = await comms.waitForStatus('mail', /not signed in/);
@@ -41,7 +41,7 @@ for (const version of [4, 5] as const) {
       assert.equal(error.code, 'SIGN_IN_AGAIN');
     });
 
-    it('brings a mail that is there as soon as somebody has signed in, with no deploy', async () => {
+    it('delivers an existing mail right after the sign-in, without a deploy', async () => {
       await world.dovecot.deliver(ALICE, mail('First'));
       await signIn(world);
       const message = await world.sink.next('messages');
@@ -78,7 +78,7 @@ for (const version of [4, 5] as const) {
       }
     });
 
-    it('brings each new mail, though access tokens live three seconds', async () => {
+    it('delivers each new mail, with access tokens that expire after three seconds', async () => {
       const before = world.provider.count('refresh_token');
       for (const subject of ['Second', 'Third']) {
         await world.dovecot.deliver(ALICE, mail(subject));
@@ -89,7 +89,7 @@ for (const version of [4, 5] as const) {
     });
 
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-      it(`goes on after ${signal}: nobody has to sign in, and nothing comes twice`, async () => {
+      it(`resumes after ${signal}: without a sign-in, and without duplicates`, async () => {
         const at = Date.now();
         await world.provider.nextTokenRequest('refresh_token');
         const release = await quietlySaved(world, at);

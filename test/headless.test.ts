@@ -40,7 +40,7 @@ describe('a Node-RED without an editor, begun with a refresh token from the envi
     assert.equal((await world.sink.next('messages')).topic, subject);
   };
 
-  it('brings mail, and renews, though nobody ever signs in', async () => {
+  it('delivers mail and renews tokens without a person signing in', async () => {
     await starts({ httpAdminRoot: false });
     assert.equal((await world.nodeRed.admin('flows')).status, 404, 'there is nothing to log in to');
     await comes('First');

@@ -115,7 +115,7 @@ describe('a real Node-RED', function () {
       id: 'step',
       type: 'function',
       z: 'tab',
-      // A promise nobody waits for, as flows have them.
+      // A promise without a handler, as flows have them.
       func: `(async () => { if (msg.topic === 'Deadly') throw new Error('meant so'); })();`,
       wires: [[]],
     };

@@ -28,7 +28,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
 const sets = Object.keys(manifest['node-red'].nodes);
 const nodes = filesBelow('nodes', '.ts');
 const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
-/** The file that declares a type, wherever it stands now. */
+/** The file that declares a type, in whichever folder. */
 const declaring = (name: string): string =>
   [...nodes.values()].find((text) => new RegExp(`^export (?:type|interface) ${name} `, 'm').test(text)) ??
   assert.fail(`no type ${name}`);
@@ -59,7 +59,7 @@ function flattened(value: unknown, prefix = ''): Catalogue {
 const placeholders = (text: string): string[] =>
   [...text.matchAll(/__(\w+?)__/g)].map(([, name]) => name ?? '').sort();
 
-/** The keys nobody can look up in one of the languages. */
+/** The keys that are missing in one of the languages. */
 function missing(set: string, keys: Iterable<string>): string[] {
   const lost: string[] = [];
   for (const [language, ofLanguage] of catalogues) {
@@ -77,7 +77,7 @@ function keysOfForm(html: string): string[] {
   );
 }
 
-/** A set's own files and those of `editor/` they stand on. */
+/** A set's own files and those of `editor/` that they import. */
 function filesOf(set: string): string[] {
   const found = new Set<string>();
   const follow = (path: string): void => {
@@ -113,7 +113,7 @@ function keysOfCode(path: string, set: string): { keys: string[]; beginnings: st
       const key = text.startsWith(`${manifest.name}/`)
         ? text.slice(manifest.name.length + 1)
         : `${set}:${text}`;
-      // A template goes on with what nobody knows beforehand.
+      // A template continues with a value that is known at run time only.
       if (kind === 'template' && branches.length > 1) {
         if (at === 0) beginnings.push(key);
       } else keys.push(key);
@@ -252,7 +252,7 @@ describe('the sentences for what goes wrong', () => {
     assert.deepEqual(missing('pop3-in', errors(hints)), []);
   });
 
-  /** Where a reason is handed on: its words are looked for where it comes from. */
+  /** Where a reason is passed through: its words are looked for at its source. */
   const handedOn = [
     // The account's reasons, after a prefix, are in the account's catalogue.
     'nodes/runtime/from-oauth2.ts: ACCOUNT error . reason',

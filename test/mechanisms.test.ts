@@ -34,7 +34,7 @@ for (const version of [4, 5] as const) {
       }),
     };
 
-    it(`brings the mail by ${Object.keys(ways).join(', ')}`, async () => {
+    it(`delivers the mail by ${Object.keys(ways).join(', ')}`, async () => {
       await world.dovecot.deliver(ALICE, mail('By every way'));
       await signIn(world);
       const nodes = Object.values(ways).map((way, index) =>

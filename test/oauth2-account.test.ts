@@ -56,7 +56,7 @@ describe('oauth2-account', () => {
       },
     });
 
-  it('rejects with SIGN_IN_AGAIN as long as nobody has signed in, and asks nobody', async () => {
+  it('rejects with SIGN_IN_AGAIN before the first sign-in, without a request', async () => {
     await palette.load([account()]);
     for (const question of [undefined, {}, { rejected: 'x' }]) {
       await assert.rejects(node().token(question), { code: 'SIGN_IN_AGAIN' });
@@ -86,7 +86,7 @@ describe('oauth2-account', () => {
     assert.equal(endpoint.requests[0]?.form.get('client_secret'), SECRET);
   });
 
-  it('tells whoever listens, until they stop or it is closed', async () => {
+  it('notifies listeners until they unsubscribe or it is closed', async () => {
     await palette.load([account()]);
     const heard: string[] = [];
     const stop = node().listen(({ kind }) => heard.push(kind));

@@ -142,7 +142,7 @@ describe('oauth2 token', () => {
     }
   });
 
-  it('says SIGN_IN_AGAIN until somebody has signed in, and goes on at once', async () => {
+  it('reports SIGN_IN_AGAIN until a person signs in, and then resumes at once', async () => {
     await load(token());
     send({});
     assert.equal((await caught()).code, 'SIGN_IN_AGAIN');
@@ -241,7 +241,7 @@ for (const version of [4, 5] as const) {
       assert.deepEqual(status, { fill: 'red', shape: 'ring', text: 'not signed in' });
     });
 
-    it('hands on a token the sign-in server knows, and it stands nowhere but in the message (S8)', async () => {
+    it('adds a token that the sign-in server accepts, and stores it in the message only (S8)', async () => {
       const comms = await world.nodeRed.comms();
       await signIn(world);
       await comms.waitForStatus('token', ({ text }) => !text, comms.statuses('token').length - 1);
@@ -269,7 +269,7 @@ for (const version of [4, 5] as const) {
       for (const one of given) assert.ok(one.length > 20 && !seen.includes(one));
     });
 
-    it('loses no message when it is deployed anew in the middle of a renewal', async () => {
+    it('loses no message when it is deployed again during a renewal', async () => {
       const held = world.provider.hold('before', 'refresh_token');
       // What was got last is still good for a moment.
       let coming: Promise<Received> | undefined;

@@ -163,12 +163,12 @@ describe('an hour without the sign-in server', function () {
     dials.most = 0;
   });
 
-  it('brings at most one request at a time, at growing distance, and no lock-out', async () => {
+  it('causes at most one request at a time, at growing intervals, and no lockout', async () => {
     const { port } = provider;
     await provider.close();
     await pass(30 * MINUTE);
     await dovecot.deliver(ALICE, mail('During'));
-    // Somebody is at work there.
+    // A request is in progress there.
     const busy = createServer((_, response) => response.writeHead(503).end('<!doctype html><p>Soon.'));
     busy.listen(port, '127.0.0.1');
     await once(busy, 'listening');
@@ -209,7 +209,7 @@ describe('an hour without the sign-in server', function () {
       assert.deepEqual(node.topics, ['Before', 'During']);
       assert.ok(node.delivered.every(({ pop3 }) => !pop3.redelivered));
     }
-    // A token lives two minutes: each is renewed once, by whoever comes first.
+    // A token lives two minutes: each is renewed once, by the first caller.
     const asked = provider.tokenRequests.slice(-(dials.begun.length - before));
     assert.ok(asked.length >= 2 && asked.length <= 8, `${asked.length} requests`);
     assert.deepEqual(

@@ -120,7 +120,7 @@ describe('the package', function () {
       assert.deepEqual(palette.map((name) => basename(name, '.html')).sort(), [...sets].sort());
     });
 
-    it('as it was built from what stands here', () => {
+    it('as built from this source', () => {
       for (const set of sets) {
         assert.ok(
           shipped(`dist/nodes/${set}.html`).endsWith(shipped(`nodes/${set}.html`)),
@@ -209,7 +209,7 @@ describe('the package', function () {
       }
     });
 
-    it('can be imported: no strangers, no secrets, no wire into the void, no property nobody knows', () => {
+    it('can be imported: no foreign nodes, no secrets, no loose wires, no unknown properties', () => {
       const ours = new Map(
         sets.map((set) => registered(set)).map(({ type, definition }) => [type, definition]),
       );
@@ -223,7 +223,7 @@ describe('the package', function () {
             assert.ok(ids.has(target), `${where} leads to ${target}`);
           const definition = ours.get(node.type);
           if (definition === undefined) {
-            // Whoever needs more than Node-RED brings has to say so, in the comment that is seen at once.
+            // An example that needs more than Node-RED itself has to say so in its comment node.
             const says = nodes.some(
               ({ type, name }) => type === 'comment' && /node-red-node-email/.test(String(name)),
             );
@@ -260,7 +260,7 @@ describe('the package', function () {
       }
     });
 
-    it('brings the types of its POP3 client', async () => {
+    it('contains the types of its POP3 client', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'redletter-types-'));
       try {
         await symlink(modules, join(folder, 'node_modules'), 'dir');

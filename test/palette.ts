@@ -12,7 +12,7 @@ interface Call {
   thisValue: unknown;
 }
 
-/** As much of node-red-node-test-helper as is used here; it brings no types. */
+/** As much of node-red-node-test-helper as is used here; it has no types. */
 interface Helper {
   init(runtime: string): void;
   settings(settings: object): void;
@@ -24,7 +24,7 @@ interface Helper {
 const helper = require('node-red-node-test-helper') as Helper;
 helper.init(require.resolve('node-red'));
 
-// Each user directory adds a listener for good: a process has one of them, and only tests have many.
+// Each user directory adds a permanent listener: a process has one of them, and only tests have many.
 (require('node-red') as { runtime: { events: EventEmitter } }).runtime.events.setMaxListeners(100);
 
 type Register = (RED: NodeAPI) => void;
@@ -158,7 +158,7 @@ export class Palette {
   }
 }
 
-/** A node that is wired but stands nowhere would be taken for a configuration node. */
+/** A node that is wired but has no position would be taken for a configuration node. */
 function placed(node: object, index: number): object {
   return 'wires' in node ? { x: 100, y: 40 * index, ...node } : node;
 }

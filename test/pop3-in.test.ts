@@ -158,7 +158,7 @@ describe('pop3 in', () => {
       assert.notEqual(message._msgid, 'not this');
     });
 
-    it('comes in the order of the server, each a hand-over of its own', async () => {
+    it('comes in the order of the server, each in a delivery of its own', async () => {
       await load(pop3In(await serve()));
       const messages = [await palette.outbox('first').next(), await palette.outbox('first').next()];
       assert.deepEqual(
@@ -363,7 +363,7 @@ describe('pop3 in', () => {
     });
   });
 
-  it('a server that hangs up anywhere ends no Node-RED', async () => {
+  it('Node-RED survives a server that closes the connection at any point', async () => {
     const answers: [string, ScriptedOptions][] = ['CAPA', 'USER', 'PASS', 'STAT', 'UIDL', 'RETR', 'QUIT'].map(
       (word) => [
         word,
@@ -423,7 +423,7 @@ describe('pop3 in', () => {
         },
       });
     };
-    /** Somebody has signed in before the flows start. */
+    /** Signed in before the flows start. */
     const signedIn = async (...given: Parameters<typeof signIn>): Promise<void> => {
       await palette.load([account()]);
       await signIn(...given);
@@ -450,7 +450,7 @@ describe('pop3 in', () => {
       assert.equal((await palette.outbox('mail-out').next()).topic, 'One');
     });
 
-    it('goes on at once after a refused login too, when somebody else signs in', async () => {
+    it('resumes at once after a refused login too, when another person signs in', async () => {
       await signedIn('of somebody else');
       endpoint.answer(tokens({ access_token: 'of somebody else, renewed' }));
       await load(account(), byAccount('mail'), kept('mail-out'));

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A node that writes down each hand-over before anything else can happen to it, and acknowledges if asked to. */
+/** A node that records each delivery before anything else can happen to it, and acknowledges if asked to. */
 const PROBE = `
 const { appendFileSync } = require('node:fs');
 const { join } = require('node:path');
@@ -20,7 +20,7 @@ module.exports = (RED) => {
   });
 };`;
 
-/** One hand-over as the probe saw it. */
+/** One delivery as the probe saw it. */
 export interface HandedOver {
   topic: string;
   delivery: string;
@@ -49,7 +49,7 @@ export async function handedOver(userDir: string): Promise<HandedOver[]> {
     .map((line) => JSON.parse(line));
 }
 
-/** How many mails came again; fails where one of them has no mark. */
+/** How many mails were redelivered; fails where one of them has no mark. */
 export function markedRepeats(all: HandedOver[]): number {
   const seen = new Set<string>();
   for (const { topic, redelivered, attempt } of all) {

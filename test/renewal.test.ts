@@ -67,13 +67,13 @@ describe('tokens of more than 8 kB', () => {
       server.mails.push(Buffer.from(mail('Two')));
       await palette.unload();
       await palette.load(flow);
-      // The flows were stopped in the very moment of the first: it may come again, marked.
+      // The flows were stopped in the very moment of the first: it may be redelivered, marked.
       let again = await palette.outbox('kept').next();
       if (again.topic === 'One') again = await palette.outbox('kept').next();
       assert.equal(again.topic, 'Two');
       assert.equal(endpoint.requests[0]?.form.get('refresh_token'), long('refresh-1'));
       assert.equal(endpoint.requests.length, 1);
-      // RFC 2449 section 4: a command ends at 255 octets; a token goes on a line of its own (RFC 5034 section 4).
+      // RFC 2449 section 4: a command is at most 255 bytes long; a token goes on a line of its own (RFC 5034 section 4).
       const lines = server.received.filter((line) => line.startsWith('AUTH '));
       assert.ok(lines.length === 3 && lines.every((line) => line === 'AUTH XOAUTH2'), lines.join());
     } finally {
@@ -129,7 +129,7 @@ describe('a subflow, used for two people', function () {
   it('with its account inside: each instance is signed in for itself, and stays so', async () => {
     const inside = (user: string) =>
       account(world, { z: 'sub', credentials: { ...account(world).credentials, user } });
-    // Whoever signs in types the address, as the dialog wants it; what is deployed says where it comes from.
+    // A person types the address into the dialog; the deployed value names its source.
     for (const [, user] of people) await signIn(world, inside(user), user);
     const flow = twice(
       [inside(variable('MAILBOX')), pop3In(world, { z: 'sub', wires: [[]] })],

@@ -28,7 +28,7 @@ export function formOf(set: string): string {
 
 /** A piece of TypeScript. Comments are none, and a string is its value and not what it looks like. */
 export interface Token {
-  /** `template`: a piece of a template string between its `${…}`, whose tokens stand around it. */
+  /** `template`: a piece of a template string between its `${…}`, whose tokens come before and after it. */
   kind: 'word' | 'string' | 'template' | 'sign' | 'regex';
   text: string;
 }
@@ -103,7 +103,7 @@ export function tokensOf(source: string): Token[] {
 }
 
 export interface Import {
-  /** Undefined where it is no literal, so that nobody can tell what is imported. */
+  /** Undefined where it is no literal, so that it is unknown what is imported. */
   specifier: string | undefined;
   /** Nothing of it is left when the types are gone. */
   typesOnly: boolean;

@@ -43,7 +43,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
   };
   const topics = async (): Promise<number> =>
     new Set((await handedOver(userDir)).map(({ topic }) => topic)).size;
-  /** Settles when so many different mails have been handed over; every status is a reason to look. */
+  /** Settles when so many different mails have been delivered; every status is a reason to look. */
   const reached = async (comms: Comms, count: number): Promise<void> => {
     while ((await topics()) < count) {
       await comms.waitForStatus('mail', /./, comms.statuses('mail').length, 60_000);
@@ -181,7 +181,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     assert.equal((await world.dovecot.mails(ALICE)).length, count);
   });
 
-  it('a ledger that cannot be read: nothing is handed over or deleted, and it goes on when it is mended', async () => {
+  it('a ledger that cannot be read: nothing is delivered or deleted, and it resumes after the repair', async () => {
     await deliver(3);
     await world.nodeRed.deploy(flows(world, ...nodes({ after: 'delete' })));
     await reached(await world.nodeRed.comms(), 3);
@@ -241,7 +241,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     assert.equal((await handedOver(userDir)).length, 6, 'what the other had is known here');
   });
 
-  it('a spool that somebody empties while mail waits there: it is fetched again, marked', async () => {
+  it('a spool that is emptied while mail waits there: it is downloaded again, marked', async () => {
     await deliver(2);
     const silent: FlowNode = { id: 'probe', type: 'probe', z: 'tab', wires: [[]] };
     const [node] = nodes({ handled: 'ack', ackTimeout: 1 });
@@ -257,7 +257,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     assert.deepEqual(world.sink.received('errors'), []);
   });
 
-  it('a check that fails answers whoever asked for it over http, by way of Catch', async () => {
+  it('a failed check answers its HTTP request through Catch', async () => {
     const [port = 0] = await freePorts(1);
     const input = { interval: 0, inputs: 1, outputs: 2, summary: true, wires: [[], ['answer']] };
     const asking = (more: Partial<FlowNode>): FlowNode[] => [
@@ -297,7 +297,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
       const patient = { handled: 'ack', after: 'delete', maxInFlight: 100, maxAttempts: 1 };
       const [reader = assert.fail(), probe = assert.fail()] = nodes(patient);
       await deliver(3);
-      // Nobody acknowledges anything yet.
+      // Nothing is acknowledged yet.
       await world.nodeRed.deploy(flows(world, reader, { ...probe, wires: [[]] }));
       const comms = await world.nodeRed.comms();
       await reached(comms, 3);
@@ -327,7 +327,7 @@ describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
     }
   });
 
-  it('a full disk: nothing is handed over that cannot be recorded, and it goes on when there is room', async function () {
+  it('a full disk: nothing is delivered that cannot be recorded, and it resumes when there is space', async function () {
     const folder = join(userDir, 'redletter');
     await mkdir(folder, { recursive: true });
     // A disk of its own that can be filled without harm; only root can have one.

@@ -13,7 +13,7 @@ const tokensBelow = (folder: string): Map<string, Token[]> =>
 const nodes = tokensBelow('nodes');
 const others = ['test', 'servers', 'bench', 'demo'].map(tokensBelow);
 
-/** Names that a file exports by declaring them. Types whose name stands there again are needed by a signature. */
+/** Names that a file exports by declaring them. Types whose name occurs there again are needed by a signature. */
 function declaredBy(tokens: Token[]): string[] {
   const names: string[] = [];
   const again = (name: string): boolean => tokens.filter(({ text }) => text === name).length > 1;
@@ -84,7 +84,7 @@ describe('exports', () => {
   });
 });
 
-/** How often each string stands in these files. */
+/** How often each string occurs in these files. */
 function stringsOf(files: Iterable<Token[]>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const tokens of files) {

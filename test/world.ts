@@ -164,7 +164,7 @@ export function mail(subject: string, more: Record<string, string> = {}, body = 
 }
 
 /**
- * Settles when the account's tokens stand on the disk as saved at `at` (ms since the epoch) or later; no renewal reaches
+ * Resolves when the account's tokens are on the disk as saved at `at` (ms since the epoch) or later; no renewal reaches
  * the sign-in server from here on, until the function it answers is called. In between, a kill can cost nothing.
  */
 export async function quietlySaved(world: World, at: number): Promise<() => void> {

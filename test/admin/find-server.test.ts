@@ -44,7 +44,7 @@ describe("finding a domain's POP3 server", () => {
   const file = 'https://autoconfig.example.org/mail/config-v1.1.xml';
   const wellKnown = 'https://example.org/.well-known/autoconfig/mail/config-v1.1.xml';
 
-  it('asks the domain itself, its two files and its two records, and nobody else', async () => {
+  it('asks the domain itself, its two files and its two records, and no other host', async () => {
     const asked: string[] = [];
     assert.equal(await findServer('a@Example.ORG', network({}, asked), signal), undefined);
     assert.deepEqual(asked.sort(), [
@@ -131,7 +131,7 @@ describe("finding a domain's POP3 server", () => {
     await assert.rejects(findServer('alice', network({}), signal), { reason: 'address-without-domain' });
   });
 
-  it('waits for nobody who does not answer, once it is called off', async () => {
+  it('does not wait for a silent server after it is canceled', async () => {
     const over = new AbortController();
     const silent: Network = {
       srv: () => new Promise(() => undefined),
@@ -145,7 +145,7 @@ describe("finding a domain's POP3 server", () => {
 });
 
 describe('an autoconfig file', () => {
-  it('gives host, port, encryption, user name and way to sign in', () => {
+  it('returns host, port, encryption, user name and sign-in method', () => {
     const more = '<username>%EMAILLOCALPART%</username><authentication>OAuth2</authentication>';
     assert.deepEqual(
       readAutoconfig(

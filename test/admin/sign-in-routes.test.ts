@@ -171,7 +171,7 @@ for (const version of [4, 5] as const) {
     describe('who may (S7)', () => {
       const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel', 'mailbox'];
 
-      it('refuses whoever is not logged in, and whoever may only read', async () => {
+      it('refuses requests without a login, and those with read permission only', async () => {
         const guest = await fetch(new URL('auth/token', routes.nodeRed.url), {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
@@ -696,7 +696,7 @@ for (const version of [4, 5] as const) {
     });
 
     describe('what is told to whom (S7, S8, S19)', () => {
-      it('tells everybody who reads no more than a word', async () => {
+      it('shows readers a status word only', async () => {
         await routes.nodeRed.logIn('guest', USERS.guest.password);
         const comms = await routes.nodeRed.comms();
         await routes.nodeRed.logIn('admin', USERS.admin.password);
@@ -799,7 +799,7 @@ for (const version of [4, 5] as const) {
       needs(dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
     });
 
-    it('nobody logs in: works under another admin root, and still refuses other sites', async () => {
+    it('without adminAuth: works under another admin root, and still refuses other sites', async () => {
       const endpoint = await startTokenEndpoint(tokens({ refresh_token: 'refresh' }));
       const nodeRed = await startNodeRed({ version, settings: { httpAdminRoot: '/admin' } });
       try {

@@ -66,7 +66,7 @@ describe('the routes of the connection test and the preview', function () {
       ...more,
     });
 
-  /** A TLS and a proxy node that another node uses; Node-RED creates none that nobody names. */
+  /** A TLS and a proxy node that another node uses; Node-RED creates none without a reference. */
   const otherRoute = () => [
     {
       id: 'lax',
@@ -155,7 +155,7 @@ describe('the routes of the connection test and the preview', function () {
     }
   });
 
-  it('test what stands in the dialog, and tell everybody only which step goes how', async () => {
+  it('test the values in the dialog, and publish only the result of each step', async () => {
     await world.nodeRed.deploy(flows(world));
     const report = await tested(dialog(byPassword()));
     assert.equal(report.outcome, 'ok', JSON.stringify(report));
@@ -167,7 +167,7 @@ describe('the routes of the connection test and the preview', function () {
     assert.equal(none.json.reason, 'password-missing');
   });
 
-  it('leave a report to whoever started the test', async () => {
+  it('return the report to the client that started the test', async () => {
     const { json } = await post('test', dialog(byPassword()));
     const other = await world.nodeRed.admin('redletter/pop3-in/other/test-report', { json });
     assert.equal(other.status, 400);

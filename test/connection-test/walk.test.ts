@@ -133,7 +133,7 @@ describe('the connection test', function () {
     });
 
     // A look that took the socket away from below the TLS has ended the whole Node-RED.
-    it('by STARTTLS, with a certificate nobody trusts: shown all the same, and nobody falls over', async () => {
+    it('by STARTTLS, with a certificate that is not trusted: reports the certificate and ends the session', async () => {
       const report = await walk({ host: 'localhost', port: dovecot.port, security: 'starttls', tls: {} });
       const found = failed(report, 'certificate', 'untrusted-issuer');
       assert.equal(found.step === 'certificate' && found.facts?.issuer, 'Redletter tests');
@@ -173,7 +173,7 @@ describe('the connection test', function () {
       assert.deepEqual(report.transcript, []);
     });
 
-    it('a certificate nobody trusts: shows it, and sends nothing', async () => {
+    it('a certificate that is not trusted: reports it, and sends nothing', async () => {
       const report = await walk({ host: 'localhost', port: dovecot.tlsPort, security: 'tls' });
       const found = failed(report, 'certificate', 'untrusted-issuer');
       assert.equal(found.step === 'certificate' && found.facts?.issuer, 'Redletter tests');
@@ -247,7 +247,7 @@ describe('the connection test', function () {
   });
 
   describe('what is wrong before the login', () => {
-    it('a name nobody knows', async () => {
+    it('a host name that does not resolve', async () => {
       const dns = async (): Promise<string[]> => {
         throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });
       };
@@ -256,7 +256,7 @@ describe('the connection test', function () {
       assert.equal(failure?.code, 'CONNECT');
     });
 
-    it('a port where nobody listens', async () => {
+    it('a port without a listener', async () => {
       const [port = 0] = await freePorts(1);
       failed(await walk({ port }), 'connection', 'refused');
     });
@@ -276,7 +276,7 @@ describe('the connection test', function () {
       assert.ok(report.transcript.includes('C: PASS ***'));
     });
 
-    it('a server without unique-ids: goes well, with a warning', async () => {
+    it('a server without unique IDs: passes with a warning', async () => {
       const server = await scripted({
         capabilities: ['USER'],
         commands: { UIDL: () => '-ERR unknown command\r\n' },
@@ -378,7 +378,7 @@ describe('the connection test', function () {
       assert.deepEqual(asked, [undefined, 'stale']);
     });
 
-    it('refused for good: the mailbox, not the password, is in question', async () => {
+    it('a permanent refusal: points at the mailbox, not at the password', async () => {
       const server = await scripted({ capabilities: CAPABILITIES, allow: () => false });
       const token = async (): Promise<{ accessToken: string }> => ({ accessToken: 'only' });
       failed(await walk({ port: server.port, login: { user: ALICE, token } }), 'login', 'mailbox-refused');

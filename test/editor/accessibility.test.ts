@@ -19,7 +19,7 @@ for (const [version, themes] of [
   [4, ['light']],
   [5, ['light', 'dark']],
 ] as const) {
-  describe(`nobody is shut out, Node-RED ${version}`, function () {
+  describe(`accessibility, Node-RED ${version}`, function () {
     this.timeout(60_000);
     let world: World;
     let browser: Browser;

@@ -36,7 +36,7 @@ const WAYS: Record<string, { more?: Partial<FlowNode>; credentials?: object }> =
 };
 
 for (const version of [4, 5] as const) {
-  describe(`the ways to sign in, in the dialog, Node-RED ${version}`, function () {
+  describe(`sign-in methods in the dialog, Node-RED ${version}`, function () {
     this.timeout(90_000);
     let world: World;
     let browser: Browser;
@@ -64,9 +64,9 @@ for (const version of [4, 5] as const) {
       await browser?.close();
       await world?.close();
     });
-    // The next one finds a canvas without a dialog, in front, and a sign-in server that knows nobody.
+    // The next test starts with a canvas without a dialog, in front, and a sign-in server without a session.
     afterEach(async () => {
-      // Behind another page the editor's timers nearly stand still.
+      // Behind another page the browser throttles the editor's timers.
       const others = editor?.context.pages().filter((page) => page !== editor.page) ?? [];
       await Promise.all(others.map((page) => page.close()));
       await editor?.page.bringToFront();
@@ -179,7 +179,7 @@ for (const version of [4, 5] as const) {
       await openAccount('unattended');
       await part('sign-in').filter({ hasText: 'Test' }).click();
       await says(/rejected the client ID and client secret/);
-      // What is deployed goes on being wrong until the next deploy; what is tested is what stands here.
+      // The deployed node stays wrong until the next deploy; the test uses the values of the form.
       await editor.fill({ clientSecret: clients.confidential.secret });
       await part('sign-in').click();
       await says(/Passed: the provider issued/);
@@ -209,7 +209,7 @@ for (const version of [4, 5] as const) {
       });
     });
 
-    it('shows it in every editor when somebody signs out in one', async () => {
+    it('shows a sign-out in one editor in all of them', async () => {
       const other = await openEditor(browser, world.nodeRed);
       try {
         await other.openDialog('mail-registers');

@@ -72,7 +72,7 @@ for (const version of [4, 5] as const) {
       // Name, password, and a button on each of two pages.
       actions += 4;
       await closed;
-      // The server was typed in the form beneath, which nobody has saved.
+      // The server was typed in the form beneath, which is not saved yet.
       await state('ok')
         .filter({ hasText: `Connected as ${ALICE}, mails: 0` })
         .waitFor();

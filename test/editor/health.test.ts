@@ -124,7 +124,7 @@ for (const version of [4, 5] as const) {
       assert.ok(left >= 95 && left <= 100, `${left} % left`);
       assert.match(await card('Nobody yet').innerText(), /not signed in|unknown/);
 
-      // Nobody presses anything: the tab hears of it.
+      // Without a click: the tab receives an event.
       await world.dovecot.deliver(ALICE, mail('Order 19'));
       assert.equal((await post('inbox/check')).status, 202);
       await inbox.getByText('1 new').waitFor();
@@ -168,7 +168,7 @@ for (const version of [4, 5] as const) {
       assert.ok(await check.evaluate((element) => element === document.activeElement));
     });
 
-    it('names what was set aside, and tries it again', async () => {
+    it('lists quarantined mail, and retries it', async () => {
       assert.equal((await post('orders/check')).status, 202);
       const orders = card('Orders');
       await orders.getByText('Quarantined: 4').waitFor();
@@ -182,7 +182,7 @@ for (const version of [4, 5] as const) {
         const { pop3, error } = (await world.sink.next('errors')) as Record<string, Record<string, unknown>>;
         if (world.sink.received('errors').length <= heard || pop3?.uid === undefined) continue;
         if (!pop3.redelivered) continue;
-        // Come again, marked, failed again, and set aside again.
+        // Redelivered, marked, failed again, and quarantined again.
         assert.equal(error?.code, 'POISON');
         break;
       }

@@ -122,7 +122,7 @@ for (const version of [4, 5] as const) {
         pattern.source,
       );
 
-    /** Tab after Tab until the focus is there. What it passes can be seen, and stands as it is read. */
+    /** Tab after Tab until the focus is there. What it passes is visible, and in reading order. */
     const go = async (selector: string, key = 'Tab'): Promise<Stop[]> => {
       const stops: Stop[] = [];
       await focused();
@@ -155,7 +155,7 @@ for (const version of [4, 5] as const) {
         if (wanted === undefined || top === undefined) return wanted === undefined && top === undefined;
         return top.querySelector(wanted) !== null && getComputedStyle(top).right === '0px';
       }, field);
-    /** As it is told to whoever does not see it. */
+    /** The text that a screen reader gets. */
     const isExpanded = async (section: string): Promise<unknown> => {
       const session = await editor.context.newCDPSession(editor.page);
       try {
@@ -192,7 +192,7 @@ for (const version of [4, 5] as const) {
       await type('600');
     });
 
-    it('every section unfolds, and whoever does not see it is told', async () => {
+    it('every section unfolds, and a screen reader announces it', async () => {
       const keys = ['Enter', 'Space', 'Enter', 'Space', 'Enter'];
       for (const [at, section] of ['first', 'mail', 'handled', 'flow', 'connection'].entries()) {
         await go(`.redletter-${section} > summary`);

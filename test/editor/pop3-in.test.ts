@@ -136,7 +136,7 @@ for (const version of [4, 5] as const) {
       await editor.fill({ port: world.dovecot.tlsPort });
     });
 
-    it('says what the reader can do, and nothing of checks that nobody makes', async () => {
+    it('says what a reader can do, and nothing about checks that are off', async () => {
       const closing = createServer((socket) => socket.destroy());
       await new Promise<void>((resolve) => closing.listen(0, '127.0.0.1', resolve));
       try {
@@ -162,7 +162,7 @@ for (const version of [4, 5] as const) {
       await editor.dialog.locator('.redletter-send').first().click();
       await verdict('failed', 'preview').waitFor();
       assert.match((await verdict('failed', 'preview').textContent()) ?? '', /übernehmen/);
-      // The runtime's refusal stands in the console, as the browser writes it.
+      // The browser logs the runtime's refusal to the console.
       editor.problems.length = 0;
     });
 
@@ -231,7 +231,7 @@ for (const version of [4, 5] as const) {
       await editor.cancel();
     });
 
-    it('the address chooses the provider, its server and the way to sign in, and says what it wants', async () => {
+    it('the address selects the provider, its server and the sign-in method, and shows the requirements', async () => {
       await editor.openDialog(node);
       const hint = editor.dialog.locator('.redletter-hint');
       await editor.fill({ host: '', user: 'someone@web.de' });
@@ -302,7 +302,7 @@ for (const version of [4, 5] as const) {
       await editor.cancel();
       await editor.cancel();
       await editor.page.keyboard.press('Delete');
-      // The runtime's refusal stands in the console, as the browser writes it.
+      // The browser logs the runtime's refusal to the console.
       editor.problems.length = 0;
     });
 

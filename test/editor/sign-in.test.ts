@@ -91,7 +91,7 @@ for (const version of [4, 5] as const) {
     it('signs in from a LAN address by pasting the address of the error page', async () => {
       await newAccount({ host: LAN });
       assert.equal(await editor.dialog.locator('.redletter-redirect').textContent(), redirectAt('localhost'));
-      // On the reader's own machine nobody listens there.
+      // Nothing listens there on the reader's own machine.
       const [closed = 1] = await freePorts(1);
       await editor.fill({
         redirectUri: redirectAt('localhost').replace(String(nodeRed.port), String(closed)),
@@ -155,7 +155,7 @@ for (const version of [4, 5] as const) {
       assert.deepEqual(editor.problems, []);
     });
 
-    it('asks anew when the address is another one', async () => {
+    it('asks again when the address has changed', async () => {
       await newAccount();
       await signedIn(await editor.popup(() => button().click()));
       await editor.fill({ user: 'bob@example.test' });

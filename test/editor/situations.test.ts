@@ -52,7 +52,7 @@ describe('signing in where people have their Node-RED', function () {
     assert.deepEqual(editor.problems, []);
   };
 
-  /** The next person signs in from the same dialog; the sign-in server knows nobody yet. */
+  /** The next person signs in from the same dialog; the sign-in server has no session yet. */
   const another = async (): Promise<void> => {
     editor.problems.length = 0;
     await editor.context.clearCookies();
@@ -94,7 +94,7 @@ describe('signing in where people have their Node-RED', function () {
       await signIn(window, ALICE);
       await signedIn();
       await closed;
-      // The window has nobody's login; whoever pressed the button has.
+      // The window has no login to Node-RED; the editor that opened it has one.
       const seen = proxy.requests.filter(({ path }) => path.startsWith('/house/red/redletter/'));
       const bearer = (path: RegExp): boolean[] =>
         seen.filter((one) => path.test(one.path)).map(({ headers }) => headers.authorization !== undefined);
@@ -112,7 +112,7 @@ describe('signing in where people have their Node-RED', function () {
     let address: URL;
     let registered: string;
     before(async () => {
-      // On the reader's own machine nobody listens there.
+      // Nothing listens there on the reader's own machine.
       const [closed = 1] = await freePorts(1);
       registered = `http://localhost:${closed}/red/${CALLBACK}`;
       await newAccount(`http://${LAN}:${nodeRed.port}/red/`, { redirectUri: registered });
@@ -139,7 +139,7 @@ describe('signing in where people have their Node-RED', function () {
       await signedIn();
     });
 
-    it('what stands after the question mark is enough; what is missing is said', async () => {
+    it('accepts the query string alone, and names what is missing', async () => {
       const { searchParams } = address;
       await paste(`?code=${searchParams.get('code')}`);
       await state('error').waitFor();

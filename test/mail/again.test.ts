@@ -16,7 +16,7 @@ const WITHOUT_BOUNDARY = `${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r
 
 const bytesNeeded = (error: unknown): boolean => error instanceof MailError && error.code === 'BYTES_NEEDED';
 
-describe('mail: one that comes again', () => {
+describe('mail: a redelivered mail', () => {
   it('is read again for its bytes when it is large and cannot be parsed, and not otherwise', async () => {
     await assert.rejects(read(WITHOUT_BOUNDARY, { comesAgain: true }, 64_000), bytesNeeded);
     const again = await read(WITHOUT_BOUNDARY, {}, 64_000);

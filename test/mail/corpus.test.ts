@@ -176,7 +176,7 @@ describe('mail: a corpus', () => {
     assert.deepEqual(message.attachments, []);
   });
 
-  it('delivers raw what has parts nobody can find', async () => {
+  it('delivers a mail raw when its parts cannot be found', async () => {
     const message = await read(corpus('no-boundary'));
     assert.deepEqual(problems(message), ['NOT_PARSED']);
     assert.deepEqual(message.raw, corpus('no-boundary'));

@@ -66,7 +66,7 @@ describe('mail: hostile input', () => {
     const message = await read(corpus('pollution'));
     assert.equal(Object.getPrototypeOf(message.header), Object.prototype);
     assert.equal((Object.prototype as unknown as Record<string, unknown>).polluted, undefined);
-    // The e-mail output node calls this on the header of what it sends.
+    // The e-mail node calls this on the header of what it sends.
     assert.equal(typeof message.header.hasOwnProperty, 'function');
     const own = (name: string) => Object.getOwnPropertyDescriptor(message.header, name)?.value;
     // Strings, so that a careless merge of headers has nothing to climb into.

@@ -74,7 +74,7 @@ describe('one check of a mailbox', () => {
       assert.equal(node.uids, 'c a b');
     });
 
-    it('takes what is younger than a date', async () => {
+    it('delivers mail received since a date', async () => {
       await start([
         { uid: 'old', mail: mailOf('old', Date.UTC(2026, 9, 1)) },
         { uid: 'young', mail: mailOf('young', Date.UTC(2026, 9, 3)) },
@@ -180,7 +180,7 @@ describe('one check of a mailbox', () => {
       const node = await Checker.make({ first: 'all', maxPerCheck: 12 });
       await node.check(box);
       node.clock.advance(3 * HOUR);
-      // Somebody has tidied up what had come.
+      // Another client deleted what was delivered.
       box.holds(lettered(TWENTY.slice(12), BEGINNING - DAY));
       await node.check(box);
       assert.equal(node.uids, [...TWENTY].join(' '));
@@ -290,7 +290,7 @@ describe('one check of a mailbox', () => {
       assert.equal(node.delivered.length, 3);
     });
 
-    it('equal unique-ids are different mails, and each comes once', async () => {
+    it('equal unique IDs are different mails, and each is delivered once', async () => {
       await start([
         { uid: 'x', mail: mailOf('1') },
         { uid: 'x', mail: mailOf('2') },
@@ -326,7 +326,7 @@ describe('one check of a mailbox', () => {
     });
   });
 
-  describe('the hand-over', () => {
+  describe('the delivery', () => {
     it('has an intent on the disk before it, and the mail before noted', async () => {
       await start(Array.from({ length: 150 }, (_, at) => ({ uid: `m${at}`, mail: mailOf(`m${at}`) })));
       const node = await Checker.begun();
@@ -369,7 +369,7 @@ describe('one check of a mailbox', () => {
         const handle = await open(path, flags, mode);
         return new Proxy(handle, {
           get: (target, property) => {
-            // Asked for by whoever writes at once: one line like this is patience enough for a check.
+            // One such line, written at once, is a long enough wait for a check.
             if (property === 'fd') for (const until = performance.now() + 60; performance.now() < until; );
             const value = Reflect.get(target, property) as unknown;
             if (typeof value !== 'function') return value;
@@ -409,7 +409,7 @@ describe('one check of a mailbox', () => {
       assert.deepEqual([summary.delivered, summary.redelivered], [3, 1]);
     });
 
-    it('with a ledger that takes nothing: STORE, and nothing is handed over or deleted', async () => {
+    it('with a ledger that cannot be written: STORE, and nothing is delivered or deleted', async () => {
       await start('abc');
       const node = await Checker.begun({ after: 'delete' });
       await node.ledger.close();
@@ -472,7 +472,7 @@ describe('one check of a mailbox', () => {
   });
 
   describe('a mail that cannot be had', () => {
-    it('fails alone, comes again at growing distance, and is set aside in the end, once', async () => {
+    it('fails alone, is retried at growing intervals, and is quarantined once at the end', async () => {
       const trouble = await troubled('abc', 'RETR', () => REFUSED);
       trouble.with = (argument) => argument === '2';
       const node = await Checker.begun({ after: 'delete', maxAttempts: 3 });
@@ -505,7 +505,7 @@ describe('one check of a mailbox', () => {
       assert.deepEqual(box.uids, ['b'], 'it stays on the server');
     });
 
-    it('set aside, comes when a person wants it tried again, and as a repeat it may be', async () => {
+    it('quarantined, is redelivered when a person retries it, marked as redelivered', async () => {
       const trouble = await troubled('ab', 'RETR', () => REFUSED);
       trouble.with = (argument) => argument === '1';
       const node = await Checker.begun({ maxAttempts: 1 });
@@ -590,7 +590,7 @@ describe('one check of a mailbox', () => {
       assert.deepEqual(box.uids, []);
     });
 
-    it('whose line drops the second time: nothing was handed over, and it comes unmarked', async () => {
+    it('whose connection drops the second time: nothing was delivered, and it is delivered unmarked', async () => {
       let asked = 0;
       await start(withBroken('ax'), {
         commands: {
@@ -634,7 +634,7 @@ describe('one check of a mailbox', () => {
   });
 
   describe('deleting', () => {
-    it('what is handled, not what was there before', async () => {
+    it('processed mail, not mail from before the first check', async () => {
       await start('abc');
       const node = await Checker.make({ after: 'delete' });
       await node.check(box);
@@ -694,7 +694,7 @@ describe('one check of a mailbox', () => {
       }
     });
 
-    it('after some days, counted from handled', async () => {
+    it('some days after processing', async () => {
       await start('a');
       const node = await Checker.begun({ after: 'expire', keepDays: 3 });
       await node.check(box);
@@ -737,7 +737,7 @@ describe('one check of a mailbox', () => {
       assert.equal((await node.check(box)).summary.deleted, 1);
     });
 
-    it('never comes before the hand-over is noted', async () => {
+    it('never comes before the delivery is recorded', async () => {
       await start('abc');
       const node = await Checker.begun({ after: 'delete' });
       node.onDeliver = () => assert.deepEqual(box.said('DELE'), []);
@@ -785,7 +785,7 @@ describe('checks of a real mailbox', function () {
   });
   const real = realBox(alice);
 
-  it('bring each mail once, in order, and delete what was handled and nothing else', async () => {
+  it('deliver each mail once, in order, and delete processed mail and nothing else', async () => {
     await dovecot.deliver(alice, mailOf('before'));
     const node = await Checker.make({ after: 'delete' });
     await node.check(real);
@@ -809,7 +809,7 @@ describe('checks of a real mailbox', function () {
     assert.deepEqual((await dovecot.mails(alice)).map(String), [mailOf('before')]);
   });
 
-  it('bring a large mail that cannot be parsed raw, while others are on their way, kept or deleted', async () => {
+  it('deliver a large mail that cannot be parsed raw, while others are in flight, kept or deleted', async () => {
     for (const after of ['keep', 'delete'] as const) {
       const bob = `${after}@example.test`;
       await dovecot.deliver(bob, brokenMail('broken'));

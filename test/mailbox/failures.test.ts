@@ -39,7 +39,7 @@ describe('a mail that ends the process', () => {
     return next;
   }
 
-  it('is set aside after its attempts, reported once and left on the server; the rest flows on', async () => {
+  it('is quarantined after its attempts, reported once and left on the server; the others are delivered', async () => {
     box = await Box.start(lettered('abcde'));
     let node = await Checker.begun({ maxAttempts: 4, after: 'delete' });
     node = await endsAt(node, 'c');
@@ -68,7 +68,7 @@ describe('a mail that ends the process', () => {
     assert.deepEqual(box.uids, ['c']);
   });
 
-  it('is not a mail that was handled before it, failed before it or comes after it', async () => {
+  it('is not a mail that was processed before it, failed before it or comes after it', async () => {
     const refused = (argument: string): boolean => argument === '2';
     box = await Box.start(lettered('abcde'), {
       commands: {

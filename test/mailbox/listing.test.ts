@@ -24,7 +24,7 @@ describe('the listing', () => {
   const ambiguous = (listing: ListedMail[]): number[] =>
     listing.filter((mail) => mail.ambiguous).map(({ number }) => number);
 
-  it('knows each mail by its unique-id, and asks for no more', async () => {
+  it('identifies each mail by its unique ID, and requests nothing else', async () => {
     const listing = await listed(lettered('abc'));
     assert.deepEqual(listing, [
       { number: 1, uid: 'a', key: 'ua', ambiguous: false },
@@ -45,19 +45,19 @@ describe('the listing', () => {
     assert.deepEqual([...box.said('LIST'), ...box.said('TOP')], []);
   });
 
-  it('tells equal unique-ids apart by their place, and says that they are ambiguous', async () => {
+  it('distinguishes equal unique IDs by their position, and reports them as ambiguous', async () => {
     const mails = ['x', 'a', 'x', 'x'].map((uid, index) => ({ uid, mail: mailOf(`${index}`) }));
     const listing = await listed(mails);
     assert.deepEqual(keys(listing), ['ux', 'ua', 'ux\n2', 'ux\n3']);
     assert.deepEqual(ambiguous(listing), [1, 3, 4]);
   });
 
-  it('no unique-id can look like the second of two others', async () => {
+  it('no unique ID can equal the key of a repeated one', async () => {
     const listing = await listed(['x', 'x', 'x2', 'x 2'].map((uid) => ({ uid, mail: mailOf(uid) })));
     assert.equal(new Set(keys(listing)).size, 4);
   });
 
-  it('knows a mail with a blank unique-id by its header', async () => {
+  it('identifies a mail with a blank unique ID by its header', async () => {
     const mails = lettered('abc');
     const listing = await listed(mails.map((mail, at) => (at === 1 ? { ...mail, uid: '  ' } : mail)));
     assert.deepEqual(keys(listing).slice(0, 1), ['ua']);

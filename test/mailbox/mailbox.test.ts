@@ -367,7 +367,7 @@ describe('a mailbox', () => {
       box.holds([]);
     });
 
-    it('hands it over, marked, when it has to be acknowledged no more: the server may show it to nobody', async () => {
+    it('delivers it, marked, when acknowledgement is switched off: the server may not list it any more', async () => {
       await deployed({});
       assert.equal(await start(), '2 new');
       assert.equal(uids(), 'a* b*');
@@ -394,7 +394,7 @@ describe('a mailbox', () => {
       assert.deepEqual(await spooled(), []);
     });
 
-    it('brings it again after a restart without asking the server, where it checks only when asked', async () => {
+    it('redelivers it after a restart without asking the server, where it checks on request only', async () => {
       await deployed({ ack }, 0);
       const both = new Promise<void>((resolve) => {
         heard.onDelivered = () => heard.delivered.length === 2 && resolve();
@@ -430,7 +430,7 @@ describe('a mailbox', () => {
       assert.deepEqual(heard.clock.waits, [300_000], 'one timer, not two');
     });
 
-    it('tells a failure to the one who asked, and to nobody else', async () => {
+    it('reports a failure to the caller that requested the check, and to no other', async () => {
       await make();
       await start();
       fail('AUTH', 'wrong-password');
@@ -481,7 +481,7 @@ describe('a mailbox', () => {
     });
   });
 
-  it('survives whoever listens, and answers all the same', async () => {
+  it('survives a listener that throws, and still answers', async () => {
     await make({
       onSummary: () => {
         throw new Error('of the flow');
@@ -504,7 +504,7 @@ describe('a mailbox', () => {
     assert.deepEqual(heard.clock.waits, [15 * MINUTE]);
   });
 
-  it('says when the next check comes, and which mails are set aside: one of them is tried again at once', async () => {
+  it('reports the time of the next check and the quarantined mails, and retries one of them at once', async () => {
     box = await Box.start(lettered('ab'));
     const clock = new TestClock();
     const ledger = await openLedger(join(await newFolder(), 'a.ledger'), clock.now);
@@ -528,7 +528,7 @@ describe('a mailbox', () => {
     assert.equal(heard.mailbox.nextCheckAt, undefined);
   });
 
-  it('fetches round after round from Google, until one brings nothing', async () => {
+  it('checks Gmail again until a check finds no new mail', async () => {
     await make({}, 300, 'ab', 'google');
     await start();
     for (const letters of ['cd', 'ef']) {
@@ -542,7 +542,7 @@ describe('a mailbox', () => {
   });
 
   describe('stopped', () => {
-    /** Stops when the mailbox has got there; it has to be over within a second, with whoever asked told. */
+    /** Stops when the mailbox has got there; it has to end within a second, with an answer to the caller. */
     async function stopsAt(there: Promise<unknown>): Promise<void> {
       const asked = assert.rejects(heard.mailbox.check(), { reason: 'stopped' });
       await there;
@@ -621,7 +621,7 @@ describe('a mailbox', () => {
       });
     }
 
-    it('in the middle of a hand-over: it is noted first', async () => {
+    it('in the middle of a delivery: it is recorded first', async () => {
       const [there, arrive] = event();
       const [released, release] = event();
       await make({}, 300, 'abc');
@@ -646,7 +646,7 @@ describe('a mailbox', () => {
       );
     });
 
-    it('by others, with a mail on its way into the flow: it comes again at once, and has failed nothing', async () => {
+    it('by others, with a mail in delivery: it is redelivered at once, without a failed attempt', async () => {
       let times = 0;
       await make({
         settings: { ...settings, interval: 300, first: 'all', after: 'delete', maxAttempts: 1 },

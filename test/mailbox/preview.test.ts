@@ -72,7 +72,7 @@ describe('a preview of a mailbox', () => {
     const mails = [mail('One'), mail('Two', {}, 'Second.'), mail('Three')];
     const { session: first } = await session({ mails });
     const [, two] = await previewMailbox(first, { most: 10, signal });
-    // Another session, where the first mail is gone: numbers have moved, the unique-id has not.
+    // Another session, where the first mail is gone: numbers have moved, the unique ID has not.
     const { server, session: second } = await session({ mails: mails.slice(1), uids: ['uid-2', 'uid-3'] });
     const delivered: DeliveredMail[] = [];
     await sendOne(second, two?.key ?? '', parts(delivered), signal);

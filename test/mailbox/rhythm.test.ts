@@ -68,7 +68,7 @@ describe('the rhythm', () => {
     }
   });
 
-  it('comes again soon after a failure that may pass, then less and less often', () => {
+  it('retries soon after a temporary error, then at growing intervals', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7, 8, 2000].map((failures) => failed('CONNECT', failures));
     assert.deepEqual(waits, [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
     assert.equal(failed('IN_USE', 1), 30_000);

@@ -9,7 +9,7 @@ import { certificateAuthority, opensslMissing } from '../../servers/certificates
 import { needs } from '../../servers/needs';
 import { MemoryStore } from '../oauth2/support';
 
-/** A name nobody can look up: only the proxy knows where it is. */
+/** A name that does not resolve: only the proxy knows where it is. */
 const HOST = 'sign-in.example.test';
 
 describe('the way to the sign-in server', () => {
@@ -96,7 +96,7 @@ describe('the way to the sign-in server', () => {
     assert.match(forms[0] ?? '', /client_secret=canary-secret/);
   });
 
-  it('trusts nobody behind the proxy whom it would not trust otherwise, and sends nothing (S10, S11)', async () => {
+  it('trusts no certificate through the proxy that it rejects without one, and sends nothing (S10, S11)', async () => {
     const error = await refused(token(red(at()), ''));
     assert.deepEqual([error.code, error.reason], ['TLS', 'certificate-untrusted']);
     assert.equal(asked.length, 1);

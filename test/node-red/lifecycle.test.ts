@@ -37,7 +37,7 @@ describe('what waits for the flows to be started', () => {
     assert.deepEqual(ran, [...Array(20).keys()]);
   });
 
-  it('can be called off, before the start and while it stands in line', async () => {
+  it('can be canceled, before the start and while it is queued', async () => {
     const events = new EventEmitter();
     const callOff = wait(events, 0, 20);
     callOff[3]?.();
@@ -59,7 +59,7 @@ describe('what waits for the flows to be started', () => {
     assert.equal(ran.includes(18), false);
     started(events);
     assert.equal(ran.length, 20);
-    // With nobody in line any more, the next ones begin at once again.
+    // With an empty queue the next ones begin at once again.
     wait(events, 20, 21);
     started(events);
     assert.equal(ran.length, 21);

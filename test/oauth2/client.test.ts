@@ -322,7 +322,7 @@ describe('oauth2/client', () => {
         assert.equal((await refresh({ tokenUrl }, { agent: () => agent })).accessToken, 'over TLS');
       }));
 
-    it('a certificate nobody vouches for stops everything before a secret is sent', () =>
+    it('a certificate that is not trusted stops the request before a secret is sent', () =>
       overTls(async (tokenUrl, _ca, asked) => {
         const error = await caught(refresh({ tokenUrl }));
         assert.deepEqual([error.code, error.reason, error.retryable], ['TLS', 'certificate-untrusted', true]);

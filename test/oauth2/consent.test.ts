@@ -112,7 +112,7 @@ describe('oauth2/consent', () => {
       assert.equal(host.signedIn.length, 0);
     });
 
-    it('PKCE S256 always, and the verifier is seen by nobody but the token endpoint (S2)', async () => {
+    it('PKCE S256 always, and only the token endpoint sees the verifier (S2)', async () => {
       const { beginUrl } = await host.start(config);
       const { location, cookie, text } = await begin(beginUrl);
       assert.equal(location.searchParams.get('code_challenge_method'), 'S256');
@@ -377,7 +377,7 @@ describe('oauth2/consent', () => {
       assert.equal(outcome()?.state, 'waiting');
     });
 
-    it('nobody learns how somebody else’s sign-in stands', async () => {
+    it('the state of a sign-in is visible to the person who started it only', async () => {
       const { id } = await begun();
       assert.equal(host.consent.outcome({ ...host.person, id, adminUser: 'mallory' }), undefined);
       assert.equal(host.consent.outcome({ ...host.person, id, account: 'account-2' }), undefined);
@@ -424,7 +424,7 @@ describe('oauth2/consent', () => {
         assert.equal(outcome()?.error?.reason, 'declined');
       });
 
-      it('the page runs nothing, frames nothing, is kept nowhere and tells nobody (S5)', async () => {
+      it('the page runs no script, allows no frame, is not cached and sends no referrer (S5)', async () => {
         const good = await begun();
         const done = await host.consent.callback({ query: good.query, cookies: good.crumb });
         const unknown = await host.consent.callback({ query: good.query, cookies: good.crumb });
@@ -547,7 +547,7 @@ describe('oauth2/consent', () => {
       assert.equal(endpoint.requests.length, 0);
     });
 
-    it('tokens that nobody would take are a failure that says so', async () => {
+    it('tokens that are unusable are a failure with a reason', async () => {
       const failing = await startCallbackHost({
         onSignedIn: () => Promise.reject(new Error('disk full')),
       });

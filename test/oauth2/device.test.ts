@@ -308,7 +308,7 @@ describe('oauth2/device code', () => {
     await assert.rejects(start({ provider: 'google', clientSecret: 'x' }), { reason: 'device-url-missing' });
   });
 
-  it('tokens that nobody would take are a failure that says so', async () => {
+  it('tokens that are unusable are a failure with a reason', async () => {
     make({ onSignedIn: () => Promise.reject(new Error('disk full')) });
     endpoint.answer(device(), given);
     await start();

@@ -196,7 +196,7 @@ describe('oauth2/errors', () => {
     assert.equal(reason, 'client-not-public');
   });
 
-  it('an application without a person is never stopped for good, whatever the refusal', () => {
+  it('an application without a person is never stopped permanently, whatever the refusal', () => {
     fc.assert(
       fc.property(anyRefusal, ({ word, number, description }) => {
         const answer = { error: word, error_codes: [number], error_description: description };
@@ -271,7 +271,7 @@ describe('oauth2/errors', () => {
     assert.match(message, /^secret-wrong \(AADSTS7000215/);
   });
 
-  it('anything may stand where the error should be', () => {
+  it('any value in place of the error is accepted', () => {
     for (const answer of [
       null,
       undefined,

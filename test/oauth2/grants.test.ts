@@ -135,7 +135,7 @@ describe('oauth2/grants without a person', () => {
       assert.equal(source.state.renewable, true);
     });
 
-    it('signing out leaves nothing to sign in to: the next question asks anew', async () => {
+    it('signing out revokes the authorization: the next request asks for consent again', async () => {
       const source = new TokenSource({ config: application(), store });
       const { accessToken } = await source.token();
       assert.equal((await source.revoke()).revoked, true);
@@ -231,7 +231,7 @@ describe('oauth2/grants without a person', () => {
       client_email: 'robot@project.iam.gserviceaccount.com',
       private_key_id: 'key-17',
       private_key: pem(keys.RS256.privateKey),
-      // Whoever wrote this into the file gets nothing sent to.
+      // Nothing is sent to an address that was written into the file.
       token_uri: 'https://evil.example.com/token',
     };
     const robot = (changes: Partial<AccountConfig> = {}): AccountConfig => ({

@@ -1,5 +1,5 @@
 /**
- * A process that renews a token and stops for good at the place it was told to, saying so, so that it can be killed
+ * A process that renews a token and blocks at the given place after reporting it, so that it can be killed
  * there. Arguments: issuer, file of the store, `before-save` or `after-save`.
  */
 import { TokenSource } from '../../nodes/oauth2';

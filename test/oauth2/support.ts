@@ -23,7 +23,7 @@ export const texts: PageTexts = {
   unknown: 'Start again.',
 };
 
-/** A time that stands still until it is told to move. */
+/** A time that is fixed until the test moves it. */
 export class Clock {
   ms = Date.UTC(2026, 0, 1);
   now = (): number => this.ms;

@@ -81,7 +81,7 @@ describe('oauth2/token source', () => {
         ...one,
       }) as const;
 
-    it('asks by it, though a kept token is fresh; a refusal goes to whoever tried, and nothing else changes', async () => {
+    it('asks by it, though a kept token is fresh; a refusal goes to the caller, and nothing else changes', async () => {
       const one = source();
       await one.token();
       const before = one.state;
@@ -115,7 +115,7 @@ describe('oauth2/token source', () => {
       assert.equal(accessToken, 'access-2');
     });
 
-    it('goes on after a refused token, and asks nobody where nobody has signed in', async () => {
+    it('resumes after a refused token, and sends no request without a sign-in', async () => {
       const one = source({ grant: 'refresh_token', refreshToken: 'given' });
       endpoint.answer({ status: 400, body: { error: 'invalid_grant' } });
       clock.pass(59 * MINUTE);
@@ -222,7 +222,7 @@ describe('oauth2/token source', () => {
   });
 
   describe('saved before used', () => {
-    it('nobody gets the new token before it is saved', async () => {
+    it('no caller gets the new token before it is saved', async () => {
       clock.pass(HOUR);
       const saving = deferred();
       const begun = deferred();
@@ -309,7 +309,7 @@ describe('oauth2/token source', () => {
   });
 
   describe('a person is needed', () => {
-    it('says so when nobody has signed in yet', async () => {
+    it('reports a missing sign-in', async () => {
       store = new MemoryStore();
       const one = source();
       await assert.rejects(one.token(), { code: 'SIGN_IN_AGAIN', reason: 'not-signed-in', retryable: false });
@@ -320,7 +320,7 @@ describe('oauth2/token source', () => {
       assert.deepEqual(kinds(), ['signed-out', 'signed-in']);
     });
 
-    it('stops at invalid_grant: no request and no other error until somebody has signed in', async () => {
+    it('stops at invalid_grant: no request and no other error until the next sign-in', async () => {
       clock.pass(HOUR);
       endpoint.answer(google.revoked, answer(9));
       const one = source();
@@ -506,7 +506,7 @@ describe('oauth2/token source', () => {
       assert.equal(one.state.kind, 'refused');
     });
 
-    it('says so even while the token lives, so that nobody is surprised when it ends', async () => {
+    it('reports it even before the token expires', async () => {
       clock.pass(56 * MINUTE);
       endpoint.answer(google.secretWrong);
       const one = source();
@@ -600,7 +600,7 @@ describe('oauth2/token source', () => {
       assert.equal((await one.token()).accessToken, 'access-2');
     });
 
-    it('a clock set back by ten minutes renews, since nobody knows what is left', async () => {
+    it('a clock set back by ten minutes renews, since the remaining time is unknown', async () => {
       const one = source();
       await one.token();
       clock.pass(-10 * MINUTE);
@@ -622,7 +622,7 @@ describe('oauth2/token source', () => {
       assert.equal(store.tokens?.refreshToken, 'refresh-2');
     });
 
-    it('nobody is asked where nobody has signed in', async () => {
+    it('sends no request without a sign-in', async () => {
       store = new MemoryStore();
       await source().keepAlive();
       assert.equal(asked(), 0);

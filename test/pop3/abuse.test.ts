@@ -118,7 +118,7 @@ for (const pipelining of [true, false]) {
           const { outcome } = await run({ end: { at, how } }, setting);
           sameBytes(outcome);
           assert.notEqual(outcome.deleted, 'refused', `at ${at}`);
-          // The last octet of the answer to QUIT is the last of the session.
+          // The last byte of the answer to QUIT is the last of the session.
           assert.notEqual(outcome.deleted, 'ok', `at ${at} of ${octets}`);
           const lost = outcome.errors.filter(({ code }) => code !== 'REFUSED');
           if (outcome.deleted === 'never') assert.ok(lost.length > 0, `at ${at}: no error`);

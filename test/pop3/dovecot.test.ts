@@ -61,7 +61,7 @@ describe('pop3 with a real Dovecot', () => {
       tls: { ca: dovecot.ca },
     });
 
-  it('hostile bodies: SHA-256 is that of the file on disk, in clear and over TLS', async function () {
+  it('hostile bodies: SHA-256 is that of the file on disk, unencrypted and over TLS', async function () {
     this.timeout(30_000);
     const mails = hostile();
     for (const mail of mails.values()) await dovecot.deliver(USER, mail);

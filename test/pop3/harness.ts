@@ -65,7 +65,7 @@ export class Line extends EventEmitter {
   paused = false;
   /** What the client sent. */
   sent = '';
-  /** Octets the server has sent. */
+  /** Bytes the server has sent. */
   octets = 0;
   #cuts: number[];
   #end: Fate['end'];
@@ -107,7 +107,7 @@ export class Line extends EventEmitter {
     return this;
   }
 
-  /** Octets that have been said and not been read. */
+  /** Bytes that were sent and not read yet. */
   get held(): number {
     return this.#held.reduce((sum, piece) => sum + piece.length, 0);
   }
@@ -131,7 +131,7 @@ export class Line extends EventEmitter {
     this.#flush();
   }
 
-  /** The server hangs up, whatever was planned. */
+  /** The server closes the connection, whatever was planned. */
   hangUp(how: 'drop' | 'reset' = 'drop'): void {
     this.#ended = true;
     this.#end = { at: 0, how };
@@ -155,7 +155,7 @@ export class Line extends EventEmitter {
 }
 
 /**
- * A scripted server at the other end of a `Line`. With `buffers` it is one that blocks: while so many octets it
+ * A scripted server at the other end of a `Line`. With `buffers` it is one that blocks: while so many bytes it
  * has said are unread, it reads no further command.
  */
 export function lineTo(
@@ -258,7 +258,7 @@ export async function wholeSession(options: ConnectOptions, numbers: number[]): 
   return outcome;
 }
 
-/** Lets everything that is ready happen, and time pass as long as somebody waits for it. */
+/** Lets everything that is ready happen, and time pass as long as a caller waits for it. */
 export async function settle<T>(promise: Promise<T>, clock: ManualClock): Promise<T> {
   let done = false;
   const mark = () => {

@@ -51,7 +51,7 @@ function begin(): void {
 
 function took(chunk: number): void {
   octets += chunk;
-  // Looking costs more than reading: once for as much as a socket brings at once.
+  // Looking costs more than reading: once per chunk of the socket.
   if (octets - looked < 65_536) return;
   looked = octets;
   most = Math.max(most, process.memoryUsage.rss());

@@ -96,7 +96,7 @@ describe('pop3: quirks seen in the wild', () => {
     assert.equal(line.sent.slice(before), 'RETR 1\r\n');
   });
 
-  it('4. STAT with octets below zero (an overflow of 32 bits)', async () => {
+  it('4. STAT with a negative size (an overflow of 32 bits)', async () => {
     const { maildrop } = await ready({ commands: { STAT: () => '+OK 3 -2000000000\r\n' } });
     assert.deepEqual(maildrop, { messages: 3, octets: 2_294_967_296 });
   });
@@ -170,7 +170,7 @@ describe('pop3: quirks seen in the wild', () => {
     assert.equal(await client.quit(), 'ok');
   });
 
-  it('11. several blanks between number and unique-id', async () => {
+  it('11. several blanks between number and unique ID', async () => {
     const { client } = await ready({
       commands: {
         UIDL: (n) => (n ? '+OK  2   b\r\n' : '+OK\r\n1   a\r\n 2\tb\r\n.\r\n'),
@@ -185,7 +185,7 @@ describe('pop3: quirks seen in the wild', () => {
     assert.deepEqual(await client.list(), [{ number: 1, octets: 120 }]);
   });
 
-  it('12. unique-ids over 70 characters, with blanks, 8-bit: every octet is kept', async () => {
+  it('12. unique IDs over 70 characters, with blanks, 8-bit: every byte is kept', async () => {
     const long = 'x'.repeat(300);
     const reply = Buffer.from(`+OK\r\n1 ${long}\r\n2 a b  c\r\n3 \xe9\xff\r\n.\r\n`, 'latin1');
     const { client } = await ready({ commands: { UIDL: () => reply } });
@@ -195,7 +195,7 @@ describe('pop3: quirks seen in the wild', () => {
     );
   });
 
-  it('13. unique-ids twice, blank, or missing: said as they are', async () => {
+  it('13. unique IDs repeated, blank, or missing: returned unchanged', async () => {
     const { client } = await ready({
       commands: { UIDL: () => '+OK\r\n1 same\r\n2\r\n4 same\r\n5 \r\n.\r\n' },
     });

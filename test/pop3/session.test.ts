@@ -77,7 +77,7 @@ describe('pop3: a session', () => {
       assert.deepEqual([...summary(error), error.retryable], ['CONNECT', 'name-not-found', true]);
     });
 
-    it('a port that nobody listens on', async () => {
+    it('a port without a listener', async () => {
       const server = await serve();
       await server.close();
       assert.deepEqual(summary(await failure(Pop3Client.connect(at(server.port)))), ['CONNECT', 'refused']);
@@ -101,7 +101,7 @@ describe('pop3: a session', () => {
       assert.deepEqual(summary(await failure(Pop3Client.connect(options))), ['TIMEOUT', 'timeout']);
     });
 
-    it('a server that hangs up before, in and after the greeting', async () => {
+    it('a server that closes the connection before, in and after the greeting', async () => {
       for (const said of ['', '+OK he', '+OK hello\r\n']) {
         const port = await listen((socket) => socket.end(said));
         assert.deepEqual(summary(await failure(Pop3Client.connect(at(port)))), ['CONNECT', 'hung-up']);
@@ -186,7 +186,7 @@ describe('pop3: a session', () => {
       const { key, cert } = loopbackCertificate();
       const server = await serve({ tls: 'implicit', key, cert });
       const error = await failure(Pop3Client.connect(at(server.port, { timeouts: { greeting: 50 } })));
-      // Node's TLS server hangs up without the alert that others send.
+      // Node's TLS server closes the connection without the alert that others send.
       assert.deepEqual(summary(error), ['TIMEOUT', 'server-speaks-tls']);
       const port = await listen((socket) =>
         socket.on('data', () => socket.end(Buffer.from([21, 3, 3, 0, 2, 2, 70]))),
@@ -195,7 +195,7 @@ describe('pop3: a session', () => {
       assert.deepEqual(summary(told), ['TLS', 'server-speaks-tls']);
     });
 
-    it('certificates nobody should trust: nothing is sent', async () => {
+    it('certificates that must not be trusted: nothing is sent', async () => {
       const authority = certificateAuthority();
       const { ca } = authority;
       const cases: Array<[string, ConnectOptions['tls'], { key: string; cert: string }]> = [
@@ -239,7 +239,7 @@ describe('pop3: a session', () => {
       }
     });
 
-    it('bytes after the +OK to STLS, in the same breath: somebody is on the line', async () => {
+    it('bytes in the same packet after the +OK to STLS: a response injection', async () => {
       for (const injected of ['+OK injected\r\n', '\r\n', 'x']) {
         const server = await serve({ commands: { STLS: () => `+OK begin\r\n${injected}` } });
         const error = await failure(Pop3Client.connect(at(server.port, { security: 'starttls' })));
@@ -620,7 +620,7 @@ describe('pop3: a session', () => {
       return { commands, octets };
     }
 
-    it('asks ahead no further than the windows of commands and of octets', async () => {
+    it('pipelines no further than the windows of commands and of bytes', async () => {
       const pipelining = ['USER', 'PIPELINING'];
       assert.equal((await greatest({ window: 20 }, pipelining)).commands, 20);
       assert.ok((await greatest({ windowCommands: 100 }, pipelining)).commands <= 13);
@@ -641,7 +641,7 @@ describe('pop3: a session', () => {
       let most = 0;
       const write = line.write.bind(line);
       line.write = (data: string) => {
-        // What the server has not read yet would stand in the two socket buffers between: it must fit into one.
+        // What the server has not read yet would fill the two socket buffers between: it must fit into one.
         const read = server.received.join('  ').length + 2 * server.received.length;
         most = Math.max(most, line.sent.length + data.length - read);
         return write(data);
@@ -796,7 +796,7 @@ describe('pop3: a session', () => {
   });
 
   describe('the end', () => {
-    it('bytes that nobody asked for end the session, and nothing is taken for deleted', async () => {
+    it('unsolicited bytes end the session, and nothing counts as deleted', async () => {
       for (const said of ['+OK forged\r\n', 'x', '-ERR Disconnected for inactivity.\r\n']) {
         const { line } = lineTo({ mails: ['a\r\n'] });
         const client = await connected(optionsFor(line));
@@ -881,7 +881,7 @@ describe('pop3: a session', () => {
       assert.ok(['TIMEOUT', 'PROTOCOL'].includes(error.code));
     });
 
-    it('mail that nobody reads while a command waits behind it: an error in time, no dead lock', async () => {
+    it('a mail that is not read while a command waits behind it: an error in time, no deadlock', async () => {
       const clock = new ManualClock();
       const mails = ['x'.repeat(5000), 'y'.repeat(5000)];
       const made = lineTo({ mails, capabilities: ['PIPELINING'] });

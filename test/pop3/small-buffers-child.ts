@@ -53,7 +53,7 @@ async function main(): Promise<void> {
   const { port } = server.address() as { port: number };
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   await new Promise((resolve) => socket.once('connect', resolve));
-  /** Most octets of commands that did not fit into the socket. */
+  /** Most bytes of commands that did not fit into the socket. */
   let waiting = 0;
   const write = socket.write.bind(socket) as (text: string) => boolean;
   socket.write = ((text: string) => {

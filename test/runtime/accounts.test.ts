@@ -58,7 +58,7 @@ describe('the accounts of a runtime', () => {
     next.giveBack();
   });
 
-  it('a sign-in goes to the running account, and everybody hears of it, until they are gone', async () => {
+  it('a sign-in goes to the running account, and notifies all its users until they close', async () => {
     const [one, two] = [accounts.borrow('a', config), accounts.borrow('a', config)];
     const heard: string[] = [];
     const listen = (who: string) => (state: TokenState) => heard.push(`${who}: ${state.kind}`);
@@ -108,7 +108,7 @@ describe('the accounts of a runtime', () => {
     loan.giveBack();
   });
 
-  describe('that nobody asks for a token', () => {
+  describe('without requests for a token', () => {
     const WEEK = 7 * DAY;
     let clock: TestClock;
     let endpoint: TokenEndpoint;
@@ -131,7 +131,7 @@ describe('the accounts of a runtime', () => {
       await source.settled();
     };
 
-    it('are asked for at once by a secret that stands in a dialog and is not deployed', async () => {
+    it('are renewed at once with a secret from the dialog that is not deployed', async () => {
       const accounts = started();
       const loan = accounts.borrow('a', { ...idle(), clientSecret: 'deployed' });
       await accounts.drawn('a', { ...idle(), clientSecret: 'deployed' }).token();
@@ -164,7 +164,7 @@ describe('the accounts of a runtime', () => {
       assert.deepEqual(clock.waits, []);
     });
 
-    it('are renewed as well by a process that is started anew every night', async () => {
+    it('are also renewed by a process that restarts every night', async () => {
       for (let day = 0; day < 8; day += 1) {
         const loan = started().borrow('a', idle());
         await pass(loan, DAY / 2);

@@ -64,7 +64,7 @@ describe('the end of a sign-in', () => {
     assert.deepEqual(warned, [false]);
   });
 
-  it('is not said where a new sign-in or a renewal has put it off, nor where nobody knows of one', () => {
+  it('is not reported after a new sign-in or a renewal, nor where the expiry is unknown', () => {
     end.hear(signedIn(now + 3 * DAY, true));
     pass(DAY);
     end.hear(signedIn(now + 30 * DAY, true));

@@ -35,7 +35,7 @@ class Runtime {
     while (this.outcome === 'waiting' && this.clock.waits.length === 0) await turn();
   }
 
-  /** Lets so much time pass for whoever waits, a look at a time. */
+  /** Lets so much time pass for those that wait, one poll at a time. */
   async wait(ms: number): Promise<void> {
     for (let waited = 0; waited < ms && this.outcome === 'waiting'; waited += LOOK_MS) {
       await this.settled();
@@ -80,7 +80,7 @@ describe("the folder's lock", () => {
   });
   after(cleanUp);
 
-  it('is had at once where nobody has it, by its owner alone', async () => {
+  it('is acquired at once when it is free, by its owner alone', async () => {
     const holder = await runtime().acquired();
     assert.equal((await stat(file)).mode & 0o777, 0o600);
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
@@ -112,7 +112,7 @@ describe("the folder's lock", () => {
     await holder.lock.check();
   });
 
-  it('is handed on when the first gives it back meanwhile', async () => {
+  it('passes to the second when the first releases it', async () => {
     const holder = await runtime().acquired();
     const other = runtime();
     other.begin();
@@ -223,7 +223,7 @@ describe("the folder's lock", () => {
     }
   });
 
-  it('where a folder stands in its own place: STORE', async () => {
+  it('where a folder is in the place of the lock file: STORE', async () => {
     await mkdir(file, { recursive: true });
     const lock = new FolderLock(folder, new TestClock());
     const trying = lock.acquire(new AbortController().signal);

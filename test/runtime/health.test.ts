@@ -117,7 +117,7 @@ describe('the health of the mailboxes', () => {
     assert.equal(counted(), nothing, 'what is too old is forgotten too');
   });
 
-  it('does not count what could not be handed over', async () => {
+  it('does not count what could not be delivered', async () => {
     const watched = health.attend(name);
     const parts = watched.hearing({
       deliver: (_: DeliveredMail): Promise<void> => Promise.reject(new Error('no')),
@@ -133,7 +133,7 @@ describe('the health of the mailboxes', () => {
     );
   });
 
-  it('names what is set aside by its subject, where the flow has had it', async () => {
+  it('names quarantined mail by its subject, where it was delivered', async () => {
     const { parts, shown } = attend(true);
     await parts.deliver(mail('a', 'Order 17'), soleOwner);
     shown.quarantined = ['before', 'a'];
@@ -192,7 +192,7 @@ describe('the health of the mailboxes', () => {
     assert.deepEqual(clock.waits, [], 'and no timer goes on');
   });
 
-  it('costs nothing where nobody looks on', () => {
+  it('costs nothing without a viewer', () => {
     health = new Health(clock);
     attend();
     assert.deepEqual(clock.waits, []);

@@ -1,6 +1,6 @@
 /**
  * A process that fetches mail, to be killed. Its only argument is a {@link ChildOrders} as JSON. Writes each mail it is
- * handed into the probe's file before anything else happens, then one octet to its output.
+ * written to the probe's file before anything else happens, then one byte to its output.
  */
 import { appendFileSync, writeSync } from 'node:fs';
 import { type Clock, Mailbox, openSession } from '../../nodes/mailbox';

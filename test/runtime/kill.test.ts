@@ -13,7 +13,7 @@ import { type ChildOrders, digestOf, type ProbeLine } from './probe';
 const KILLS = Number(process.env.REDLETTER_KILLS ?? 20);
 const SEED = Number(process.env.REDLETTER_SEED ?? Date.now() % 1_000_000);
 const MAX_IN_FLIGHT = 10;
-/** Mails that wait at the server at any time while there is still somebody to kill. */
+/** Mails that wait at the server at any time while kills are left. */
 const BACKLOG = 100;
 
 const password = 'correct horse';
@@ -42,7 +42,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
         ]),
       ),
     });
-    // In one file it starts five times as fast, and has to stand where its dependencies are found.
+    // In one file it starts five times as fast, and has to be where its dependencies are found.
     const cache = join(__dirname, '../../node_modules/.cache');
     await mkdir(cache, { recursive: true });
     program = join(cache, `redletter-kill-${process.pid}.cjs`);
@@ -80,7 +80,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       };
       const delivered = async (): Promise<ProbeLine[]> => {
         const text = await readFile(probe, 'utf8').catch(() => '');
-        // A line torn by a kill is a mail that was not received whole: it has to come again.
+        // A line torn by a kill is a mail that was not received whole: it has to be downloaded again.
         return text
           .split('\n')
           .flatMap((line) => (line.endsWith('}') ? (JSON.parse(line) as ProbeLine) : []));
@@ -108,9 +108,9 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       assert.equal(last.child.exitCode, 0, last.said());
 
       const lines = await delivered();
-      /** In which life each mail was last handed over. */
+      /** In which process each mail was last delivered. */
       const seen = new Map<string, number>();
-      /** By the life whose end made them necessary: a mail that was twice at such an end comes again after others. */
+      /** By the process whose end made them necessary: a mail that was in flight at two such ends is redelivered after others. */
       const repeats = new Map<number, number>();
       let unmarked = 0;
       let markedFirst = 0;
@@ -136,7 +136,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
       assert.equal(unmarked, 0, 'unmarked');
       assert.ok(most <= (handled === 'send' ? 1 : MAX_IN_FLIGHT), `${most} repeated by one kill`);
 
-      /** Whatever the server does not have any more was handed over. */
+      /** Whatever the server does not have any more was delivered. */
       async function nothingIsLost(lines: ProbeLine[]): Promise<void> {
         const kept = new Set(
           (await mailsOf(dovecot, user)).map((mail) => /^Subject: (.*)\r$/m.exec(`${mail}`)?.[1]),
@@ -150,7 +150,7 @@ describe(`a process that is killed ${KILLS} times while it fetches`, function ()
   }
 
   for (const handled of ['send', 'ack'] as const) {
-    it(`${handled}: a mail that ends the process is set aside after its attempts, and no other`, async () => {
+    it(`${handled}: a mail that ends the process is quarantined after its attempts, and no other`, async () => {
       const user = `deadly-${handled}@example.test`;
       const own = join(folder, user);
       const probe = join(folder, `${user}.probe`);
@@ -238,7 +238,7 @@ function start(program: string, orders: ChildOrders) {
   return {
     child,
     said: () => errors,
-    /** Resolves when so many mails have been handed over, or the process has ended. */
+    /** Resolves when so many mails have been delivered, or the process has ended. */
     heard: (wanted: number) =>
       new Promise<void>((resolve) => {
         waiting = { count: wanted, resolve };

@@ -59,7 +59,7 @@ describe('the ledgers of a runtime', () => {
     assert.deepEqual(await readdir(folder), ['a-m.ledger']);
   });
 
-  it('are closed before they are opened again, whoever is faster', async () => {
+  it('are closed before they are opened again, in either order', async () => {
     const other = attend('other');
     await other.open(signal);
     for (let round = 0; round < 20; round += 1) {
@@ -112,7 +112,7 @@ describe('the ledgers of a runtime', () => {
     }
   });
 
-  it('taken by another runtime are let go, and read anew when the folder is free again', async () => {
+  it('taken by another runtime are closed, and read again when the folder is free', async () => {
     const loan = attend('a');
     const ledger = await loan.open(signal);
     await ledger.markDone('before');
@@ -198,7 +198,7 @@ describe('the ledgers of a runtime', () => {
     for (let round = 0; round < 3; round += 1) {
       await assert.rejects(loan.open(signal), { code: 'STORE', reason: 'folder-unwritable' });
     }
-    // One that leaves while everybody waits for the folder must not leave an error nobody hears of.
+    // One that closes while all wait for the folder must not leave an unhandled rejection.
     const unhandled: unknown[] = [];
     const note = (error: unknown): unknown => unhandled.push(error);
     process.on('unhandledRejection', note);

@@ -22,7 +22,7 @@ export interface ChildOrders {
 export const digestOf = (text: string): string =>
   createHash('sha256').update(text.trim()).digest('base64url');
 
-/** One mail as it was handed over. */
+/** One mail as it was delivered. */
 export interface ProbeLine {
   life: number;
   topic: string;

@@ -77,7 +77,7 @@ describe('turns', () => {
     assert.equal(MOST_SESSIONS, 16);
   });
 
-  it('given up while waiting for the mailbox: at once, and nobody slips in beside the one who is at it', async () => {
+  it('canceled while waiting for the mailbox: at once, and no other session starts beside the running one', async () => {
     const first = new Session(turns, 'a');
     await turn();
     const second = new Session(turns, 'a');
@@ -107,7 +107,7 @@ describe('turns', () => {
     assert.equal(running(again), 'x'.repeat(MOST_SESSIONS));
   });
 
-  it('not for whoever has given up before', async () => {
+  it('not for a caller that canceled before', async () => {
     const signal = AbortSignal.abort();
     let ran = false;
     await assert.rejects(

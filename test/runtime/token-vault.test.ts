@@ -29,7 +29,7 @@ class Settings implements SettingsStore {
     this.writes += 1;
     this.text = JSON.stringify({ ...JSON.parse(this.text), [key]: value });
   }
-  // biome-ignore lint/suspicious/noExplicitAny: whatever stands there
+  // biome-ignore lint/suspicious/noExplicitAny: any value is possible here
   get kept(): any {
     return this.get(SETTINGS_KEY);
   }
@@ -82,7 +82,7 @@ describe('the token vault', () => {
         assert.deepEqual(await moved.store('other', 'b').load(), tokens('bob'));
       });
 
-      it('takes an entry somebody has touched for none', async () => {
+      it('treats an entry that was changed as missing', async () => {
         await open(secret).store('n', 'b').save(tokens('alice'));
         const { text } = settings;
         for (const field of ['iv', 'tag', 'data', 'key']) {
@@ -128,7 +128,7 @@ describe('the token vault', () => {
       ['a key that is no text', { version: 1, ownKey: 17, entries: { n: { slot: { key: 'own' } } } }],
     ];
     for (const [what, value] of rubbish) {
-      it(`${what}: nobody is signed in, and signing in mends it`, async () => {
+      it(`${what}: no one is signed in, and a sign-in repairs it`, async () => {
         settings.text = JSON.stringify({ [SETTINGS_KEY]: value });
         const vault = open();
         assert.equal(await vault.store('n', 'b').load(), undefined);

@@ -12,7 +12,7 @@ const xoauth2 = (name: string, token: string) => base64(`user=${name}\x01auth=Be
 describe('servers/mail-server', () => {
   let server: MailServer;
   beforeEach(async () => {
-    // Whoever asks is who the token says; the sign-in server that really knows is in test/demo.test.ts.
+    // The token is accepted unchecked; test/demo.test.ts uses a real sign-in server.
     const introspect = async (token: string) => (token.startsWith('of ') ? token.slice(3) : undefined);
     server = await startMailServer({ port: 0, interval: 3_600_000, introspect });
   });
@@ -68,7 +68,7 @@ describe('servers/mail-server', () => {
     third.socket.destroy();
   });
 
-  it('lets nobody in whom the sign-in server does not vouch for, and one at a time', async () => {
+  it('accepts only tokens that the sign-in server confirms, one session at a time', async () => {
     const talk = await plain(server.port);
     assert.match(await talk.say('STAT'), /^-ERR/);
     for (const answer of [xoauth2(user, 'of bob@example.test'), xoauth2(user, 'made up'), 'garbage']) {
@@ -82,7 +82,7 @@ describe('servers/mail-server', () => {
     for (const { socket } of [talk, inside]) socket.destroy();
   });
 
-  it('has a new mail for everybody every interval', async () => {
+  it('has a new mail for every mailbox at every interval', async () => {
     await server.close();
     server = await startMailServer({ port: 0, interval: 20, introspect: async (token) => token.slice(3) });
     const talk = await plain(server.port);

@@ -62,7 +62,7 @@ for (const version of [4, 5] as const) {
       assert.equal(settings.version.split('.')[0], String(version));
     });
 
-    it('deploys, injects, and brings every message and error into the test in order', async () => {
+    it('deploys, injects, and reports every message and error to the test in order', async () => {
       await nodeRed.deploy(flows());
       const comms = await nodeRed.comms();
       await nodeRed.inject('go');

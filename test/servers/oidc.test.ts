@@ -258,12 +258,12 @@ describe('servers/oidc', () => {
       assert.equal('refresh_token' in (await signIn(provider)), true);
     });
 
-    it('hangs up without an answer', async () => {
+    it('closes the connection without an answer', async () => {
       provider.fault({ hangUp: 'before', times: 1 });
       await assert.rejects(refresh(provider, 'whatever'));
     });
 
-    it('hangs up after it has rotated the token', async () => {
+    it('closes the connection after it has rotated the token', async () => {
       const { refresh_token } = await signIn(provider);
       provider.fault({ hangUp: 'after', grantType: 'refresh_token', times: 1 });
       await assert.rejects(refresh(provider, refresh_token));

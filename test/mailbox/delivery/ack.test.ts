@@ -86,7 +86,7 @@ class Process {
     );
   }
 
-  /** What was handed over; repeats carry a star. */
+  /** What was delivered; redelivered mail carries a star. */
   get uids(): string {
     return this.delivered.map(({ pop3 }) => pop3.uid + (pop3.redelivered ? '*' : '')).join(' ');
   }
@@ -102,7 +102,7 @@ class Process {
   }
 }
 
-describe('handing over what has to be acknowledged', () => {
+describe('delivering mail that has to be acknowledged', () => {
   let flow: Process;
   beforeEach(async () => {
     flow = await Process.start(await newFolder());
@@ -114,7 +114,7 @@ describe('handing over what has to be acknowledged', () => {
   });
   after(cleanUp);
 
-  it('has room for so many, and gets it back as they are settled', async () => {
+  it('limits the mails in flight, and frees a place per acknowledgement', async () => {
     await flow.take('abc');
     assert.deepEqual([flow.delivery.room(), flow.delivery.inFlight, flow.delivery.holds('ua')], [0, 3, true]);
     assert.equal(await flow.settle('b'), 'accepted');
@@ -123,7 +123,7 @@ describe('handing over what has to be acknowledged', () => {
     assert.equal((await readdir(join(flow.folder, 'a.spool'))).length, 2);
   });
 
-  it('knows its deliveries: any `done` settles once, `failed` only the present one, others are nobody’s', async () => {
+  it('knows its deliveries: any `done` acknowledges once, `failed` only the current one, unknown ones are ignored', async () => {
     await flow.take('a');
     const first = flow.delivered[0]?.pop3.delivery ?? '';
     assert.equal(await flow.settle('a', 'failed'), 'accepted');
@@ -137,7 +137,7 @@ describe('handing over what has to be acknowledged', () => {
     assert.equal(await flow.delivery.acknowledge('nonsense', 'done'), 'unknown');
   });
 
-  it('takes silence for a failure after its time, and sets aside with the bytes after the last attempt', async () => {
+  it('counts a time-out as a failure, and quarantines the mail with its bytes after the last attempt', async () => {
     flow.delivery.stop();
     flow = await flow.killed(2);
     await flow.take('a');
@@ -248,7 +248,7 @@ describe('handing over what has to be acknowledged', () => {
     assert.equal(flow.uids, 'x');
   });
 
-  it('lets a mail whose bytes somebody removed be fetched again, and reports it once where it cannot be', async () => {
+  it('downloads a mail again when its spooled bytes were removed, and reports it once where it cannot', async () => {
     await flow.take('ab');
     flow.delivery.stop();
     flow = await flow.killed();
@@ -307,7 +307,7 @@ describe('handing over what has to be acknowledged', () => {
     assert.equal(flow.uids, 'a a*');
   });
 
-  it('tells of a mail that was set aside also where the process ended before anybody can have heard', async () => {
+  it('reports a quarantined mail also where the process ended before the report was delivered', async () => {
     await flow.take('a');
     // The note is in the file, the bytes are still in the spool.
     await flow.ledger.markDone('ua', 'quarantined');

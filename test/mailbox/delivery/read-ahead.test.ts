@@ -1,4 +1,4 @@
-// Many mails at once: read ahead in the second thread, handed over as if they were not.
+// Many mails at once: read ahead in the second thread, delivered as if they were not.
 import assert from 'node:assert/strict';
 import { availableParallelism } from 'node:os';
 import type { Worker } from 'node:worker_threads';

@@ -137,7 +137,7 @@ describe('the ledger', () => {
     await ledger.close();
   });
 
-  it('does not take a mail handled in 1970 for one from before', async () => {
+  it('does not confuse a mail processed in 1970 with one from before the first check', async () => {
     now = 0;
     const ledger = await openAt(await newFile());
     await ledger.markDone('a');
@@ -163,7 +163,7 @@ describe('the ledger', () => {
       const file = await newFile();
       const ledger = await openAt(file);
       const keys = ['old', 'a', 'b', 'ü\u2028\n2', 'next'];
-      /** What is known when the file ends with this octet. */
+      /** What is known when the file ends with this byte. */
       const after: [number, Known][] = [];
       const mark = async (): Promise<void> => {
         after.push([(await stat(file)).size, knownBy(ledger, keys)]);
@@ -408,7 +408,7 @@ describe('the ledger', () => {
       await ledger.close();
     });
 
-    it('does not come for what somebody still has', async () => {
+    it('is not due for mail that is still in flight', async () => {
       const ledger = await openAt(await newFile());
       await ledger.recordIntents(['spooled', 'other']);
       await ledger.recordListing(new Set());

@@ -36,7 +36,7 @@ class Disk {
     }) as FileHandle;
   };
 
-  /** What was done since the last time somebody asked. */
+  /** What was done since the last call. */
   since(): string[] {
     return this.done.splice(0);
   }

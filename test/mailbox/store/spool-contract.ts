@@ -140,7 +140,7 @@ export function spoolContract(newPlace: () => Promise<SpoolPlace>): void {
     );
   });
 
-  it('says which mail is gone when its bytes are, and takes it in anew', async function () {
+  it('reports which mail is missing when its bytes are, and stores it again', async function () {
     if (place.loseBytes === undefined) return this.skip();
     await spool.put(listed('a'), pieces('once'), whole);
     await place.loseBytes('ua');

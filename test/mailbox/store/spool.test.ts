@@ -122,7 +122,7 @@ describe('the spool', () => {
     assert.equal(await readFile(join(folder, 'notes.txt'), 'utf8'), 'mine');
   });
 
-  it('says which mail is gone when somebody has removed its file, and takes it in anew', async () => {
+  it('reports which mail is missing when its file was removed, and stores it again', async () => {
     await spool.put(listed('a'), pieces('once'), whole);
     await rm(folder, { recursive: true });
     await assert.rejects(bytesOf(spool.read('ua')), (error) => {

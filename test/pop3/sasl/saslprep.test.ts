@@ -70,7 +70,7 @@ describe('pop3/sasl: SASLprep', () => {
     for (const text of ['a\u05d0', '\u05d0a\u05d1', '\u05d01', '1\u05d0']) refused(text);
   });
 
-  it('characters younger than the tables pass, and pairs of surrogates are no surrogates', () => {
+  it('characters newer than the tables pass, and pairs of surrogates are no surrogates', () => {
     for (const text of ['\u{1f600}', 'correct horse \u{1fae0}', '\u20bf']) assert.equal(saslprep(text), text);
   });
 });

@@ -123,7 +123,7 @@ describe('runtime/fleet: leases', function () {
     assert.ok(!a.leases.owns(lease), 'a clock that was set back proves nothing');
   });
 
-  it('are over where the beat comes too late, though nobody has noticed', async () => {
+  it('expire where the heartbeat comes too late, even before that is noticed', async () => {
     const a = replica('a', ['box']);
     await ticks(2);
     const lease = a.leases.lease('box');
