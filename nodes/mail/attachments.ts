@@ -1,25 +1,106 @@
 // What becomes of the attachments of one mail: into memory, into files, or measured and let go.
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { AttachmentStream } from 'mailparser';
 import { MailError } from './error';
 import type { AttachmentMode, MailAttachment } from './message';
 import { NamesOfOneMail, safeName, withSuffix } from './names';
+import type { Sink } from './transfer';
 
 /** Bytes gathered before a write: files are written in few large pieces. */
 const WRITE_SIZE = 256 * 1024;
 
-/** An attachment whose bytes have all come. */
-export type WholeAttachment = Omit<AttachmentStream, 'type' | 'content' | 'release'> & { content: Buffer };
+/** What is known of an attachment before its bytes. */
+export type AttachmentHead = Pick<
+  MailAttachment,
+  'filename' | 'contentType' | 'contentDisposition' | 'contentId' | 'cid' | 'related' | 'headers' | 'partId'
+>;
+
+/** Bytes in memory, in one piece from the start where it is known how many may come. */
+class Gathered {
+  private bytes: Buffer = Buffer.alloc(0);
+  private length = 0;
+
+  /** @param most how many may come */
+  add(chunk: Buffer, most: number): void {
+    const needed = this.length + chunk.length;
+    if (needed > this.bytes.length) {
+      // The first chunk tells nothing yet: most attachments are small.
+      const room =
+        this.length === 0 ? needed : Math.max(needed, Math.min(most, needed * 16), this.length * 2);
+      const larger = Buffer.allocUnsafeSlow(room);
+      this.bytes.copy(larger, 0, 0, this.length);
+      this.bytes = larger;
+    }
+    chunk.copy(this.bytes, this.length);
+    this.length = needed;
+  }
+
+  take(): Buffer {
+    const { bytes, length } = this;
+    this.bytes = Buffer.alloc(0);
+    // What was not needed is given back, unless it is next to nothing.
+    return length > bytes.length * 0.9 ? bytes.subarray(0, length) : Buffer.from(bytes.subarray(0, length));
+  }
+}
+
+/** One attachment while its bytes come. */
+class Taking implements Sink {
+  private readonly hash = createHash('sha256');
+  private readonly gathered = new Gathered();
+  private pending: Buffer[] = [];
+  private pendingSize = 0;
+  private size = 0;
+
+  constructor(
+    private readonly attachment: MailAttachment,
+    private readonly owner: Attachments,
+    private readonly mode: AttachmentMode,
+    private readonly whole: ((bytes: Buffer) => void) | undefined,
+  ) {}
+
+  write(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    this.size += bytes.length;
+    this.hash.update(bytes);
+    if (this.mode === 'buffer' || this.whole) this.gathered.add(bytes, this.owner.most);
+    if (this.mode !== 'file') return;
+    this.pending.push(Buffer.from(bytes));
+    this.pendingSize += bytes.length;
+    if (this.pendingSize >= WRITE_SIZE) this.flush(false);
+  }
+
+  end(): void {
+    const { attachment } = this;
+    attachment.size = attachment.length = this.size;
+    attachment.checksum = this.hash.digest('hex');
+    if (this.mode === 'file') this.flush(true);
+    if (this.mode !== 'buffer' && !this.whole) return;
+    const bytes = this.gathered.take();
+    if (this.mode === 'buffer') attachment.content = bytes;
+    this.whole?.(bytes);
+  }
+
+  private flush(last: boolean): void {
+    this.owner.save(this.attachment, Buffer.concat(this.pending, this.pendingSize), last);
+    this.pending = [];
+    this.pendingSize = 0;
+  }
+}
 
 export class Attachments {
-  /** Those that are complete, in the order of the mail. */
+  /** In the order of the mail. */
   readonly list: MailAttachment[] = [];
+  /** Bytes that may still come, as far as is known. */
+  most = 0;
   private readonly names = new NamesOfOneMail();
   private readonly paths: string[] = [];
-  /** The write under way; discarding waits for it. */
+  /** Writes that have not been done. */
+  private waiting: (() => Promise<void>)[] = [];
+  /** Those that are open. */
+  private readonly files = new Map<MailAttachment, { handle: FileHandle; path: string }>();
+  /** The writing under way; discarding waits for it. */
   private writing: Promise<unknown> = Promise.resolve();
   private discarded = false;
 
@@ -34,97 +115,76 @@ export class Attachments {
   ) {}
 
   /**
-   * Takes one attachment to its end.
+   * Begins an attachment, whose bytes go into what is given back.
    *
-   * @throws MailError STORE when a file cannot be written; the error of the stream when that fails
+   * @param whole is called with all of them, wherever else they go
    */
-  async take(stream: AttachmentStream): Promise<void> {
-    const generatedFileName = this.names.next(stream.filename, stream.contentType);
-    const kept: { content?: Buffer; path?: string } = {};
-    if (this.mode === 'buffer') kept.content = await gather(stream);
-    else if (this.mode === 'file') {
-      const writing = this.save(stream, generatedFileName);
-      this.writing = writing.catch(() => {});
-      kept.path = await writing;
-    } else {
-      for await (const _ of stream.content);
-    }
-    this.keep(stream, generatedFileName, kept);
-  }
-
-  /** Whether `takeWhole` may be used: files are written piece by piece. */
-  get inMemory(): boolean {
-    return this.mode !== 'file';
-  }
-
-  /** Takes one whose bytes are all there. */
-  takeWhole(one: WholeAttachment): void {
-    const generatedFileName = this.names.next(one.filename, one.contentType);
-    this.keep(one, generatedFileName, this.mode === 'buffer' ? { content: one.content } : {});
-  }
-
-  private keep(
-    one: Omit<AttachmentStream, 'type' | 'content' | 'release'>,
-    generatedFileName: string,
-    kept: { content?: Buffer; path?: string },
-  ): void {
-    const size = one.size ?? 0;
-    this.list.push({
-      ...(one.filename !== undefined && { filename: one.filename }),
-      fileName: (one.filename && safeName(one.filename)) || generatedFileName,
+  begin(head: AttachmentHead, whole?: (bytes: Buffer) => void): Sink {
+    const generatedFileName = this.names.next(head.filename, head.contentType);
+    const attachment: MailAttachment = {
+      ...(head.filename !== undefined && { filename: head.filename }),
+      fileName: (head.filename && safeName(head.filename)) || generatedFileName,
       generatedFileName,
-      contentType: one.contentType,
-      ...(one.contentDisposition !== undefined && { contentDisposition: one.contentDisposition }),
-      ...(one.contentId !== undefined && { contentId: one.contentId }),
-      ...(one.cid !== undefined && { cid: one.cid }),
-      ...(one.related !== undefined && { related: one.related }),
-      headers: one.headers,
-      partId: one.partId,
-      size,
-      length: size,
-      checksum: one.checksum ?? '',
-      ...kept,
+      contentType: head.contentType,
+      ...(head.contentDisposition !== undefined && { contentDisposition: head.contentDisposition }),
+      ...(head.contentId !== undefined && { contentId: head.contentId }),
+      ...(head.cid !== undefined && { cid: head.cid }),
+      ...(head.related !== undefined && { related: head.related }),
+      headers: head.headers,
+      partId: head.partId,
+      size: 0,
+      length: 0,
+      checksum: '',
+    };
+    this.list.push(attachment);
+    return new Taking(attachment, this, this.mode, whole);
+  }
+
+  /** Has bytes written to the file of an attachment, after those before them. */
+  save(attachment: MailAttachment, bytes: Buffer, last: boolean): void {
+    this.waiting.push(async () => {
+      const file =
+        this.files.get(attachment) ?? (await this.stored(this.create(attachment.generatedFileName)));
+      this.files.set(attachment, file);
+      await this.stored(writeAll(file.handle, bytes));
+      if (!last) return;
+      // Some file systems tell only now that the disk is full.
+      await this.stored(file.handle.close());
+      this.files.delete(attachment);
+      attachment.path = file.path;
     });
   }
 
-  /** Waits for the write under way, whatever comes of it. Never rejects. */
-  async settled(): Promise<void> {
-    await this.writing;
+  /** Whether bytes wait to be written. */
+  get isBehind(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  /**
+   * Writes what waits.
+   *
+   * @throws MailError STORE when a file cannot be written
+   */
+  async written(): Promise<void> {
+    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+      const writing = next();
+      this.writing = writing.catch(() => {});
+      await writing;
+    }
   }
 
   /** Removes the files written for this mail. Never rejects. */
   async discard(): Promise<void> {
     this.discarded = true;
+    this.waiting = [];
     await this.writing;
+    for (const { handle } of this.files.values()) await handle.close().catch(() => {});
+    this.files.clear();
     await Promise.all(this.paths.splice(0).map((path) => unlink(path).catch(() => {})));
   }
 
-  private async save(stream: AttachmentStream, name: string): Promise<string> {
-    const { file, path } = await this.stored(this.create(name));
-    try {
-      const pending: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of stream.content as AsyncIterable<Buffer>) {
-        pending.push(chunk);
-        size += chunk.length;
-        if (size < WRITE_SIZE) continue;
-        await this.stored(writeAll(file, Buffer.concat(pending.splice(0), size)));
-        size = 0;
-      }
-      if (size) await this.stored(writeAll(file, Buffer.concat(pending, size)));
-      // Some file systems tell only now that the disk is full.
-      await this.stored(file.close());
-    } catch (error) {
-      await file.close().catch(() => {});
-      await unlink(path).catch(() => {});
-      throw error;
-    }
-    this.paths.push(path);
-    return path;
-  }
-
   /** Never overwrites, never follows a link: a file that is there already makes the name change. */
-  private async create(name: string): Promise<{ file: FileHandle; path: string }> {
+  private async create(name: string): Promise<{ handle: FileHandle; path: string }> {
     const { O_CREAT, O_EXCL, O_WRONLY } = constants;
     const directory = resolve(this.directory);
     let made = false;
@@ -132,7 +192,9 @@ export class Attachments {
       if (this.discarded) throw new Error('the mail was discarded');
       const path = join(directory, candidate);
       try {
-        return { file: await this.openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600), path };
+        const handle = await this.openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600);
+        this.paths.push(path);
+        return { handle, path };
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EEXIST') candidate = withSuffix(name, randomBytes(6).toString('hex'));
@@ -157,16 +219,4 @@ export class Attachments {
 
 async function writeAll(file: FileHandle, bytes: Buffer): Promise<void> {
   for (let at = 0; at < bytes.length; ) at += (await file.write(bytes, at)).bytesWritten;
-}
-
-function gather(stream: AttachmentStream): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    stream.content.on('data', (chunk: Buffer) => chunks.push(chunk));
-    stream.content.once('end', () =>
-      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks)),
-    );
-    stream.content.once('error', reject);
-    stream.content.once('close', () => reject(new Error('the attachment ended early')));
-  });
 }

@@ -1,22 +1,21 @@
-// Bytes of a text part → a string with LF line ends, a slice at a time, so that a text of 25 MB never holds up
-// the event loop. What comes out is what mailparser makes of the same bytes, but for one thing: text that says
-// it is UTF-8, or says nothing, and is not, is read as windows-1252. Old devices send mail like that, and
-// replacement characters would lose what they wrote.
+// Bytes of a text → a string with LF line ends, a slice at a time, so that a text of 25 MB never holds up the event
+// loop. Only what does not fit becomes U+FFFD. Text that says it is UTF-8, or says nothing that can be understood, and
+// holds no UTF-8 at all is read as windows-1252: old devices send mail like that.
 import { isUtf8 } from 'node:buffer';
-import type { Transform } from 'node:stream';
+import { Unflow } from './flowed';
+import { MAX_CONVERTED } from './limits';
+import { iconv } from './mailparser';
+import type { Sink } from './transfer';
 import { isUtf7, Utf7Decoder } from './utf7';
-
-/** Bytes gathered before they are worked on. */
-const SLICE = 64 * 1024;
 
 /** Bytes gathered before they become a string: twice as many, and half as many, left more garbage at a time. */
 const DECODED = 128 * 1024;
 
+/** Bytes in which an HTML is to name its charset (HTML Living Standard: the first 1,024). */
+const META = 1024;
+
 /** Characters of a long text that become one string; from 1,031,913 on Node keeps it outside V8's heap. */
 const BLOCK = 1024 * 1024;
-
-/** Characters of a text that are ever converted; its head has more, so that whoever has it knows it is not all. */
-export const LONGEST = 512 * 1024;
 
 const C1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
@@ -42,11 +41,185 @@ function wholeCharacters(bytes: Buffer): number {
   return last;
 }
 
+/** What a charset parameter names, without what mailers put around it; lower case. */
+export function charsetLabel(written: string): string {
+  const token = /[\w.:+-]+/.exec(written)?.[0].toLowerCase() ?? '';
+  return token.replace(/^x-(?=(mac-?)?[a-z]*-?\d|gbk|sjis|big5|euc)/, '');
+}
+
+interface Decoder {
+  write(bytes: Buffer): string;
+  end(): string | undefined;
+  /** Why the text may not read as it was meant. */
+  problem?: string | undefined;
+}
+
+/** Names of ASCII and UTF-8: of both, what is really there is looked at. */
+const UNICODE =
+  /^(us-?ascii|ascii|utf-?8|unicode-?1-?1-?utf-?8|ansi_x3\.4-19(68|86)|iso-ir-6|iso646-us|cp367|ibm367|646|default)$/;
+/** Labels of iconv-lite that are transfer encodings, and one that hides markup. */
+const REFUSED = /^(base64|hex|binary|utf-?7-?imap|internal|ucs-?4|_.*)$/;
+
+/** The decoder of a label. */
+function decoderOf(written: string | undefined): Decoder {
+  const label = charsetLabel(written ?? '');
+  if (written === undefined || label === '' || UNICODE.test(label)) return new GuessingDecoder(written);
+  if (isUtf7(label)) {
+    const decoder = new Utf7Decoder();
+    return { write: (bytes) => decoder.write(bytes), end: () => decoder.end() };
+  }
+  if (/^(iso-?2022-?(jp|kr)|jis$|csiso2022(jp|kr))/.test(label)) return new EscapedDecoder(label);
+  // What calls itself ISO 8859-1 and has letters where that has none is windows-1252 (Encoding Standard).
+  const known = /^(iso-?8859-?1|iso_8859-1(:1987)?|latin-?1|l1|cp819|ibm819)$/.test(label)
+    ? 'windows-1252'
+    : label.replace(/^(iso-?8859-?\d+)-?[ei]$/, '$1').replace(/^mac-?(roman)?$/, 'macintosh');
+  if (!REFUSED.test(known) && iconv().encodingExists(known))
+    return iconv().getDecoder(known, { stripBOM: false });
+  return new GuessingDecoder(written, `character set "${label.slice(0, 40)}" is not known`);
+}
+
+/** UTF-8 and what only claims to be: what is there decides. */
+class GuessingDecoder implements Decoder {
+  private isMixed = false;
+  private isGuessed = false;
+  private held: Buffer | undefined;
+
+  constructor(
+    private readonly written: string | undefined,
+    private readonly unknown?: string,
+  ) {}
+
+  write(bytes: Buffer): string {
+    return this.decode(bytes, false);
+  }
+
+  end(): string {
+    return this.decode(Buffer.alloc(0), true);
+  }
+
+  get problem(): string | undefined {
+    const read = this.isGuessed ? 'windows-1252' : 'UTF-8';
+    if (this.unknown) return `${this.unknown}, read as ${read}`;
+    return this.isGuessed ? `not valid ${this.written ?? 'utf-8'}, read as windows-1252` : undefined;
+  }
+
+  private decode(bytes: Buffer, last: boolean): string {
+    const all = this.held ? Buffer.concat([this.held, bytes]) : bytes;
+    const cut = last ? all.length : wholeCharacters(all);
+    this.held = cut < all.length ? all.subarray(cut) : undefined;
+    const whole = all.subarray(0, cut);
+    if (this.isMixed) return whole.toString('utf8');
+    const { text, kind } = guessUtf8(whole);
+    if (kind === 'utf8') this.isMixed = true;
+    if (kind === 'windows-1252') this.isGuessed = true;
+    return text;
+  }
+}
+
+/** Reads octets as UTF-8, broken ones replaced, or as windows-1252 where they hold no UTF-8. */
+export function guessUtf8(bytes: Buffer): { text: string; kind: 'ascii' | 'utf8' | 'windows-1252' } {
+  const text = bytes.toString('utf8');
+  // Every other character takes more octets than units of a string.
+  if (isUtf8(bytes)) return { text, kind: text.length === bytes.length ? 'ascii' : 'utf8' };
+  // Each broken octet, or beginning of a character, became one U+FFFD; what is there by right came in three octets.
+  const replaced = text.split('\ufffd').length - 1 - occurrences(bytes, REPLACEMENT);
+  const characters = (
+    text.match(/[\u0080-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g) ?? []
+  ).length;
+  // By chance two letters of windows-1252 make one of UTF-8 now and then.
+  if (characters * 8 >= replaced && characters > 0) return { text, kind: 'utf8' };
+  return { text: decodeWindows1252(bytes), kind: 'windows-1252' };
+}
+
+const REPLACEMENT = Buffer.from('\ufffd');
+
+function occurrences(bytes: Buffer, what: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(what); at >= 0; at = bytes.indexOf(what, at + what.length)) count++;
+  return count;
+}
+
+/**
+ * ISO-2022-JP (RFC 1468, with the kana and supplementary kanji that mailers add) and ISO-2022-KR (RFC 1557): the
+ * escaped runs become EUC, octet by octet, which is decoded as it comes.
+ */
+class EscapedDecoder implements Decoder {
+  private readonly euc: { write(bytes: Buffer): string; end(): string | undefined };
+  private readonly isKorean: boolean;
+  private mode: 'ascii' | 'kana' | 'kanji' | 'supplement' = 'ascii';
+  private escape: number[] = [];
+  private lead: number | undefined;
+
+  constructor(label: string) {
+    this.isKorean = label.includes('kr');
+    this.euc = iconv().getDecoder(this.isKorean ? 'euc-kr' : 'euc-jp');
+  }
+
+  write(bytes: Buffer): string {
+    const out = Buffer.allocUnsafe(bytes.length * 3 + 6);
+    let written = 0;
+    for (const octet of bytes) {
+      if (this.escape.length) {
+        this.escape.push(octet);
+        const known = this.shift();
+        if (known === 'more') continue;
+        if (known === 'no') for (const one of this.escape) out[written++] = one;
+        this.escape = [];
+      } else if (octet === 0x1b) {
+        this.escape = [octet];
+        this.lead = undefined;
+      } else if (octet === 0x0a || octet === 0x0d) {
+        // Lines begin in ASCII, except where a mailer forgot to shift back.
+        this.lead = undefined;
+        out[written++] = octet;
+      } else if (this.isKorean && (octet === 0x0e || octet === 0x0f)) {
+        this.mode = octet === 0x0e ? 'kanji' : 'ascii';
+      } else if (this.mode === 'ascii' || octet < 0x21 || octet > 0x7e) {
+        out[written++] = octet;
+      } else if (this.mode === 'kana') {
+        out[written++] = 0x8e;
+        out[written++] = octet | 0x80;
+      } else if (this.lead === undefined) this.lead = octet;
+      else {
+        if (this.mode === 'supplement') out[written++] = 0x8f;
+        out[written++] = this.lead | 0x80;
+        out[written++] = octet | 0x80;
+        this.lead = undefined;
+      }
+    }
+    return this.euc.write(out.subarray(0, written));
+  }
+
+  end(): string {
+    const rest = Buffer.from(this.escape);
+    return this.euc.write(rest) + (this.euc.end() ?? '');
+  }
+
+  /** What an escape sequence says, as far as it has come. */
+  private shift(): 'done' | 'more' | 'no' {
+    const sequence = Buffer.from(this.escape).toString('latin1', 1);
+    if (sequence === '(B' || sequence === '(J') this.mode = 'ascii';
+    else if (sequence === '(I') this.mode = 'kana';
+    else if (sequence === '$B' || sequence === '$@' || sequence === '$(B') this.mode = 'kanji';
+    else if (sequence === '$(D') this.mode = 'supplement';
+    else if (sequence === '$)C') return 'done';
+    else return ['(', '$', '$(', '$)'].includes(sequence) ? 'more' : 'no';
+    return 'done';
+  }
+}
+
+/** Decodes what is there as a whole, such as a file name; a byte order mark is no part of it. */
+export function decodeAll(bytes: Buffer, charset: string): string {
+  const decoder = decoderOf(charset);
+  const text = decoder.write(bytes) + (decoder.end() ?? '');
+  return text.startsWith('\ufeff') ? text.slice(1) : text;
+}
+
 /** A decoded text. */
 export interface CollectedText {
   whole: string;
   /**
-   * The text from its start, more than LONGEST characters of it or all: of a long text, taking a slice of `whole`
+   * The text from its start, more than MAX_CONVERTED characters of it or all: of a long text, taking a slice of `whole`
    * would copy it all.
    */
   head: string;
@@ -85,14 +258,35 @@ class LongText {
   }
 }
 
-/** Turns UTF-8, and what only claims to be, into a string. */
-class Utf8Collector {
-  /** True once bytes were seen that are not UTF-8. */
-  guessed = false;
+export interface TextFormat {
+  /** The charset parameter as the mail gave it; undefined when it gave none. */
+  charset: string | undefined;
+  /** An HTML may name its charset itself. */
+  isHtml?: boolean;
+  /** For format=flowed: whether the blank that marks a soft line end is deleted. */
+  flowed?: { delSp: boolean };
+}
+
+/** One text part in the making: bytes go in, the decoded string comes out at the end. */
+export class TextCollector implements Sink {
+  private decoder: Decoder | undefined;
+  private readonly unflow: Unflow | undefined;
   private pending: Buffer[] = [];
   private size = 0;
   private long: LongText | undefined;
   private head: string | undefined;
+  private hasBegun = false;
+  private hasCr = false;
+  private text: CollectedText | undefined;
+
+  constructor(private readonly format: TextFormat) {
+    if (format.flowed) this.unflow = new Unflow(format.flowed.delSp);
+  }
+
+  /** Why the text may not read as it was meant, for `mail.problems`. */
+  get problem(): string | undefined {
+    return this.decoder?.problem;
+  }
 
   write(chunk: Buffer): void {
     this.pending.push(chunk);
@@ -100,229 +294,52 @@ class Utf8Collector {
     if (this.size < DECODED) return;
     this.long ??= new LongText();
     this.long.add(this.decode(false));
-    if (this.long.whole.length > LONGEST) this.head ??= this.long.whole;
+    if (this.long.whole.length > MAX_CONVERTED) this.head ??= this.long.whole;
   }
 
-  end(): CollectedText {
-    let whole = this.size ? this.decode(true) : '';
+  end(): void {
+    this.result();
+  }
+
+  /** The text: nothing can be written any more. */
+  result(): CollectedText {
+    if (this.text) return this.text;
+    let whole = this.decode(true);
     if (this.long) {
       this.long.add(whole);
       this.long.flush();
       whole = this.long.whole;
       this.long = undefined;
     }
-    return { whole, head: this.head ?? whole };
+    this.text = { whole, head: this.head ?? whole };
+    return this.text;
   }
 
-  private decode(final: boolean): string {
+  private decode(last: boolean): string {
     const bytes =
       this.pending.length === 1 ? (this.pending[0] as Buffer) : Buffer.concat(this.pending, this.size);
-    const cut = final ? bytes.length : wholeCharacters(bytes);
-    const whole = bytes.subarray(0, cut);
-    this.pending = cut < bytes.length ? [bytes.subarray(cut)] : [];
-    this.size = bytes.length - cut;
-    let text: string;
-    if (isUtf8(whole)) text = whole.toString('utf8');
-    else {
-      this.guessed = true;
-      text = decodeWindows1252(whole);
+    this.pending = [];
+    this.size = 0;
+    this.decoder ??= decoderOf(this.format.charset ?? (this.format.isHtml ? metaCharset(bytes) : undefined));
+    let text = this.decoder.write(bytes);
+    if (last) text += this.decoder.end() ?? '';
+    if (!this.hasBegun && text !== '') {
+      this.hasBegun = true;
+      if (text.startsWith('\ufeff')) text = text.slice(1);
     }
+    if (this.hasCr) text = `\r${text}`;
+    this.hasCr = !last && text.endsWith('\r');
+    if (this.hasCr) text = text.slice(0, -1);
     // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
-    return text.includes('\r') ? text.split('\r\n').join('\n') : text;
+    if (text.includes('\r')) text = text.split('\r\n').join('\n');
+    return this.unflow ? this.unflow.write(text) + (last ? this.unflow.end() : '') : text;
   }
 }
 
-/** Where bytes may be cut so that each side can be decoded on its own; undefined: nowhere yet. */
-type FindCut = (bytes: Buffer) => number | undefined;
-
-/**
- * Cuts format=flowed text (RFC 3676) after a line that ends in neither a space, which would flow on, nor a
- * quote mark or nothing at all, which the joiner may still take for part of the paragraph before.
- */
-const cutFlowed: FindCut = (bytes) => {
-  for (let at = bytes.lastIndexOf(0x0a); at > 0; at = bytes.lastIndexOf(0x0a, at - 1)) {
-    const end = bytes[at - 1] === 0x0d ? at - 1 : at;
-    const before = end > 0 ? bytes[end - 1] : 0x0a;
-    if (before !== 0x20 && before !== 0x3e && before !== 0x0a) return at + 1;
-  }
-  return undefined;
-};
-
-/**
- * Cuts the Japanese encodings, which libmime can only decode whole and slowly. EUC-JP may be cut at any line
- * end; ISO-2022-JP at one that is not inside an escaped run (RFC 1468: lines begin and end in ASCII).
- */
-const cutJapanese: FindCut = (bytes) => {
-  for (let at = bytes.lastIndexOf(0x0a); at >= 0; at = at ? bytes.lastIndexOf(0x0a, at - 1) : -1) {
-    const shift = bytes.lastIndexOf(0x1b, at);
-    if (
-      shift < 0 ||
-      (bytes[shift + 1] === 0x28 && (bytes[shift + 2] === 0x42 || bytes[shift + 2] === 0x4a))
-    ) {
-      return at + 1;
-    }
-  }
-  return undefined;
-};
-
-/** Gathers bytes and passes them on in slices that can be worked on one by one. */
-class Slicer {
-  private pending: Buffer[] = [];
-  private size = 0;
-  private next = SLICE;
-
-  constructor(
-    private readonly findCut: FindCut,
-    private readonly pass: (slice: Buffer, last: boolean) => void,
-  ) {}
-
-  write(chunk: Buffer): void {
-    this.pending.push(chunk);
-    this.size += chunk.length;
-    if (this.size < this.next) return;
-    const bytes = Buffer.concat(this.pending, this.size);
-    const cut = this.findCut(bytes);
-    if (cut === undefined) {
-      // Doubling keeps a text without any place to cut from being searched again for every chunk.
-      this.pending = [bytes];
-      this.next = this.size * 2;
-      return;
-    }
-    this.pass(bytes.subarray(0, cut), false);
-    this.pending = [bytes.subarray(cut)];
-    this.size = bytes.length - cut;
-    this.next = SLICE;
-  }
-
-  end(): void {
-    if (this.size) this.pass(Buffer.concat(this.pending, this.size), true);
-  }
-}
-
-export interface TextFormat {
-  /** The charset parameter as the mail gave it; undefined when it gave none. */
-  charset: string | undefined;
-  /** For format=flowed: joins the soft line breaks of a text given byte by character. */
-  unflow?: (binary: string) => string;
-  /** Makes a stream that turns bytes in the charset into UTF-8; `supported` false: it reads them as UTF-8. */
-  createDecoder: (charset: string) => Transform & { supported?: boolean };
-}
-
-/** One text part in the making: bytes go in, the decoded string comes out of `text`. */
-export class TextCollector {
-  /** Settles when the last byte is decoded. */
-  readonly text: Promise<CollectedText>;
-  /** What `text` has resolved to, if it has. */
-  done: CollectedText | undefined;
-  /** Why the text may not read as it was meant, for `mail.problems`. */
-  problem: string | undefined;
-  private ended = false;
-  private readonly first: { write(chunk: Buffer): void; end(): void };
-
-  constructor(private readonly format: TextFormat) {
-    const { promise, resolve, reject } = withResolvers<CollectedText>();
-    this.text = promise;
-    // Whoever waits for the text hears of the failure; until then it is nobody's unhandled rejection.
-    promise.catch(() => {});
-    const decode = this.decodeStage((text) => {
-      this.done = text;
-      resolve(text);
-    }, reject);
-    const { unflow } = format;
-    if (!unflow) {
-      this.first = decode;
-      return;
-    }
-    const slicer = new Slicer(cutFlowed, (slice, last) => {
-      // The joiner drops the line end a text closes with, and to it every slice is a whole text.
-      decode.write(Buffer.from(unflow(slice.toString('latin1')) + (last ? '' : '\n'), 'latin1'));
-    });
-    this.first = {
-      write: (chunk) => slicer.write(chunk),
-      end: () => {
-        slicer.end();
-        decode.end();
-      },
-    };
-  }
-
-  write(chunk: Buffer): void {
-    if (!this.ended) this.first.write(chunk);
-  }
-
-  /** No more bytes. Again: nothing happens. */
-  end(): void {
-    if (this.ended) return;
-    this.ended = true;
-    this.first.end();
-  }
-
-  private decodeStage(resolve: (text: CollectedText) => void, reject: (error: unknown) => void) {
-    const utf8 = new Utf8Collector();
-    const charset = this.format.charset ?? 'utf-8';
-    if (['ascii', 'usascii', 'utf8'].includes(charset.toLowerCase().replace(/[^a-z0-9]+/g, ''))) {
-      return {
-        write: (chunk: Buffer) => utf8.write(chunk),
-        end: () => {
-          const text = utf8.end();
-          if (utf8.guessed) this.problem = `not valid ${charset}, read as windows-1252`;
-          resolve(text);
-        },
-      };
-    }
-    if (isUtf7(charset)) {
-      const utf7 = new Utf7Decoder();
-      return {
-        write: (chunk: Buffer) => utf8.write(Buffer.from(utf7.write(chunk))),
-        end: () => {
-          utf8.write(Buffer.from(utf7.end()));
-          resolve(utf8.end());
-        },
-      };
-    }
-    const open = () => {
-      const stream = this.format.createDecoder(charset);
-      if (stream.supported === false) this.problem = `character set "${charset}" is not known, read as UTF-8`;
-      stream.on('data', (chunk: Buffer | string) =>
-        utf8.write(typeof chunk === 'string' ? Buffer.from(chunk) : chunk),
-      );
-      stream.once('error', reject);
-      return stream;
-    };
-    const finish = () => resolve(utf8.end());
-    if (/^jis|^iso-?2022-?jp|^(x-)?euc-?jp/i.test(charset)) {
-      let decoded = Promise.resolve();
-      const slicer = new Slicer(cutJapanese, (slice) => {
-        // One decoder per slice, since libmime decodes nothing of these before the end; in turn, to keep order.
-        decoded = decoded.then(
-          () =>
-            new Promise((done) => {
-              const one = open();
-              one.once('close', done);
-              one.end(slice);
-            }),
-        );
-      });
-      return {
-        write: (chunk: Buffer) => slicer.write(chunk),
-        end: () => {
-          slicer.end();
-          void decoded.then(finish, reject);
-        },
-      };
-    }
-    const only = open();
-    only.once('end', finish);
-    return { write: (chunk: Buffer) => void only.write(chunk), end: () => void only.end() };
-  }
-}
-
-function withResolvers<T>() {
-  let resolve!: (value: T) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise<T>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
+/** The charset an HTML names for itself. UTF-16 it cannot be, or this could not be read. */
+function metaCharset(bytes: Buffer): string | undefined {
+  const head = bytes.toString('latin1', 0, META);
+  if (head.startsWith('\xef\xbb\xbf')) return undefined;
+  const named = /<meta\s[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i.exec(head)?.[1];
+  return named === undefined || /^utf-?(16|32)/i.test(named) || isUtf7(named) ? undefined : named;
 }

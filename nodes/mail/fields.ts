@@ -1,6 +1,7 @@
 // From parsed headers to the fields of the message.
-import type { AddressObject, EmailAddress, HeaderLines, Headers } from 'mailparser';
-import type { MailAddress, MailDetails, MailProblem } from './message';
+import type { AddressObject, EmailAddress, Headers } from 'mailparser';
+import { parseDate } from './dates';
+import { type MailAddress, type MailDetails, type MailProblem, problem } from './message';
 
 export interface HeaderFields {
   topic: string;
@@ -14,13 +15,13 @@ export interface HeaderFields {
 /** Names that reach the machinery of an object when a flow merges it into another without care. */
 const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
 
-export function fieldsOf(headers: Headers, lines: HeaderLines): HeaderFields {
+export function fieldsOf(headers: Headers): HeaderFields {
   const problems: MailProblem[] = [];
   const header = headerObject(headers);
-  const date = dateOf(headers, lines, header, problems);
+  const date = dateOf(headers, problems);
   const from = addresses(headers.get('from'));
   const sender = [...from, ...addresses(headers.get('sender'))].find(({ address }) => address)?.address ?? '';
-  if (!sender) problems.push({ code: 'FROM_MISSING', text: "The mail does not name its sender's address" });
+  if (!sender) problems.push(problem('FROM_MISSING'));
   const subject = textOf(headers.get('subject'));
   const messageId = textOf(headers.get('message-id'));
   const inReplyTo = textOf(headers.get('in-reply-to'));
@@ -65,27 +66,16 @@ function headerObject(headers: Headers): Record<string, unknown> {
  * The Date header. Where it is missing or no date, the newest Received header tells when the mail arrived;
  * mailparser would say "now", and call a mail new that is years old.
  */
-function dateOf(
-  headers: Headers,
-  lines: HeaderLines,
-  header: Record<string, unknown>,
-  problems: MailProblem[],
-): Date | undefined {
-  const line = lines.find(({ key }) => key === 'date')?.line;
-  const written = line?.slice(line.indexOf(':') + 1).trim();
-  const parsed = headers.get('date');
-  if (written && parsed instanceof Date && parseDate(written)) return parsed;
-  if (written) {
-    header.date = written;
-    problems.push({ code: 'DATE_INVALID', text: `The Date header is no date: ${written.slice(0, 100)}` });
-  } else problems.push({ code: 'DATE_MISSING', text: 'The mail has no Date header' });
+function dateOf(headers: Headers, problems: MailProblem[]): Date | undefined {
+  const written = headers.get('date');
+  if (written instanceof Date) return written;
+  problems.push(
+    typeof written === 'string' && written !== ''
+      ? problem('DATE_INVALID', written.slice(0, 100))
+      : problem('DATE_MISSING'),
+  );
   const received = textOf(listOf(headers.get('received'))[0]);
   return parseDate(received.slice(received.lastIndexOf(';') + 1));
-}
-
-function parseDate(text: string): Date | undefined {
-  const date = new Date(text.trim());
-  return Number.isNaN(date.getTime()) ? undefined : date;
 }
 
 function addresses(value: unknown): MailAddress[] {

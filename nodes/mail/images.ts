@@ -1,15 +1,18 @@
-// Images an HTML shows by `cid:` are put into it as `data:` addresses, as simpleParser does it for the e-mail
-// node, so that a dashboard shows them. They stay attachments too.
+// Images an HTML shows by `cid:` (RFC 2392) are put into it as `data:` addresses, so that a dashboard shows them: in
+// `src`, `background`, `srcset` and CSS alike. They stay attachments too.
+import { MAX_IMAGE_URLS } from './limits';
 import type { MailAttachment } from './message';
 
-/** Characters of addresses that are written at most; mailparser's own limit. */
-const MOST = 20 * 1024 * 1024;
+/** Characters of a content ID that are looked for. */
+const MAX_ID = 256;
+/** What ends an address, in attributes, `srcset` and CSS; brackets only where they are not part of it. */
+const ADDRESS = /^[^'"\s<>]{1,256}/;
 
 /** The HTML with its images; the same string when it shows none that the mail brought in memory. */
 export function inlineImages(html: string, attachments: MailAttachment[]): string {
   const images = new Map<string, MailAttachment>();
   for (const one of attachments) {
-    if (one.cid && one.content && /^image\/\w+$/i.test(one.contentType) && !images.has(one.cid))
+    if (one.cid && one.content && /^image\/[\w.+-]+$/i.test(one.contentType) && !images.has(one.cid))
       images.set(one.cid, one);
   }
   if (!images.size) return html;
@@ -18,20 +21,68 @@ export function inlineImages(html: string, attachments: MailAttachment[]): strin
   let written = 0;
   let copied = 0;
   // Looking for the four letters first: a regular expression over 25 MB of HTML would hold up the event loop.
-  for (let at = html.indexOf('cid:'); at >= 0; at = html.indexOf('cid:', at + 4)) {
+  const cids = new Occurrences(html, ['cid:', 'CID:']);
+  for (let at = cids.next(0); at >= 0; at = cids.next(at + 4)) {
     if (at > 0 && /\w/.test(html[at - 1] as string)) continue;
-    const cid = /^[^'"\s]{1,256}/.exec(html.slice(at + 4, at + 4 + 256))?.[0];
-    const image = cid === undefined ? undefined : images.get(cid);
-    if (cid === undefined || !image?.content) continue;
+    const found = imageAt(html.slice(at + 4, at + 4 + MAX_ID), images);
+    if (!found) continue;
+    const { cid, length, image } = found;
     let url = urls.get(cid);
     if (url === undefined) {
-      url = `data:${image.contentType};base64,${image.content.toString('base64')}`;
+      url = `data:${image.contentType};base64,${(image.content as Buffer).toString('base64')}`;
       urls.set(cid, url);
     }
-    if (written + url.length > MOST) continue;
+    if (written + url.length > MAX_IMAGE_URLS) continue;
     written += url.length;
     pieces.push(html.slice(copied, at), url);
-    copied = at + 4 + cid.length;
+    copied = at + 4 + length;
   }
   return pieces.length ? pieces.join('') + html.slice(copied) : html;
+}
+
+/** Where any of some texts stands next; each is looked for only once. */
+class Occurrences {
+  private readonly found: number[];
+
+  constructor(
+    private readonly html: string,
+    private readonly texts: string[],
+  ) {
+    this.found = texts.map((text) => html.indexOf(text));
+  }
+
+  next(from: number): number {
+    for (const [index, text] of this.texts.entries()) {
+      const found = this.found[index] as number;
+      if (found >= 0 && found < from) this.found[index] = this.html.indexOf(text, from);
+    }
+    const left = this.found.filter((at) => at >= 0);
+    return left.length ? Math.min(...left) : -1;
+  }
+}
+
+/** The image whose ID stands at the beginning, as it is, percent-encoded (RFC 2392) or with character references. */
+function imageAt(
+  text: string,
+  images: Map<string, MailAttachment>,
+): { cid: string; length: number; image: MailAttachment } | undefined {
+  const whole = ADDRESS.exec(text)?.[0];
+  if (whole === undefined) return undefined;
+  const cut = [whole, whole.replace(/&(quot|#39|#34|apos);.*$/i, ''), whole.replace(/[),;].*$/, '')];
+  for (const written of cut) {
+    for (const cid of [written, unescaped(written)]) {
+      const image = images.get(cid);
+      if (image) return { cid, length: written.length, image };
+    }
+  }
+  return undefined;
+}
+
+function unescaped(written: string): string {
+  const text = written.replace(/&amp;/gi, '&');
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }

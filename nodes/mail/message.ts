@@ -50,33 +50,66 @@ export interface MailAttachment {
   path?: string;
 }
 
-/** What can be wrong with a mail that is delivered all the same. */
-export type MailProblemCode =
+/** What can be wrong with a mail that is delivered all the same, and what it means for the message. */
+export const MAIL_PROBLEMS = {
   /** Not a byte came. */
-  | 'EMPTY'
+  EMPTY: 'The mail is empty',
   /** The server sent fewer bytes than it announced: a part may be missing. */
-  | 'INCOMPLETE'
-  /** The parser gave up: the message holds the raw bytes and whatever was known by then. */
-  | 'NOT_PARSED'
+  INCOMPLETE: 'The server sent fewer bytes than it announced',
+  /** A multipart in which no part was found: the message holds the raw bytes. */
+  NOT_PARSED: 'The mail could not be parsed',
   /** No Date header; `date` is the time of the newest Received header, or absent. */
-  | 'DATE_MISSING'
+  DATE_MISSING: 'The mail has no Date header',
   /** A Date header that is no date; `date` as for DATE_MISSING. */
-  | 'DATE_INVALID'
+  DATE_INVALID: 'The Date header is no date',
   /** No sender's address could be found. */
-  | 'FROM_MISSING'
-  /** A text in a character set that is unknown: it was read as UTF-8. */
-  | 'CHARSET'
-  /** The text was made from the first part of a long HTML. */
-  | 'TEXT_SHORTENED'
+  FROM_MISSING: "The mail does not name its sender's address",
+  /** A text in a character set that is unknown or not what the text is in. */
+  CHARSET: 'A text is not in the character set it declares',
+  /** Text or HTML was made from the first part of a long HTML or text. */
+  TEXT_SHORTENED: 'The text was made from the first 512 kB of the HTML',
   /** The HTML shows only the first part of a long plain text; `payload` has all of it. */
-  | 'HTML_SHORTENED'
-  /** No text could be made from the HTML. */
-  | 'TEXT_NOT_CONVERTED';
+  HTML_SHORTENED: 'The HTML shows the first 128 kB of a text; the payload has all of it',
+  /** Something other than base64 stood behind the end of a base64 part, and was left out. */
+  CONTENT_AFTER_END: 'Content behind the end of a base64 part was left out',
+  /** Parts inside each other beyond MAX_LEVELS: the innermost came out as one attachment, undecoded. */
+  TOO_DEEP: 'The parts are nested too deeply; the innermost are one attachment',
+  /** More parts than MAX_PARTS: what is left came out as one attachment, undecoded. */
+  TOO_MANY_PARTS: 'The mail has too many parts; the last ones are one attachment',
+  /** A header block, a field or a list of addresses beyond its limit: the rest of it was left out. */
+  HEADERS_SHORTENED: 'The headers are too long; some of them were left out',
+  /** The name of an attachment was cut. */
+  NAME_SHORTENED: 'The name of an attachment is too long; it was shortened',
+  /** A winmail.dat that could not be read: it is among the attachments as it came. */
+  TNEF: 'The contents of winmail.dat could not be read',
+} as const;
+
+export type MailProblemCode = keyof typeof MAIL_PROBLEMS;
 
 /** One problem: a code for flows to switch on, and a sentence for people. */
 export interface MailProblem {
   code: MailProblemCode;
   text: string;
+}
+
+/** A problem in its own words, or with more of them. */
+export function problem(code: MailProblemCode, more?: string): MailProblem {
+  return { code, text: more === undefined ? MAIL_PROBLEMS[code] : `${MAIL_PROBLEMS[code]}: ${more}` };
+}
+
+/** One result of RFC 8601, such as `pass` or `softfail`; `none` where the server tells nothing. */
+export type AuthenticationResult = string;
+
+/** What a trusted receiving server says about who sent the mail. */
+export interface MailAuthentication {
+  /** The server whose results these are; empty: none that is trusted has left any. */
+  by: string;
+  spf: AuthenticationResult;
+  dkim: AuthenticationResult;
+  dmarc: AuthenticationResult;
+  arc: AuthenticationResult;
+  /** `pass`: the domain in From is proven. `fail`: it is not, and should be. `none`: nothing is known. */
+  verdict: 'pass' | 'fail' | 'none';
 }
 
 /** What the e-mail node has no place for: `msg.mail`. */
@@ -94,6 +127,10 @@ export interface MailDetails {
   date?: Date;
   /** The keyword of Auto-Submitted (RFC 3834), such as `auto-replied`; empty when absent or `no`. */
   autoSubmitted: string;
+  /** What the receiving server found out about the sender (RFC 8601); see docs/authentication.md. */
+  authentication?: MailAuthentication;
+  /** The new text of an answer, without what it quotes. Only where it was asked for. */
+  reply?: string;
   /** True when only what TOP gave was read. */
   truncated: boolean;
   problems: MailProblem[];

@@ -3,8 +3,8 @@
 /** Longest name in bytes of UTF-8; file systems take 255, and a suffix may follow. */
 const LONGEST = 180;
 
-/** Devices on Windows, with or without an extension. */
-const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\.|$)/i;
+/** Devices on Windows, with or without an extension, and whatever blanks stand before that. */
+const RESERVED = /^(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *([.:]|$)/i;
 
 // Separators, what Windows refuses, control characters, and marks that turn the reading direction, which make
 // "exe.txt" of "txt.exe".

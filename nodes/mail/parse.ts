@@ -1,264 +1,214 @@
-// One mail through the parser. Whatever the mail does to the parser, this ends, and with all that was found.
-import type { AttachmentStream, HeaderLines, Headers, MessageText } from 'mailparser';
-import type { Attachments } from './attachments';
-import type { CollectedText, TextCollector } from './charset';
-import { MailError } from './error';
-import type { MailProblem } from './message';
-import { type Part, StreamingParser } from './parser';
+// One mail through the splitter and the decoders: what each part holds goes into its text or its attachment as it comes.
+import type { AttachmentHead, Attachments } from './attachments';
+import { type CollectedText, TextCollector } from './charset';
+import { enrichedToText } from './enriched';
+import type { HeaderBlock } from './header-block';
+import type { Fields } from './headers';
+import { InlineFiles, Uudecoder } from './inline-files';
+import { MAX_NAME, MAX_TNEF, SLICE, TURN_MS } from './limits';
+import { typeByName } from './mailparser';
+import { type MailProblem, type MailProblemCode, problem } from './message';
+import { Part } from './part';
+import { Splitter, type Structure } from './split';
 import { assembleText } from './text';
-import { WHOLE, WholeParser } from './whole';
-
-/** The parser is fed in pieces of this size: large enough to be quick, small enough not to block. */
-const PIECE = 64 * 1024;
-
-/** Milliseconds without a sign of life after which the parser is given up. */
-const PATIENCE = 30_000;
+import { readTnef } from './tnef';
+import { Base64Decoder, decoderFor, type Sink } from './transfer';
 
 export interface ParsedMail {
-  headers: Headers;
-  lines: HeaderLines;
+  fields: Fields;
   text: string;
   html: string | undefined;
   problems: MailProblem[];
-  /** Why the parser gave up. What stands here is then what it had found by then. */
-  failure: Error | undefined;
   /** A multipart in which no part was found: its content is in none of these fields. */
-  partless: boolean;
+  isPartless: boolean;
 }
 
-/** What the parser has found. */
-interface Found {
-  tree: Part | false;
-  headers: Headers | false;
-  lines: HeaderLines;
-  texts: ReadonlyMap<Part, TextCollector>;
-}
+const NOTHING: Sink = { write() {}, end() {} };
 
-export class Parsing {
-  private failed: Error | undefined;
-  private storeError: MailError | undefined;
-  private ended = false;
-  private fallback: MessageText | undefined;
-  private pending: Buffer[] = [];
-  private pendingSize = 0;
-  private wake: () => void = () => {};
-  private attachment: AttachmentStream | undefined;
+export class Parsing implements Structure<Part> {
+  private readonly splitter = new Splitter<Part>(this);
+  private readonly texts = new Map<Part, TextCollector>();
+  private readonly sinks = new Map<Part, Sink>();
+  private readonly messages = new Map<Part, Sink>();
+  private readonly problems = new Map<MailProblemCode, MailProblem>();
+  private readonly base64: Base64Decoder[] = [];
+  /** Texts of winmail.dat files. */
+  private readonly found: { text?: string; html?: string }[] = [];
+  private root: Part | undefined;
+  /** The first one the mail declares: what raw octets of its headers are in, most likely. */
+  private charset: string | undefined;
+  private turnBegan = performance.now();
 
-  /**
-   * @param parser the one to be used, also for what is small; without it, one is made when it is needed
-   * @param patience milliseconds without progress after which the parser is given up
-   */
+  /** @param bytes how many the mail has, where that is known */
   constructor(
     private readonly attachments: Attachments,
-    private parser?: StreamingParser,
-    private readonly patience = PATIENCE,
-  ) {
-    if (parser) this.listen(parser);
-  }
-
-  /** True when the parser has given up: what is written from now on is thrown away. */
-  get over(): boolean {
-    return this.failed !== undefined;
-  }
+    private readonly bytes = 0,
+  ) {}
 
   /**
-   * Takes the next bytes, and waits while the parser has enough of them.
+   * Takes the next bytes, a slice at a time; other flows get their turn, and files are written, in between.
    *
    * @throws MailError when an attachment could not be saved
    */
-  async write(chunk: Buffer): Promise<void> {
-    this.pending.push(chunk);
-    this.pendingSize += chunk.length;
-    const most = this.parser || !this.attachments.inMemory ? PIECE : WHOLE;
-    if (this.pendingSize >= most) await this.flush();
+  write(chunk: Buffer): Promise<void> | undefined {
+    for (let at = 0; at < chunk.length; at += SLICE) {
+      this.attachments.most = Math.max(this.bytes, chunk.length);
+      this.splitter.write(chunk.subarray(at, at + SLICE));
+      if (this.attachments.isBehind || performance.now() - this.turnBegan > TURN_MS)
+        return this.goOn(chunk.subarray(at + SLICE));
+    }
+    return undefined;
   }
 
   /**
-   * Ends the mail and waits for what it became.
+   * Ends the mail.
    *
    * @throws MailError when an attachment could not be saved
    */
   async end(): Promise<ParsedMail> {
-    const { tree, headers, lines, texts } = this.atOnce() ?? (await this.streamed());
-    const contents = await this.texts(texts);
-    if (this.storeError) throw this.storeError;
-    const assembled =
-      tree && contents.size
-        ? await assembleText(tree, contents)
-        : { text: this.fallback?.text ?? '', html: this.fallback?.html, problems: [] };
-    const problems: MailProblem[] = [];
-    for (const { problem } of texts.values()) {
-      if (problem) problems.push({ code: 'CHARSET', text: `A text: ${problem}` });
+    this.splitter.end();
+    await this.attachments.written();
+    const root = this.root as Part;
+    const fields = root.headers(this.charset);
+    if (fields.isCut) this.note('HEADERS_SHORTENED');
+    if (this.base64.some(({ hasTrailer }) => hasTrailer)) this.note('CONTENT_AFTER_END');
+    const contents = new Map<Part, CollectedText>();
+    for (const [part, collector] of this.texts) {
+      const text = collector.result();
+      contents.set(part, isEnriched(part) ? enrichedToText(text) : text);
+      if (collector.problem) this.note('CHARSET', collector.problem);
     }
+    const assembled = contents.size
+      ? await assembleText(root, contents)
+      : { text: '', html: undefined, problems: [] };
+    const more = this.found.find(({ text, html }) => text || html);
     return {
-      headers: headers || new Map(),
-      lines,
-      text: assembled.text,
-      html: assembled.html,
-      problems: [...problems, ...assembled.problems],
-      failure: this.failed,
-      partless: tree !== false && partless(tree),
+      fields,
+      text: assembled.text.trim() === '' && more?.text ? more.text : assembled.text,
+      html: assembled.html ?? more?.html,
+      problems: [...this.problems.values(), ...assembled.problems],
+      isPartless: isPartless(root),
     };
   }
 
-  /** Gives up: nothing of the parser stays behind. */
-  destroy(): void {
-    this.fail(new Error('given up'));
+  begin(block: HeaderBlock, parent: Part | undefined, isRaw: boolean): Part {
+    const part = new Part(block, parent, isRaw);
+    this.root ??= part;
+    this.charset ??= part.charset || undefined;
+    if (block.isCut) this.note('HEADERS_SHORTENED');
+    if (part.filename !== undefined && part.filename.length >= MAX_NAME) this.note('NAME_SHORTENED');
+    if (part.holdsMessage) {
+      // Those within it are within its bytes.
+      if (!isWithinMessage(part)) this.messages.set(part, this.attachmentOf(part));
+    } else if (!part.isMultipart) this.sinks.set(part, this.sinkOf(part));
+    return part;
   }
 
-  /** A small mail, all of which has come; undefined where it takes the streams. */
-  private atOnce(): Found | undefined {
-    if (this.parser || this.over || !this.attachments.inMemory) return undefined;
-    const bytes = this.joined();
+  content(part: Part, bytes: Buffer): void {
+    this.sinks.get(part)?.write(bytes);
+  }
+
+  message(part: Part, bytes: Buffer): void {
+    this.messages.get(part)?.write(bytes);
+  }
+
+  leave(part: Part): void {
+    this.sinks.get(part)?.end();
+    this.messages.get(part)?.end();
+    this.sinks.delete(part);
+    this.messages.delete(part);
+  }
+
+  overLimit(limit: 'levels' | 'parts'): void {
+    this.note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
+  }
+
+  private async goOn(rest: Buffer): Promise<void> {
+    await this.attachments.written();
+    await new Promise(setImmediate);
+    this.turnBegan = performance.now();
+    await this.write(rest);
+  }
+
+  private note(code: MailProblemCode, more?: string): void {
+    if (!this.problems.has(code)) this.problems.set(code, problem(code, more));
+  }
+
+  private sinkOf(part: Part): Sink {
+    const attachment = part.isAttachment ? this.attachmentOf(part) : undefined;
+    const text = part.isText ? this.textOf(part) : undefined;
+    let sink: Sink = attachment && text ? both(attachment, text) : (attachment ?? text ?? NOTHING);
+    if (part.encoding === 'uuencode') return new Uudecoder(sink);
+    if (text && !attachment && !part.isHtml && part.encoding !== 'base64')
+      sink = new InlineFiles(sink, (name) => this.inlineFile(name));
+    const decoder = decoderFor(part.encoding, sink);
+    if (decoder instanceof Base64Decoder) this.base64.push(decoder);
+    return decoder;
+  }
+
+  private textOf(part: Part): TextCollector {
+    const collector = new TextCollector({
+      charset: part.charset,
+      isHtml: part.isHtml,
+      ...(part.flowed && { flowed: part.flowed }),
+    });
+    this.texts.set(part, collector);
+    return collector;
+  }
+
+  private attachmentOf(part: Part): Sink {
+    const head = part.attachmentHead(this.charset);
+    const isTnef =
+      /^application\/(vnd\.)?ms-tnef$/.test(part.contentType) || /^winmail\.dat$/i.test(part.filename ?? '');
+    return this.attachments.begin(head, isTnef ? (bytes) => this.readTnef(bytes) : undefined);
+  }
+
+  private inlineFile(name: string): Sink {
+    return this.attachments.begin(bare(name));
+  }
+
+  private readTnef(bytes: Buffer): void {
     try {
-      wholeParser ??= new WholeParser();
-      const { attachments, ...found } = wholeParser.parse(bytes);
-      for (const one of attachments) this.attachments.takeWhole(one);
-      return found;
-    } catch {
-      return undefined;
-    }
-  }
-
-  private async streamed(): Promise<Found> {
-    await this.flush();
-    const parser = this.stream();
-    if (!this.over) parser.end();
-    await this.until(() => this.ended);
-    // The parser ends without waiting for whoever takes its last attachment.
-    await this.until(() => this.attachment === undefined);
-    return { tree: parser.tree, headers: parser.headers, lines: parser.lines(), texts: parser.texts };
-  }
-
-  private stream(): StreamingParser {
-    if (!this.parser) {
-      this.parser = new StreamingParser();
-      this.listen(this.parser);
-      if (this.over) this.parser.destroy();
-    }
-    return this.parser;
-  }
-
-  private listen(parser: StreamingParser): void {
-    parser.on('data', (data) => {
-      if (data.type === 'text') this.fallback = data;
-      else this.takeAttachment(data);
-    });
-    parser.on('error', (error: Error) => this.fail(error));
-    parser.on('end', () => {
-      this.ended = true;
-      this.wake();
-    });
-    parser.on('close', () => {
-      if (!this.ended) this.fail(new Error('the parser ended early'));
-    });
-  }
-
-  /** What waits, as one. */
-  private joined(): Buffer {
-    const { pending, pendingSize } = this;
-    const bytes = pending.length === 1 ? (pending[0] as Buffer) : Buffer.concat(pending, pendingSize);
-    this.pending = [bytes];
-    return bytes;
-  }
-
-  private async flush(): Promise<void> {
-    if (!this.pendingSize) return;
-    const parser = this.stream();
-    const bytes = this.joined();
-    this.pending = [];
-    this.pendingSize = 0;
-    for (let at = 0; at < bytes.length && !this.over; at += PIECE) {
-      let taken = false;
-      parser.write(bytes.subarray(at, at + PIECE), () => {
-        taken = true;
-        parser.progress++;
-        this.wake();
-      });
-      await this.until(() => taken);
-    }
-    if (this.storeError) throw this.storeError;
-  }
-
-  /** Waits for a condition, or for the parser to fail, or for it to do nothing for too long. */
-  private async until(condition: () => boolean): Promise<void> {
-    if (condition() || this.over) return;
-    const parser = this.stream();
-    let seen = parser.progress;
-    const watchdog = setInterval(() => {
-      if (parser.progress === seen) {
-        this.fail(new Error(`the parser stood still for ${this.patience / 1000} s`));
+      if (bytes.length > MAX_TNEF) throw new Error(`larger than ${MAX_TNEF} bytes`);
+      const { files, text, html } = readTnef(bytes);
+      for (const { name, type, content } of files) {
+        const sink = this.attachments.begin({ ...bare(name), ...(type && { contentType: type }) });
+        sink.write(content);
+        sink.end();
       }
-      seen = parser.progress;
-    }, this.patience);
-    try {
-      while (!condition() && !this.over) {
-        await new Promise<void>((resolve) => {
-          this.wake = resolve;
-        });
-      }
-    } finally {
-      clearInterval(watchdog);
+      this.found.push({ ...(text && { text }), ...(html && { html }) });
+    } catch (error) {
+      this.note('TNEF', error instanceof Error ? error.message : String(error));
     }
-  }
-
-  /** The decoded texts, each of them, or what there is of it when the parser has failed. */
-  private async texts(collectors: ReadonlyMap<Part, TextCollector>): Promise<Map<Part, CollectedText>> {
-    const contents = new Map<Part, CollectedText>();
-    for (const [part, collector] of collectors) {
-      if (this.over) collector.end();
-      const text =
-        collector.done ??
-        (await within(this.patience, collector.text).catch((error: unknown) => {
-          this.fail(error instanceof Error ? error : new Error(String(error)));
-          return { whole: '', head: '' };
-        }));
-      contents.set(part, text);
-    }
-    return contents;
-  }
-
-  private takeAttachment(stream: AttachmentStream): void {
-    this.attachment = stream;
-    // One listener that stays: a stream that fails twice must not find itself without one.
-    stream.content.on('error', () => {});
-    this.attachments.take(stream).then(
-      () => {
-        this.attachment = undefined;
-        stream.release?.();
-        this.wake();
-      },
-      (error: unknown) => {
-        if (error instanceof MailError) this.storeError = error;
-        this.fail(error instanceof Error ? error : new Error(String(error)));
-      },
-    );
-    if (this.over) stream.content.destroy();
-  }
-
-  private fail(error: Error): void {
-    this.failed ??= error;
-    this.parser?.destroy();
-    this.attachment?.content.destroy();
-    this.wake();
   }
 }
 
-let wholeParser: WholeParser | undefined;
-
-function partless(part: Part): boolean {
-  if (typeof part.contentType !== 'string' || !part.contentType.startsWith('multipart/'))
-    return part.children.some(partless);
-  return part.children.length === 0 || part.children.some(partless);
+/** A file that is no part of its own, and has no headers. */
+function bare(name: string): AttachmentHead {
+  const filename = name.slice(0, MAX_NAME);
+  return { filename, contentType: typeByName(filename), headers: new Map(), partId: null };
 }
 
-async function within<T>(milliseconds: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`a text was not decoded in ${milliseconds / 1000} s`)),
-      milliseconds,
-    );
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+function both(one: Sink, other: Sink): Sink {
+  return {
+    write(bytes) {
+      one.write(bytes);
+      other.write(bytes);
+    },
+    end() {
+      one.end();
+      other.end();
+    },
+  };
+}
+
+const isEnriched = ({ contentType }: Part): boolean => /^text\/(enriched|richtext)$/.test(contentType);
+
+function isWithinMessage(part: Part): boolean {
+  for (let above = part.parent; above; above = above.parent) if (above.holdsMessage) return true;
+  return false;
+}
+
+function isPartless(part: Part): boolean {
+  return (part.isMultipart && part.children.length === 0) || part.children.some(isPartless);
 }

@@ -1,10 +1,16 @@
-import { createRequire } from 'node:module';
 import { Attachments } from './attachments';
 import { MailError } from './error';
 import { fieldsOf } from './fields';
 import { inlineImages } from './images';
-import type { AttachmentMode, MailContent, MailMessage, MailProblem } from './message';
-import type { ParsedMail, Parsing } from './parse';
+import { load, loaded } from './mailparser';
+import {
+  type AttachmentMode,
+  type MailContent,
+  type MailMessage,
+  type MailProblem,
+  problem,
+} from './message';
+import { type ParsedMail, Parsing } from './parse';
 import { Abortable, eachChunk, HeadCutter } from './source';
 
 export interface MailOptions {
@@ -20,6 +26,8 @@ export interface MailOptions {
    * then it is to be read again without this.
    */
   comesAgain?: boolean;
+  /** How many bytes the mail has, as far as is known: memory for it is taken once. */
+  bytes?: number;
   /** Gives up reading. */
   signal?: AbortSignal;
 }
@@ -29,9 +37,6 @@ export interface ReadMail {
   /** The mail is not delivered after all: removes the files of its attachments. Never rejects. */
   discard(): Promise<void>;
 }
-
-/** Headers longer than this are read up to here when the parser refuses them whole. */
-const MOST_HEADERS = 256 * 1024;
 
 /** Octets kept of every mail until it is certain that it can be parsed: most mails are never read a second time. */
 const MOST_KEPT = 1024 * 1024;
@@ -57,15 +62,14 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
   const attachments = new Attachments(withBody ? options.attachments : 'none', options.directory);
   const abortable = new Abortable(options.signal);
   // Where it is loaded already, no mail waits a turn for it.
-  const { Parsing } = loaded ?? (await load());
-  const parsing = new Parsing(attachments);
+  if (!loaded()) await load();
+  const parsing = new Parsing(attachments, options.bytes);
   try {
     const kept = await feed(bytes, parsing, abortable, options);
     const parsed = await abortable.race(parsing.end());
-    const message = await compose(parsed, options, withBody ? attachments : undefined, kept);
+    const message = compose(parsed, options, withBody ? attachments : undefined, kept);
     return { message, discard: () => attachments.discard() };
   } catch (error) {
-    parsing.destroy();
     await attachments.discard();
     throw error;
   } finally {
@@ -100,33 +104,30 @@ async function feed(
     if (content !== 'headers') raw?.push(chunk);
     else if (seen) raw?.push(seen);
     if (size > mostKept) raw = undefined;
-    return seen && !parsing.over ? parsing.write(seen) : undefined;
+    return seen && parsing.write(seen);
   });
   return { raw, size };
 }
 
-async function compose(
+function compose(
   parsed: ParsedMail,
   options: MailOptions,
   attachments: Attachments | undefined,
   kept: Kept,
-): Promise<MailMessage> {
+): MailMessage {
   const truncated = options.truncated ?? options.content === 'headers';
-  const failure =
-    parsed.failure ??
-    (attachments && !truncated && parsed.partless ? new Error('parts without a boundary') : undefined);
+  const hasFailed = attachments !== undefined && !truncated && parsed.isPartless;
   let whole: Buffer | undefined;
-  if (failure || options.content === 'raw' || options.content === 'both') {
-    if (!kept.raw) throw new MailError('BYTES_NEEDED', 'The mail could not be parsed', failure);
+  if (hasFailed || options.content === 'raw' || options.content === 'both') {
+    if (!kept.raw) throw new MailError('BYTES_NEEDED', 'The mail could not be parsed');
     whole = Buffer.concat(kept.raw);
   }
   kept.raw = undefined;
-  const { headers, lines } = parsed.headers.size || !whole ? parsed : await parseHeadOf(whole);
   const list = attachments?.list ?? [];
   const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
-  const { topic, from, date, header, mail } = fieldsOf(headers, lines);
+  const { topic, from, date, header, mail } = fieldsOf(parsed.fields.headers);
   mail.truncated = truncated;
-  mail.problems = problemsOf(kept.size, failure, [...mail.problems, ...parsed.problems]);
+  mail.problems = problemsOf(kept.size, hasFailed, [...mail.problems, ...parsed.problems]);
   const message: MailMessage = {
     topic,
     payload: attachments ? parsed.text : '',
@@ -141,47 +142,7 @@ async function compose(
   return message;
 }
 
-function problemsOf(size: number, failure: Error | undefined, others: MailProblem[]): MailProblem[] {
-  if (!size) return [{ code: 'EMPTY', text: 'The mail is empty' }];
-  if (!failure) return others;
-  return [{ code: 'NOT_PARSED', text: `The mail could not be parsed: ${failure.message}` }, ...others];
-}
-
-/** What the headers tell of a mail the parser refused before it had read them. */
-async function parseHeadOf(raw: Buffer): Promise<ParsedMail> {
-  const start = raw.subarray(0, MOST_HEADERS);
-  const end = new HeadCutter().write(start) ?? start.lastIndexOf(0x0a) + 1;
-  const { Parsing } = loaded ?? (await load());
-  const parsing = new Parsing(new Attachments('none'));
-  await parsing.write(start.subarray(0, end));
-  return parsing.end();
-}
-
-let loaded: typeof import('./parse') | undefined;
-
-/** What mailparser is made of; what is missing here, or there by another name, is loaded with the rest. */
-const PIECES = [
-  'iconv-lite',
-  '@zone-eu/mailsplit',
-  'he',
-  'libmime',
-  'linkify-it',
-  'nodemailer/lib/addressparser',
-  'html-to-text',
-];
-
-/**
- * mailparser takes some 90 ms to load: the first mail pays for it, not the start of Node-RED; and piece by piece, so
- * that no other flow stands still for as long.
- */
-async function load(): Promise<typeof import('./parse')> {
-  const requireFrom = createRequire(require.resolve('mailparser'));
-  for (const piece of PIECES) {
-    try {
-      requireFrom(piece);
-    } catch {}
-    await new Promise(setImmediate);
-  }
-  loaded ??= require('./parse') as typeof import('./parse');
-  return loaded;
+function problemsOf(size: number, hasFailed: boolean, others: MailProblem[]): MailProblem[] {
+  if (!size) return [problem('EMPTY')];
+  return hasFailed ? [problem('NOT_PARSED', 'parts without a boundary'), ...others] : others;
 }

@@ -1,27 +1,24 @@
 // What runs in the second thread: one piece of work after the other.
 import { parentPort } from 'node:worker_threads';
-import { type Conversion, runConversion } from './conversion';
 import type { MailMessage } from './message';
 import { type MailOptions, readMail } from './read';
 
-/** A text to be converted; or mails, one behind the other in `bytes`, to be read. */
-export type Work = { conversion: Conversion; input: string } | Batch;
-
-export interface Batch {
+/** Mails to be read, one behind the other in `bytes`. */
+export interface Work {
   bytes: Uint8Array;
   /** Octets of each mail. */
   sizes: number[];
   options: Pick<MailOptions, 'content' | 'attachments'>;
 }
 
-/** What the main thread gets back: the text, or the messages; or the message of an error. */
+/** What the main thread gets back: the messages, or the message of an error. */
 export interface Reply {
   id: number;
-  result?: string | MailMessage[];
+  result?: MailMessage[];
   error?: string;
 }
 
-async function readAll({ bytes, sizes, options }: Batch): Promise<MailMessage[]> {
+async function readAll({ bytes, sizes, options }: Work): Promise<MailMessage[]> {
   const messages: MailMessage[] = [];
   let at = 0;
   for (const size of sizes) {
@@ -37,7 +34,7 @@ async function* inOnePiece(mail: Buffer): AsyncGenerator<Buffer> {
 }
 
 parentPort?.on('message', ({ id, work }: { id: number; work: Work }) => {
-  (work && 'sizes' in work ? readAll(work) : runConversion(work.conversion, work.input))
+  readAll(work)
     .then((result): Reply => ({ id, result }))
     .catch((error: unknown): Reply => ({ id, error: error instanceof Error ? error.message : String(error) }))
     .then((reply) => parentPort?.postMessage(reply));

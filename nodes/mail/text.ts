@@ -1,12 +1,14 @@
-// From the text parts of a mail to its one text and its one HTML, put together as simpleParser does it, but for
-// one thing: an HTML part gets a text whenever there is no plain text in its place. simpleParser leaves the text
-// of a multipart mail empty that has no plain text at all.
+// From the text parts of a mail to its one text and its one HTML, put together as simpleParser does it, but for one
+// thing: an HTML part gets a text whenever there is no plain text in its place. simpleParser leaves the text of a
+// multipart mail empty that has no plain text at all.
 import type { AddressObject, HeaderValue } from 'mailparser';
+import { escaped } from './addresses';
 import type { CollectedText } from './charset';
-import type { Conversion } from './conversion';
-import { type Converter, converter } from './convert';
-import type { MailProblem } from './message';
-import type { Part } from './parser';
+import { htmlToText } from './html-text';
+import { MAX_CONVERTED, MAX_SHOWN, TURN_MS } from './limits';
+import { textToHtml } from './mailparser';
+import { type MailProblem, problem } from './message';
+import type { Part } from './part';
 
 export interface AssembledText {
   text: string;
@@ -14,7 +16,11 @@ export interface AssembledText {
   problems: MailProblem[];
 }
 
-type Piece = string | { conversion: Conversion; input: CollectedText };
+type Piece = string | { to: 'text' | 'html'; input: CollectedText };
+
+/** Characters of a text, and texts, in which links are looked for: that is slow. */
+const MAX_LINKED = 16 * 1024;
+const MOST_LINKED = 10;
 
 /**
  * @param root the tree of the mail
@@ -23,89 +29,116 @@ type Piece = string | { conversion: Conversion; input: CollectedText };
 export async function assembleText(
   root: Part,
   contents: ReadonlyMap<Part, CollectedText>,
-  using: Converter = converter,
 ): Promise<AssembledText> {
-  const parts = [...contents].filter(([, { whole }]) => whole !== '').map(([part]) => part);
-  const hasHtml = parts.some(isHtml);
+  const parts = [...contents].filter(([, text]) => !isBlank(text)).map(([part]) => part);
+  const hasHtml = parts.some(({ isHtml }) => isHtml);
   const hasText = parts.length > 0;
+  const withPlain = plainTextHolders(root, contents);
   const text: Piece[] = [];
   const html: Piece[] = [];
 
-  const walk = (part: Part, alternative: Part | undefined) => {
-    if (part.showMeta) {
+  const walk = (part: Part, alternative: Part | undefined): void => {
+    if (part.parent?.holdsMessage) {
       const meta = metaOf(part);
       if (hasHtml) html.push(metaHtml(meta));
-      if (hasText) text.push(`\n${meta.map(({ key, text }) => `${key}: ${text}`).join('\n')}\n`);
+      if (hasText) text.push(`\n${meta.map((one) => `${one.key}: ${one.text}`).join('\n')}\n`);
     }
     const content = contents.get(part);
-    if (content?.whole && isHtml(part)) {
-      html.push(content.whole);
-      if (!alternative || !holdsPlainText(alternative, contents)) {
-        text.push({ conversion: 'html-to-text', input: content });
+    if (content && !isEmpty(content, hasHtml)) {
+      if (part.isHtml) {
+        html.push(content.whole);
+        if (!alternative || !withPlain.has(alternative)) text.push({ to: 'text', input: content });
+      } else {
+        text.push(content.whole);
+        if (!alternative && hasHtml) html.push({ to: 'html', input: content });
       }
-    } else if (content?.whole) {
-      text.push(content.whole);
-      if (!alternative && hasHtml) html.push({ conversion: 'text-to-html', input: content });
     }
     const inner = part.contentType === 'multipart/alternative' ? part : alternative;
     for (const child of part.children) walk(child, inner);
   };
   walk(root, undefined);
 
-  const problems: MailProblem[] = [];
-  const texts = await convertAll(text, using, problems);
-  const htmls = await convertAll(html, using, problems);
+  const conversions = new Conversions();
+  const texts = await conversions.all(text);
+  const htmls = await conversions.all(html);
   return {
     text: joined(texts, '\n'),
     html: htmls.length ? joined(htmls, '<br/>\n') : undefined,
-    problems,
+    problems: conversions.problems,
   };
 }
+
+/** A text of blanks only hides nothing. */
+const isBlank = ({ whole }: CollectedText): boolean => whole.length < 1024 && whole.trim() === '';
+
+const isEmpty = (text: CollectedText, hasHtml: boolean): boolean =>
+  hasHtml ? isBlank(text) : text.whole === '';
 
 /** Array.join would copy, all at once. */
 function joined(texts: string[], separator: string): string {
   return texts.length ? texts.reduce((all, text) => all + separator + text) : '';
 }
 
-function isHtml(part: Part): boolean {
-  return part.contentType === 'text/html';
+/** The parts that hold plain text, at whatever level. */
+function plainTextHolders(root: Part, contents: ReadonlyMap<Part, CollectedText>): Set<Part> {
+  const holders = new Set<Part>();
+  for (const [part, text] of contents) {
+    if (part.isHtml || isBlank(text)) continue;
+    for (let above: Part | undefined = part; above && !holders.has(above); above = above.parent)
+      holders.add(above);
+  }
+  holders.add(root);
+  if (![...holders].some((part) => contents.has(part))) holders.clear();
+  return holders;
 }
 
-function holdsPlainText(part: Part, contents: ReadonlyMap<Part, CollectedText>): boolean {
-  return (
-    (!isHtml(part) && Boolean(contents.get(part)?.whole)) ||
-    part.children.some((child) => holdsPlainText(child, contents))
-  );
-}
+/** One budget for all parts of a mail: what is beyond is not converted. Other flows get their turn in between. */
+class Conversions {
+  readonly problems: MailProblem[] = [];
+  private readonly left = { text: MAX_CONVERTED, html: MAX_SHOWN };
+  private linked = 0;
+  private turnBegan = performance.now();
 
-async function convertAll(pieces: Piece[], using: Converter, problems: MailProblem[]): Promise<string[]> {
-  const done: string[] = [];
-  for (const piece of pieces) {
-    if (typeof piece === 'string') {
-      done.push(piece);
-      continue;
+  async all(pieces: Piece[]): Promise<string[]> {
+    const done: string[] = [];
+    for (const piece of pieces) done.push(typeof piece === 'string' ? piece : await this.one(piece));
+    return done;
+  }
+
+  private async one({ to, input }: Exclude<Piece, string>): Promise<string> {
+    const head = cut(to, input.head, this.left[to]);
+    this.left[to] -= head.length;
+    if (head.length < input.whole.length && !this.problems.some(({ code }) => code === SHORTENED[to]))
+      this.problems.push(problem(SHORTENED[to]));
+    if (head === '') return '';
+    if (to === 'html') {
+      await this.pause();
+      return textToHtml(head, head.length < MAX_LINKED && this.linked++ < MOST_LINKED);
     }
-    const { conversion, input } = piece;
-    try {
-      const { output, shortened } = await using.convert(conversion, input.head);
-      done.push(output);
-      if (shortened) problems.push(shortenedProblem(conversion));
-    } catch (error) {
-      done.push('');
-      const reason = error instanceof Error ? error.message : String(error);
-      problems.push({ code: 'TEXT_NOT_CONVERTED', text: `No text could be made from the HTML: ${reason}` });
+    const converting = htmlToText(head);
+    for (let next = converting.next(); ; next = converting.next()) {
+      if (next.done) return next.value;
+      await this.pause();
     }
   }
-  return done;
+
+  private async pause(): Promise<void> {
+    if (performance.now() - this.turnBegan < TURN_MS) return;
+    await new Promise(setImmediate);
+    this.turnBegan = performance.now();
+  }
 }
 
-function shortenedProblem(conversion: Conversion): MailProblem {
-  return conversion === 'html-to-text'
-    ? { code: 'TEXT_SHORTENED', text: 'The text was made from the first 512 kB of the HTML' }
-    : {
-        code: 'HTML_SHORTENED',
-        text: 'The HTML shows the first 512 kB of a text; the payload has all of it',
-      };
+const SHORTENED = { text: 'TEXT_SHORTENED', html: 'HTML_SHORTENED' } as const;
+
+/** Cuts before the tag, or behind the line, that would be torn apart; between surrogates never. */
+function cut(to: 'text' | 'html', input: string, most: number): string {
+  if (input.length <= most) return input;
+  if (most <= 0) return '';
+  const at = to === 'text' ? input.lastIndexOf('<', most) : input.lastIndexOf('\n', most);
+  if (at > most / 2) return input.slice(0, at);
+  const torn = (input.charCodeAt(most - 1) & 0xfc00) === 0xd800;
+  return input.slice(0, torn ? most - 1 : most);
 }
 
 interface Meta {
@@ -117,13 +150,18 @@ interface Meta {
 /** The headers a forwarded mail shows above its text. */
 function metaOf(part: Part): Meta[] {
   const meta: Meta[] = [];
+  const { headers } = part.headers(part.charset);
   for (const key of ['From', 'Subject', 'Date', 'To', 'Cc', 'Bcc']) {
-    const found = part.headers.get(key.toLowerCase());
+    const found = headers.get(key.toLowerCase());
     const value = Array.isArray(found) ? (found.at(-1) as HeaderValue) : found;
     if (!value) continue;
     if (value instanceof Date) meta.push({ key, text: value.toUTCString(), html: value.toUTCString() });
     else if (typeof value === 'string')
-      meta.push({ key, text: value, html: `<strong>${encode(value)}</strong>` });
+      meta.push({
+        key,
+        text: value,
+        html: key === 'Date' ? escaped(value) : `<strong>${escaped(value)}</strong>`,
+      });
     else meta.push({ key, text: (value as AddressObject).text, html: (value as AddressObject).html });
   }
   return meta;
@@ -134,11 +172,4 @@ function metaHtml(meta: Meta[]): string {
     ({ key, html }) => `<tr><td class="mp_head_key">${key}:</td><td class="mp_head_value">${html}<td></tr>`,
   );
   return `<table class="mp_head">${rows.join('\n')}<table>`;
-}
-
-function encode(text: string): string {
-  return text.replace(
-    /["&'<>`]|[^\x20-\x7e\n\r\t]/gu,
-    (char) => `&#x${(char.codePointAt(0) as number).toString(16).toUpperCase()};`,
-  );
 }

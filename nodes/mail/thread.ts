@@ -76,8 +76,8 @@ export class Thread {
     const worker = new Worker(file, {
       // Run from source, as the tests do, the thread needs the loader the main thread has.
       execArgv: extname(file) === '.ts' ? ['--require', 'tsx/cjs'] : [],
-      // The second keeps the thread small: its garbage is short-lived and there is time to collect it.
-      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 4 },
+      // Messages live until they are sent over: a smaller young generation copies them into the old one first.
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
     });
     worker.on('message', ({ id, result, error }: Reply) => {
       if (this.worker !== worker || id !== this.running?.id) return;

@@ -56,7 +56,7 @@ describe('mail: a corpus', () => {
       'charset-utf-16': 'Grüße\n',
       'charset-utf-8': 'Grüße 🎉\n',
       alternative: 'plain words',
-      'html-only': 'HELLO\n\nrich words & more',
+      'html-only': 'Hello\n\nrich words & more',
       'html-in-multipart': 'only HTML',
       'html-with-footer': 'the letter\nlist footer <here>',
       calendar: 'You are invited',
@@ -173,7 +173,14 @@ describe('mail: a corpus', () => {
       'see below\n\nFrom: "Jörg & Co" <b@example.org>\nSubject: inner <1> ä\nDate: Sun, 22 Nov 2026 09:00:00 GMT\nTo: c@example.org\n\ninner text',
     );
     assert.match(message.html ?? '', /<strong>inner &#x3C;1&#x3E; &#xE4;<\/strong>/);
-    assert.deepEqual(message.attachments, []);
+    // And it is there as it came, signatures and all.
+    assert.deepEqual(
+      message.attachments.map(({ contentType, content }) => [
+        contentType,
+        content?.toString('latin1').slice(-15),
+      ]),
+      [['message/rfc822', 'inner text</p>\n'.slice(0, -1)]].map(([type, end]) => [type, `>${end}`]),
+    );
   });
 
   it('delivers a mail raw when its parts cannot be found', async () => {

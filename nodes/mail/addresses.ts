@@ -1,0 +1,218 @@
+// Address fields (RFC 5322 section 3.4, the obsolete forms of section 4.4 and appendix A.5 included), in one pass.
+import { domainToUnicode } from 'node:url';
+import type { AddressObject, EmailAddress } from 'mailparser';
+import { MAX_ADDRESSES } from './limits';
+import { endOfComment } from './parameters';
+import { decodeText } from './words';
+
+export interface Addresses {
+  list: EmailAddress[];
+  /** There were more. */
+  isCut: boolean;
+}
+
+/** What has been read of one mailbox. */
+interface Pending {
+  /** Words, quoted ones without their quotes. */
+  phrase: string;
+  hasQuotes: boolean;
+  comments: string[];
+  angle: string | undefined;
+}
+
+/** Octets of the words of one mailbox; more is no name. */
+const MAX_PHRASE = 4096;
+
+const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
+const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined });
+
+/**
+ * Reads the body of an address field, an octet a character.
+ *
+ * @param charset what raw octets are in, as far as the mail says
+ */
+export function readAddresses(field: string, charset?: string): Addresses {
+  const text = field.replace(/[\r\n]+[ \t]*/g, ' ');
+  const list: EmailAddress[] = [];
+  let group: { name: string; group: EmailAddress[] } | undefined;
+  let count = 0;
+  let one = fresh();
+  const add = (words: string): void => {
+    if (one.phrase.length < MAX_PHRASE) one.phrase += words;
+  };
+  const finish = (): void => {
+    const address = mailboxOf(one, charset);
+    one = fresh();
+    if (!address) return;
+    count++;
+    (group?.group ?? list).push(address);
+  };
+  let at = 0;
+  for (; at < text.length && count < MAX_ADDRESSES; ) {
+    const char = text[at] as string;
+    if (char === '=' && text[at + 1] === '?') {
+      ENCODED_WORD.lastIndex = at;
+      const word = ENCODED_WORD.exec(text)?.[0];
+      if (word !== undefined) {
+        add(word);
+        at += word.length;
+        continue;
+      }
+    }
+    if (char === '"') {
+      const quoted = readQuoted(text, at);
+      add(isAddressPart(text, quoted.end, one.phrase) ? text.slice(at, quoted.end) : quoted.value);
+      one.hasQuotes = true;
+      at = quoted.end;
+    } else if (char === '(') {
+      const end = endOfComment(text, at);
+      const close = text[end - 1] === ')' ? end - 1 : end;
+      one.comments.push(
+        text
+          .slice(at + 1, close)
+          .replace(/\\(.)/g, '$1')
+          .trim(),
+      );
+      add(' ');
+      at = end;
+    } else if (char === '<') {
+      const end = endOfAngle(text, at);
+      one.angle ??= text.slice(at + 1, end);
+      at = end + 1;
+    } else if (char === ',' || char === ';') {
+      finish();
+      if (char === ';' && group) {
+        list.push({ name: group.name, group: group.group } as EmailAddress);
+        group = undefined;
+      }
+      at++;
+    } else if (char === ':' && !group && one.angle === undefined && !one.phrase.includes('@')) {
+      group = { name: decodeText(one.phrase.trim(), charset), group: [] };
+      one = fresh();
+      at++;
+    } else {
+      add(char);
+      at++;
+    }
+  }
+  finish();
+  if (group) list.push({ name: group.name, group: group.group } as EmailAddress);
+  return { list, isCut: at < text.length };
+}
+
+/** A quoted local part belongs to its address with the quotes. */
+const isAddressPart = (text: string, end: number, before: string): boolean =>
+  (text[end] === '@' || text[end] === '.') && !/[^\s]\s+$/.test(before.slice(-40));
+
+function readQuoted(text: string, from: number): { value: string; end: number } {
+  const parts: string[] = [];
+  let at = from + 1;
+  for (; at < text.length && text[at] !== '"'; at++) {
+    if (text[at] === '\\' && at + 1 < text.length) at++;
+    parts.push(text[at] as string);
+  }
+  return { value: parts.join(''), end: Math.min(at + 1, text.length) };
+}
+
+function endOfAngle(text: string, from: number): number {
+  let isQuoted = false;
+  for (let at = from + 1; at < text.length; at++) {
+    const char = text[at];
+    if (char === '\\') at++;
+    else if (char === '"') isQuoted = !isQuoted;
+    else if (char === '>' && !isQuoted) return at;
+    // What was not closed ends where the next address begins.
+    else if (char === '<' && !isQuoted) return at - 1;
+  }
+  const close = text.indexOf('>', from);
+  return close < 0 ? text.length : close;
+}
+
+function mailboxOf(
+  { phrase, comments, angle, hasQuotes }: Pending,
+  charset: string | undefined,
+): EmailAddress | undefined {
+  const words = phrase.replace(/\s+/g, ' ').trim();
+  const comment = comments.filter(Boolean).join(' ');
+  if (angle !== undefined) {
+    const address = addrSpec(angle, charset);
+    const name = decodeText(words || comment, charset).trim();
+    return name === '' && address === '' ? undefined : { address, name };
+  }
+  if (words === '' && comment === '') return undefined;
+  if (words.includes('@')) {
+    const spec = words.replace(/ ?([@.]) ?/g, '$1');
+    const found = /(?:^| )("[^"]*"@[^ ]+|[^ ]+@[^ ]+)(?= |$)/.exec(spec);
+    if (found) {
+      const address = addrSpec(found[1] as string, charset);
+      const rest = (spec.slice(0, found.index) + spec.slice(found.index + found[0].length)).trim();
+      return { address, name: decodeText(rest || comment, charset).trim() };
+    }
+  }
+  // An account of the machine that sent it: `root (Cron Daemon)`.
+  if (!hasQuotes && words !== '' && !/[\s=\x80-\xff]/.test(words))
+    return { address: words, name: decodeText(comment, charset) };
+  return { address: '', name: decodeText(words || comment, charset) };
+}
+
+/** The address itself: no route, comments or blanks, an internationalized domain in its letters. */
+function addrSpec(written: string, charset: string | undefined): string {
+  let text = withoutCommentsOf(written);
+  // A route (RFC 5322 section 4.4): @a,@b:local@domain
+  if (/^\s*@/.test(text)) text = text.slice(text.indexOf(':') + 1);
+  text =
+    text.startsWith('"') || text.includes('"')
+      ? text.trim().replace(/\s*@\s*/g, '@')
+      : text.replace(/\s+/g, '');
+  text = text.replace(/^mailto:/i, '');
+  if (text.includes('=?')) {
+    const decoded = decodeText(text, charset);
+    return /^[^\s@]+@[^\s@]+$/.test(decoded) && !decoded.includes('=?') ? decoded : '';
+  }
+  const spec = decodeText(text, charset);
+  const domain = spec.slice(spec.lastIndexOf('@') + 1);
+  return /^xn--|\.xn--/i.test(domain)
+    ? spec.slice(0, -domain.length) + (domainToUnicode(domain) || domain)
+    : spec;
+}
+
+function withoutCommentsOf(text: string): string {
+  if (!text.includes('(') || text.includes('"')) return text;
+  const kept: string[] = [];
+  for (let at = 0; at < text.length; ) {
+    if (text[at] === '(') at = endOfComment(text, at);
+    else kept.push(text[at++] as string);
+  }
+  return kept.join('');
+}
+
+/** An address field in the form flows of the e-mail node know. */
+export function addressObject(list: EmailAddress[]): AddressObject {
+  return { value: list, html: list.map(asHtml).join(', '), text: list.map(asText).join(', ') };
+}
+
+function asHtml({ name, address, group }: EmailAddress): string {
+  const members = group ? `${group.map(asHtml).join(', ')};` : '';
+  const shown = name ? `<span class="mp_address_name">${escaped(name)}${group ? ': ' : ''}</span>` : '';
+  const link = address
+    ? `<a href="mailto:${escaped(address)}" class="mp_address_email">${escaped(address)}</a>`
+    : '';
+  return `<span class="mp_address_group">${shown}${link && shown ? ` &lt;${link}&gt;` : link}${members}</span>`;
+}
+
+function asText({ name, address, group }: EmailAddress): string {
+  const members = group ? `${group.map(asText).join(', ')};` : '';
+  const shown = name ? `"${name.replace(/["\\]/g, '\\$&')}"${group ? ': ' : ''}` : '';
+  return `${shown}${address && shown ? ` <${address}>` : (address ?? '')}${members}`;
+}
+
+const SPECIAL = /["&'<>`]|[^\x20-\x7e\n\r\t]/;
+
+/** As mailparser's library writes characters of HTML. */
+export function escaped(text: string): string {
+  if (!SPECIAL.test(text)) return text;
+  return text.replace(
+    /["&'<>`]|[^\x20-\x7e\n\r\t]/gu,
+    (char) => `&#x${(char.codePointAt(0) as number).toString(16).toUpperCase()};`,
+  );
+}

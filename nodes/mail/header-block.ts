@@ -1,0 +1,122 @@
+// The lines of a header block (RFC 5322 section 2.2) as they come, up to the line that ends it.
+import { MAX_FIELD_BYTES, MAX_HEADER_BYTES, MAX_HEADER_FIELDS } from './limits';
+
+/** A field as it came, an octet a character, line ends within it kept. */
+export interface HeaderLine {
+  /** The name in lower case. */
+  key: string;
+  line: string;
+}
+
+/** Kept of a block that is over its limit too, once each: what the mail is made of, who wrote it, and when. */
+const ESSENTIAL = new Set(
+  'content-type content-transfer-encoding content-disposition content-id from to subject date message-id'.split(
+    ' ',
+  ),
+);
+
+/** By these a header block is known behind a first line that is none. */
+const KNOWN =
+  /^(from|to|subject|date|received|message-id|mime-version|return-path|delivered-to|content-type):/i;
+
+const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
+
+export class HeaderBlock {
+  readonly lines: HeaderLine[] = [];
+  /** Something was left out. */
+  isCut = false;
+  /** A first line that turned out to be text. */
+  text: Buffer | undefined;
+  /** Octets of a line that are waited for. */
+  readonly longestLine = MAX_FIELD_BYTES;
+  /** Octets of the block so far. */
+  bytes = 0;
+  private isFirst = true;
+  private isKept = false;
+  /** The line before held blanks only. */
+  private isBlank = false;
+
+  constructor(private readonly limit = MAX_HEADER_BYTES) {}
+
+  /**
+   * Takes a line, its end included.
+   *
+   * @returns `separator`: the line ends the block; `content`: so does it, and it is the first of what follows
+   */
+  add(line: Buffer): 'separator' | 'content' | undefined {
+    let end = line.length;
+    if (end && line[end - 1] === 0x0a) end--;
+    if (end && line[end - 1] === 0x0d) end--;
+    if (end === 0) return 'separator';
+    this.bytes += line.length;
+    const isFirst = this.isFirst;
+    this.isFirst = false;
+    const first = line[0];
+    if (first === 0x20 || first === 0x09) return this.addFolded(line.toString('latin1', 0, end));
+    const text = line.toString('latin1', 0, end);
+    const colon = text.indexOf(':');
+    const name = colon > 0 ? text.slice(0, colon).trimEnd() : '';
+    if (name !== '' && NAME.test(name)) {
+      if (this.text && !KNOWN.test(text)) return 'content';
+      this.text = undefined;
+      this.isBlank = false;
+      this.addField(name.toLowerCase(), text);
+      return undefined;
+    }
+    // A file in mbox format, or a quoted one, begins like this.
+    if (isFirst && /^>?From /.test(text)) return undefined;
+    if (this.lines.length === 0) {
+      if (!isFirst) return 'content';
+      this.text = Buffer.from(line);
+      return undefined;
+    }
+    if (this.isBlank) return 'content';
+    // A field that some server has cut in two: nothing of it can be known.
+    this.addField('', text);
+    return undefined;
+  }
+
+  /** Takes more of a line that is longer than any field may be. */
+  addRest(bytes: Buffer): void {
+    this.bytes += bytes.length;
+    this.isCut = true;
+  }
+
+  /** No more lines. */
+  close(): this {
+    if (this.lines.length) this.text = undefined;
+    return this;
+  }
+
+  private addFolded(text: string): 'content' | undefined {
+    this.isBlank = text.trim() === '';
+    const last = this.lines.at(-1);
+    if (!last) {
+      if (this.isBlank) return undefined;
+      return 'content';
+    }
+    if (!this.isKept) return undefined;
+    if (this.bytes > this.limit && !ESSENTIAL.has(last.key)) this.isCut = true;
+    else this.extend(last, `\r\n${text}`);
+    return undefined;
+  }
+
+  private extend(field: HeaderLine, more: string): void {
+    const room = MAX_FIELD_BYTES - field.line.length;
+    if (more.length > room) this.isCut = true;
+    if (room > 0) field.line += more.length > room ? more.slice(0, room) : more;
+  }
+
+  private addField(key: string, text: string): void {
+    this.isKept =
+      (this.bytes <= this.limit && this.lines.length < MAX_HEADER_FIELDS) ||
+      (ESSENTIAL.has(key) && !this.lines.some((line) => line.key === key));
+    if (!this.isKept) {
+      this.isCut = true;
+      return;
+    }
+    const field = { key, line: '' };
+    this.lines.push(field);
+    this.extend(field, text);
+  }
+}

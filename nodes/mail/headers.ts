@@ -1,0 +1,103 @@
+// Header lines → the values flows of the e-mail node know. Addresses, dates and texts are read here, and what is plain
+// as it stands; the rest is left to mailparser.
+import type { Headers, HeaderValue } from 'mailparser';
+import { addressObject, readAddresses } from './addresses';
+import { parseDate } from './dates';
+import type { HeaderLine } from './header-block';
+import { headerValues } from './mailparser';
+import { readParameters } from './parameters';
+import { decodeText } from './words';
+
+export interface Fields {
+  headers: Headers;
+  /** A field held more addresses than are read. */
+  isCut: boolean;
+}
+
+const ADDRESSES = new Set(
+  'from to cc bcc sender reply-to delivered-to return-path disposition-notification-to'.split(' '),
+);
+
+/** Of these the first one counts, which mail clients show. */
+const SINGLE = new Set(
+  'message-id content-id from sender in-reply-to reply-to subject date content-disposition content-type content-transfer-encoding priority mime-version content-description precedence errors-to disposition-notification-to'.split(
+    ' ',
+  ),
+);
+
+/** What these hold has a form of its own, which mailparser knows. */
+const isMailparsers = (key: string): boolean =>
+  /^(list-|priority$|x-priority$|x-msmail-priority$|importance$|dkim-signature$)/.test(key);
+
+/**
+ * Reads fields.
+ *
+ * @param charset what raw octets are in, as far as the mail says
+ */
+export function readFields(lines: readonly HeaderLine[], charset?: string): Fields {
+  const headers = new Map<string, HeaderValue[] | HeaderValue>();
+  let isCut = false;
+  const special: HeaderLine[] = [];
+  for (const { key, line } of lines) {
+    if (key === '') continue;
+    if (isMailparsers(key)) {
+      special.push({ key, line });
+      continue;
+    }
+    const value = line.slice(line.indexOf(':') + 1);
+    if (ADDRESSES.has(key)) {
+      const addresses = readAddresses(value, charset);
+      isCut ||= addresses.isCut;
+      put(headers, key, addressObject(addresses.list));
+    } else {
+      const read = fieldValue(key, unfolded(value), charset);
+      if (Array.isArray(read)) for (const one of read) put(headers, key, one);
+      else if (read) put(headers, key, read);
+    }
+  }
+  for (const [key, value] of headers) {
+    if (Array.isArray(value) && (value.length === 1 || SINGLE.has(key)))
+      headers.set(key, value[0] as HeaderValue);
+  }
+  if (special.length) for (const [key, value] of headerValues(special)) headers.set(key, value);
+  return { headers: headers as Headers, isCut };
+}
+
+function put(headers: Map<string, HeaderValue[] | HeaderValue>, key: string, value: HeaderValue): void {
+  const list = headers.get(key) as HeaderValue[] | undefined;
+  if (list) list.push(value);
+  else headers.set(key, [value]);
+}
+
+function fieldValue(
+  key: string,
+  text: string,
+  charset: string | undefined,
+): HeaderValue | string[] | undefined {
+  switch (key) {
+    case 'content-type':
+    case 'content-disposition':
+      return readParameters(text, charset) as unknown as HeaderValue;
+    case 'date':
+      return parseDate(text) ?? text;
+    case 'references':
+      return decodeText(text, charset).split(/\s+/).filter(Boolean).map(inBrackets);
+    case 'message-id':
+    case 'in-reply-to': {
+      const id = decodeText(text, charset);
+      return id && inBrackets(id);
+    }
+    case 'subject':
+      return decodeText(text, charset);
+    default:
+      // As mailparser: what encoded words of other fields mean is for their reader to say.
+      return text.includes('=?') && !/[\x80-\xff]/.test(text) ? text : decodeText(text, charset);
+  }
+}
+
+/** RFC 5322 section 2.2.3. */
+const unfolded = (text: string): string =>
+  (text.includes('\n') ? text.replace(/[\r\n]+[ \t]*/g, ' ') : text).trim();
+
+const inBrackets = (id: string): string =>
+  `${id.startsWith('<') ? '' : '<'}${id}${id.endsWith('>') ? '' : '>'}`;

@@ -1,0 +1,258 @@
+// HTML → text in one pass: every character is looked at once, and nothing grows with the depth of the elements beyond
+// a limit. Letters stay as they are; blocks, cells and list items stand apart; links and images show where they lead.
+import { MAX_INDENT } from './limits';
+import { he } from './mailparser';
+
+const BLOCKS = new Set(
+  'address article aside blockquote body center dd details dialog dir div dl dt fieldset figcaption figure footer form h1 h2 h3 h4 h5 h6 header hr html legend li main menu nav ol p pre section summary table tbody tfoot thead tr ul'.split(
+    ' ',
+  ),
+);
+/** Blocks with an empty line before and behind them. */
+const SPACED = new Set('p h1 h2 h3 h4 h5 h6 ul ol dl pre blockquote table'.split(' '));
+/** What is in these is no text. */
+const SKIPPED = new Set('script style title template textarea iframe svg'.split(' '));
+/** Of these only the end tag with their own name ends the content. */
+const RAW = new Set(['script', 'style', 'title', 'textarea', 'iframe']);
+const CELLS = new Set(['td', 'th']);
+
+/** Characters of an address that is shown behind a link or for an image. */
+const MAX_ADDRESS = 500;
+
+const NAME = /[a-z][a-z0-9:-]*/iy;
+const BLANKS = /[ \t\n\r\f]+/g;
+
+/** Characters converted before there is a pause. */
+const STRETCH = 16 * 1024;
+
+/** Converts HTML in time proportional to its length, some 30 MB in a second; whoever drives it may pause. */
+export function* htmlToText(html: string): Generator<void, string> {
+  let pause = STRETCH;
+  const writer = new Writer();
+  const skipped: string[] = [];
+  let at = 0;
+  while (at < html.length) {
+    if (at > pause) {
+      pause = at + STRETCH;
+      yield;
+    }
+    const open = html.indexOf('<', at);
+    const end = open < 0 ? html.length : open;
+    if (end > at && skipped.length === 0) writer.text(html.slice(at, end));
+    if (open < 0) break;
+    const tag = readTag(html, open);
+    if (!tag) {
+      if (skipped.length === 0) writer.text('<');
+      at = open + 1;
+      continue;
+    }
+    at = tag.end;
+    if (tag.name === '') continue;
+    if (!tag.isEnd && RAW.has(tag.name)) at = behindRaw(html, tag.name, at);
+    else if (SKIPPED.has(tag.name)) {
+      if (!tag.isEnd) skipped.push(tag.name);
+      else if (skipped.at(-1) === tag.name) skipped.pop();
+    } else if (skipped.length === 0) writer.tag(tag);
+  }
+  return writer.end();
+}
+
+interface Tag {
+  name: string;
+  isEnd: boolean;
+  attributes: string;
+  end: number;
+}
+
+/** The tag, comment or declaration that begins here; undefined: the `<` is text. */
+function readTag(html: string, from: number): Tag | undefined {
+  if (html.startsWith('<!--', from)) {
+    const close = html.indexOf('-->', from + 4);
+    return { name: '', isEnd: false, attributes: '', end: close < 0 ? html.length : close + 3 };
+  }
+  const isEnd = html[from + 1] === '/';
+  const isDeclaration = html[from + 1] === '!' || html[from + 1] === '?';
+  NAME.lastIndex = from + (isEnd ? 2 : 1);
+  const name = NAME.exec(html)?.[0].toLowerCase();
+  if (name === undefined && !isDeclaration) return undefined;
+  const start = from + 1 + (isEnd ? 1 : 0) + (name?.length ?? 0);
+  const end = endOfTag(html, start);
+  return { name: name ?? '', isEnd, attributes: html.slice(start, end - 1), end };
+}
+
+/** Behind the `>`; one within quotes ends no tag, but for quotes that nothing closes. */
+function endOfTag(html: string, from: number): number {
+  const close = html.indexOf('>', from);
+  if (close < 0) return html.length;
+  let quote = '';
+  for (let at = from; at < html.length && at < from + 64 * 1024; at++) {
+    const char = html[at] as string;
+    if (quote !== '') {
+      if (char === quote) quote = '';
+    } else if (char === '>') return at + 1;
+    else if ((char === '"' || char === "'") && html[at - 1] === '=') quote = char;
+  }
+  return close + 1;
+}
+
+function behindRaw(html: string, name: string, from: number): number {
+  for (let at = html.indexOf('</', from); at >= 0; at = html.indexOf('</', at + 2)) {
+    if (html.slice(at + 2, at + 2 + name.length).toLowerCase() === name)
+      return endOfTag(html, at + 2 + name.length);
+  }
+  return html.length;
+}
+
+function attribute(attributes: string, name: string): string | undefined {
+  const pattern = new RegExp(`(?:^|\\s)${name}\\s*=\\s*(?:"([^"]*)"|'([^']*)'|([^\\s"'>]+))`, 'i');
+  const match = pattern.exec(attributes);
+  const value = match?.[1] ?? match?.[2] ?? match?.[3];
+  return value === undefined ? undefined : decoded(value.slice(0, MAX_ADDRESS)).trim();
+}
+
+const decoded = (text: string): string => (text.includes('&') ? he().decode(text) : text);
+
+/** Puts the text together, line by line. */
+class Writer {
+  private readonly lines: string[] = [];
+  /** The line in the making; joined only when it is whole, since a line may be as long as the HTML. */
+  private pieces: string[] = [];
+  /** An empty line comes before the next text. */
+  private hasGap = false;
+  private hasBlank = false;
+  private endsBlank = true;
+  private wasEmpty = true;
+  /** The line holds nothing but the mark of a list item. */
+  private isMark = false;
+  private quotes = 0;
+  private pre = 0;
+  private readonly lists: { next: number }[] = [];
+  private readonly links: { href: string; from: number; line: number }[] = [];
+
+  text(html: string): void {
+    const text = decoded(html);
+    if (this.pre > 0) {
+      for (const [index, line] of text.replace(/\r\n?/g, '\n').split('\n').entries()) {
+        if (index) this.newLine();
+        if (line !== '') this.put(line);
+      }
+      return;
+    }
+    const flat = text.replace(BLANKS, ' ');
+    if (flat.startsWith(' ')) this.hasBlank = true;
+    const words = trimBlanks(flat);
+    if (words === '') return;
+    this.put(words);
+    this.hasBlank = flat.endsWith(' ');
+  }
+
+  tag({ name, isEnd, attributes }: Tag): void {
+    if (name === 'br') this.newLine();
+    else if (name === 'a') this.link(isEnd, attributes);
+    else if (name === 'img') this.image(attributes);
+    else if (CELLS.has(name)) {
+      if (!isEnd && this.pieces.length) this.append(this.endsBlank ? '  ' : '   ');
+    } else if (BLOCKS.has(name)) this.block(name, isEnd, attributes);
+  }
+
+  end(): string {
+    this.flush();
+    const { lines } = this;
+    while (lines.length && isEmpty(lines.at(-1) as string)) lines.pop();
+    let first = 0;
+    while (first < lines.length && isEmpty(lines[first] as string)) first++;
+    return lines.slice(first).join('\n');
+  }
+
+  private block(name: string, isEnd: boolean, attributes: string): void {
+    if (this.pieces.length && !this.isMark) this.flush();
+    this.hasBlank = false;
+    if (SPACED.has(name) && !(this.lists.length && name !== 'p') && !this.isMark) this.hasGap = true;
+    if (name === 'blockquote') this.quotes = Math.max(0, this.quotes + (isEnd ? -1 : 1));
+    else if (name === 'pre') this.pre = Math.max(0, this.pre + (isEnd ? -1 : 1));
+    else if (name === 'ul' || name === 'menu' || name === 'dir' || name === 'ol') {
+      if (isEnd) this.lists.pop();
+      else this.lists.push({ next: name === 'ol' ? Number(attribute(attributes, 'start') ?? 1) || 1 : 0 });
+    } else if (name === 'li' && !isEnd) {
+      if (this.isMark) this.flush();
+      const list = this.lists.at(-1);
+      const indent = '  '.repeat(Math.min(Math.max(this.lists.length - 1, 0), MAX_INDENT));
+      this.put(list?.next ? `${indent} ${list.next++}. ` : `${indent} * `);
+      this.isMark = true;
+    } else if (name === 'hr' && !isEnd) {
+      this.put('-'.repeat(40));
+      this.flush();
+    }
+  }
+
+  private link(isEnd: boolean, attributes: string): void {
+    if (!isEnd) {
+      const href = attribute(attributes, 'href') ?? '';
+      // Links cannot stand in each other; one that was not closed ends here.
+      this.links.length = 0;
+      this.links.push({ href, from: this.pieces.length, line: this.lines.length });
+      return;
+    }
+    const link = this.links.pop();
+    if (!link || link.href === '' || link.href.startsWith('#')) return;
+    const isSame = link.line === this.lines.length;
+    const shown = isSame ? this.pieces.slice(link.from).join('').trim() : '';
+    const address = link.href.replace(/^mailto:/i, '');
+    if (shown === address || shown === link.href) return;
+    if (shown !== '' || !isSame) this.hasBlank = true;
+    this.put(`[${address}]`);
+  }
+
+  private image(attributes: string): void {
+    const alt = attribute(attributes, 'alt') ?? '';
+    const source = attribute(attributes, 'src') ?? '';
+    // An image the mail brings along is among the attachments.
+    const isShown = source !== '' && !/^(cid|data):/i.test(source);
+    const text = [alt, isShown ? `[${source}]` : ''].filter(Boolean).join(' ');
+    if (text !== '') this.put(text);
+  }
+
+  private put(text: string): void {
+    if (this.hasGap) {
+      if (!this.wasEmpty) this.flush();
+      this.hasGap = false;
+    }
+    if (this.hasBlank && !this.endsBlank) this.pieces.push(' ');
+    this.hasBlank = false;
+    this.append(text);
+  }
+
+  private append(text: string): void {
+    this.pieces.push(text);
+    this.endsBlank = text.endsWith(' ');
+    this.hasBlank = this.isMark = false;
+  }
+
+  private newLine(): void {
+    this.flush();
+  }
+
+  private flush(): void {
+    const line = this.pieces.join('');
+    this.wasEmpty = trimEnd(line) === '';
+    this.lines.push(trimEnd('> '.repeat(Math.min(this.quotes, MAX_INDENT)) + line));
+    this.pieces = [];
+    this.endsBlank = true;
+    this.hasBlank = this.isMark = false;
+  }
+}
+
+const isEmpty = (line: string): boolean => /^[> ]*$/.test(line);
+
+/** Not trim(): a hard blank stays. */
+function trimBlanks(text: string): string {
+  if (text === ' ') return '';
+  const from = text.startsWith(' ') ? 1 : 0;
+  return text.endsWith(' ') ? text.slice(from, -1) : text.slice(from);
+}
+
+function trimEnd(text: string): string {
+  let end = text.length;
+  while (end > 0 && text[end - 1] === ' ') end--;
+  return text.slice(0, end);
+}

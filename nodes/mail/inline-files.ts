@@ -1,0 +1,213 @@
+// Files within a plain text, from before there was MIME: uuencode (POSIX) and yEnc. They are taken out of the text.
+import type { Sink } from './transfer';
+
+/** Where files that are found go: their bytes into the sink that is given back. */
+export type OpenFile = (name: string) => Sink;
+
+const LF = 0x0a;
+/** Longest first line of a file that is waited for. */
+const MAX_LINE = 1024;
+
+type Mode = 'text' | 'uu' | 'yenc';
+
+export class InlineFiles implements Sink {
+  private mode: Mode = 'text';
+  private held: Buffer | undefined;
+  private file: Sink | undefined;
+  private isMidLine = false;
+
+  constructor(
+    private readonly text: Sink,
+    private readonly open: OpenFile,
+  ) {}
+
+  write(bytes: Buffer): void {
+    const chunk = this.held ? Buffer.concat([this.held, bytes]) : bytes;
+    this.held = undefined;
+    this.take(chunk, false);
+  }
+
+  end(): void {
+    const rest = this.held;
+    this.held = undefined;
+    if (rest) this.take(rest, true);
+    this.close();
+    this.text.end();
+  }
+
+  private take(chunk: Buffer, last: boolean): void {
+    let at: number | undefined = 0;
+    while (at !== undefined && at < chunk.length)
+      at = this.mode === 'text' ? this.takeText(chunk, at, last) : this.takeLine(chunk, at, last);
+  }
+
+  private takeText(chunk: Buffer, from: number, last: boolean): number | undefined {
+    for (let at = from; ; ) {
+      const line = nextCandidate(chunk, at, this.isMidLine && at === from);
+      if (line < 0) {
+        this.passOn(
+          chunk,
+          from,
+          last ? chunk.length : lastLineStart(chunk, at, this.isMidLine && at === from),
+        );
+        return undefined;
+      }
+      const end = chunk.indexOf(LF, line) + 1;
+      const next = end ? chunk.indexOf(LF, end) + 1 : 0;
+      if ((end === 0 || next === 0) && !last && chunk.length - line < 2 * MAX_LINE) {
+        this.passOn(chunk, from, line);
+        return undefined;
+      }
+      const start = end
+        ? beginning(lineText(chunk, line, end), lineText(chunk, end, next || chunk.length))
+        : undefined;
+      if (start) {
+        this.passOn(chunk.subarray(0, line), from, line);
+        this.mode = start.mode;
+        this.file = this.open(start.name);
+        return end;
+      }
+      at = end || chunk.length;
+      if (at >= chunk.length) {
+        this.passOn(chunk, from, chunk.length);
+        return undefined;
+      }
+    }
+  }
+
+  private passOn(chunk: Buffer, from: number, to: number): void {
+    if (to > from) {
+      this.text.write(chunk.subarray(from, to));
+      this.isMidLine = chunk[to - 1] !== LF;
+    }
+    if (to < chunk.length) this.held = Buffer.from(chunk.subarray(to));
+  }
+
+  private takeLine(chunk: Buffer, from: number, last: boolean): number | undefined {
+    const end = chunk.indexOf(LF, from) + 1;
+    if (end === 0 && !last && chunk.length - from < 64 * 1024) {
+      this.held = Buffer.from(chunk.subarray(from));
+      return undefined;
+    }
+    const to = end || chunk.length;
+    this.isMidLine = false;
+    if (this.mode === 'uu') {
+      const line = lineText(chunk, from, to);
+      if (line === 'end') this.close();
+      else if (line !== '' && line !== '`') {
+        const bytes = uuLine(line);
+        if (!bytes) {
+          // No file any more: a mailer has cut it short.
+          this.close();
+          return from;
+        }
+        this.file?.write(bytes);
+      }
+    } else if (chunk.toString('latin1', from, from + 6) === '=yend ') this.close();
+    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ') this.file?.write(yLine(chunk, from, to));
+    return to;
+  }
+
+  private close(): void {
+    this.file?.end();
+    this.file = undefined;
+    this.mode = 'text';
+  }
+}
+
+/** The transfer encoding x-uuencode: the first file is the content, and what stands around it is none. */
+export class Uudecoder implements Sink {
+  private hasBegun = false;
+  private readonly files: InlineFiles;
+
+  constructor(private readonly next: Sink) {
+    this.files = new InlineFiles(NOTHING, () => {
+      const isFirst = !this.hasBegun;
+      this.hasBegun = true;
+      return isFirst ? next : NOTHING;
+    });
+  }
+
+  write(bytes: Buffer): void {
+    this.files.write(bytes);
+  }
+
+  end(): void {
+    this.files.end();
+    if (!this.hasBegun) this.next.end();
+  }
+}
+
+const NOTHING: Sink = { write() {}, end() {} };
+
+function nextCandidate(chunk: Buffer, from: number, isMidLine: boolean): number {
+  const isOne = (at: number): boolean => {
+    const text = chunk.toString('latin1', at, at + 8);
+    return text.startsWith('begin ') || text === '=ybegin ';
+  };
+  if (!isMidLine && isOne(from)) return from;
+  const uu = chunk.indexOf('\nbegin ', from, 'latin1');
+  const yenc = chunk.indexOf('\n=ybegin ', from, 'latin1');
+  const found = uu < 0 ? yenc : yenc < 0 ? uu : Math.min(uu, yenc);
+  return found < 0 ? -1 : found + 1;
+}
+
+/** From where on the end of a chunk is kept, since a file may begin there. */
+function lastLineStart(chunk: Buffer, from: number, isMidLine: boolean): number {
+  const line = chunk.lastIndexOf(LF) + 1;
+  if (line < from || (line === 0 && isMidLine)) return chunk.length;
+  const rest = chunk.toString('latin1', line, line + 9);
+  return rest !== '' && ('begin '.startsWith(rest) || '=ybegin '.startsWith(rest)) ? line : chunk.length;
+}
+
+const lineText = (chunk: Buffer, from: number, to: number): string =>
+  chunk.toString('latin1', from, Math.min(to, from + 2 * MAX_LINE)).replace(/[\r\n]+$/, '');
+
+function beginning(line: string, next: string): { mode: Mode; name: string } | undefined {
+  const uu = /^begin [0-7]{3,4} (.+)$/.exec(line);
+  if (uu && (next === '`' || next === 'end' || uuLine(next)))
+    return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
+  const yenc = /^=ybegin (?:.* )?line=\d+ .*name=(.*)$/.exec(line);
+  if (yenc)
+    return {
+      mode: 'yenc',
+      name: Buffer.from(yenc[1] as string, 'latin1')
+        .toString()
+        .trim(),
+    };
+  return undefined;
+}
+
+/** The octets of a line; undefined where its length is not what it says. */
+function uuLine(line: string): Buffer | undefined {
+  const count = (line.charCodeAt(0) - 32) & 63;
+  const letters = Math.ceil(count / 3) * 4;
+  if (count === 0 || count > 45 || line.length > letters + 3) return undefined;
+  // Blanks at the end get lost on the way.
+  const text = line.slice(1, letters + 1);
+  if (letters - text.length > 4 * 15 || /[^ -`]/.test(text)) return undefined;
+  if (letters - text.length > 3 && text.trimEnd().length === text.length && letters - text.length > count)
+    return undefined;
+  const out = Buffer.alloc((letters / 4) * 3);
+  for (let at = 0; at < letters; at += 4) {
+    const value = (index: number): number => {
+      const code = text.charCodeAt(at + index);
+      return Number.isNaN(code) ? 0 : (code - 32) & 63;
+    };
+    const bits = (value(0) << 18) | (value(1) << 12) | (value(2) << 6) | value(3);
+    out.writeUIntBE(bits, (at / 4) * 3, 3);
+  }
+  return out.subarray(0, count);
+}
+
+function yLine(chunk: Buffer, from: number, to: number): Buffer {
+  const out = Buffer.allocUnsafe(to - from);
+  let written = 0;
+  for (let at = from; at < to; at++) {
+    let octet = chunk[at] as number;
+    if (octet === 0x0d || octet === LF) continue;
+    if (octet === 0x3d) octet = ((chunk[++at] ?? 0) as number) - 64;
+    out[written++] = octet - 42;
+  }
+  return out.subarray(0, written);
+}

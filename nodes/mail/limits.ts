@@ -1,0 +1,47 @@
+// What one mail may cost. A sender chooses every byte of a mail, so each thing that grows with it has a limit here.
+// What is beyond a limit is delivered as far as it goes, and `mail.problems` says so.
+
+/** Levels of parts inside each other. Real mail has fewer than 20; memory and numbering grow with each. */
+export const MAX_LEVELS = 100;
+
+/** Parts of one mail. Digests of mailing lists hold more than 1,000; each costs about 1 kB of memory. */
+export const MAX_PARTS = 10_000;
+
+/** Octets of one header block that are kept: twenty times what servers accept by default. */
+export const MAX_HEADER_BYTES = 512 * 1024;
+
+/** Octets of all the header blocks of the parts of a mail together, the mail's own not counted. */
+export const MAX_PART_HEADER_BYTES = 2 * 1024 * 1024;
+
+/** Fields of one header block: a mail that passed a hundred servers has some 500. */
+export const MAX_HEADER_FIELDS = 2000;
+
+/** Octets of one field: some 1,500 addresses. */
+export const MAX_FIELD_BYTES = 64 * 1024;
+
+/** Addresses of one field: the limit of recipients of the large providers is 1,000. */
+export const MAX_ADDRESSES = 2000;
+
+/** Characters of the name of an attachment: four times what file systems take. */
+export const MAX_NAME = 1024;
+
+/** Characters of HTML that become text for one mail, all its parts together: at the most 200 ms of work. */
+export const MAX_CONVERTED = 512 * 1024;
+
+/** Characters of plain text shown in the HTML of one mail, all its parts together: 50 ms of work in one go. */
+export const MAX_SHOWN = 128 * 1024;
+
+/** Quote marks before a line, list levels: deeper ones are shown like this one, so that no line grows with depth. */
+export const MAX_INDENT = 8;
+
+/** Characters of `data:` addresses written into the HTML for the images of a mail; mailparser's own limit. */
+export const MAX_IMAGE_URLS = 20 * 1024 * 1024;
+
+/** Octets of a winmail.dat whose contents are looked for: above what providers accept as a mail. */
+export const MAX_TNEF = 50 * 1024 * 1024;
+
+/** Octets of a mail worked on in one go. */
+export const SLICE = 16 * 1024;
+
+/** Milliseconds of work after which other flows get their turn. */
+export const TURN_MS = 10;

@@ -1,0 +1,155 @@
+// What the headers of a part say it is (RFC 2045, 2183), mended where mailers get it wrong.
+import type { AttachmentHead } from './attachments';
+import type { HeaderBlock } from './header-block';
+import { type Fields, readFields } from './headers';
+import { MAX_NAME } from './limits';
+import { typeByName } from './mailparser';
+import { readParameters, type WithParameters } from './parameters';
+import type { Entity } from './split';
+import { type Encoding, encodingOf } from './transfer';
+
+/** Types that are shown as plain text. */
+const PLAIN = new Set([
+  'text/plain',
+  'text/enriched',
+  'text/richtext',
+  'text/markdown',
+  'text/x-markdown',
+  'text/x-plain',
+  'message/delivery-status',
+]);
+
+/** Types that are a message with headers of its own. */
+const MESSAGE = new Set(['message/rfc822', 'message/global']);
+
+export class Part implements Entity {
+  readonly children: Part[] = [];
+  readonly contentType: string;
+  readonly charset: string | undefined;
+  readonly disposition: string | undefined;
+  readonly filename: string | undefined;
+  readonly encoding: Encoding;
+  readonly boundary: string | undefined;
+  readonly flowed: { delSp: boolean } | undefined;
+  readonly isMultipart: boolean;
+  /** The part number as in IMAP: that of a message's own content is the message's. */
+  readonly numbers: readonly number[];
+  private childCount = 0;
+  private fields: Fields | undefined;
+
+  /** @param isRaw all of it is content, whatever its headers say */
+  constructor(
+    readonly block: HeaderBlock,
+    readonly parent: Part | undefined,
+    isRaw: boolean,
+  ) {
+    const type = contentTypeOf(block, parent);
+    const disposition = first(block, 'content-disposition');
+    const placed = disposition === undefined ? undefined : readParameters(disposition);
+    this.encoding = encodingOf(first(block, 'content-transfer-encoding') ?? '');
+    this.charset = type.params.charset;
+    const name = placed?.params.filename || type.params.name || undefined;
+    this.filename = name?.slice(0, MAX_NAME);
+    this.disposition = placed && (/^[\w-]+/.exec(placed.value.trim())?.[0].toLowerCase() ?? 'attachment');
+    this.contentType = isRaw
+      ? 'application/octet-stream'
+      : mendedType(type.value, this.filename, this.disposition, first(block, 'content-type') !== undefined);
+    this.isMultipart = this.contentType.startsWith('multipart/');
+    const boundary = this.isMultipart ? (type.params.boundary ?? '').trimEnd() : '';
+    this.boundary = boundary === '' ? undefined : Buffer.from(boundary).toString('latin1');
+    this.flowed =
+      this.contentType === 'text/plain' && type.params.format?.trim().toLowerCase() === 'flowed'
+        ? { delSp: type.params.delsp?.trim().toLowerCase() === 'yes' }
+        : undefined;
+    parent?.children.push(this);
+    this.numbers =
+      !parent || parent.isMessage ? (parent?.numbers ?? []) : [...parent.numbers, ++parent.childCount];
+  }
+
+  get isMessage(): boolean {
+    return MESSAGE.has(this.contentType);
+  }
+
+  /** A message that is part of the text, and read as such. */
+  get holdsMessage(): boolean {
+    return this.isMessage && this.disposition === 'inline' && this.encoding === 'identity';
+  }
+
+  get isHtml(): boolean {
+    return this.contentType === 'text/html';
+  }
+
+  /** Its content is put into the text. */
+  get isText(): boolean {
+    return (
+      (PLAIN.has(this.contentType) || this.isHtml) &&
+      (this.disposition === undefined || this.disposition === 'inline')
+    );
+  }
+
+  /** It is listed: what is no text, and text that has a name. */
+  get isAttachment(): boolean {
+    return !this.isMultipart && (!this.isText || this.filename !== undefined);
+  }
+
+  /** The headers, as flows know them. */
+  headers(charset?: string): Fields {
+    this.fields ??= readFields(this.block.lines, charset);
+    return this.fields;
+  }
+
+  /** What is known of it as an attachment. */
+  attachmentHead(charset: string | undefined): AttachmentHead {
+    const { headers } = this.headers(charset);
+    const contentId = first(this.block, 'content-id')?.trim();
+    let related = false;
+    for (let above = this.parent; above; above = above.parent)
+      if (above.contentType === 'multipart/related') related = true;
+    return {
+      ...(this.filename !== undefined && { filename: this.filename }),
+      contentType:
+        this.contentType === 'application/octet-stream' && this.filename
+          ? typeByName(this.filename)
+          : this.contentType,
+      ...(this.disposition !== undefined && { contentDisposition: this.disposition }),
+      ...(contentId && {
+        contentId,
+        cid: contentId.replace(/^<|>$/g, '').trim(),
+        ...(related && { related }),
+      }),
+      headers,
+      partId: this.numbers.length ? this.numbers.join('.') : null,
+    };
+  }
+}
+
+/** The first field of a name, as it was written. */
+function first(block: HeaderBlock, key: string): string | undefined {
+  const line = block.lines.find((one) => one.key === key)?.line;
+  return line?.slice(line.indexOf(':') + 1);
+}
+
+/** A type where none is given: a message in a digest (RFC 2046 section 5.1.5), else plain text. */
+function contentTypeOf(block: HeaderBlock, parent: Part | undefined): WithParameters {
+  const written = first(block, 'content-type');
+  if (written !== undefined && written.trim() !== '') return readParameters(written);
+  const value = parent?.contentType === 'multipart/digest' ? 'message/rfc822' : '';
+  return { value, params: {} };
+}
+
+function mendedType(
+  value: string,
+  filename: string | undefined,
+  disposition: string | undefined,
+  isGiven: boolean,
+): string {
+  const written = value.trim().toLowerCase();
+  // What follows the type proper is junk, such as a second type.
+  const type = /^[^\s/;,]+\/[^\s/;,]+/.exec(written)?.[0];
+  if (type) return type;
+  if (isGiven && /^(text|plain|ascii|text\/)$/.test(written)) return 'text/plain';
+  if (/^(html|htm)$/.test(written)) return 'text/html';
+  if (filename !== undefined && /\.[^.]+$/.test(filename)) return typeByName(filename);
+  if (disposition === 'attachment') return 'application/octet-stream';
+  return 'text/plain';
+}

@@ -1,0 +1,54 @@
+// The octets of headers → text: encoded words (RFC 2047), UTF-8 (RFC 6532), and what old devices write instead.
+import { decodeAll, guessUtf8 } from './charset';
+
+const WORD = /=\?([^\s?*]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
+/** Octets beyond ASCII, and the escape of ISO-2022-JP. */
+const isOther = (text: string): boolean => /[\x80-\xff]/.test(text) || text.includes('\x1b');
+
+/** Decodes octets in a charset; where there is none, or it is Unicode's or ASCII, by what they look like. */
+export function decodeBytes(bytes: Buffer, charset?: string): string {
+  return charset === undefined ? guessUtf8(bytes).text : decodeAll(bytes, charset);
+}
+
+/**
+ * Decodes a text, an octet a character, in which encoded words may stand anywhere.
+ *
+ * @param charset what raw octets are in, as far as the mail says
+ */
+export function decodeText(text: string, charset?: string): string {
+  if (!text.includes('=?')) return raw(text, charset);
+  let out = '';
+  let at = 0;
+  let open: { charset: string; bytes: Buffer[] } | undefined;
+  const flush = (): void => {
+    if (open) out += decodeBytes(Buffer.concat(open.bytes), open.charset);
+    open = undefined;
+  };
+  for (const match of text.matchAll(WORD)) {
+    const [whole, label, encoding, content] = match as unknown as [string, string, string, string];
+    const between = text.slice(at, match.index);
+    // White space between two encoded words is no part of the text (RFC 2047 section 6.2).
+    const isAdjacent = open !== undefined && /^\s*$/.test(between);
+    if (!isAdjacent) {
+      flush();
+      out += raw(between, charset);
+    } else if (open?.charset.toLowerCase() !== label.toLowerCase()) flush();
+    // A character may be torn apart by two words of one charset.
+    open ??= { charset: label, bytes: [] };
+    open.bytes.push(/b/i.test(encoding) ? Buffer.from(content, 'base64') : fromQ(content));
+    at = match.index + whole.length;
+  }
+  flush();
+  return out + raw(text.slice(at), charset);
+}
+
+function fromQ(content: string): Buffer {
+  const octets = content
+    .replaceAll('_', ' ')
+    .replace(/=([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+  return Buffer.from(octets, 'latin1');
+}
+
+function raw(text: string, charset: string | undefined): string {
+  return isOther(text) ? decodeBytes(Buffer.from(text, 'latin1'), charset) : text;
+}
