@@ -20,7 +20,7 @@ const BLOCK = 1024 * 1024;
 const C1 = '€\u0081‚ƒ„…†‡ˆ‰Š‹Œ\u008dŽ\u008f\u0090‘’“”•–—˜™š›œ\u009džŸ';
 
 /** Reads bytes as windows-1252, every byte a character. */
-export function decodeWindows1252(bytes: Buffer): string {
+function decodeWindows1252(bytes: Buffer): string {
   return bytes
     .toString('latin1')
     .replace(/[\u0080-\u009f]/g, (char) => C1[char.charCodeAt(0) - 0x80] ?? char);
@@ -42,7 +42,7 @@ function wholeCharacters(bytes: Buffer): number {
 }
 
 /** What a charset parameter names, without what mailers put around it; lower case. */
-export function charsetLabel(written: string): string {
+function charsetLabel(written: string): string {
   const token = /[\w.:+-]+/.exec(written)?.[0].toLowerCase() ?? '';
   return token.replace(/^x-(?=(mac-?)?[a-z]*-?\d|gbk|sjis|big5|euc)/, '');
 }

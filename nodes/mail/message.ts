@@ -51,7 +51,7 @@ export interface MailAttachment {
 }
 
 /** What can be wrong with a mail that is delivered all the same, and what it means for the message. */
-export const MAIL_PROBLEMS = {
+const MAIL_PROBLEMS = {
   /** Not a byte came. */
   EMPTY: 'The mail is empty',
   /** The server sent fewer bytes than it announced: a part may be missing. */

@@ -143,7 +143,7 @@ export function endOfComment(text: string, from: number): number {
 }
 
 /** A value without its comments. */
-export function withoutComments(text: string): string {
+function withoutComments(text: string): string {
   if (!text.includes('(')) return text;
   let kept = '';
   for (let at = 0; at < text.length; ) {

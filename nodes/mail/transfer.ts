@@ -166,7 +166,7 @@ function regularRun(chunk: Buffer, from: number): { end: number; bytes: number }
 /** Blanks before a line end are held until it comes (RFC 2045 section 6.7 rule 3); more of them are no padding. */
 const MAX_BLANKS = 1024;
 
-export class QuotedPrintableDecoder implements Sink {
+class QuotedPrintableDecoder implements Sink {
   /** What may not mean itself: `=` and what has come behind it, or blanks. */
   private held: Buffer | undefined;
 

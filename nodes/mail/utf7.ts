@@ -1,9 +1,4 @@
-/** The values of the base64 letters (RFC 4648 section 4) by their octet; 255: none of them. */
-const VALUES = new Uint8Array(256).fill(255);
-for (const [value, letter] of [
-  ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',
-].entries())
-  VALUES[letter.charCodeAt(0)] = value;
+import { BASE64 } from './transfer';
 
 const PLUS = 0x2b;
 const MINUS = 0x2d;
@@ -38,7 +33,7 @@ export class Utf7Decoder {
         continue;
       }
       const octet = bytes[at] as number;
-      const value = VALUES[octet] as number;
+      const value = BASE64[octet] as number;
       if (value === 255) {
         // The minus belongs to the shift; whatever else ends it is text.
         if (this.justShifted) text += '+';

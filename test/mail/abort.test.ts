@@ -155,12 +155,13 @@ describe('mail: given up half-way', () => {
       yield Buffer.from('Content-Type: text/plain\r\n\r\n');
       for (let i = 0; i < 512; i++) yield Buffer.alloc(64 * 1024, 'grüße, a line of text\r\n');
     }
-    const from = performance.now();
+    const from = process.cpuUsage();
     await readMail(source(), { content: 'parsed', attachments: 'buffer' });
     counting = false;
-    const milliseconds = performance.now() - from;
-    // On average every 25 ms at the least; one turn is to be no longer than ten.
-    assert.ok(turns >= milliseconds / 25, `${turns} turns in ${milliseconds} ms`);
+    const { user, system } = process.cpuUsage(from);
+    const milliseconds = (user + system) / 1000;
+    // On average every 50 ms of work at the least; one turn is to be no longer than ten.
+    assert.ok(turns >= milliseconds / 50, `${turns} turns in ${milliseconds} ms`);
   });
 
   it('a mail that has been read leaves next to nothing among the old objects, also while a signal is listened to', async function () {
