@@ -46,7 +46,7 @@ export class Accounts {
 
   /** @param changed called whenever any of them stands differently */
   constructor(
-    private readonly vault: TokenVault,
+    private readonly vault: Pick<TokenVault, 'store' | 'sweep'>,
     private readonly changed: () => void = () => undefined,
     private readonly clock: Clock = systemClock,
     /** When no account is deployed any more. */

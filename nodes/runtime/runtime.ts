@@ -38,24 +38,25 @@ export class Runtime {
     const { settings, credentialSecret, readOnly } = options;
     this.clock = options.clock ?? systemClock;
     this.health = new Health(this.clock);
+    const room = openLedgerRoom({ ...options, clock: this.clock });
+    this.ledgers = room.ledgers;
+    this.fleet = room.fleet;
     const folder = join(options.folder, 'redletter');
     const lock = new VaultLock(join(folder, 'tokens'), this.clock);
     this.accounts = new Accounts(
-      new TokenVault({
-        settings,
-        keyFile: keyFileIn(folder),
-        assertOwner: () => lock.assertOwner(),
-        ...(credentialSecret && { secret: credentialSecret }),
-        ...(readOnly && { readOnly }),
-        now: this.clock.now,
-      }),
+      room.fleet?.tokens ??
+        new TokenVault({
+          settings,
+          keyFile: keyFileIn(folder),
+          assertOwner: () => lock.assertOwner(),
+          ...(credentialSecret && { secret: credentialSecret }),
+          ...(readOnly && { readOnly }),
+          now: this.clock.now,
+        }),
       () => this.health.changed(),
       this.clock,
       () => lock.release(),
     );
-    const room = openLedgerRoom({ ...options, clock: this.clock });
-    this.ledgers = room.ledgers;
-    this.fleet = room.fleet;
   }
 
   /** The flow's acknowledgement of a delivery, wherever in a fleet it was made. @throws MailboxError STORE */

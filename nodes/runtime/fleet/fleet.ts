@@ -12,6 +12,7 @@ import { ANSWERS, Inbox, WORDS, type Word } from './inbox';
 import { Leases } from './leases';
 import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { type FleetSettings, secretFingerprint } from './settings';
+import { FleetTokens, TOKENS } from './tokens';
 
 /** After the database, or its schema, was not to be had. */
 const CONNECT_AGAIN_MS = 3_000;
@@ -76,6 +77,11 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     return one;
   }
 
+  /** The tokens of all accounts, in place of those in this Node-RED's own settings. */
+  get tokens(): FleetTokens {
+    return new FleetTokens(() => this.database(), this.options.secret ?? '');
+  }
+
   /** An acknowledgement of a mail that no node here delivers. @throws MailboxError STORE */
   async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
     if (this.connected === undefined) throw this.trouble ?? unavailable();
@@ -117,6 +123,13 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     await connected.database.close();
   }
 
+  /** Waits for the first connection. @throws MailboxError where there is none */
+  private async database(): Promise<Database> {
+    if (this.connected === undefined) await this.connecting;
+    if (this.connected === undefined) throw this.trouble ?? unavailable();
+    return this.connected.database;
+  }
+
   private connect(): void {
     this.connecting = this.open().catch((error: MailboxError) => {
       this.troubled(error);
@@ -151,6 +164,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     for (const [mailbox, all] of this.attended) for (const { node } of all) leases.attend(mailbox, node);
     await database.listen(WORDS);
     await database.listen(ANSWERS);
+    await database.listen(TOKENS);
     await membership.start();
   }
 

@@ -83,7 +83,7 @@ export const STEPS: readonly string[] = [
     node text not null,
     slot text not null,
     generation bigint not null default 1,
-    sealed text not null,
+    sealed text,
     saved timestamptz not null default clock_timestamp(),
     renewer uuid,
     renewing_until timestamptz,

@@ -1,0 +1,224 @@
+import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
+import type { TokenStore, Tokens } from '../../oauth2';
+import { readTokens } from '../../oauth2/tokens';
+import type { Database, Prepared } from './database';
+
+/** What hears of tokens that were saved or deleted. */
+export const TOKENS = 'token';
+/** Longer than the longest request to a provider: one renewal must be over before the next may begin. */
+const RENEWAL_LEASE_MS = 60_000;
+/** A renewal elsewhere is waited for so long. */
+const WAIT_MS = 90_000;
+const LOOK_AGAIN_MS = 500;
+
+const LOAD: Prepared = {
+  name: 'token-load',
+  text: 'select sealed from token where node = $1 and slot = $2',
+};
+/** What a person has just signed in with counts, whatever renewal is under way. */
+const SAVE: Prepared = {
+  name: 'token-save',
+  text: `with kept as (insert into token (node, slot, sealed) values ($1, $2, $3)
+      on conflict (node, slot) do update
+        set sealed = excluded.sealed, generation = token.generation + 1, saved = clock_timestamp()
+      returning 1)
+    select pg_notify($4, $5) from kept`,
+};
+/** A renewal saves only what it has read, and only while it holds the lease. */
+const SAVE_RENEWED: Prepared = {
+  name: 'token-save-renewed',
+  text: `with kept as (update token set sealed = $3, generation = generation + 1, saved = clock_timestamp()
+      where node = $1 and slot = $2 and renewer = $6 and generation = $7::bigint returning generation)
+    select generation::text, pg_notify($4, $5) from kept`,
+};
+const DELETE: Prepared = {
+  name: 'token-delete',
+  text: `with gone as (update token set sealed = null, generation = generation + 1
+      where node = $1 and slot = $2 and sealed is not null returning 1)
+    select pg_notify($3, $4) from gone`,
+};
+const TAKE: Prepared = {
+  name: 'token-take',
+  text: `insert into token (node, slot, renewer, renewing_until)
+    values ($1, $2, $3, clock_timestamp() + $4 * interval '1 ms')
+    on conflict (node, slot) do update set renewer = excluded.renewer, renewing_until = excluded.renewing_until
+      where token.renewer is null or token.renewing_until <= clock_timestamp()
+    returning sealed, generation::text`,
+};
+const GIVE_BACK: Prepared = {
+  name: 'token-give-back',
+  text: `with free as (update token set renewer = null, renewing_until = null
+      where node = $1 and slot = $2 and renewer = $3 returning 1)
+    select pg_notify($4, $5) from free`,
+};
+
+interface TokenRow {
+  [column: string]: unknown;
+  sealed: string | null;
+  generation: string;
+}
+
+/** The tokens of all accounts of a fleet, sealed with its credentialSecret and bound as those of a single Node-RED are. */
+export class FleetTokens {
+  private readonly key: Buffer;
+
+  /** @param database waits for the first connection; throws where there is none */
+  constructor(
+    private readonly database: () => Promise<Database>,
+    secret: string,
+  ) {
+    this.key = Buffer.from(hkdfSync('sha256', secret, '', 'redletter fleet tokens', 32));
+  }
+
+  /** One account's place; each call is another owner of it. */
+  store(node: string, binding: string): TokenStore {
+    return new DatabaseTokenStore(this.database, this.key, node, binding);
+  }
+
+  /** Nothing: a replica whose flows lack an account knows nothing of the others' flows. */
+  sweep(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+class DatabaseTokenStore implements TokenStore {
+  private readonly slot: string;
+  private readonly bound: Buffer;
+  private readonly owner = randomUUID();
+  /** The renewal under way: what it has read may be replaced only while nobody else has. */
+  private renewal: { id: string; generation: string } | undefined;
+  private renewals: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly database: () => Promise<Database>,
+    private readonly key: Buffer,
+    private readonly node: string,
+    binding: string,
+  ) {
+    this.slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
+    this.bound = Buffer.from(`${node}\n${binding}`);
+  }
+
+  async load(): Promise<Tokens | undefined> {
+    const database = await this.database();
+    const [row] = await database.query<TokenRow>(LOAD, [this.node, this.slot]);
+    return this.open(row?.sealed);
+  }
+
+  async save(tokens: Tokens): Promise<void> {
+    const database = await this.database();
+    const values = [this.node, this.slot, this.seal(tokens), ...this.notice(database)];
+    const { renewal } = this;
+    if (renewal === undefined) {
+      await database.query(SAVE, values);
+      return;
+    }
+    const own = [...values, renewal.id, renewal.generation];
+    const [row] = await database.query<{ generation: string }>(SAVE_RENEWED, own);
+    if (row === undefined) throw new Error('another Node-RED has renewed or replaced these tokens meanwhile');
+    renewal.generation = row.generation;
+  }
+
+  async delete(): Promise<void> {
+    const database = await this.database();
+    await database.query(DELETE, [this.node, this.slot, ...this.notice(database)]);
+  }
+
+  renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
+    const done = this.renewals.then(() => this.renewAlone(renew));
+    this.renewals = done.catch(() => undefined);
+    return done;
+  }
+
+  watch(changed: () => void): () => void {
+    let stopped = false;
+    let stop = (): void => {
+      stopped = true;
+    };
+    this.database().then(
+      (database) => {
+        if (stopped) return;
+        const hear = (channel: string, text: string): void => {
+          if (channel !== TOKENS) return;
+          const [slot, owner] = text.split(' ');
+          if (slot === this.slot && owner !== this.owner) changed();
+        };
+        database.on('notice', hear);
+        stop = () => database.off('notice', hear);
+      },
+      () => undefined,
+    );
+    return () => stop();
+  }
+
+  private async renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
+    const database = await this.database();
+    const id = randomUUID();
+    const { sealed, generation } = await this.take(database, id);
+    this.renewal = { id, generation };
+    try {
+      return await renew(this.open(sealed));
+    } finally {
+      this.renewal = undefined;
+      // What cannot be given back runs out by itself.
+      const values = [this.node, this.slot, id, ...this.notice(database)];
+      await database.query(GIVE_BACK, values).catch(() => undefined);
+    }
+  }
+
+  private async take(database: Database, id: string): Promise<TokenRow> {
+    const until = performance.now() + WAIT_MS;
+    for (;;) {
+      const values = [this.node, this.slot, id, RENEWAL_LEASE_MS];
+      const [row] = await database.query<TokenRow>(TAKE, values);
+      if (row !== undefined) return row;
+      if (performance.now() > until)
+        throw new Error('another Node-RED has been renewing these tokens for too long');
+      await this.someChange(database);
+    }
+  }
+
+  private someChange(database: Database): Promise<void> {
+    return new Promise((resolve) => {
+      const finish = (): void => {
+        clearTimeout(timer);
+        database.off('notice', hear);
+        resolve();
+      };
+      const hear = (channel: string, text: string): void => {
+        if (channel === TOKENS && text.startsWith(`${this.slot} `)) finish();
+      };
+      const timer = setTimeout(finish, LOOK_AGAIN_MS);
+      database.on('notice', hear);
+    });
+  }
+
+  private notice(database: Database): [channel: string, text: string] {
+    return [`${database.schema}_${TOKENS}`, `${this.slot} ${this.owner}`];
+  }
+
+  private seal(tokens: Tokens): string {
+    const iv = randomBytes(12);
+    const cipher = createCipheriv('aes-256-gcm', this.key, iv);
+    cipher.setAAD(this.bound);
+    const data = Buffer.concat([cipher.update(JSON.stringify(tokens), 'utf8'), cipher.final()]);
+    return Buffer.concat([iv, cipher.getAuthTag(), data]).toString('base64');
+  }
+
+  /** What cannot be read counts as not signed in. */
+  private open(sealed: string | null | undefined): Tokens | undefined {
+    if (sealed === null || sealed === undefined) return undefined;
+    try {
+      const bytes = Buffer.from(sealed, 'base64');
+      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, 12), {
+        authTagLength: 16,
+      });
+      decipher.setAAD(this.bound);
+      decipher.setAuthTag(bytes.subarray(12, 28));
+      const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
+      return readTokens(JSON.parse(text));
+    } catch {
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import type { TokenStore, Tokens } from '../../../nodes/oauth2';
+import type { Database } from '../../../nodes/runtime/fleet/database';
+import { FleetTokens, TOKENS } from '../../../nodes/runtime/fleet/tokens';
+import { needs } from '../../../servers/needs';
+import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
+import { tokenStoreContract } from '../../oauth2/token-store-contract';
+import { SECRET } from './drill';
+import { openDatabase } from './support';
+
+const RENEWALS = Number(process.env.REDLETTER_FLEET_RENEWALS ?? 150);
+
+const tokens = (refreshToken: string, obtainedAt = 1): Tokens => ({
+  accessToken: `access ${refreshToken}`,
+  refreshToken,
+  obtainedAt,
+  expiresAt: obtainedAt + 1000,
+  signedInAt: 1,
+});
+
+describe('runtime/fleet: tokens', function () {
+  this.timeout(60_000 + RENEWALS * 100);
+  let postgres: Postgres;
+  let url: string;
+  let databases: Database[];
+  let accounts = 0;
+  before(async function () {
+    needs(postgresMissing).call(this);
+    postgres = await startPostgres();
+    url = await postgres.database();
+    // One after the other makes the schema; the rest find it.
+    databases = [await openDatabase(url), await openDatabase(url), await openDatabase(url)];
+    for (const database of databases) await database.listen(TOKENS);
+  });
+  after(async () => {
+    for (const database of databases ?? []) await database.close();
+    await postgres?.stop();
+  });
+  const storeAt = (replica: number, node: string, secret = SECRET): TokenStore => {
+    const database = databases[replica % databases.length] as Database;
+    return new FleetTokens(() => Promise.resolve(database), secret).store(node, 'binding');
+  };
+
+  describe('obey the contract', () => {
+    let replica = 0;
+    beforeEach(() => {
+      accounts += 1;
+    });
+    tokenStoreContract(() => {
+      replica += 1;
+      return storeAt(replica, `account${accounts}`);
+    });
+  });
+
+  it('are sealed: neither the database nor another secret or account shows them', async () => {
+    await storeAt(0, 'sealed').save(tokens('a very secret refresh token'));
+    const [row] = await postgres.query<{ sealed: string }>(
+      url,
+      "select sealed from redletter.token where node = 'sealed'",
+    );
+    assert.ok(row && !Buffer.from(row.sealed, 'base64').includes('secret'));
+    assert.equal(await storeAt(1, 'sealed', 'another secret').load(), undefined);
+    await postgres.query(
+      url,
+      "insert into redletter.token (node, slot, sealed) select 'copy', slot, sealed from redletter.token where node = 'sealed'",
+    );
+    assert.equal(await storeAt(1, 'copy').load(), undefined);
+  });
+
+  it(`are renewed ${RENEWALS} times by three replicas at once, each refresh token used once`, async () => {
+    const spent = new Set<string>();
+    await storeAt(0, 'rotating').save(tokens('0'));
+    let twice = 0;
+    /** A server that rotates: a refresh token that comes twice would end the sign-in. */
+    const renew = (store: TokenStore): Promise<void> =>
+      store.renewing(async (stored) => {
+        const refreshToken = stored?.refreshToken ?? '';
+        if (spent.has(refreshToken)) twice += 1;
+        spent.add(refreshToken);
+        await new Promise(setImmediate);
+        await store.save(tokens(String(Number(refreshToken) + 1)));
+      });
+    const each = Math.ceil(RENEWALS / 3);
+    await Promise.all(
+      [0, 1, 2].map(async (replica) => {
+        const store = storeAt(replica, 'rotating');
+        for (let at = 0; at < each; at += 1) await renew(store);
+      }),
+    );
+    assert.equal(twice, 0);
+    assert.equal((await storeAt(0, 'rotating').load())?.refreshToken, String(3 * each));
+  });
+
+  it('that a stalled renewal brings late replace nothing', async () => {
+    const [stalled, other] = [storeAt(0, 'stalled'), storeAt(1, 'stalled')];
+    await stalled.save(tokens('old'));
+    await assert.rejects(
+      stalled.renewing(async () => {
+        await postgres.query(
+          url,
+          "update redletter.token set renewing_until = now() - interval '1 s' where node = 'stalled'",
+        );
+        await other.renewing(() => other.save(tokens('new')));
+        await stalled.save(tokens('late'));
+      }),
+      /another Node-RED/,
+    );
+    assert.equal((await other.load())?.refreshToken, 'new');
+  });
+
+  it('of a fresh sign-in win over a renewal under way', async () => {
+    const [renewing, person] = [storeAt(0, 'person'), storeAt(1, 'person')];
+    await renewing.save(tokens('old'));
+    await assert.rejects(
+      renewing.renewing(async () => {
+        await person.save(tokens('signed in'));
+        await renewing.save(tokens('renewed'));
+      }),
+      /another Node-RED/,
+    );
+    assert.equal((await person.load())?.refreshToken, 'signed in');
+  });
+
+  it('tell the other replicas when they change', async () => {
+    const [one, other] = [storeAt(0, 'watched'), storeAt(1, 'watched')];
+    const heard = new Promise<void>((resolve) => {
+      other.watch?.(resolve);
+    });
+    await new Promise(setImmediate);
+    await one.save(tokens('new'));
+    await heard;
+  });
+});
