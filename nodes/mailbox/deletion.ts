@@ -28,7 +28,7 @@ export async function deleteAndQuit(
     }
   }
   await assertOwner('quit');
-  const answer = await client.quit();
+  const answer = await client.leave();
   if (answer !== 'ok' || marked.size === 0) return;
   summary.deleted = marked.size;
   await ledger.recordDeletions([...marked.values()]);

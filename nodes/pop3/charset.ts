@@ -24,10 +24,10 @@ function guess(bytes: Buffer): string {
   const longest = runs.reduce((most, run) => Math.max(most, run.length), 0);
   // A word of a Western language has two such letters in a row at most.
   if (longest < 3) return 'windows-1252';
-  // GB 2312: each character is two octets, both of them from A1 on.
-  if (runs.every((run) => run.length % 2 === 0 && run.every((octet) => octet >= 0xa1 && octet < 0xff))) {
-    return 'gb18030';
-  }
+  // GB 2312: each character is two octets from A1 on. Cyrillic letters are at C0–FF, and no sentence of a dozen Chinese
+  // characters is without an octet below.
+  const isPaired = runs.every((run) => run.length % 2 === 0 && run.every((octet) => octet >= 0xa1));
+  if (isPaired && runs.some((run) => run.some((octet) => octet < 0xc0))) return 'gb18030';
   // Most letters are small ones: KOI8-R has them at C0–DF, windows-1251 at E0–FF.
   const high = runs.reduce((sum, run) => sum + run.filter((octet) => octet >= 0xe0).length, 0);
   const all = runs.reduce((sum, run) => sum + run.length, 0);

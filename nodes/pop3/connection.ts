@@ -132,6 +132,15 @@ export class Connection implements Flow {
     this.#pump();
   }
 
+  /** Whatever `submit` calls it makes are one write: all of them are one round trip where the window allows it. */
+  together<T>(send: () => T): T {
+    this.#feeding = true;
+    const sent = send();
+    this.#feeding = false;
+    this.#pump();
+    return sent;
+  }
+
   /** The greeting is a reply nobody sent a command for. */
   expectGreeting(exchange: Exchange): void {
     if (this.#error) {

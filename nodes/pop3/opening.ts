@@ -32,13 +32,18 @@ export async function openMailbox(
   if (offer?.after.pipelining) connection.pipelining = true;
   const isRemembered = offer !== undefined && !connection.pipelining;
 
-  const capa = isRemembered ? undefined : sendCapa(session);
-  const status = session.send('STAT', { slow: true });
   const ahead: ListedAhead = {};
-  if (listAhead && connection.pipelining) {
-    ahead.uidl = sendUidl(session);
-    if (known?.isSmall) ahead.list = sendList(session);
-  }
+  const { capa, status } = connection.together(() => {
+    const sent = {
+      capa: isRemembered ? undefined : sendCapa(session),
+      status: session.send('STAT', { slow: true }),
+    };
+    if (listAhead && connection.pipelining) {
+      ahead.uidl = sendUidl(session);
+      if (known?.isSmall) ahead.list = sendList(session);
+    }
+    return sent;
+  });
   if (capa) {
     takeCapabilities(session, await capa.promise);
     if (offer && !offer.after.equals(session.capabilities)) known?.forget();
