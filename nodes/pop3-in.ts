@@ -11,6 +11,7 @@ import {
   sendOne,
 } from './mailbox';
 import { deploysOf } from './node-red/deploys';
+import { baseFolder } from './node-red/folders';
 import { onceStarted, runtimeOf, translateBy } from './node-red/lifecycle';
 import { type Pop3InProperties, serverOf } from './node-red/mail-server';
 import { nodeError, statusOf } from './node-red/messages';
@@ -54,7 +55,7 @@ export = function register(RED: NodeAPI): void {
     });
     const onLine = sessionLog(RED, this);
     const parts: MailboxParts = seen.hearing({
-      ...settingsOf(def, { ...server, node: this.id }),
+      ...settingsOf(def, { ...server, node: this.id }, baseFolder(RED)),
       ledger: loan.open,
       spool: loan.spool,
       open: (signal) =>
@@ -134,6 +135,8 @@ export = function register(RED: NodeAPI): void {
 
   RED.nodes.registerType<Pop3InNode, Pop3InDef, object, Pop3InCredentials>('pop3 in', Pop3In, {
     credentials: { user: { type: 'text' }, password: { type: 'password' } },
+    // The dialog shows where a relative folder is.
+    settings: { pop3InFileFolder: { value: baseFolder(RED), exportable: true } },
   });
 };
 

@@ -77,7 +77,7 @@ declare global {
     /** Gives the key back where there is no such text, and leaves `__name__` where a fact is missing. */
     _(key: string, facts?: object): string;
     i18n: { lang?(): string };
-    settings: { get?(key: string): unknown; version?: string; user?: unknown };
+    settings: { get?(key: string): unknown; version?: string; user?: unknown; pop3InFileFolder?: unknown };
     user?: { hasPermission?(permission: string): boolean };
     nodes: {
       registerType<N>(type: string, definition: NodeDefinition<N>): void;

@@ -212,7 +212,7 @@ export class Attachments {
       return await action;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new MailError('STORE', `An attachment could not be saved in ${this.directory}: ${reason}`, error);
+      throw new MailError('STORE', `${this.directory}: ${reason}`, error);
     }
   }
 }

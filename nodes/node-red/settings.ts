@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import type { AckSettings, MailboxParts } from '../mailbox';
 import { POP3_IN_CHOICES, POP3_IN_DEFAULTS } from './data/defaults';
 
@@ -22,10 +23,11 @@ export interface MailProperties {
 
 const MEGABYTE = 1024 * 1024;
 
-/** The defaults are those of the form: a node from an older flow, or from an empty `${VARIABLE}`, has them too. */
+/** The defaults are those of the form: a node from an older flow, or from an empty `${VARIABLE}`, has them too. `base`: what a relative folder counts from. */
 export function settingsOf(
   def: Partial<MailProperties>,
   where: { node: string; host: string; port: number; user: string; service: string },
+  base = '.',
 ): Pick<MailboxParts, 'settings' | 'reading' | 'ack'> {
   const maxAttempts = Math.max(1, Math.floor(numberOr(def, 'maxAttempts')));
   const content = oneOf(def, 'content');
@@ -50,7 +52,7 @@ export function settingsOf(
     reading: {
       content,
       attachments: oneOf(def, 'attachments'),
-      ...(def.directory?.trim() && { directory: def.directory.trim() }),
+      ...(def.directory?.trim() && { directory: resolve(base, def.directory.trim()) }),
     },
     ...(def.handled === 'ack' && { ack }),
   };

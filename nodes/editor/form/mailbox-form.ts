@@ -12,7 +12,7 @@ import { PreviewPanel } from '../test/preview';
 import { isAcknowledged } from './acknowledgement';
 import { AddressField } from './address';
 import { FirstCheck } from './first-check';
-import { secretOf, setOptions } from './form';
+import { fromEnvironment, secretOf, setOptions } from './form';
 import { enableKeyboard } from './keyboard';
 import { field, fieldValue, type MailboxNode, providerOf, setOpened } from './mailbox-node';
 import { hintFor, Sections } from './sections';
@@ -49,6 +49,8 @@ export class MailboxForm {
     new FirstCheck(node, api);
     new AddressField(api);
     this.prepareCheckNow();
+    field('directory').on('input change', () => this.showFullPath());
+    this.showFullPath();
     new Sections(() => this.provider);
     const draft = (): MailboxDraft => this.draft();
     this.test = new TestPanel({
@@ -160,6 +162,18 @@ export class MailboxForm {
     $('.redletter-check-now')
       .toggle(!node.changed && !node.d && !!RED.nodes.node(node.id))
       .on('click', () => checkNow(node));
+  }
+
+  /** A relative folder counts from one that only the runtime knows. */
+  private showFullPath(): void {
+    const typed = fieldValue('directory');
+    const base = String(RED.settings.pop3InFileFolder ?? '');
+    const absolute = /^([\\/]|[a-z]:[\\/])/i.test(typed) || fromEnvironment(typed);
+    const separator = base.includes('\\') ? '\\' : '/';
+    const path = [base, typed.replace(/^\.[\\/]/, '')].join(separator);
+    $('.redletter-full-path').text(
+      typed === '' || absolute || base === '' ? '' : word('hint.fullPath', { path }),
+    );
   }
 
   /** Mail that no node acknowledges would be delivered again and again. */
