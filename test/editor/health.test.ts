@@ -115,7 +115,7 @@ for (const version of [4, 5] as const) {
       );
       assert.equal(await inbox.locator('svg rect:not(.redletter-hour)').count(), 1);
       await card('Broken').locator('.redletter-error', { hasText: 'Check the port' }).waitFor();
-      await card('Broken').getByText('connection refused').waitFor();
+      await card('Broken').getByText('connection refused', { exact: true }).waitFor();
       const alice = card('Alice at work');
       assert.match(await alice.innerText(), /signed in/);
       assert.match(await alice.innerText(), /mail\.pop/);

@@ -114,6 +114,44 @@ for (const version of [4, 5] as const) {
       assert.equal(await paste.isVisible(), false);
     });
 
+    it('notices within a second that its window was closed, and tries again', async () => {
+      await newAccount();
+      const first = await editor.popup(() => button().click());
+      await first.waitForSelector('input[name="login"]');
+      await first.close();
+      const line = state('warning');
+      await line.waitFor({ timeout: 1500 });
+      assert.match((await line.textContent()) ?? '', /window was closed/);
+      await editor.screenshot(`window-closed-${version}`);
+      const second = await editor.popup(() => editor.dialog.locator('.redletter-try-again').click());
+      await signedIn(second);
+    });
+
+    it('a second press replaces the first sign-in, and never shows it as failed', async () => {
+      await newAccount();
+      await editor.popup(() => button().click());
+      const second = await editor.popup(() => button().click());
+      await second.waitForSelector('input[name="login"]');
+      await state('wait').waitFor();
+      assert.equal(await state('error').count(), 0);
+      await signedIn(second);
+    });
+
+    it('asks at once where another person signed in', async () => {
+      await newAccount();
+      const window = await editor.popup(() => button().click());
+      await signIn(window, 'bob@example.test');
+      await state('warning').waitFor();
+      assert.match(
+        (await state('warning').textContent()) ?? '',
+        /Signed in as bob@example\.test, but .*alice@/,
+      );
+      assert.equal(await state('ok').count(), 0);
+      await editor.screenshot(`other-person-${version}`);
+      const again = await editor.popup(() => editor.dialog.locator('.redletter-other-again').click());
+      await signedIn(again);
+    });
+
     it('shows a link where the browser opens no window', async () => {
       await newAccount();
       await editor.page.evaluate(() => {

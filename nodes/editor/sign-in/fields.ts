@@ -28,7 +28,12 @@ export function showAccountFields(): void {
   // An application that acts by itself is known by a secret or by a key: that is no detail then.
   const auth = $('.redletter-client-auth').toggle(secret);
   if (grant === 'client_credentials') auth.insertBefore('.redletter-client-secret');
-  else auth.insertAfter(accountField('scope').closest('.form-row'));
+  else auth.prependTo('.redletter-more-fields');
+
+  // With a provider of the user's own nobody else knows the scope.
+  const scopeRow = accountField('scope').closest('.form-row');
+  if (custom) scopeRow.insertAfter($('.redletter-custom').last());
+  else scopeRow.prependTo('.redletter-more-fields');
 
   showRegistration(row, grant);
   showPlaceholders(row, grant, { client, mayRegister: custom && needsPerson() && !byHand });
@@ -49,8 +54,9 @@ function showPlaceholders(
   grant: string,
   { client, mayRegister }: { client: boolean; mayRegister: boolean },
 ): void {
+  // What an empty field shows is what is sent.
   const scope = (grant === 'client_credentials' && row?.applicationScope) || row?.scope;
-  accountField('scope').attr('placeholder', scope || 'openid offline_access');
+  accountField('scope').attr('placeholder', scope || accountWord('placeholder.scope'));
   accountField('tenant').attr('placeholder', needsPerson() ? 'common' : 'contoso.onmicrosoft.com');
   const clientId = client ? (mayRegister ? 'placeholder.mayRegister' : '') : 'placeholder.fromJson';
   accountField('clientId').attr('placeholder', clientId && accountWord(clientId));
