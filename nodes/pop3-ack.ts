@@ -1,14 +1,16 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
-import type { Acknowledgement } from './mailbox';
+import { ACK_OUTCOMES, type Acknowledgement, type AckOutcome } from './mailbox';
 import { runtimeOf } from './node-red/lifecycle';
 
 interface Pop3AckDef extends NodeDef {
-  /** `done`, `failed`, or `msg`: what `msg.ack` says. */
+  /** `done`, `failed`, `keep`, `delete`, or `msg`: what `msg.ack` says. */
   outcome: string;
 }
 type Acknowledged = NodeMessage & { pop3?: { node?: unknown; delivery?: unknown }; ack?: unknown };
 
-/** `pop3 ack`: the flow says "handled". */
+const isOutcome = (said: unknown): said is AckOutcome => (ACK_OUTCOMES as readonly unknown[]).includes(said);
+
+/** `pop3 ack`: the flow acknowledges a mail. */
 export = function register(RED: NodeAPI): void {
   const runtime = runtimeOf(RED);
 
@@ -17,8 +19,7 @@ export = function register(RED: NodeAPI): void {
 
     const acknowledge = async ({ pop3, ack }: Acknowledged): Promise<Acknowledgement> => {
       const outcome = def.outcome === 'msg' ? ack : def.outcome;
-      if (typeof pop3?.delivery !== 'string' || (outcome !== 'done' && outcome !== 'failed'))
-        return 'unknown';
+      if (typeof pop3?.delivery !== 'string' || !isOutcome(outcome)) return 'unknown';
       return runtime.acknowledge(String(pop3.node), pop3.delivery, outcome);
     };
 

@@ -208,6 +208,7 @@ export class Checker {
   readonly quarantined: Quarantined[] = [];
   readonly incomplete: [key: string, cause: unknown][] = [];
   readonly doubted = new Set<string>();
+  readonly unidentifiable = new Set<string>();
   readonly clockWatch: ClockWatch;
   readonly stop = new AbortController();
   onDeliver: (mail: DeliveredMail) => Promise<void> | void = () => undefined;
@@ -264,6 +265,7 @@ export class Checker {
       onQuarantined: (error, pop3) => this.quarantined.push({ error, pop3 }),
       onIncomplete: (mail, cause) => this.incomplete.push([mail.key, cause]),
       doubted: this.doubted,
+      unidentifiable: this.unidentifiable,
       clockWatch: this.clockWatch,
       now: clock.now,
       signal,

@@ -59,6 +59,8 @@ export interface CheckContext {
   onIncomplete(mail: ListedMail, cause?: unknown): void;
   /** Keys of mails at which sessions ended before any mail came; kept from check to check. */
   doubted: Set<string>;
+  /** Marks of mails at which sessions ended when they were only looked at; kept from check to check. */
+  unidentifiable: Set<string>;
   /** Kept from check to check. */
   clockWatch: ClockWatch;
   now(): number;

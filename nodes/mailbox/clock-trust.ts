@@ -11,7 +11,7 @@ const NOT_BEFORE = Date.UTC(2026, 10, 1);
 const TOLERANCE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Decides whether the days of `expire` may be counted by the clock. A board without a battery begins in the past and is
+ * Decides whether days (of `expire`, and until a vanished mail is forgotten) may be counted by the clock. A board without a battery begins in the past and is
  * set later: what was processed before seems as old as the jump. Deleting late is fine, deleting early never is.
  */
 export async function judgeClock(
@@ -21,7 +21,12 @@ export async function judgeClock(
 ): Promise<void> {
   const { ledger, now, clockWatch, settings } = context;
   const set = clockWatch.look();
-  if (settings.after !== 'expire' || !ledger.hasBaseline) return;
+  if (!ledger.hasBaseline) return;
+  if (set !== undefined && Math.abs(set) > TOLERANCE_MS && ledger.clockTrustedSince !== undefined) {
+    await ledger.recordClock(true);
+    return;
+  }
+  if (settings.after !== 'expire') return;
   if (now() < NOT_BEFORE) {
     if (ledger.clockTrustedSince !== undefined) await ledger.recordClock(false);
     return;
@@ -32,10 +37,7 @@ export async function judgeClock(
     if (newest !== undefined && newest <= now() + TOLERANCE_MS) await ledger.recordClock(true);
     return;
   }
-  if (set !== undefined) {
-    if (Math.abs(set) > TOLERANCE_MS) await ledger.recordClock(true);
-    return;
-  }
+  if (set !== undefined) return;
   // A new process knows nothing of the time between; mail of today proves that the clock is right.
   const away = now() - ledger.lastChecked;
   if (ledger.lastChecked === 0 || Math.abs(away) <= TOLERANCE_MS) return;

@@ -9,6 +9,12 @@ const MOST_BYTES = 16 * 1024 * 1024;
 /** A mail that is downloaded for its header alone is no larger, bytes. */
 const MOST_RETRIEVED = 256 * 1024;
 
+export interface IdentifyLimits {
+  signal: AbortSignal;
+  /** Marks of mails at which a session has ended: they are not looked at again, or no check would ever end. */
+  unidentifiable: Set<string>;
+}
+
 /**
  * The fingerprints of these mails as the server shows them in this session, by TOP. A mail whose header cannot be had,
  * or that would cost too much, is left out.
@@ -19,10 +25,9 @@ const MOST_RETRIEVED = 256 * 1024;
 export async function identify(
   client: Pop3Client,
   mails: readonly ListedMail[],
-  signal: AbortSignal,
+  limits: IdentifyLimits,
 ): Promise<Map<string, string>> {
-  const source = (numbers: number[]) => client.top(numbers, 0);
-  return mails.length === 0 ? new Map() : fingerprints(source, mails, signal);
+  return fingerprints((numbers) => client.top(numbers, 0), mails, limits);
 }
 
 /**
@@ -32,21 +37,50 @@ export async function identify(
 export async function identifyByRetrieval(
   client: Pop3Client,
   mails: readonly ListedMail[],
-  signal: AbortSignal,
+  limits: IdentifyLimits,
 ): Promise<Map<string, string>> {
   const small = mails.filter(({ bytes }) => bytes !== undefined && bytes <= MOST_RETRIEVED);
-  return small.length === 0 ? new Map() : fingerprints((numbers) => client.retrieve(numbers), small, signal);
+  return fingerprints((numbers) => client.retrieve(numbers), small, limits);
 }
 
 async function fingerprints(
   source: (numbers: number[]) => AsyncIterable<RetrievedMail>,
   mails: readonly ListedMail[],
-  signal: AbortSignal,
+  { signal, unidentifiable }: IdentifyLimits,
 ): Promise<Map<string, string>> {
-  const keys = new Map(mails.map(({ number, key }) => [number, key]));
   const found = new Map<string, string>();
+  const keys = new Map<number, string>();
+  const marks = new Map<string, string>();
+  for (const mail of mails) {
+    const { number, key } = mail;
+    if (unidentifiable.has(markOf(mail))) continue;
+    keys.set(number, key);
+    marks.set(key, markOf(mail));
+  }
+  if (keys.size === 0) return found;
+  try {
+    await readEach(source([...keys.keys()]), keys, found, signal);
+  } catch (error) {
+    // The one at which the session ended, or the one before it, whose end was not its end.
+    const atEnd = error instanceof Pop3Error && error.code === 'PROTOCOL' ? found.size - 1 : found.size;
+    const key = [...keys.values()][Math.max(0, atEnd)];
+    if (!signal.aborted && key !== undefined) unidentifiable.add(marks.get(key) ?? '');
+    throw error;
+  }
+  return found;
+}
+
+/** Another mail may get the same unique ID: then it has another size, or was not listed in between. */
+export const markOf = ({ key, bytes }: ListedMail): string => `${key} ${bytes ?? ''}`;
+
+async function readEach(
+  source: AsyncIterable<RetrievedMail>,
+  keys: ReadonlyMap<number, string>,
+  found: Map<string, string>,
+  signal: AbortSignal,
+): Promise<void> {
   let cost = 0;
-  for await (const { number, body } of source([...keys.keys()])) {
+  for await (const { number, body } of source) {
     const header = new HeaderReader();
     try {
       for await (const chunk of body) {
@@ -62,5 +96,4 @@ async function fingerprints(
     }
     if (cost > MOST_BYTES) break;
   }
-  return found;
 }

@@ -1,6 +1,6 @@
 export { type Clock, systemClock } from '../base/clock';
 export type { CheckSettings, CheckSummary } from './check-context';
-export type { Acknowledgement, AckOutcome, AckSettings } from './delivery/ack';
+export { ACK_OUTCOMES, type Acknowledgement, type AckOutcome, type AckSettings } from './delivery/ack';
 export type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
 export {
   type ErrorFacts,

@@ -104,6 +104,8 @@ export class Mailbox {
   private readonly clockWatch: ClockWatch;
   /** See {@link CheckContext.doubted}. */
   private readonly doubted = new Set<string>();
+  /** See {@link CheckContext.unidentifiable}. */
+  private readonly unidentifiable = new Set<string>();
   private reported: string | undefined;
   /** In place of the setting, until a first check has used it. */
   private first: string | undefined;
@@ -364,6 +366,7 @@ export class Mailbox {
             parts.onIncomplete?.(error, pop3Fields({ node, host, user }, mail, facts));
           },
           doubted: this.doubted,
+          unidentifiable: this.unidentifiable,
           clockWatch: this.clockWatch,
           now: parts.clock.now,
           signal,

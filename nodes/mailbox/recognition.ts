@@ -3,7 +3,7 @@ import type { CheckContext, Recognized } from './check-context';
 import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
-import { identify, identifyByRetrieval } from './identify';
+import { identify, identifyByRetrieval, markOf } from './identify';
 import { addSizes, type ListedMail } from './listing';
 import type { Session } from './session';
 import type { Identity } from './store/ledger-records';
@@ -54,9 +54,15 @@ class Recognition {
     const { ledger, delivery } = context;
     this.listed = new Set(listing.map(({ key }) => key));
     this.known = listing.filter(({ key }) => ledger.isKnown(key));
-    this.unknown = listing.filter(
-      ({ key }) => !ledger.isKnown(key) && ledger.openDelivery(key) === undefined && !delivery.holds(key),
-    );
+    // Also what was tried before: under its ID there may be a known mail by now.
+    this.unknown = listing.filter(({ key }) => !ledger.isKnown(key) && !delivery.holds(key));
+    if (context.unidentifiable.size > 0) {
+      const marks = new Set(listing.map(markOf));
+      for (const mark of context.unidentifiable) {
+        if (!marks.has(mark) && !marks.has(`${mark.slice(0, mark.lastIndexOf(' '))} `))
+          context.unidentifiable.delete(mark);
+      }
+    }
     // A mail without unique ID is known by its header: it is the one it is known as.
     for (const { key } of this.known) if (isDigest(key)) this.identified.add(key);
   }
@@ -68,7 +74,7 @@ class Recognition {
     const suspects = hides ? this.deletable() : this.suspects();
     const vanished = hides || this.unknown.length === 0 ? [] : this.vanished();
     await this.show(vanished.length > 0 ? [...suspects, ...this.unknown] : suspects);
-    await this.showByRetrieval(this.deletable());
+    await this.doubtResized(suspects);
     let others = this.others(suspects);
     if (others.some(({ key }) => !context.ledger.isMissing(key))) {
       // This server does not keep its IDs: all of them are looked at.
@@ -109,11 +115,26 @@ class Recognition {
     const suspects = this.known.filter((mail) => {
       const { key, bytes } = mail;
       if (isDigest(key)) return false;
-      const before = ledger.bytes(key);
-      const resized = bytes !== undefined && before >= 0 && bytes !== before;
-      return resized || mail.ambiguous || ledger.isMissing(key) || mayDelete(this.context, mail);
+      return (
+        this.isResized(key, bytes) || mail.ambiguous || ledger.isMissing(key) || mayDelete(this.context, mail)
+      );
     });
     return [...suspects, ...this.sample(new Set(suspects))];
+  }
+
+  private isResized(key: string, bytes: number | undefined): boolean {
+    const before = this.context.ledger.bytes(key);
+    return bytes !== undefined && before >= 0 && bytes !== before;
+  }
+
+  /** What has another size and cannot be looked at may be another mail: it is delivered, marked. */
+  private async doubtResized(suspects: ListedMail[]): Promise<void> {
+    const { ledger, unidentifiable } = this.context;
+    const doubtful = suspects.filter(
+      (mail) =>
+        this.isResized(mail.key, mail.bytes) && !this.shown.has(mail.key) && unidentifiable.has(markOf(mail)),
+    );
+    await ledger.markUncertain(doubtful.map(({ key }) => key));
   }
 
   /**
@@ -129,7 +150,7 @@ class Recognition {
     if (last === undefined) return [];
     // Spread over all of them, whatever the interval.
     const place = Math.imul(Math.floor(now() / 1000), 0x9e3779b1) >>> 0;
-    const any = same[place % same.length] as ListedMail;
+    const any = same[Math.floor((place / 2 ** 32) * same.length)] as ListedMail;
     const numbered = this.listing.every(({ uid, number }) => uid === String(number));
     return numbered && any !== last ? [any, last] : [any];
   }
@@ -142,26 +163,32 @@ class Recognition {
       if (this.listed.has(key) || ledger.isDeleted(key) || ledger.fingerprint(key) === undefined) continue;
       vanished.push(key);
     }
+    // What waits for its acknowledgement may be listed under another ID, whatever is listed under its own.
     for (const { key, fingerprint } of this.context.delivery.held())
-      if (fingerprint !== undefined && !this.listed.has(key)) vanished.push(key);
+      if (fingerprint !== undefined) vanished.push(key);
     return vanished;
   }
 
+  /** Looks at mails: by TOP, or by RETR where the server has no TOP. */
   private async show(mails: ListedMail[]): Promise<void> {
+    const { settings } = this.context;
+    const { client } = this.session;
     const unseen = mails.filter(({ key }) => !this.shown.has(key));
     for (const { key, bytes } of unseen) if (bytes !== undefined) this.sizes.set(key, bytes);
-    const found = await identify(this.session.client, unseen, this.context.signal);
+    const found = await identify(client, unseen, this.context);
     for (const [key, fingerprint] of found) this.shown.set(key, fingerprint);
-  }
-
-  private async showByRetrieval(mails: ListedMail[]): Promise<void> {
-    const { settings, signal, ledger } = this.context;
-    const { client } = this.session;
-    if (settings.service === 'google' || client.capabilities.has('TOP')) return;
-    const unseen = mails.filter(({ key }) => !this.shown.has(key) && ledger.fingerprint(key) !== undefined);
-    const found = await identifyByRetrieval(client, unseen, signal);
-    for (const [key, fingerprint] of found) this.shown.set(key, fingerprint);
-    if (unseen.length > 0) this.retrieved = true;
+    // Google would hide what is retrieved.
+    if (
+      found.size > 0 ||
+      unseen.length === 0 ||
+      client.capabilities.has('TOP') ||
+      settings.service === 'google'
+    )
+      return;
+    this.retrieved = true;
+    await addSizes(client, unseen);
+    const retrieved = await identifyByRetrieval(client, unseen, this.context);
+    for (const [key, fingerprint] of retrieved) this.shown.set(key, fingerprint);
   }
 
   private isShownAsKnown(key: string): boolean {
@@ -269,7 +296,8 @@ class Recognition {
     if (remembered < RENUMBERED_LEAST || vanished < remembered * RENUMBERED_SHARE) return;
     // Clocks differ, and this one may have been set back: a mail too many is better than a mail too few.
     const since = Math.min(ledger.lastChecked, now()) - CLOCK_SKEW_MS;
-    const old = await arrivedBefore(client, this.unknown, since, signal);
+    const untried = this.unknown.filter(({ key }) => ledger.openDelivery(key) === undefined);
+    const old = await arrivedBefore(client, untried, since, signal);
     if (old.length > 0) await ledger.markOld(old.map(({ key }) => key));
   }
 
@@ -297,14 +325,14 @@ export async function learnFingerprints(
   listing: ListedMail[],
   first: boolean,
 ): Promise<void> {
-  const { ledger, signal } = context;
+  const { ledger } = context;
   if (hidesDownloadedMail(context, session)) return;
   const nameless = listing.filter(
     ({ key }) => ledger.isKnown(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
   );
   // The newest first: what vanishes and comes back is most likely one of them.
   const some = nameless.slice(first ? -LEARNED_AT_FIRST : -LEARNED_LATER);
-  const found = await identify(session.client, some, signal);
+  const found = await identify(session.client, some, context);
   const learned = some.flatMap(({ key, bytes }): [string, Identity][] => {
     const fingerprint = found.get(key);
     const size = bytes ?? ledger.bytes(key);

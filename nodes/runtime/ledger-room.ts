@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { type Clock, Mailbox, MailboxError, soleOwner } from '../mailbox';
+import { KnownMailboxes } from './known-mailboxes';
 import { type LedgerRoom, Ledgers } from './ledgers';
+import type { SettingsStore } from './token-vault';
 
 type Fleet = import('./fleet').Fleet;
 
@@ -8,6 +10,7 @@ export interface LedgerRoomOptions {
   /** The user directory of this Node-RED. */
   folder: string;
   clock: Clock;
+  settings: SettingsStore;
   credentialSecret?: string | undefined;
   /** `redletter.fleet` of settings.js, as it stands there. */
   fleet?: unknown;
@@ -16,13 +19,14 @@ export interface LedgerRoomOptions {
 /** The ledgers in the user directory, or those of a fleet where settings.js or REDLETTER_FLEET asks for one. */
 export function openLedgerRoom(options: LedgerRoomOptions): { ledgers: LedgerRoom; fleet?: Fleet } {
   const { folder, clock, fleet: setting, credentialSecret: secret } = options;
+  const known = new KnownMailboxes(options.settings);
   const environment = process.env.REDLETTER_FLEET;
-  if (!setting && !environment) return { ledgers: new Ledgers(join(folder, 'redletter'), clock) };
+  if (!setting && !environment) return { ledgers: new Ledgers(join(folder, 'redletter'), clock, known) };
   try {
     // Nothing of it, and no driver, is loaded without a fleet.
     const { Fleet, fleetSettings, packageVersion } = require('./fleet') as typeof import('./fleet');
     const settings = fleetSettings(setting, environment);
-    if (settings === undefined) return { ledgers: new Ledgers(join(folder, 'redletter'), clock) };
+    if (settings === undefined) return { ledgers: new Ledgers(join(folder, 'redletter'), clock, known) };
     const fleet = new Fleet({ settings, secret, version: packageVersion(), clock });
     return { ledgers: fleet, fleet };
   } catch (error) {

@@ -8,12 +8,13 @@ import {
   fileLog,
   Ledger,
   Mailbox,
-  type MailboxError,
+  MailboxError,
   type MailboxParts,
   type Spool,
   soleOwner,
 } from '../mailbox';
 import { FolderLock } from './folder-lock';
+import type { KnownMailboxes } from './known-mailboxes';
 
 /** A mailbox as the server knows it. */
 export interface MailboxName {
@@ -43,6 +44,11 @@ interface Place {
   ledger: Promise<Ledger> | undefined;
   open: Ledger | undefined;
   borrowers: number;
+  /** The last login failed. */
+  loginFailed: boolean;
+  /** Nodes that are not waited for, of which that was told. */
+  told: Set<Place>;
+  onError: MailboxParts['onError'] | undefined;
 }
 
 /**
@@ -57,10 +63,12 @@ export class Ledgers implements LedgerRoom {
   private locked: Promise<void> | undefined;
   private acquiring = new AbortController();
   private releasing: Promise<void> = Promise.resolve();
+  private readonly toldMissing = new Set<string>();
 
   constructor(
     private readonly folder: string,
     private readonly clock: Clock,
+    private readonly known?: KnownMailboxes,
   ) {}
 
   /** From now on this node wants every mail of the mailbox, and nothing is deleted there without it. */
@@ -68,7 +76,17 @@ export class Ledgers implements LedgerRoom {
     const key = `${node}\n${mailbox}`;
     let place = this.places.get(key);
     if (place === undefined) {
-      place = { key, node, mailbox, ledger: undefined, open: undefined, borrowers: 0 };
+      place = {
+        key,
+        node,
+        mailbox,
+        ledger: undefined,
+        open: undefined,
+        borrowers: 0,
+        loginFailed: false,
+        told: new Set(),
+        onError: undefined,
+      };
       this.places.set(key, place);
     }
     place.borrowers += 1;
@@ -78,7 +96,7 @@ export class Ledgers implements LedgerRoom {
       open: (signal) => this.open(mine, signal),
       spool: () => FileSpool.open(this.fileOf(mine, 'spool')),
       mayDelete: (mail) => this.othersAreDone(mine, mail),
-      run: (parts) => new Mailbox(parts),
+      run: (parts) => this.run(mine, parts),
       // The folder is locked, and a ledger that is lost to another runtime refuses its next record.
       assertOwner: soleOwner,
       giveBack: async () => {
@@ -96,6 +114,35 @@ export class Ledgers implements LedgerRoom {
         await closed;
       },
     };
+  }
+
+  private run(place: Place, parts: MailboxParts): Mailbox {
+    place.onError = parts.onError;
+    const open: MailboxParts['open'] = async (signal) => {
+      try {
+        const session = await parts.open(signal);
+        place.loginFailed = false;
+        return session;
+      } catch (error) {
+        if (!signal.aborted) place.loginFailed = true;
+        throw error;
+      }
+    };
+    const ledger = async (signal: AbortSignal): Promise<Ledger> => {
+      const opened = await parts.ledger(signal);
+      await this.compareWithKnown(place, opened);
+      return opened;
+    };
+    return new Mailbox({ ...parts, open, ledger });
+  }
+
+  /** A ledger that has gone begins anew, and mail of the time between is not delivered: that is told once. */
+  private async compareWithKnown(place: Place, ledger: Ledger): Promise<void> {
+    if (ledger.hasBaseline) await this.known?.add(place.key);
+    else if (this.known?.has(place.key) && !this.toldMissing.has(place.key)) {
+      this.toldMissing.add(place.key);
+      place.onError?.(new MailboxError('STORE', 'ledger-missing', { facts: { file: ledger.name } }));
+    }
   }
 
   private async open(place: Place, signal: AbortSignal): Promise<Ledger> {
@@ -163,14 +210,32 @@ export class Ledgers implements LedgerRoom {
   }
 
   private othersAreDone(place: Place, mail: string): boolean {
+    const mine = place.open?.fingerprint(mail);
     for (const other of this.places.values()) {
       if (other === place || other.mailbox !== place.mailbox) continue;
+      if (this.neverLoggedIn(other)) {
+        this.tell(place, other);
+        continue;
+      }
       // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
-      // One that has not listed it lately may know another mail by the same unique-id.
+      // One that has not listed it lately may know another mail by the same unique ID.
       const state = other.open?.isMissing(mail) ? undefined : other.open?.state(mail);
       if (state === undefined || state === 'kept' || state === 'quarantined') return false;
+      const theirs = other.open?.fingerprint(mail);
+      if (mine !== undefined && theirs !== undefined && theirs !== mine) return false;
     }
     return true;
+  }
+
+  /** A node whose login has failed ever since it is there would hold up deletions for ever. */
+  private neverLoggedIn({ open, loginFailed }: Place): boolean {
+    return loginFailed && open !== undefined && !open.hasBaseline;
+  }
+
+  private tell(place: Place, other: Place): void {
+    if (place.told.has(other)) return;
+    place.told.add(other);
+    place.onError?.(new MailboxError('CONFIG', 'other-node-not-logged-in', { facts: { node: other.node } }));
   }
 
   private async close(place: Place, before: Promise<void> | undefined): Promise<void> {

@@ -38,8 +38,12 @@ export interface AckParts extends DeliveryParts {
   onError(error: unknown): void;
 }
 
-/** `done`: processed. `failed`: to be delivered again later. */
-export type AckOutcome = 'done' | 'failed';
+/**
+ * `done`: processed. `keep`: processed, and stays on the server. `delete`: processed, and deleted though the node keeps
+ * its mail. `failed`: to be delivered again later.
+ */
+export const ACK_OUTCOMES = ['done', 'failed', 'keep', 'delete'] as const;
+export type AckOutcome = (typeof ACK_OUTCOMES)[number];
 
 /** What an acknowledgement did. `late`: another attempt has the mail. `unknown`: no such delivery. */
 export type Acknowledgement = 'accepted' | 'late' | 'unknown';
@@ -156,7 +160,7 @@ export class AckDelivery implements Delivery {
   }
 
   /**
-   * The flow's acknowledgement of a delivery. The first `done` of any attempt counts; `failed` counts only for the
+   * The flow's acknowledgement of a delivery. The first one of any attempt but `failed` counts; `failed` counts only for the
    * present one, since an older attempt's failure has been answered by a newer attempt already.
    */
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
@@ -172,7 +176,12 @@ export class AckDelivery implements Delivery {
     this.land(mail.key);
     const listed = { ...(mail.listedBytes !== undefined && { bytes: mail.listedBytes }) };
     const { state, identity } = outcomeOf(listed, new MailFromSpool(spool, mail), reading);
-    await ledger.markDone(mail.key, state, identity);
+    // What did not come whole is never deleted, whatever the flow wants.
+    const deletion = outcome === 'delete' && state === 'processed';
+    await ledger.markDone(mail.key, outcome === 'keep' ? 'kept' : state, {
+      ...identity,
+      ...(deletion && { deletion }),
+    });
     await spool.remove(mail.key);
     onRoom();
     return 'accepted';

@@ -312,7 +312,7 @@ export class Ledger {
       if (keys.has(key) && !isDisplaced(key)) {
         if (since !== undefined) back.push(key);
       } else if (since === undefined) gone.push(key);
-      else if ((at - since) * 1000 > REMEMBERED_MS && !stillHas(key)) forget.push(key);
+      else if (this.hasPassed(REMEMBERED_MS, since, at) && !stillHas(key)) forget.push(key);
     }
     if (gone.length > 0) await this.log.atOnce({ is: 'gone', at, keys: gone });
     if (back.length > 0) await this.log.atOnce({ is: 'back', keys: back });
@@ -347,6 +347,12 @@ export class Ledger {
   /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
   abandon(why?: MailboxError): Promise<void> {
     return this.log.abandon(why);
+  }
+
+  /** By a clock that was not set meanwhile. Both in seconds since the epoch. */
+  private hasPassed(ms: number, since: number, at: number): boolean {
+    const { countedFrom, distrusted } = this.remembered;
+    return !distrusted && (at - Math.max(since, countedFrom)) * 1000 > ms;
   }
 
   /** Never 0, which is the baseline: a machine without a battery may begin in 1970. */

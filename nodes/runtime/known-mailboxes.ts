@@ -1,0 +1,37 @@
+import type { SettingsStore } from './token-vault';
+
+/** Where they are kept among the settings of the runtime. */
+const KEY = 'redletterMailboxes';
+
+/**
+ * Which mailboxes have had a ledger, kept with the runtime's settings rather than beside the ledgers: a container whose
+ * user directory is new each time, but whose settings are not, is noticed.
+ */
+export class KnownMailboxes {
+  constructor(private readonly settings: SettingsStore) {}
+
+  has(key: string): boolean {
+    return this.all.includes(key);
+  }
+
+  /** Never rejects: where settings cannot be written, nothing is noticed. */
+  async add(key: string): Promise<void> {
+    const { all } = this;
+    if (all.includes(key)) return;
+    try {
+      await this.settings.set(KEY, [...all, key]);
+    } catch {
+      // Settings may be read-only.
+    }
+  }
+
+  private get all(): string[] {
+    try {
+      const found = this.settings.get(KEY);
+      return Array.isArray(found) ? found.map(String) : [];
+    } catch {
+      // Node-RED throws before its settings are loaded.
+      return [];
+    }
+  }
+}
