@@ -44,7 +44,7 @@ function wholeCharacters(bytes: Buffer): number {
 /** What a charset parameter names, without what mailers put around it; lower case. */
 function charsetLabel(written: string): string {
   const token = /[\w.:+-]+/.exec(written)?.[0].toLowerCase() ?? '';
-  return token.replace(/^x-(?=(mac-?)?[a-z]*-?\d|gbk|sjis|big5|euc)/, '');
+  return token.replace(/^x-/, '');
 }
 
 interface Decoder {

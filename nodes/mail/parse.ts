@@ -29,7 +29,7 @@ export class Parsing implements Structure<Part> {
   private readonly splitter = new Splitter<Part>(this);
   private readonly texts = new Map<Part, TextCollector>();
   private readonly sinks = new Map<Part, Sink>();
-  private readonly messages = new Map<Part, Sink>();
+  private readonly messages = new Map<Part, MessageBytes>();
   private readonly problems = new Map<MailProblemCode, MailProblem>();
   private readonly base64: Base64Decoder[] = [];
   /** Texts of winmail.dat files. */
@@ -99,7 +99,7 @@ export class Parsing implements Structure<Part> {
     if (part.filename !== undefined && part.filename.length >= MAX_NAME) this.note('NAME_SHORTENED');
     if (part.holdsMessage) {
       // Those within it are within its bytes.
-      if (!isWithinMessage(part)) this.messages.set(part, this.attachmentOf(part));
+      if (!isWithinMessage(part)) this.messages.set(part, new MessageBytes(this.attachmentOf(part)));
     } else if (!part.isMultipart) this.sinks.set(part, this.sinkOf(part));
     return part;
   }
@@ -112,9 +112,9 @@ export class Parsing implements Structure<Part> {
     this.messages.get(part)?.write(bytes);
   }
 
-  leave(part: Part): void {
+  leave(part: Part, byDelimiter: boolean): void {
     this.sinks.get(part)?.end();
-    this.messages.get(part)?.end();
+    this.messages.get(part)?.end(byDelimiter);
     this.sinks.delete(part);
     this.messages.delete(part);
   }
@@ -211,4 +211,30 @@ function isWithinMessage(part: Part): boolean {
 
 function isPartless(part: Part): boolean {
   return (part.isMultipart && part.children.length === 0) || part.children.some(isPartless);
+}
+
+/** The bytes of a message within a mail, without the line end that belongs to the delimiter behind it. */
+class MessageBytes {
+  private held: Buffer = Buffer.alloc(0);
+
+  constructor(private readonly next: Sink) {}
+
+  write(bytes: Buffer): void {
+    const all = this.held.length ? Buffer.concat([this.held, bytes]) : bytes;
+    const to = withoutLineEnd(all);
+    this.next.write(all.subarray(0, to));
+    this.held = Buffer.from(all.subarray(to));
+  }
+
+  end(byDelimiter: boolean): void {
+    if (!byDelimiter || this.held.toString('latin1') === '\r') this.next.write(this.held);
+    this.next.end();
+  }
+}
+
+function withoutLineEnd(bytes: Buffer): number {
+  let to = bytes.length;
+  if (to > 0 && bytes[to - 1] === 0x0a) to--;
+  if (to > 0 && bytes[to - 1] === 0x0d) to--;
+  return to;
 }

@@ -16,10 +16,10 @@ export interface Structure<T extends Entity> {
   begin(block: HeaderBlock, parent: T | undefined, isRaw: boolean): T;
   /** Content of the innermost part, or what stands around the parts of a multipart. */
   content(part: T, bytes: Buffer): void;
-  /** All the bytes of a message within the mail, as they are. */
+  /** All the bytes of a message within the mail, as they are, and the line end before the delimiter. */
   message(part: T, bytes: Buffer): void;
-  /** The part is over. */
-  leave(part: T): void;
+  /** The part is over: by a delimiter, or with the mail. */
+  leave(part: T, byDelimiter: boolean): void;
   overLimit(limit: 'levels' | 'parts'): void;
 }
 
@@ -73,7 +73,7 @@ export class Splitter<T extends Entity> {
     this.take(rest, true);
     this.message = undefined;
     if (this.block) this.headComplete();
-    while (this.levels.length) this.leave();
+    while (this.levels.length) this.leave(false);
   }
 
   private take(chunk: Buffer, last: boolean): void {
@@ -102,7 +102,8 @@ export class Splitter<T extends Entity> {
     }
     const delimiter = this.delimiterAt(chunk, from, end);
     if (delimiter) {
-      this.position = beforeLineEnd(chunk, 0, from);
+      this.position = from;
+      if (block.text) block.text = block.text.subarray(0, beforeLineEnd(block.text, 0, block.text.length));
       this.headComplete();
       this.cross(delimiter);
       return end;
@@ -137,7 +138,7 @@ export class Splitter<T extends Entity> {
       if (delimiter) {
         const to = beforeLineEnd(chunk, from, line);
         if (to > from) this.structure.content(part, chunk.subarray(from, to));
-        this.position = to;
+        this.position = line;
         this.cross(delimiter);
         return end;
       }
@@ -181,7 +182,7 @@ export class Splitter<T extends Entity> {
     this.isMidLine = false;
     // A closing delimiter before the first part closes nothing.
     if (isClosing && isOwn) return;
-    while (this.levels.length - 1 > level) this.leave();
+    while (this.levels.length - 1 > level) this.leave(true);
     const owner = this.levels[level] as Level<T>;
     if (isClosing) {
       owner.isClosed = true;
@@ -227,7 +228,7 @@ export class Splitter<T extends Entity> {
     return new HeaderBlock(Math.min(MAX_HEADER_BYTES, left));
   }
 
-  private leave(): void {
+  private leave(byDelimiter: boolean): void {
     const { part, isClosed } = this.levels.pop() as Level<T>;
     if (this.message?.part === part) {
       if (this.position > this.message.from)
@@ -235,7 +236,7 @@ export class Splitter<T extends Entity> {
       this.message = undefined;
     }
     if (!isClosed) this.forget(part);
-    this.structure.leave(part);
+    this.structure.leave(part, byDelimiter);
   }
 
   private forget({ boundary }: T): void {

@@ -1,0 +1,429 @@
+// The kinds of mail that mailers get wrong, or that are rare: each written by a generator here, in several forms.
+import assert from 'node:assert/strict';
+import { problems, read } from './support';
+
+const HEAD = 'From: a@example.org\r\nSubject: s\r\nDate: Mon, 6 Apr 2026 08:00:00 +0000\r\n';
+const bytes = (text: string, latin1 = false): Buffer => Buffer.from(text, latin1 ? 'latin1' : 'utf8');
+
+/** A mail of one part, its content in an encoding. */
+function mail(fields: string, content: Buffer | string, encoding = '8bit'): Buffer {
+  const body = Buffer.from(content);
+  const encoded = /base64/i.test(encoding)
+    ? bytes(body.toString('base64').replace(/.{76}/g, '$&\r\n'))
+    : encoding === 'quoted-printable'
+      ? bytes(
+          [...body]
+            .map((octet) => `=${octet.toString(16).toUpperCase().padStart(2, '0')}`)
+            .join('')
+            .replace(/(?:=..){20}/g, '$&=\r\n'),
+        )
+      : body;
+  return Buffer.concat([bytes(`${HEAD}${fields}Content-Transfer-Encoding: ${encoding}\r\n\r\n`), encoded]);
+}
+const multipart = (type: string, ...parts: string[]): string =>
+  `${HEAD}Content-Type: multipart/${type}; boundary="=_b"\r\n\r\n${parts.map((part) => `--=_b\r\n${part}\r\n`).join('')}--=_b--\r\n`;
+const names = async (written: Buffer | string) =>
+  (await read(written)).attachments.map(({ filename, content }) => [filename, content?.toString('latin1')]);
+
+describe('mail: kinds of charset', () => {
+  for (const encoding of ['8bit', 'base64', 'quoted-printable']) {
+    it(`replaces only the octets that do not fit, ${encoding}`, async () => {
+      for (const [charset, before, stray, after] of [
+        ['utf-8', bytes('Tür läuft, '), 0xfe, bytes(' öffnet')],
+        ['utf-8', bytes('Насос '), 0xc3, bytes(' стоит')],
+        ['utf-8', bytes('漢字'), 0xff, bytes('🎉')],
+      ] as const) {
+        const content = Buffer.concat([before, Buffer.from([stray]), after]);
+        const { payload } = await read(
+          mail(`Content-Type: text/plain; charset=${charset}\r\n`, content, encoding),
+        );
+        assert.equal(payload, `${before}\ufffd${after}`);
+      }
+    });
+
+    it(`reads labels however they are written, ${encoding}`, async () => {
+      const cases: [string, string, string][] = [
+        ['ANSI_X3.4-1968', 'level', 'level'],
+        ['latin9', '\xa4', '€'],
+        ['"iso-8859-15"', '\xa4', '€'],
+        ['x-mac-roman', '\x80', 'Ä'],
+        ['cp850', '\x81', 'ü'],
+        ['x-unknown', '\xfcber \x80', 'über €'],
+        ['iso-8859-1', '\x93a\x94', '“a”'],
+        ['windows-1251', '\xcd\xe0\xf1\xee\xf1', 'Насос'],
+        ['koi8-r', '\xee\xc1\xd3\xcf\xd3', 'Насос'],
+      ];
+      for (const [label, octets, text] of cases) {
+        const { payload } = await read(
+          mail(`Content-Type: text/plain; charset=${label}\r\n`, bytes(octets, true), encoding),
+        );
+        assert.equal(payload, text, label);
+      }
+    });
+
+    it(`takes the byte order mark off, ${encoding}`, async () => {
+      for (const [charset, content] of [
+        ['utf-8', bytes('\ufeff{"a":1}')],
+        ['utf-16le', Buffer.from('\ufeff{"a":1}', 'utf16le')],
+      ] as const) {
+        const { payload } = await read(
+          mail(`Content-Type: text/plain; charset=${charset}\r\n`, content, encoding),
+        );
+        assert.deepEqual(JSON.parse(payload), { a: 1 });
+      }
+    });
+
+    it(`believes the HTML where MIME names no charset, ${encoding}`, async () => {
+      for (const meta of [
+        '<meta charset="koi8-r">',
+        '<META http-equiv=Content-Type content="text/html; charset=koi8-r">',
+      ]) {
+        const content = Buffer.concat([
+          bytes(`<html><head>${meta}</head><p>`),
+          bytes('\xee\xc1\xd3\xcf\xd3', true),
+        ]);
+        const { payload, html } = await read(mail('Content-Type: text/html\r\n', content, encoding));
+        assert.equal(payload, 'Насос');
+        assert.match(html ?? '', /Насос/);
+      }
+    });
+  }
+
+  it('reads ISO-2022-JP that stays shifted, kana and all, in linear time', async () => {
+    const body = '\x1b$BF|K\\8l\r\n\x1b(B no \x1b(I1\x1b(B.';
+    const { payload } = await read(
+      mail('Content-Type: text/plain; charset=iso-2022-jp\r\n', bytes(body, true)),
+    );
+    assert.equal(payload, '日本語\n no ｱ.');
+  });
+
+  it('reads raw octets of headers in the charset of the mail, and words in theirs', async () => {
+    const written = `From: \xcd\xe0\xf1\xee\xf1 <a@example.org>\r\nSubject: =?windows-1251?Q?\xcd=E0\xf1?= \xee\xf1\r\nContent-Type: text/plain; charset=windows-1251\r\n\r\nx`;
+    const message = await read(written);
+    assert.equal(message.topic, 'Нас ос');
+    assert.equal(message.mail.from[0]?.name, 'Насос');
+    assert.equal((await read('Subject: =?utf-7?Q?Gr+APwA3w-e?=\r\n\r\n')).topic, 'Grüße');
+    // A character torn apart by two words.
+    assert.equal((await read('Subject: =?utf-8?Q?=C3?= =?utf-8?Q?=BC?=\r\n\r\n')).topic, 'ü');
+  });
+});
+
+describe('mail: kinds of text', () => {
+  const text = async (html: string) =>
+    (await read(mail('Content-Type: text/html; charset=utf-8\r\n', html))).payload;
+
+  it('keeps letters, blocks and cells apart', async () => {
+    assert.equal(
+      await text('<h1>Code: aB</h1><table><tr><th>Pump</th><td>3</td></tr><tr><td>off</td></tr></table>'),
+      'Code: aB\n\nPump   3\noff',
+    );
+    assert.equal(await text('<div>a</div><div>b</div>c<br>d<p>e</p>f'), 'a\nb\nc\nd\n\ne\n\nf');
+    assert.equal(await text('before<body>in</body>behind'), 'before\nin\nbehind');
+    assert.equal(
+      await text('<ul><li>one<li>two</ul><ol start=3><li><p>three</p></li></ol>'),
+      ' * one\n * two\n\n 3. three',
+    );
+    assert.equal(await text('<blockquote>q<br>r</blockquote>s'), '> q\n> r\n\ns');
+    assert.equal(
+      await text('<a href="https://x.example/">here</a> <a href="mailto:a@b">a@b</a>'),
+      'here [https://x.example/] a@b',
+    );
+    assert.equal(
+      await text('a &lt;b&gt; &auml; &#8364;<style>x</style><script>if (a<b) {}</script><!-- c -->!'),
+      'a <b> ä €!',
+    );
+    assert.equal(await text('<pre>a\n  b</pre>'), 'a\n  b');
+    assert.equal(await text('1 < 2 and <b>bold</b> x'), '1 < 2 and bold x');
+  });
+
+  it('makes a text where the plain one is blank', async () => {
+    for (const blank of ['', '\r\n\r\n', ' \t\r\n', '\xa0'])
+      assert.equal(
+        (
+          await read(
+            multipart('alternative', `\r\n${blank}`, 'Content-Type: text/html\r\n\r\n<p>Level is low'),
+          )
+        ).payload,
+        'Level is low',
+      );
+  });
+
+  it('takes markdown and enriched text for text', async () => {
+    assert.equal((await read(mail('Content-Type: text/markdown\r\n', '# Hi'))).payload, '# Hi');
+    assert.equal(
+      (await read(mail('Content-Type: text/enriched\r\n', '<bold>Hi</bold> <<you>'))).payload,
+      'Hi <you>',
+    );
+  });
+
+  it('joins flowed lines, signatures and DelSp alike', async () => {
+    const flowed = async (body: string, more = '') =>
+      (await read(mail(`Content-Type: text/plain; format=flowed${more}\r\n`, body))).payload;
+    assert.equal(await flowed('Level is \r\nlow \r\n-- \r\nPump 3\r\n'), 'Level is low \n-- \nPump 3');
+    assert.equal(await flowed('long \r\nword', '; delsp=yes'), 'longword');
+    assert.equal(await flowed('> a \r\n> b\r\n>> c \r\nd'), '> a b\n>> c \nd');
+    assert.equal(await flowed(' From\r\n  x'), 'From\n x');
+  });
+});
+
+describe('mail: kinds of structure', () => {
+  it('ends headers at a line of blanks, and finds text without headers', async () => {
+    for (const blanks of [' ', '\t', '  \t '])
+      assert.equal(
+        (await read(`${HEAD}${blanks}\r\nPump 3 has stopped.\r\n\r\nLook.`)).payload,
+        'Pump 3 has stopped.\n\nLook.',
+      );
+    assert.equal((await read('Pump 3 has stopped.\r\nLook.\r\n')).payload, 'Pump 3 has stopped.\nLook.\n');
+    assert.equal((await read(multipart('mixed', 'no headers here'))).payload, 'no headers here');
+    assert.equal((await read(`junk\r\n${HEAD}\r\ntext`)).topic, 's');
+  });
+
+  it('mends what is missing in fields', async () => {
+    assert.equal(
+      (await read(`${HEAD}Content-Type: multipart/mixed boundary="b"\r\n\r\n--b\r\n\r\nin\r\n--b--`)).payload,
+      'in',
+    );
+    assert.equal(
+      (
+        await names(multipart('mixed', 'Content-Disposition: attachment filename="a b.pdf"\r\n\r\nx'))
+      )[0]?.[0],
+      'a b.pdf',
+    );
+    assert.equal(
+      (
+        await names(multipart('mixed', 'Content-Disposition: attachment; filename=a b (1).pdf\r\n\r\nx'))
+      )[0]?.[0],
+      'a b (1).pdf',
+    );
+    for (const type of ['text', 'TEXT', 'text/', 'plain'])
+      assert.deepEqual((await read(`${HEAD}Content-Type: ${type}\r\n\r\nLevel`)).payload, 'Level');
+  });
+
+  it('lists messages: in digests, and those that are part of the text', async () => {
+    const digest = await read(multipart('digest', '\r\nSubject: one\r\n\r\n1', '\r\nSubject: two\r\n\r\n2'));
+    assert.deepEqual(
+      digest.attachments.map(({ contentType, content }) => [contentType, content?.toString()]),
+      [
+        ['message/rfc822', 'Subject: one\r\n\r\n1'],
+        ['message/rfc822', 'Subject: two\r\n\r\n2'],
+      ],
+    );
+    const inner =
+      'Subject: inner\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nhello\r\n--i--';
+    const head =
+      'Content-Type: message/rfc822; name="postacert.eml"\r\nContent-Disposition: inline; filename="postacert.eml"\r\n\r\n';
+    for (let size = 1; size < 60; size += 7) {
+      const message = await read(multipart('mixed', head + inner, '\r\nbehind'), {}, size);
+      assert.deepEqual(
+        message.attachments.map(({ filename, content }) => [filename, content?.toString()]),
+        [['postacert.eml', inner]],
+      );
+      assert.match(message.payload, /inner[\s\S]*hello[\s\S]*behind/);
+    }
+  });
+
+  it('lists texts that have a name', async () => {
+    const part =
+      'Content-Type: text/plain; name="p.log"\r\nContent-Disposition: inline; filename="p.log"\r\n\r\na=1\r\nb=2';
+    assert.deepEqual(await names(multipart('mixed', '\r\nsee', part)), [['p.log', 'a=1\r\nb=2']]);
+  });
+
+  it('takes files out of a text: uuencode and yEnc, wherever they are cut', async () => {
+    const content = Buffer.from(Array.from({ length: 256 }, (_, octet) => octet));
+    const lines = Array.from({ length: Math.ceil(256 / 45) }, (_, i) =>
+      content.subarray(i * 45, i * 45 + 45),
+    ).map((line) => {
+      const padded = Buffer.concat([line, Buffer.alloc((3 - (line.length % 3)) % 3)]);
+      const letters = [...padded.toString('base64')].map((letter) => {
+        const value = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'.indexOf(letter);
+        return value ? String.fromCharCode(value + 32) : '`';
+      });
+      return String.fromCharCode(line.length + 32) + letters.join('');
+    });
+    const uu = `begin 644 pump log.bin\r\n${lines.join('\r\n')}\r\n\`\r\nend\r\n`;
+    const yenc = Buffer.concat([
+      bytes('=ybegin line=128 size=256 name=y.bin\r\n'),
+      Buffer.from(
+        [...content].flatMap((octet, index) => {
+          const one = (octet + 42) & 255;
+          const escaped = [0, 10, 13, 0x3d].includes(one) ? [0x3d, (one + 64) & 255] : [one];
+          return index % 128 === 127 ? [...escaped, 13, 10] : escaped;
+        }),
+      ),
+      bytes('=yend size=256\r\n'),
+    ]);
+    for (const [name, file] of [
+      ['pump log.bin', bytes(uu)],
+      ['y.bin', yenc],
+    ] as const) {
+      const written = Buffer.concat([bytes(`${HEAD}\r\nbegin with this\r\n`), file, bytes('the end\r\n')]);
+      for (const size of [1, 5, 64, 100_000]) {
+        const message = await read(written, {}, size);
+        assert.equal(message.payload, 'begin with this\nthe end\n', `${name} by ${size}`);
+        assert.deepEqual(
+          message.attachments.map(({ filename, content: found }) => [filename, found]),
+          [[name, content]],
+        );
+      }
+    }
+    const encoded = `${HEAD}Content-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n${uu}`;
+    assert.deepEqual((await read(encoded)).attachments[0]?.content, content);
+  });
+
+  it('decodes base64 as it is written in the wild', async () => {
+    for (const encoding of ['base64', 'base64;', '"base64"', 'BASE64 (comment)'])
+      assert.equal(
+        (await read(mail('Content-Type: text/plain; charset=utf-8\r\n', 'Tür', encoding))).payload,
+        'Tür',
+        encoding,
+      );
+    const footer = await read(
+      `${HEAD}Content-Transfer-Encoding: base64\r\n\r\nVMO8cg==\r\n_____\r\nList footer, with words\r\n`,
+    );
+    assert.equal(footer.payload, 'Tür');
+    assert.deepEqual(problems(footer), ['CONTENT_AFTER_END']);
+    assert.equal(
+      (await read(`${HEAD}Content-Transfer-Encoding: base64\r\n\r\nYQ==\r\nYg==\r\n`)).payload,
+      'ab',
+    );
+    for (const size of [1, 3, 77]) {
+      const body = Buffer.alloc(999, 'äöü');
+      const broken = body.toString('base64').replace(/.{7}/g, '$& \r\n');
+      assert.equal(
+        (
+          await read(
+            `${HEAD}Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n${broken}`,
+            {},
+            size,
+          )
+        ).payload,
+        body.toString(),
+      );
+    }
+  });
+
+  it('takes what is in a winmail.dat out of it, and says when it cannot', async () => {
+    const attribute = (level: number, type: number, id: number, data: Buffer): Buffer => {
+      const head = Buffer.alloc(9);
+      head[0] = level;
+      head.writeUInt16LE(id, 1);
+      head.writeUInt16LE(type, 3);
+      head.writeUInt32LE(data.length, 5);
+      return Buffer.concat([head, data, Buffer.alloc(2)]);
+    };
+    const tnef = Buffer.concat([
+      Buffer.from('789f3e220100', 'hex'),
+      attribute(1, 2, 0x800c, bytes('Level is low\r\n\0')),
+      attribute(2, 6, 0x9002, Buffer.alloc(14)),
+      attribute(2, 1, 0x8010, bytes('pump.log\0')),
+      attribute(2, 6, 0x800f, bytes('a=1')),
+    ]);
+    const message = await read(
+      mail('Content-Type: application/ms-tnef; name=winmail.dat\r\n', tnef, 'base64'),
+    );
+    assert.equal(message.payload, 'Level is low\n');
+    assert.deepEqual(
+      message.attachments.map(({ filename }) => filename),
+      ['winmail.dat', 'pump.log'],
+    );
+    assert.equal(message.attachments[1]?.content?.toString(), 'a=1');
+    assert.deepEqual(
+      problems(await read(mail('Content-Type: application/ms-tnef\r\n', 'nonsense', 'base64'))),
+      ['TNEF'],
+    );
+  });
+
+  it('shows images of every type, however the HTML names them', async () => {
+    const image = 'Content-Type: image/svg+xml\r\nContent-ID: <a b@x>\r\n\r\n<svg/>';
+    const url = `data:image/svg+xml;base64,${Buffer.from('<svg/>').toString('base64')}`;
+    for (const html of [
+      '<img src="cid:a%20b@x">',
+      "<td background='cid:a%20b@x'>",
+      '<img srcset="cid:a%20b@x, y 2x">',
+      '<p style="background:url(cid:a%20b@x)">',
+      '<img src="CID:a%20b@x">',
+    ])
+      assert.ok(
+        (await read(multipart('related', `Content-Type: text/html\r\n\r\n${html}`, image))).html?.includes(
+          url,
+        ),
+        html,
+      );
+  });
+});
+
+describe('mail: kinds of header', () => {
+  const from = async (field: string) => (await read(`From: ${field}\r\n\r\n`)).mail.from;
+
+  it('reads addresses as people, programs and old standards write them', async () => {
+    const cases: [string, string, string][] = [
+      ['=?UTF-8?Q?K=C3=BChler_(Halle_2);:?= <a@x.org>', 'Kühler (Halle 2);:', 'a@x.org'],
+      ['root (Cron Daemon)', 'Cron Daemon', 'root'],
+      ['root', '', 'root'],
+      ['a@x.org (Ada (L.))', 'Ada (L.)', 'a@x.org'],
+      ['Joe Q. Public <john.q.public@example.com>', 'Joe Q. Public', 'john.q.public@example.com'],
+      ['Mary Smith <@node.test:mary@example.net>', 'Mary Smith', 'mary@example.net'],
+      ['jdoe@test   . example', '', 'jdoe@test.example'],
+      ['Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>', 'Pete', 'pete@silly.test'],
+      ['"Giant; \\"Big\\" Box" <sysservices@example.net>', 'Giant; "Big" Box', 'sysservices@example.net'],
+      ['<a@x.org>', '', 'a@x.org'],
+      ['"a b"@x.org', '', '"a b"@x.org'],
+      ['Pump Station', 'Pump Station', ''],
+    ];
+    for (const [field, name, address] of cases)
+      assert.deepEqual(await from(field), [{ name, address }], field);
+    const { to } = (await read('To: A Group(Some people):Chris Jones <c@x>, joe@y; , undisclosed:;\r\n\r\n'))
+      .mail;
+    assert.deepEqual(to, [
+      { name: 'Chris Jones', address: 'c@x' },
+      { name: '', address: 'joe@y' },
+    ]);
+  });
+
+  it('reads dates without zones, with names for them, and as old standards have them', async () => {
+    const zone = process.env.TZ;
+    try {
+      for (const here of ['UTC', 'Asia/Kolkata', 'America/New_York']) {
+        process.env.TZ = here;
+        for (const [written, iso] of [
+          ['Mon, 6 Apr 2026 08:00:00', '2026-04-06T08:00:00.000Z'],
+          ['Mon, 6 Apr 2026 08:00:00 CEST', '2026-04-06T06:00:00.000Z'],
+          ['6 Apr 2026 08:00 JST', '2026-04-05T23:00:00.000Z'],
+          ['Mon, 6 Apr 2026 08:00:00 K', '2026-04-06T08:00:00.000Z'],
+          ['Wed, 31 Dec 2008 23:59:60 +0000', '2009-01-01T00:00:00.000Z'],
+          ['Mon, 6 Apr 126 08:00:00 +0000', '2026-04-06T08:00:00.000Z'],
+          ['06 Apr 26 08:00:00 EST', '2026-04-06T13:00:00.000Z'],
+          ['Mon, 6 Apr 2026 08:00:00 -0500 (EST)', '2026-04-06T13:00:00.000Z'],
+          ['Mon Apr  6 08:00:00 2026', '2026-04-06T08:00:00.000Z'],
+          ['2026-04-06T08:00:00', '2026-04-06T08:00:00.000Z'],
+          ['2026-04-06 08:00:00+02:00', '2026-04-06T06:00:00.000Z'],
+          ['Mon, 6 Apr 2026 08:00:00 GMT+0200', '2026-04-06T06:00:00.000Z'],
+        ] as const)
+          assert.equal(
+            (await read(`Date: ${written}\r\n\r\n`)).date?.toISOString(),
+            iso,
+            `${written} in ${here}`,
+          );
+      }
+    } finally {
+      if (zone === undefined) delete process.env.TZ;
+      else process.env.TZ = zone;
+    }
+  });
+
+  it('decodes the segments of a name only where they say so', async () => {
+    for (const [written, name] of [
+      ['filename*0*=utf-8\'\'a%20; filename*1="b%20.txt"', 'a b%20.txt'],
+      ['filename*1="c.txt"; filename*0*=koi8-r\'\'%EE%C1%D3', 'Насc.txt'],
+      ["filename*=utf-8'de'Gr%C3%B6%C3%9Fe.pdf; filename=x.pdf", 'Größe.pdf'],
+      ['filename="=?utf-8?Q?Gr=C3=B6=C3=9Fe.pdf?="', 'Größe.pdf'],
+      ["filename*=utf-8''a%ff%C3%B6.txt", 'a\ufffdö.txt'],
+      ['filename="a%20b.txt"', 'a%20b.txt'],
+    ] as const)
+      assert.equal(
+        (await names(multipart('mixed', `Content-Disposition: attachment; ${written}\r\n\r\nx`)))[0]?.[0],
+        name,
+        written,
+      );
+  });
+});
