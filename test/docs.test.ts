@@ -48,6 +48,16 @@ describe('the guides', () => {
     }
   });
 
+  it('every limit that ARCHITECTURE.md lists is declared in the file it names', () => {
+    const limits = pages.get('ARCHITECTURE.md')?.split('\n## Limits')[1]?.split('\n## ')[0] ?? '';
+    const rows = [...limits.matchAll(/`(\w+)` in \[[^\]]+\]\(([^)]+)\) \|$/gm)];
+    assert.ok(rows.length > 20, `only ${rows.length} limits found`);
+    for (const [, name = '', path = ''] of rows) {
+      const declaration = new RegExp(`^(?:export )?const ${name}\\b`, 'm');
+      assert.match(readFileSync(join(root, path), 'utf8'), declaration, `${name} in ${path}`);
+    }
+  });
+
   it('a field of the node is where a guide says it is', () => {
     const { section, label } = JSON.parse(
       readFileSync(join(root, 'locales', 'en-US', 'pop3-in.json'), 'utf8'),

@@ -136,9 +136,7 @@ export interface MailboxDraft {
   account?: AccountDraft;
 }
 
-/** `…/test` */
-export type TestRequest = MailboxDraft;
-/** The ID of the test, for `…/test-report` and `…/test-cancel`. */
+/** The response of `…/test`, whose request is a `MailboxDraft`: the ID of the test, for `…/test-report` and `…/test-cancel`. */
 export interface TestHandle {
   test: string;
 }
@@ -152,8 +150,7 @@ export interface TestNews extends TestHandle {
   state: string;
 }
 
-/** `…/preview` */
-export type PreviewRequest = MailboxDraft;
+/** A mail in the response of `…/preview`, whose request is a `MailboxDraft`. */
 export interface PreviewedMail {
   key: string;
   bytes?: number;

@@ -5,12 +5,6 @@ import type { TestNews } from './protocol';
 /** A report is kept for so long after its end, ms. */
 const KEPT_MS = 10 * 60 * 1000;
 
-/** A test as whoever started it sees it. */
-export interface RunningTest {
-  id: string;
-  report: Report;
-}
-
 interface Run {
   owner: string;
   report: Report | undefined;

@@ -1,3 +1,4 @@
+// Longer than 300 lines because it is one table: a row for each provider.
 import type { Grant } from './grant';
 
 /** Where a provider's mail is fetched from. */

@@ -59,7 +59,7 @@ describe('pop3: limits on what a server says', () => {
     assert.ok(LIMITS.capabilities * 100 <= LIMITS.list);
   });
 
-  it('a UIDL or LIST reply is capped in octets, fails alone, and one without end ends the session', async () => {
+  it('a UIDL or LIST reply is capped in bytes, fails alone, and one without end ends the session', async () => {
     const reply = `+OK\r\n${'1 x\r\n'.repeat(200)}.\r\n`;
     const { client } = await ready(
       { commands: { UIDL: () => reply, LIST: () => reply } },
@@ -149,7 +149,7 @@ describe('pop3: limits on what a server says', () => {
           port: server.port,
           security: 'starttls',
           tls: { ca },
-          // Only the greeting ends with a bare LF, as somebody on the network path can have it.
+          // Only the greeting ends with a bare LF, as an attacker on the network path can force it.
           trace: (event) => {
             if (event.type === 'greeting') server.options.lineEnd = '\r\n';
           },

@@ -10,7 +10,7 @@ interface Graph {
  * True where an acknowledgement may come. The mail reaches what is wired and linked; of what it reaches, a Complete node
  * hears the end and a Catch node the failure. Where it leaves what can be seen here (a subflow, a link call), it may.
  */
-export function canBeAcknowledged(start: EditorNode, graph: Graph): boolean {
+function canBeAcknowledged(start: EditorNode, graph: Graph): boolean {
   const nodes = [...graph.nodes];
   const byId = new Map(nodes.map((node) => [node.id, node]));
   const reached = new Set<string>();
