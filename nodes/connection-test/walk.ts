@@ -8,6 +8,7 @@ import {
   type MechanismName,
   Pop3Client,
   Pop3Error,
+  refusePlaintext,
   type TraceEvent,
   transcriptOf,
 } from '../pop3';
@@ -206,6 +207,7 @@ class Walk {
 
   private async connect(): Promise<void> {
     this.begin('connection');
+    refusePlaintext(this.server);
     const silence = this.watchSilence();
     try {
       this.client = await Pop3Client.connect({

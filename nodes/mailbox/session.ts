@@ -5,6 +5,7 @@ import {
   type MechanismName,
   Pop3Client,
   Pop3Error,
+  refusePlaintext,
 } from '../pop3';
 import { asMailboxError } from './from-pop3';
 
@@ -40,6 +41,7 @@ export async function openSession(
   const known = server.known ?? new KnownServer();
   const facts = { host: server.host, port: server.port, user: login.user };
   try {
+    refusePlaintext(server);
     // The token first: without one there is nothing to say to the server.
     const credentials = await credentialsOf(login, signal);
     const opening = new Opening({ ...server, known, signal }, credentials);

@@ -18,7 +18,6 @@ export async function openSession(options: ConnectOptions): Promise<Session> {
   const settings = settingsOf(options);
   const { known, signal, trace } = settings;
   if (signal?.aborted) throw aborted();
-  refusePlaintext(settings);
   const deadlines = new Deadlines(settings);
   try {
     // Some servers keep the mailbox locked until they have answered the last QUIT.
@@ -48,8 +47,15 @@ export async function openSession(options: ConnectOptions): Promise<Session> {
   }
 }
 
-/** A login without TLS is refused before anything is said; where the name is a loopback one, its address decides. */
-function refusePlaintext({ security, allowPlaintext, host }: Settings): void {
+/**
+ * Refuses a login without TLS before anything is connected; where the name is a loopback one, its address decides at the
+ * login. @throws Pop3Error CONFIG
+ */
+export function refusePlaintext({
+  security,
+  allowPlaintext,
+  host,
+}: Pick<ConnectOptions, 'security' | 'allowPlaintext' | 'host'>): void {
   if (security !== 'none' || allowPlaintext || isLoopback(host)) return;
   throw new Pop3Error('CONFIG', 'No login without TLS', { reason: 'plaintext-not-allowed' });
 }

@@ -1,8 +1,9 @@
-import { type AddressInfo, connect, isIP, type Socket } from 'node:net';
+import { type AddressInfo, isIP, type Socket } from 'node:net';
 import { type PeerCertificate, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { untilAborted } from '../base/abort';
 import { Pop3Error, type Pop3Reason } from './error';
 import type { ConnectOptions } from './options';
+import { reach } from './reach';
 import type { TraceEvent } from './trace';
 
 /** Opens the line to the server, unencrypted. Errors: `CONNECT`, and whatever `stop` is aborted with. */
@@ -19,9 +20,11 @@ export async function dial(options: ConnectOptions, port: number, stop: AbortSig
       throw error instanceof Pop3Error ? error : connectError(error, 'proxy');
     });
   }
-  const socket = connect({ host: options.host, port, noDelay: true });
-  await event(socket, 'connect', stop, connectError);
-  return socket;
+  try {
+    return await untilAborted(reach(options.host, port, stop), stop);
+  } catch (error) {
+    throw error instanceof Pop3Error ? error : connectError(error);
+  }
 }
 
 /** Begins TLS on an open line (RFC 8314 §3.3, RFC 2595 §4) and trusts nothing that Node's TLS does not trust. */
@@ -79,7 +82,7 @@ export function addressOf(socket: Socket): Partial<AddressInfo> {
 /** A socket's one event, or its end; a socket that did not get there is destroyed. */
 function event(
   socket: Socket,
-  name: 'connect' | 'secureConnect',
+  name: 'secureConnect',
   stop: AbortSignal,
   translate: (error: unknown) => Pop3Error,
 ): Promise<void> {

@@ -9,6 +9,7 @@ export { Pop3Client } from './client';
 export type { Deletion } from './commands/dele';
 export type { QuitOutcome } from './commands/quit';
 export type { UniqueIdAnswer } from './commands/uidl';
+export { refusePlaintext } from './connect';
 export { Pop3Error, type Pop3ErrorCode, type Pop3Reason } from './error';
 export { KnownServer } from './known-server';
 export type { Listing, MaildropStatus, UniqueId } from './listing';

@@ -142,9 +142,12 @@ describe('pop3: a session', () => {
 
     it('a login without TLS: only on loopback, or when allowed; nothing is sent (S11)', async () => {
       const { line } = lineTo({});
-      const open = async (): Promise<never> => assert.fail('decided before connecting');
-      const refused = Pop3Client.connect(optionsFor(line, { host: 'mail.example.test', open }));
-      assert.deepEqual(summary(await failure(refused)), ['CONFIG', 'plaintext-not-allowed']);
+      const client = await connected(optionsFor(line, { host: 'mail.example.test' }));
+      assert.deepEqual(summary(await failure(client.authenticate(CREDENTIALS))), [
+        'CONFIG',
+        'plaintext-not-allowed',
+      ]);
+      assert.equal(line.sent, 'CAPA\r\n');
       const proxied = lineTo({});
       Object.assign(proxied.line, { remoteAddress: '192.0.2.1' });
       const behind = await connected(optionsFor(proxied.line));
