@@ -1,14 +1,11 @@
 // Many small mails, read by the very same code in the second thread.
 import { availableParallelism } from 'node:os';
 import type { MailMessage } from './message';
-import type { MailOptions } from './read';
+import type { BatchOptions } from './read';
 import { secondThread, type Thread } from './thread';
 
 /** Whether a second thread takes work off this one. */
-export function canReadBatches({
-  content,
-  attachments,
-}: Pick<MailOptions, 'content' | 'attachments'>): boolean {
+export function canReadBatches({ content, attachments }: BatchOptions): boolean {
   return availableParallelism() > 1 && content !== 'headers' && attachments !== 'file';
 }
 
@@ -18,7 +15,7 @@ export function canReadBatches({
  */
 export async function readBatch(
   mails: Buffer[][],
-  { content, attachments }: Pick<MailOptions, 'content' | 'attachments'>,
+  { content, attachments, trustedServers, reply }: BatchOptions,
   thread: Thread = secondThread,
 ): Promise<MailMessage[] | undefined> {
   const sizes = mails.map((chunks) => chunks.reduce((size, { length }) => size + length, 0));
@@ -29,7 +26,11 @@ export async function readBatch(
     at += chunk.length;
   }
   try {
-    const work = { bytes, sizes, options: { content, attachments } };
+    const work = {
+      bytes,
+      sizes,
+      options: { content, attachments, ...(trustedServers && { trustedServers }), ...(reply && { reply }) },
+    };
     const messages = (await thread.run(work, [bytes.buffer])) as MailMessage[];
     for (const message of messages) restoreBuffers(message);
     return messages;

@@ -2,7 +2,7 @@
 import type { AttachmentHead, Attachments } from './attachments';
 import { type CollectedText, TextCollector } from './charset';
 import { enrichedToText } from './enriched';
-import type { HeaderBlock } from './header-block';
+import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';
 import { InlineFiles, Uudecoder } from './inline-files';
 import { MAX_NAME, MAX_TNEF, SLICE, TURN_MS } from './limits';
@@ -16,6 +16,8 @@ import { Base64Decoder, decoderFor, type Sink } from './transfer';
 
 export interface ParsedMail {
   fields: Fields;
+  /** The header lines of the mail. */
+  lines: readonly HeaderLine[];
   text: string;
   html: string | undefined;
   problems: MailProblem[];
@@ -84,6 +86,7 @@ export class Parsing implements Structure<Part> {
     const more = this.found.find(({ text, html }) => text || html);
     return {
       fields,
+      lines: root.block.lines,
       text: assembled.text.trim() === '' && more?.text ? more.text : assembled.text,
       html: assembled.html ?? more?.html,
       problems: [...this.problems.values(), ...assembled.problems],

@@ -1,4 +1,5 @@
 import { Attachments } from './attachments';
+import { authenticationOf } from './authentication';
 import { MailError } from './error';
 import { fieldsOf } from './fields';
 import { inlineImages } from './images';
@@ -11,6 +12,7 @@ import {
   problem,
 } from './message';
 import { type ParsedMail, Parsing } from './parse';
+import { replyOf } from './reply';
 import { Abortable, eachChunk, HeadCutter } from './source';
 
 export interface MailOptions {
@@ -26,11 +28,18 @@ export interface MailOptions {
    * then it is to be read again without this.
    */
   comesAgain?: boolean;
+  /** Servers whose Authentication-Results are believed (RFC 8601); without it, `mail.authentication` is absent. */
+  trustedServers?: readonly string[];
+  /** The new text of an answer is wanted too, without what it quotes. */
+  reply?: boolean;
   /** How many bytes the mail has, as far as is known: memory for it is taken once. */
   bytes?: number;
   /** Gives up reading. */
   signal?: AbortSignal;
 }
+
+/** What reading in the second thread needs to know. */
+export type BatchOptions = Pick<MailOptions, 'content' | 'attachments' | 'trustedServers' | 'reply'>;
 
 export interface ReadMail {
   message: MailMessage;
@@ -127,6 +136,8 @@ function compose(
   const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
   const { topic, from, date, header, mail } = fieldsOf(parsed.fields.headers);
   mail.truncated = truncated;
+  if (options.trustedServers) mail.authentication = authenticationOf(parsed.lines, options.trustedServers);
+  if (options.reply && attachments) mail.reply = replyOf(parsed.text);
   mail.problems = problemsOf(kept.size, hasFailed, [...mail.problems, ...parsed.problems]);
   const message: MailMessage = {
     topic,

@@ -1,14 +1,14 @@
 // What runs in the second thread: one piece of work after the other.
 import { parentPort } from 'node:worker_threads';
 import type { MailMessage } from './message';
-import { type MailOptions, readMail } from './read';
+import { type BatchOptions, readMail } from './read';
 
 /** Mails to be read, one behind the other in `bytes`. */
 export interface Work {
   bytes: Uint8Array;
   /** Octets of each mail. */
   sizes: number[];
-  options: Pick<MailOptions, 'content' | 'attachments'>;
+  options: BatchOptions;
 }
 
 /** What the main thread gets back: the messages, or the message of an error. */

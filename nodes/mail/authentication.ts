@@ -1,0 +1,111 @@
+// What the receiving server found out about the sender: Authentication-Results (RFC 8601). Anybody can write such a
+// field into a mail, so only the topmost one counts, and only when it names a server that is trusted: a receiving server
+// puts its own on top, and removes those that use its name (section 5).
+import type { HeaderLine } from './header-block';
+import type { MailAuthentication } from './message';
+import { endOfComment } from './parameters';
+
+/** Fields that are looked at: a server may write one for each method. */
+const MAX_FIELDS = 20;
+/** Results of one field. */
+const MAX_RESULTS = 100;
+
+const METHODS = ['spf', 'dkim', 'dmarc', 'arc'] as const;
+type Method = (typeof METHODS)[number];
+
+/** @param trusted names of servers whose results count; `*.example.net` is every one below that domain */
+export function authenticationOf(
+  lines: readonly HeaderLine[],
+  trusted: readonly string[],
+): MailAuthentication {
+  const found: MailAuthentication = {
+    by: '',
+    spf: 'none',
+    dkim: 'none',
+    dmarc: 'none',
+    arc: 'none',
+    verdict: 'none',
+  };
+  const results = new Map<Method, string[]>();
+  let count = 0;
+  for (const { key, line } of lines) {
+    if (key !== 'authentication-results') continue;
+    if (++count > MAX_FIELDS) break;
+    const field = readField(line.slice(line.indexOf(':') + 1));
+    // Below a field of another server nothing is certain to be of this one.
+    if (!field || !isTrusted(field.by, trusted) || (found.by !== '' && field.by !== found.by)) break;
+    found.by = field.by;
+    for (const [method, result] of field.results) {
+      const list = results.get(method) ?? [];
+      list.push(result);
+      results.set(method, list);
+    }
+  }
+  for (const method of METHODS) {
+    const list = results.get(method);
+    // One signature that fits is enough; which one counts for the sender is for DMARC to say.
+    if (list) found[method] = list.includes('pass') && method === 'dkim' ? 'pass' : (list[0] as string);
+    // The same method twice with other results, but for signatures: something has been added.
+    if (list && method !== 'dkim' && new Set(list).size > 1)
+      found[method] = list.find((one) => one !== 'pass') as string;
+  }
+  found.verdict = verdictOf(found);
+  return found;
+}
+
+/** Only DMARC compares what was proven with the sender's domain (RFC 7489 section 3). */
+function verdictOf({ dmarc }: MailAuthentication): MailAuthentication['verdict'] {
+  if (dmarc === 'pass') return 'pass';
+  return dmarc === 'fail' ? 'fail' : 'none';
+}
+
+function isTrusted(server: string, trusted: readonly string[]): boolean {
+  return trusted.some((name) => {
+    const wanted = name.trim().toLowerCase();
+    if (wanted === '') return false;
+    return wanted.startsWith('*.') ? server.endsWith(wanted.slice(1)) : server === wanted;
+  });
+}
+
+interface Field {
+  by: string;
+  results: [Method, string][];
+}
+
+/** authserv-id [version] *( ";" method[/version] = result [reason] [properties] ), comments anywhere. */
+function readField(body: string): Field | undefined {
+  const [head = '', ...rest] = pieces(body.replace(/[\r\n]+[ \t]*/g, ' '));
+  const by = /^\s*([^\s;=]+)(?:\s+\d+)?\s*$/.exec(head)?.[1]?.toLowerCase();
+  if (by === undefined) return undefined;
+  const results: [Method, string][] = [];
+  for (const piece of rest.slice(0, MAX_RESULTS)) {
+    const match = /^\s*([a-z][a-z0-9-]*)\s*(?:\/\s*\d+\s*)?=\s*([a-z]+)(?![\w-])/i.exec(piece);
+    const method = METHODS.find((one) => one === match?.[1]?.toLowerCase());
+    if (method && match?.[2]) results.push([method, match[2].toLowerCase()]);
+  }
+  return { by, results };
+}
+
+/** What stands between semicolons, without comments and with what is quoted made harmless. */
+function pieces(text: string): string[] {
+  const found: string[][] = [[]];
+  for (let at = 0; at < text.length; ) {
+    const char = text[at] as string;
+    if (char === '(') {
+      at = endOfComment(text, at);
+      found.at(-1)?.push(' ');
+    } else if (char === '"') {
+      let end = at + 1;
+      while (end < text.length && text[end] !== '"') end += text[end] === '\\' ? 2 : 1;
+      // A server's name may be quoted; a result never is.
+      const quoted = text.slice(at + 1, end);
+      found.at(-1)?.push(found.length === 1 && /^[\w.-]+$/.test(quoted) ? quoted : '_');
+      at = end + 1;
+    } else {
+      if (char === ';') found.push([]);
+      else found.at(-1)?.push(char);
+      at++;
+    }
+  }
+  return found.map((piece) => piece.join(''));
+}
