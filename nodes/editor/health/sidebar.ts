@@ -144,11 +144,10 @@ class HealthView {
   };
 }
 
-/** How many mailboxes need a person, on the icon of the tab. */
+/** How many mailboxes need a person, beside the icon of the tab wherever the editor shows it. */
 function badge(count: number): void {
-  const icons = $('.redletter-tab-icon').parent();
-  if (count === 0) icons.removeAttr('data-redletter-badge');
-  else icons.attr('data-redletter-badge', String(count));
+  $('.redletter-badge').remove();
+  if (count > 0) $('<span class="redletter-badge">').text(count).insertAfter('.redletter-tab-icon');
 }
 
 function emptyOf(kind: 'none' | 'undeployed' | ''): JQuery[] {
