@@ -15,6 +15,7 @@ import { baseFolder } from './node-red/folders';
 import { onceStarted, runtimeOf, translateBy } from './node-red/lifecycle';
 import { type Pop3InProperties, serverOf } from './node-red/mail-server';
 import { nodeError, statusOf } from './node-red/messages';
+import { sendMail } from './node-red/send-mail';
 import { sessionLog } from './node-red/session-log';
 import { largestOf, type MailProperties, settingsOf } from './node-red/settings';
 import { mailboxId, type RunningMailbox } from './runtime';
@@ -139,18 +140,3 @@ export = function register(RED: NodeAPI): void {
     settings: { pop3InFileFolder: { value: baseFolder(RED), exportable: true } },
   });
 };
-
-/** Sent, and one turn of the event loop later: the nodes wired to this one have it by then. */
-async function sendMail(
-  node: Pop3InNode,
-  mail: DeliveredMail,
-  twoOutputs: boolean,
-  assertOwner: AssertOwner,
-): Promise<void> {
-  const message: NodeMessage = { ...mail };
-  await assertOwner('deliver');
-  node.send(twoOutputs ? [message, null] : message);
-  // Written to the log where the user has metrics switched on.
-  node.metric('pop3.octets', message, mail.pop3.size);
-  await new Promise((resolve) => setImmediate(resolve));
-}
