@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MailboxError } from '../../nodes/mailbox';
+import { MailboxError, type MailboxParts } from '../../nodes/mailbox';
+import { KnownMailboxes } from '../../nodes/runtime/known-mailboxes';
 import { Ledgers, mailboxId } from '../../nodes/runtime/ledgers';
 import { cleanUp, newFolder, TestClock } from '../../servers/mailbox-checker';
 
@@ -231,5 +232,86 @@ describe('the ledgers of a runtime', () => {
     assert.notEqual(mailboxId({ ...box, user: 'bob' }), mailboxId(box));
     assert.notEqual(mailboxId({ ...box, host: 'pop.example.org' }), mailboxId(box));
     assert.match(mailboxId(box), /^[0-9a-f]{16}$/);
+  });
+
+  it('do not wait for a node that has never logged in, which is told once; nor for a mail it knows as another', async () => {
+    const errors: string[] = [];
+    const a = attend('a');
+    const b = attend('b');
+    const partsOf = (loan: typeof a, login: () => Promise<never>): MailboxParts =>
+      ({
+        settings: { interval: 0 },
+        clock,
+        ledger: loan.open,
+        open: login,
+        onError: (error: MailboxError) => errors.push(error.reason),
+      }) as never;
+    const ofA = await a.open(signal);
+    await ofA.recordBaseline([]);
+    await ofA.markDone('x', 'processed', { fingerprint: 'one' });
+    a.run(partsOf(a, () => Promise.reject(new Error('not asked'))));
+    const ofB = await b.open(signal);
+    assert.equal(a.mayDelete('x'), false, 'it may be logging in just now');
+    const refused = new MailboxError('AUTH', 'wrong-password');
+    const running = b.run({
+      ...partsOf(b, () => Promise.reject(refused)),
+      settings: { interval: 0 },
+      spool: b.spool,
+      onState: () => undefined,
+      onQuarantined: () => undefined,
+      onSummary: () => undefined,
+      inTurn: (run: () => unknown) => run(),
+      clock,
+      random: () => 0.5,
+    } as never);
+    await assert.rejects(running.check(), { reason: 'wrong-password' });
+    await running.stop();
+    assert.equal(a.mayDelete('x'), true);
+    assert.equal(a.mayDelete('x'), true);
+    assert.deepEqual(errors, ['other-node-not-logged-in']);
+    await ofB.recordBaseline([]);
+    assert.equal(a.mayDelete('x'), false, 'it has logged in since');
+    await ofB.markDone('x', 'processed', { fingerprint: 'two' });
+    assert.equal(a.mayDelete('x'), false, 'it knows another mail by that unique ID');
+    await ofB.markDone('x', 'processed', { fingerprint: 'one' });
+    assert.equal(a.mayDelete('x'), true);
+  });
+
+  it('that have gone while the settings remember them are told once', async () => {
+    const kept = new Map<string, unknown>();
+    const settings = {
+      get: (key: string) => kept.get(key),
+      set: (key: string, value: unknown) => void kept.set(key, value),
+    };
+    const errors: unknown[] = [];
+    const life = async (): Promise<void> => {
+      ledgers = new Ledgers(folder, clock, new KnownMailboxes(settings));
+      const loan = ledgers.attend('a', 'm');
+      const running = loan.run({
+        settings: { interval: 0 },
+        ledger: loan.open,
+        spool: loan.spool,
+        open: () => Promise.reject(new MailboxError('CONNECT', 'hung-up')),
+        inTurn: (run: () => unknown) => run(),
+        onState: () => undefined,
+        onError: (error: MailboxError) => errors.push([error.code, error.reason]),
+        onQuarantined: () => undefined,
+        onSummary: () => undefined,
+        clock,
+        random: () => 0.5,
+      } as never);
+      for (let checks = 0; checks < 2; checks += 1) {
+        await assert.rejects(running.check());
+        const ledger = await loan.open(signal);
+        if (!ledger.hasBaseline && errors.length === 0) await ledger.recordBaseline([]);
+      }
+      await running.stop();
+      await loan.giveBack();
+    };
+    await life();
+    assert.deepEqual(errors, [], 'a new one is no news');
+    await rm(folder, { recursive: true });
+    await life();
+    assert.deepEqual(errors, [['STORE', 'ledger-missing']]);
   });
 });

@@ -285,6 +285,25 @@ describe('delivering mail that has to be acknowledged', () => {
     assert.deepEqual(flow.lost, [], 'it is here');
   });
 
+  it('keeps or deletes by the word of the flow, and never what did not come whole', async () => {
+    await flow.take('ab');
+    const headers = { number: 1, uid: 'h', key: 'uh', ambiguous: false };
+    await flow.delivery.deliver(headers, new NetworkMail(bytesOf(mailOf('h')), false, false));
+    const [a, b, h] = flow.delivered.map(({ pop3 }) => pop3.delivery);
+    assert.equal(await flow.delivery.acknowledge(a ?? '', 'keep'), 'accepted');
+    assert.equal(await flow.delivery.acknowledge(b ?? '', 'delete'), 'accepted');
+    assert.equal(await flow.delivery.acknowledge(h ?? '', 'delete'), 'accepted');
+    flow = await flow.killed();
+    assert.deepEqual(
+      ['ua', 'ub', 'uh'].map((key) => [flow.ledger.state(key), flow.ledger.deletionRequested(key)]),
+      [
+        ['kept', false],
+        ['processed', true],
+        ['kept', false],
+      ],
+    );
+  });
+
   it('has everything on the disk before the session ends', async () => {
     let synced = 0;
     flow.spool.sync = async () => {
