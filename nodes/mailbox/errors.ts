@@ -54,6 +54,7 @@ type OwnReason =
   | 'mail-set-aside'
   | 'node-not-deployed'
   | 'owned-elsewhere'
+  | 'ledger-moved'
   | 'owner-silent'
   | 'password-again'
   | 'password-missing'

@@ -27,7 +27,13 @@ export function openLedgerRoom(options: LedgerRoomOptions): { ledgers: LedgerRoo
     const { Fleet, fleetSettings, packageVersion } = require('./fleet') as typeof import('./fleet');
     const settings = fleetSettings(setting, environment);
     if (settings === undefined) return { ledgers: new Ledgers(join(folder, 'redletter'), clock, known) };
-    const fleet = new Fleet({ settings, secret, version: packageVersion(), clock });
+    const fleet = new Fleet({
+      settings,
+      secret,
+      version: packageVersion(),
+      clock,
+      folder: join(folder, 'redletter'),
+    });
     return { ledgers: fleet, fleet };
   } catch (error) {
     return { ledgers: refusing(error as Error) };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isLoopback } from '../base/loopback';
 import {
@@ -155,7 +156,10 @@ export class Ledgers implements LedgerRoom {
   }
 
   private read(place: Place): Promise<Ledger> {
-    const reading = Ledger.open(fileLog(this.fileOf(place, 'ledger')), this.clock.now);
+    const file = this.fileOf(place, 'ledger');
+    const reading = movedAway(file)
+      ? Promise.reject(new MailboxError('CONFIG', 'ledger-moved', { facts: { file }, retryable: false }))
+      : Ledger.open(fileLog(file), this.clock.now);
     const opened: Promise<Ledger> = reading.then(
       async (ledger) => {
         if (place.ledger === opened) place.open = ledger;
@@ -184,7 +188,7 @@ export class Ledgers implements LedgerRoom {
   }
 
   private fileOf({ node, mailbox }: Place, kind: 'ledger' | 'spool'): string {
-    return join(this.folder, `${node.replace(/[^\w-]/g, '_')}-${mailbox}.${kind}`);
+    return fileOf(this.folder, node, mailbox, kind);
   }
 
   private async ensureLock(signal: AbortSignal): Promise<void> {
@@ -256,6 +260,13 @@ export class Ledgers implements LedgerRoom {
     await this.releasing;
   }
 }
+
+/** Where the ledger, or the spool, of a node and mailbox is kept. */
+export const fileOf = (folder: string, node: string, mailbox: string, kind: 'ledger' | 'spool'): string =>
+  join(folder, `${node.replace(/[^\w-]/g, '_')}-${mailbox}.${kind}`);
+
+/** True where a fleet has it now: a new baseline here would lose mail. */
+const movedAway = (file: string): boolean => existsSync(`${file}.moved`) && !existsSync(file);
 
 /** What a node does with its mailbox, whether this runtime owns it alone or with others. */
 export type RunningMailbox = Pick<

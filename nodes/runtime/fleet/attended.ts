@@ -16,6 +16,7 @@ import type { Database, Prepared } from './database';
 import type { Inbox } from './inbox';
 import type { Lease, Leases } from './leases';
 import { databaseLog } from './lines';
+import type { LocalLedgers } from './move';
 import { ownedElsewhere } from './owned';
 import { DatabaseSpool } from './spool';
 
@@ -38,6 +39,8 @@ export interface AttendingFleet {
   readonly connected: { database: Database; leases: Leases; inbox: Inbox } | undefined;
   /** Why nothing can be owned just now. */
   readonly trouble: MailboxError | undefined;
+  /** What this Node-RED kept in files before it joined. */
+  readonly local: LocalLedgers | undefined;
   /** What else is attended here of the same mailbox. */
   others(of: AttendedMailbox): AttendedMailbox[];
   /** Asked of a lease that does not stand any more: the session may have run out. */
@@ -334,7 +337,10 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   private async readLedger(lease: Lease): Promise<Ledger> {
     const { database } = this.connection();
     const fenced = () => this.connection().leases.fence(lease);
-    const ledger = await Ledger.open(databaseLog(database, lease, this.node, fenced), this.parts?.clock.now);
+    const log = databaseLog(database, lease, this.node, fenced);
+    const openSpool = () => this.openSpool(lease);
+    await this.fleet.local?.bringIn(this.node, lease.mailbox, log, openSpool, this.closed.signal);
+    const ledger = await Ledger.open(log, this.parts?.clock.now);
     if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
       const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
       if (!row?.crashed) await ledger.recordTakeover();

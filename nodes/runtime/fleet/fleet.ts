@@ -11,6 +11,7 @@ import { Database, type Prepared } from './database';
 import { ANSWERS, Inbox, WORDS, type Word } from './inbox';
 import { Leases } from './leases';
 import { type Clocks, Membership, PACE, type Pace } from './membership';
+import { LocalLedgers } from './move';
 import { type FleetSettings, secretFingerprint } from './settings';
 import { FleetTokens, TOKENS } from './tokens';
 
@@ -30,6 +31,8 @@ export interface FleetOptions {
   /** Of this package. */
   version: string;
   clock: Clock;
+  /** Where this Node-RED kept its ledgers before: they are brought in. */
+  folder?: string;
   pace?: Pace;
 }
 
@@ -48,6 +51,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   connected: Connected | undefined;
   trouble: MailboxError | undefined;
 
+  readonly local: LocalLedgers | undefined;
   private readonly clocks: Clocks;
   /** By mailbox. */
   private readonly attended = new Map<string, Set<AttendedMailbox>>();
@@ -62,6 +66,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
 
   constructor(private readonly options: FleetOptions) {
     this.clocks = { ...options.clock, monotonic: () => performance.now() };
+    this.local = options.folder === undefined ? undefined : new LocalLedgers(options.folder, options.clock);
     this.connect();
   }
 

@@ -42,6 +42,9 @@ describe('runtime/fleet: three replicas', function () {
       await pause(300 + random() * 500);
       const names = ['a', 'b', 'c'].sort(() => random() - 0.5);
       const [stopped = '', killed = ''] = names;
+      // In the middle of deliveries.
+      run.send(BOXES * 15, random);
+      await pause(700);
       run.signal(stopped, 'SIGSTOP');
       await pause(2.2 * QUICK.timeToLive);
       run.signal(stopped, 'SIGCONT');
