@@ -238,7 +238,7 @@ export class ScriptedPop3 {
   }
 }
 
-/** A mail as RETR sends it (RFC 1939 §3), terminator included. */
+/** A mail as RETR sends it (RFC 1939 section 3), terminator included. */
 export function stuffed(mail: Buffer, end = '\r\n'): Buffer {
   let text = mail.toString('latin1');
   if (text.startsWith('.')) text = `.${text}`;

@@ -91,7 +91,7 @@ function breaches(texts: [string, string][], never = NEVER): string[] {
 }
 
 /** Folders whose comments and test titles keep to the glossary as well. */
-const CODE = ['bench', 'demo', 'scripts', 'servers', 'test'];
+const CODE = ['bench', 'demo', 'nodes', 'scripts', 'servers', 'test'];
 
 /** Words that neither comments nor test titles use. */
 const NEVER_IN_CODE: [words: RegExp, term: string][] = [
@@ -105,7 +105,7 @@ const NEVER_IN_CODE: [words: RegExp, term: string][] = [
   [/\byounger than\b/i, 'received since'],
   [/\bdeclare[sd]? .{0,20}void\b/i, 'revoke'],
   [/\bin clear\b/i, 'unencrypted'],
-  [/\b(in vain|patience|anew|unsettled)\b/i, 'failed, backoff, again'],
+  [/\b(in vain|(?<!@param )patience|anew|unsettled)\b/i, 'failed, backoff, again'],
   [/\bfor good\b/i, 'permanently'],
 ];
 

@@ -37,7 +37,7 @@ export function dialogOf(
   let stored = false;
   for (const name of SECRETS) {
     const secret = running?.account[name];
-    // Absent: the dialog knows no more than that there is one. Empty: somebody has emptied the field.
+    // Absent: the dialog knows no more than that there is one. Empty: the field was emptied.
     if (!running || secret === undefined || body.credentials?.[name] !== undefined) continue;
     if (rerouted || forWhom(config) !== forWhom(running.account)) continue;
     config[name] = secret;

@@ -64,7 +64,7 @@ export function domainOf(address: string): string | undefined {
 
 async function byFile(url: URL, network: Network, signal: AbortSignal): Promise<FoundServer | undefined> {
   const addresses = await network.addresses(url.hostname);
-  // Every address has to be a public one: what stands in this machine's own network is nobody's domain.
+  // Every address has to be a public one: addresses in this machine's own network belong to no domain.
   const [first] = addresses;
   if (first === undefined || !addresses.every(isPublic)) return undefined;
   const text = await network.get(url, first, signal);
@@ -153,7 +153,7 @@ export const systemNetwork: Network = {
           },
         },
         (answer) => {
-          // A redirect leads to somewhere nobody has judged.
+          // The target of a redirect was not checked.
           if (answer.statusCode !== 200) {
             answer.destroy();
             resolve(undefined);

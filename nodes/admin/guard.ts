@@ -1,7 +1,7 @@
 import type { RequestHandler } from 'express';
 
 /**
- * A page elsewhere must not start anything in the name of whoever has the editor open (S7): the browser says where a
+ * A page elsewhere must not start anything in the name of the user who has the editor open (S7): the browser says where a
  * request comes from, and JSON cannot be sent from a form.
  */
 export const onlyFromTheEditor: RequestHandler = (request, response, next) => {

@@ -18,7 +18,7 @@ import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequ
 const BASE = '/redletter';
 /** What open editors hear when there is something new to ask for; it says no more than that. */
 const TOPIC = 'redletter/health';
-/** Mails set aside that are listed by name; there are as many as it says. */
+/** Quarantined mails that are listed by name; there are as many as it says. */
 const MOST_LISTED = 50;
 
 /** Routes are made once for each admin app, however often the file is loaded. */
@@ -29,7 +29,7 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
   if (served.has(RED.httpAdmin)) return;
   served.add(RED.httpAdmin);
 
-  // Whoever may see statuses hears this; names and addresses are for those who may read the flows, and ask.
+  // Every user who may see statuses receives this; names and addresses are for those who may read the flows, and ask.
   runtime.health.listen(() => RED.comms.publish(TOPIC, {}, false));
   RED.events.on('flows:started', () => runtime.health.sweep());
 
@@ -88,7 +88,7 @@ async function reportOf(RED: NodeAPI, runtime: Runtime, open: ReadonlySet<string
   });
   const accounts: AccountReport[] = [];
   for (const { node, config, state: told } of runtime.accounts.deployed()) {
-    // Nobody has asked for a token yet, so it does not know itself.
+    // No token was requested yet, so the state is not known.
     const stored = told.kind === 'unknown' ? await runtime.accounts.stored(node, config) : undefined;
     const { kind, error, storeError, ...state } = stored
       ? { ...stored, kind: 'signed-in' as const, renewable: stored.refreshToken !== undefined }
@@ -157,7 +157,7 @@ function pathOf(RED: NodeAPI, id: string): string[] {
   return instances.map((instance) => names.get(instance) ?? instance);
 }
 
-/** A status with numbers in it is put together anew in the reader's language. */
+/** A status with numbers in it is put together again in the reader's language. */
 function countsOf(state: MailboxState): Pick<MailboxReport['status'], 'key' | 'facts'> {
   if (state.is === 'new') {
     const { count, left } = state;

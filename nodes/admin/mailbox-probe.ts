@@ -9,7 +9,7 @@ import type { ConnectOptions } from '../pop3';
 import type { Runtime } from '../runtime';
 import type { Dialog } from './account-dialog';
 
-/** Somebody is watching, ms. */
+/** A person is waiting, ms. */
 const PATIENCE_MS = 30_000;
 
 /** What was found: how many mails, or why they could not be counted. */
@@ -17,7 +17,7 @@ export type Look = { messages: number } | { failure: Failure; catalogue: 'pop3-i
 
 /**
  * A look into the mailbox an account has just been signed in to: the provider's, else that of a `pop3 in` of the editor.
- * Nothing is fetched. Undefined where nobody knows yet which server it is.
+ * Nothing is fetched. Undefined where the server is not known yet.
  *
  * A token goes only where the provider's row or a deployed `pop3 in` says. `trusted`: what it was made from was typed or
  * signed in to just now by the same person, who may choose the server as well.

@@ -44,7 +44,7 @@ const served = new WeakSet<object>();
 
 /**
  * The routes of the sign-in: start, status, paste, cancel, sign-out and a look into the
- * mailbox for whoever may edit; begin and callback for the
+ * mailbox for users who may edit; begin and callback for the
  * browser window, which has no bearer and is known by ticket, state and cookie.
  */
 export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
@@ -53,7 +53,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
 
   const hears = {
     onSignedIn: (signedIn: SignedIn) => runtime.accounts.signedIn(signedIn),
-    // Everybody who may read the editor hears this, so it says no more than which node and how it went.
+    // Every user who may read the editor receives this, so it says no more than which node and how it went.
     onOutcome: ({ account, state }: SignInOutcome) => tell(account, state),
   };
   const consent = new Consent({ texts: pageTexts(RED, undefined), ...hears });
@@ -272,7 +272,7 @@ function questionOf(request: Request): SignInQuestion | undefined {
   return { id: signIn, account: request.params.id as string, adminUser: adminUserOf(request) };
 }
 
-/** Whether somebody signs in to such an account. */
+/** Whether a person signs in to such an account. */
 const byPerson = ({ grant }: Dialog['config']): boolean =>
   grant === 'authorization_code' || grant === 'device_code';
 

@@ -24,13 +24,13 @@ const BASE = '/redletter/pop3-in';
 const PERMISSION = 'pop3-in.write';
 /** Mails in a preview. */
 const PREVIEWED = 10;
-/** Whoever looks at a dialog waits no longer, ms. */
+/** A person at a dialog waits no longer, ms. */
 const MOST_PATIENCE_MS = 60_000;
 
 /** Routes are made once for each admin app, however often the file is loaded. */
 const served = new WeakSet<object>();
 
-/** What the dialog of `pop3 in` asks for, all of it for whoever may edit: test, preview, one mail, a server's name. */
+/** What the dialog of `pop3 in` asks for, all of it for users who may edit: test, preview, one mail, a server's name. */
 export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = systemNetwork): void {
   if (served.has(RED.httpAdmin)) return;
   served.add(RED.httpAdmin);

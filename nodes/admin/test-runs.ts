@@ -12,7 +12,7 @@ interface Run {
 }
 
 /**
- * Connection tests under way, each for the one who started it. What everybody may hear who can open the editor is only
+ * Connection tests under way, each for the one who started it. Every user who can open the editor receives only
  * which step goes how; the report itself is asked for.
  */
 export class TestRuns {
@@ -52,7 +52,7 @@ export class TestRuns {
     return id;
   }
 
-  /** Null: it waits for its turn. Undefined: there is none, or it is somebody else's. */
+  /** Null: it waits for its turn. Undefined: there is none, or it belongs to another user. */
   report(node: string, admin: string, id: unknown): Report | null | undefined {
     const run = typeof id === 'string' ? this.runs.get(id) : undefined;
     if (run?.owner !== ownerOf(node, admin)) return undefined;

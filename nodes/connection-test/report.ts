@@ -26,7 +26,7 @@ export interface StepFacts {
     validTo?: string;
     /** Whole days; negative: so long over. */
     daysLeft?: number;
-    /** False: the TLS settings take it although nobody trusted has signed it. */
+    /** False: the TLS settings take it although no trusted authority has signed it. */
     trusted: boolean;
     protocol?: string;
     fingerprint256?: string;
@@ -47,7 +47,7 @@ export interface StepFacts {
   };
   stat: { messages: number; octets: number };
   uidl: {
-    /** Absent: the server has no unique-ids. */ ids?: number /** How many stand there more than once. */;
+    /** Absent: the server has no unique IDs. */ ids?: number /** How many stand there more than once. */;
     repeated?: number;
   };
 }

@@ -44,7 +44,7 @@ export interface TestOptions
   now?: () => number;
 }
 
-/** Somebody is watching: shorter than a check's own patience, ms. */
+/** A person is waiting: shorter than the timeouts of a check, ms. */
 const PATIENCE = {
   connect: 15_000,
   greeting: 15_000,
@@ -53,7 +53,7 @@ const PATIENCE = {
   session: 180_000,
   quit: 2_000,
 };
-/** A server that greets nobody for so long, ms, may be waiting for TLS. */
+/** A server that sends no greeting for so long, ms, may be waiting for TLS. */
 const SILENT = 3_000;
 /** Where a wrong port or kind of encryption may be the reason. */
 const WRONG_PORT: ReadonlySet<string> = new Set([

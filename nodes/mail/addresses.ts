@@ -20,16 +20,16 @@ interface Pending {
   angle: string | undefined;
 }
 
-/** Octets of the words of one mailbox; more is no name. */
+/** Bytes of the words of one mailbox; more is no name. */
 const MAX_PHRASE = 4096;
 
 const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
 const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined });
 
 /**
- * Reads the body of an address field, an octet a character.
+ * Reads the body of an address field, one byte per character.
  *
- * @param charset what raw octets are in, as far as the mail says
+ * @param charset what raw bytes are in, as far as the mail says
  */
 export function readAddresses(field: string, charset?: string): Addresses {
   const text = field.replace(/[\r\n]+[ \t]*/g, ' ');

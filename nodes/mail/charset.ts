@@ -116,12 +116,12 @@ class GuessingDecoder implements Decoder {
   }
 }
 
-/** Reads octets as UTF-8, broken ones replaced, or as windows-1252 where they hold no UTF-8. */
+/** Reads bytes as UTF-8, broken ones replaced, or as windows-1252 where they hold no UTF-8. */
 export function guessUtf8(bytes: Buffer): { text: string; kind: 'ascii' | 'utf8' | 'windows-1252' } {
   const text = bytes.toString('utf8');
-  // Every other character takes more octets than units of a string.
+  // Every other character takes more bytes than units of a string.
   if (isUtf8(bytes)) return { text, kind: text.length === bytes.length ? 'ascii' : 'utf8' };
-  // Each broken octet, or beginning of a character, became one U+FFFD; what is there by right came in three octets.
+  // Each broken byte, or beginning of a character, became one U+FFFD; what is there by right came in three bytes.
   const replaced = text.split('\ufffd').length - 1 - occurrences(bytes, REPLACEMENT);
   const characters = (
     text.match(/[\u0080-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g) ?? []
@@ -141,7 +141,7 @@ function occurrences(bytes: Buffer, what: Buffer): number {
 
 /**
  * ISO-2022-JP (RFC 1468, with the kana and supplementary kanji that mailers add) and ISO-2022-KR (RFC 1557): the
- * escaped runs become EUC, octet by octet, which is decoded as it comes.
+ * escaped runs become EUC, byte by byte, which is decoded as it comes.
  */
 class EscapedDecoder implements Decoder {
   private readonly euc: { write(bytes: Buffer): string; end(): string | undefined };
@@ -234,7 +234,7 @@ class LongText {
   whole = '';
   private readonly block = Buffer.allocUnsafeSlow(2 * BLOCK);
   private length = 0;
-  /** Two octets a character in the block; where all are of Latin-1, one. */
+  /** Two bytes a character in the block; where all are of Latin-1, one. */
   private wide = false;
 
   add(text: string): void {

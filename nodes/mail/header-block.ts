@@ -1,7 +1,7 @@
 // The lines of a header block (RFC 5322 section 2.2) as they come, up to the line that ends it.
 import { MAX_FIELD_BYTES, MAX_HEADER_BYTES, MAX_HEADER_FIELDS } from './limits';
 
-/** A field as it came, an octet a character, line ends within it kept. */
+/** A field as it came, one byte per character, line ends within it kept. */
 export interface HeaderLine {
   /** The name in lower case. */
   key: string;
@@ -27,9 +27,9 @@ export class HeaderBlock {
   isCut = false;
   /** A first line that turned out to be text. */
   text: Buffer | undefined;
-  /** Octets of a line that are waited for. */
+  /** Bytes of a line that are waited for. */
   readonly longestLine = MAX_FIELD_BYTES;
-  /** Octets of the block so far. */
+  /** Bytes of the block so far. */
   bytes = 0;
   private isFirst = true;
   private isKept = false;

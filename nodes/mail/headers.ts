@@ -32,7 +32,7 @@ const isMailparsers = (key: string): boolean =>
 /**
  * Reads fields.
  *
- * @param charset what raw octets are in, as far as the mail says
+ * @param charset what raw bytes are in, as far as the mail says
  */
 export function readFields(lines: readonly HeaderLine[], charset?: string): Fields {
   const headers = new Map<string, HeaderValue[] | HeaderValue>();

@@ -25,7 +25,7 @@ const BLANKS = /[ \t\n\r\f]+/g;
 /** Characters converted before there is a pause. */
 const STRETCH = 16 * 1024;
 
-/** Converts HTML in time proportional to its length, some 30 MB in a second; whoever drives it may pause. */
+/** Converts HTML in time proportional to its length, some 30 MB in a second; the caller may pause it. */
 export function* htmlToText(html: string): Generator<void, string> {
   let pause = STRETCH;
   const writer = new Writer();

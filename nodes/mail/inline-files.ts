@@ -178,7 +178,7 @@ function beginning(line: string, next: string): { mode: Mode; name: string } | u
   return undefined;
 }
 
-/** The octets of a line; undefined where its length is not what it says. */
+/** The bytes of a line; undefined where its length is not what it says. */
 function uuLine(line: string): Buffer | undefined {
   const count = (line.charCodeAt(0) - 32) & 63;
   const letters = Math.ceil(count / 3) * 4;

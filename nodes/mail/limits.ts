@@ -7,16 +7,16 @@ export const MAX_LEVELS = 100;
 /** Parts of one mail. Digests of mailing lists hold more than 1,000; each costs about 1 kB of memory. */
 export const MAX_PARTS = 10_000;
 
-/** Octets of one header block that are kept: twenty times what servers accept by default. */
+/** Bytes of one header block that are kept: twenty times what servers accept by default. */
 export const MAX_HEADER_BYTES = 512 * 1024;
 
-/** Octets of all the header blocks of the parts of a mail together, the mail's own not counted. */
+/** Bytes of all the header blocks of the parts of a mail together, the mail's own not counted. */
 export const MAX_PART_HEADER_BYTES = 2 * 1024 * 1024;
 
 /** Fields of one header block: a mail that passed a hundred servers has some 500. */
 export const MAX_HEADER_FIELDS = 2000;
 
-/** Octets of one field: some 1,500 addresses. */
+/** Bytes of one field: some 1,500 addresses. */
 export const MAX_FIELD_BYTES = 64 * 1024;
 
 /** Addresses of one field: the limit of recipients of the large providers is 1,000. */
@@ -37,10 +37,10 @@ export const MAX_INDENT = 8;
 /** Characters of `data:` addresses written into the HTML for the images of a mail; mailparser's own limit. */
 export const MAX_IMAGE_URLS = 20 * 1024 * 1024;
 
-/** Octets of a winmail.dat whose contents are looked for: above what providers accept as a mail. */
+/** Bytes of a winmail.dat whose contents are looked for: above what providers accept as a mail. */
 export const MAX_TNEF = 50 * 1024 * 1024;
 
-/** Octets of a mail worked on in one go. */
+/** Bytes of a mail worked on in one go. */
 export const SLICE = 16 * 1024;
 
 /** Milliseconds of work after which other flows get their turn. */

@@ -19,9 +19,9 @@ const NAMES = /^(file)?name\b/;
 const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
- * Reads a field, an octet a character.
+ * Reads a field, one byte per character.
  *
- * @param charset what octets are in that no parameter names a charset for
+ * @param charset what bytes are in that no parameter names a charset for
  */
 export function readParameters(field: string, charset?: string): WithParameters {
   const text = field.replace(/[\r\n]+[ \t]*/g, ' ');

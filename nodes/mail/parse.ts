@@ -37,7 +37,7 @@ export class Parsing implements Structure<Part> {
   /** Texts of winmail.dat files. */
   private readonly found: { text?: string; html?: string }[] = [];
   private root: Part | undefined;
-  /** The first one the mail declares: what raw octets of its headers are in, most likely. */
+  /** The first one the mail declares: what raw bytes of its headers are in, most likely. */
   private charset: string | undefined;
   private turnBegan = performance.now();
 

@@ -47,13 +47,13 @@ export interface ReadMail {
   discard(): Promise<void>;
 }
 
-/** Octets kept of every mail until it is certain that it can be parsed: most mails are never read a second time. */
+/** Bytes kept of every mail until it is certain that it can be parsed: most mails are never read a second time. */
 const MOST_KEPT = 1024 * 1024;
 
 /**
  * Reads one mail (RFC 5322, MIME) while its bytes come in.
  *
- * The chunks are kept by reference until this settles, but for large mails that can come again. The source is paused while the parser has enough, read to
+ * The chunks are kept by reference until this settles, except large mails that can be read again. The source is paused while the parser has enough, read to
  * its end even when the parser gives up, and closed by `return()` when reading ends before it does. A mail that
  * cannot be parsed is no error: its message holds the raw bytes, whatever was known, and the reason in
  * `mail.problems`.
@@ -89,7 +89,7 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
 interface Kept {
   /** Undefined where they were let go. */
   raw: Buffer[] | undefined;
-  /** Octets of the mail. */
+  /** Bytes of the mail. */
   size: number;
 }
 

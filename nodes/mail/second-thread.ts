@@ -6,7 +6,7 @@ import { type BatchOptions, readMail } from './read';
 /** Mails to be read, one behind the other in `bytes`. */
 export interface Work {
   bytes: Uint8Array;
-  /** Octets of each mail. */
+  /** Bytes of each mail. */
   sizes: number[];
   options: BatchOptions;
 }

@@ -1,4 +1,4 @@
-// The bytes of a mail as they come, a chunk at a time, given up the moment nobody wants them any more.
+// The bytes of a mail as they come, a chunk at a time, canceled as soon as they are not needed any more.
 import { setMaxListeners } from 'node:events';
 
 /** Lets whatever is awaited be given up by a signal: one listener on it, however much is awaited. */

@@ -35,7 +35,7 @@ const DASH = 0x2d;
 
 /** Blanks a delimiter line may carry at its end, as long as header lines may be (RFC 5322 section 2.1.1). */
 const MAX_BLANKS = 998;
-/** Octets of headers a part has in any case: enough for what says what it is. */
+/** Bytes of headers a part has in any case: enough for what says what it is. */
 const LEAST_HEADER = 4096;
 const EMPTY = Buffer.alloc(0);
 

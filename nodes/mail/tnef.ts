@@ -110,7 +110,7 @@ const charsetOfPage = (page: number): string =>
                 ? 'koi8-r'
                 : 'windows-1252';
 
-/** Octets of the values of fixed size, by their type (MS-OXCDATA section 2.11.1). */
+/** Bytes of the values of fixed size, by their type (MS-OXCDATA section 2.11.1). */
 const SIZES: Record<number, number> = {
   2: 4,
   3: 4,
@@ -175,7 +175,7 @@ function readProperties(data: Buffer, charset: string): Map<number, string | Buf
   return found;
 }
 
-/** What the dictionary holds before the first octet (MS-OXRTFCP section 2.1.2.1). */
+/** What the dictionary holds before the first byte (MS-OXRTFCP section 2.1.2.1). */
 const DICTIONARY =
   '{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx';
 

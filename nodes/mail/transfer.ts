@@ -17,7 +17,7 @@ export function encodingOf(field: string): Encoding {
   return 'identity';
 }
 
-/** The values of the base64 letters (RFC 4648 section 4) by their octet; 255: none of them. */
+/** The values of the base64 letters (RFC 4648 section 4) by their byte; 255: none of them. */
 export const BASE64 = new Uint8Array(256).fill(255);
 for (const [value, letter] of [
   ...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/',

@@ -1,19 +1,19 @@
-// The octets of headers → text: encoded words (RFC 2047), UTF-8 (RFC 6532), and what old devices write instead.
+// The bytes of headers → text: encoded words (RFC 2047), UTF-8 (RFC 6532), and what old devices write instead.
 import { decodeAll, guessUtf8 } from './charset';
 
 const WORD = /=\?([^\s?*]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
-/** Octets beyond ASCII, and the escape of ISO-2022-JP. */
+/** Bytes beyond ASCII, and the escape of ISO-2022-JP. */
 const isOther = (text: string): boolean => /[\x80-\xff]/.test(text) || text.includes('\x1b');
 
-/** Decodes octets in a charset; where there is none, or it is Unicode's or ASCII, by what they look like. */
+/** Decodes bytes in a charset; where there is none, or it is Unicode's or ASCII, by what they look like. */
 export function decodeBytes(bytes: Buffer, charset?: string): string {
   return charset === undefined ? guessUtf8(bytes).text : decodeAll(bytes, charset);
 }
 
 /**
- * Decodes a text, an octet a character, in which encoded words may stand anywhere.
+ * Decodes a text, one byte per character, in which encoded words may stand anywhere.
  *
- * @param charset what raw octets are in, as far as the mail says
+ * @param charset what raw bytes are in, as far as the mail says
  */
 export function decodeText(text: string, charset?: string): string {
   if (!text.includes('=?')) return raw(text, charset);

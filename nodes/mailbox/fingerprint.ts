@@ -17,7 +17,7 @@ export function digestOf(header: string): string {
 
 /**
  * What a mail is recognized by: a short hash of its Message-ID, Date, From and Subject; where it has no Message-ID, of
- * its whole header. Blanks do not count, since servers fold lines anew.
+ * its whole header. Blanks do not count, since servers fold lines again.
  */
 export function fingerprintOf(header: string): string {
   const naming: string[] = [];

@@ -447,7 +447,7 @@ export class Mailbox {
     for (const { reject } of asked) reject(error);
     if (blip || this.reported === state) return;
     this.reported = state;
-    // Whoever asked for the check has heard of it already.
+    // The caller that requested the check has its answer already.
     if (asked.length === 0) this.parts.onError(error);
   }
 
@@ -476,13 +476,13 @@ function stopped(): MailboxError {
   return new MailboxError('CONNECT', STOPPED);
 }
 
-/** Whoever listens may fail; that changes nothing about what was delivered and when the next check comes. */
+/** A listener may fail; that changes nothing about what was delivered and when the next check comes. */
 function guarded<T extends unknown[]>(listener: (...heard: T) => void): (...heard: T) => void {
   return (...heard) => {
     try {
       listener(...heard);
     } catch {
-      // Nobody is left to tell.
+      // No listener is left.
     }
   };
 }

@@ -9,7 +9,7 @@ import {
 } from '../pop3';
 import { asMailboxError } from './from-pop3';
 
-/** How to prove who one is: by a password, or by an access token that somebody keeps fresh. */
+/** How to prove who one is: by a password, or by an access token that its source renews. */
 export type Login = { user: string; mechanism: MechanismName | 'auto' } & (
   | { password: string }
   | {

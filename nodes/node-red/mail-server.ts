@@ -49,12 +49,12 @@ export interface MailServer {
   way(): { target: ConnectOptions & { port: number }; login: Login };
   /** @throws MailboxError */
   open(signal: AbortSignal, observer?: SessionObserver): Promise<Session>;
-  /** Calls back when somebody has signed in; returns how to stop that. */
+  /** Calls back when a person has signed in; returns how to stop that. */
   onSignIn(signedIn: () => void): () => void;
 }
 
 /**
- * Puts together what the form says, what the provider's row says, and what the account says. `largest`: octets of a
+ * Puts together what the form says, what the provider's row says, and what the account says. `largest`: bytes of a
  * mail that is still wanted whole; 0: no limit. `instead`: in place of the deployed one that the form names.
  */
 export function serverOf(

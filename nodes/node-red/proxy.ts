@@ -15,7 +15,7 @@ export function proxyOf(RED: NodeAPI, id: unknown): ProxySettings | undefined {
   const node = typeof id === 'string' && id !== '' ? (RED.nodes.getNode(id) as ProxyNode | null) : null;
   if (!node?.url) return undefined;
   const { username, password } = node.credentials ?? {};
-  // What is no address is said to be none by whoever uses it.
+  // An invalid address is reported where it is used.
   if (!URL.canParse(node.url)) return { url: node.url };
   const url = new URL(node.url);
   if (username) url.username = encodeURIComponent(username);

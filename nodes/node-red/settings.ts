@@ -58,7 +58,7 @@ export function settingsOf(
   };
 }
 
-/** Octets of the largest mail that is wanted whole; 0: no limit. */
+/** Bytes of the largest mail that is wanted whole; 0: no limit. */
 export const largestOf = (def: Partial<Pick<MailProperties, 'maxSize'>>): number =>
   Math.round(numberOr(def, 'maxSize') * MEGABYTE);
 

@@ -23,7 +23,7 @@ export class Backoff {
    * server asked for if that is longer. What has to be changed by someone: 15 minutes, doubling to 6 hours.
    */
   extend(error: OAuth2Error): void {
-    // The doubling begins anew when a failure of the other kind comes.
+    // The doubling begins again when a failure of the other kind comes.
     if (this.#error && this.#error.retryable !== error.retryable) this.#times = 0;
     const length = error.retryable
       ? Math.min(2 * SECOND * 2 ** this.#times, 5 * MINUTE) * (0.8 + 0.4 * this.#random())

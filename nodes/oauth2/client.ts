@@ -35,7 +35,7 @@ export interface TokenRequest {
  *   the refresh token when the answer leaves it out, and its expiry knows no answer without `expires_in`.
  * - The whole address is given as the path: from `tokenHost` it would drop the path, and a path that begins with two
  *   slashes it would take for another host.
- * - It copies its options in depth, agents included; the agent is handed over as a function, which is not copied.
+ * - It copies its options in depth, agents included; the agent is passed as a function, which is not copied.
  * - Its errors and its debug output hold the client secret; neither leaves this module.
  *
  * @throws {OAuth2Error}

@@ -104,7 +104,7 @@ export class Consent {
       throw new OAuth2Error('CONFIG', 'authorization-url-missing', { facts: { provider: config.provider } });
     }
     const now = this.#now();
-    // Said now, and not when somebody has gone through the whole sign-in.
+    // Said now, and not after the whole sign-in.
     identify(config, endpoints, now);
     const signIn: SignIn = {
       outcome: { id: randomText(9), account: request.account, state: 'waiting', expiresAt: now + SIGN_IN_MS },
@@ -148,7 +148,7 @@ export class Consent {
   }
 
   /**
-   * The callback, open to everybody: takes the sign-in server's answer if state and cookie fit, and exchanges the code.
+   * The callback, without a login: takes the sign-in server's answer if state and cookie fit, and exchanges the code.
    * `query` is the parsed or unparsed query, `cookies` the Cookie header as it came.
    */
   async callback({ query, cookies }: { query: unknown; cookies: string | undefined }): Promise<HttpReply> {
@@ -193,7 +193,7 @@ export class Consent {
     return this.#finish(signIn, parameters);
   }
 
-  /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
+  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
   outcome(question: SignInQuestion): SignInOutcome | undefined {
     return this.#signIns.outcome(question);
   }

@@ -144,7 +144,7 @@ export class DeviceSignIn {
     };
   }
 
-  /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
+  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
   outcome(question: SignInQuestion): SignInOutcome | undefined {
     return this.#signIns.outcome(question);
   }

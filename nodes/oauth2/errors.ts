@@ -6,7 +6,7 @@ import { redact } from './redact';
  * - `SIGN_IN_AGAIN` only a person can help, by signing in
  * - `DECLINED` this one sign-in came to nothing; start another
  * - `CONFIG` the account or the application's registration has to be changed
- * - `TEMPORARY` come again later, nothing is lost
+ * - `TEMPORARY` retry later, nothing is lost
  * - `TLS` the server could not prove who it is; nothing was sent
  * - `STORE` the tokens cannot be kept
  */

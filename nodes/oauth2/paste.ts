@@ -41,7 +41,7 @@ function fromAddress(text: string): URLSearchParams {
   for (const piece of text.split(/&(?:amp;|#38;)?|[?#]/i)) {
     const [, name = '', value = ''] = /^\s*([a-z_]+)\s*=\s*(.*)$/is.exec(piece) ?? [];
     if (value === '' || !PARAMETERS.has(name.toLowerCase())) continue;
-    // A state of ours has no blanks; what follows one is somebody's sentence.
+    // A state of ours has no blanks; what follows one is other text.
     const whole = name.toLowerCase() === 'state' ? value.replace(/\s.*$/s, '') : value.trim();
     parameters.append(name.toLowerCase(), decode(whole));
   }

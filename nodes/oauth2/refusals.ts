@@ -227,7 +227,7 @@ export const judgedBy = (
 ): Pick<Refusal, 'provider' | 'grant' | 'secrets'> => ({
   provider: config.provider,
   grant: config.grant,
-  // The person's address is theirs to see in the dialog, and nobody else's in a log or status.
+  // The person's address is theirs to see in the dialog, and must not be in a log or status.
   secrets: [...secretsOf(config), ...secrets, config.user?.trim() || undefined],
 });
 

@@ -27,7 +27,7 @@ export const renewals: Record<Grant, Renewal> = {
   service_account: serviceAccount,
 };
 
-/** Whether an account of this grant has tokens of its own to keep, or asks anew whenever it needs one. */
+/** Whether an account of this grant has tokens of its own to keep, or asks again whenever it needs one. */
 export function keepsTokens(grant: Grant): boolean {
   return grant !== 'client_credentials' && grant !== 'service_account';
 }

@@ -68,7 +68,7 @@ export class Renewer {
   /** What ended a sign-in. One at Google that ends after just a week points to a consent screen left in testing. */
   explain(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
     const { facts } = error;
-    // Nobody signs in to such an account: another refresh token has to be given.
+    // No person signs in to such an account: another refresh token has to be given.
     if (this.#config.grant === 'refresh_token' && isRefusedToken(error))
       return new OAuth2Error('SIGN_IN_AGAIN', 'refresh-token-refused', { facts });
     const age = tokens ? this.#now() - tokens.signedInAt : 0;

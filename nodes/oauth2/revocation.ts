@@ -6,7 +6,7 @@ import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
 
 /**
- * Has the tokens declared void (RFC 7009 section 2). The refresh token is named where there is one: with it goes every
+ * Has the tokens revoked (RFC 7009 section 2). The refresh token is named where there is one: with it goes every
  * access token made from it.
  * @returns false where the provider has nowhere to revoke at
  * @throws {OAuth2Error}

@@ -32,7 +32,7 @@ export interface SignInOutcome {
   error?: OAuth2Error;
   /** The mail address the sign-in server named. A label only. */
   label?: string;
-  /** Whether there is a refresh token; without one somebody has to sign in again each time. */
+  /** Whether there is a refresh token; without one a person has to sign in again each time. */
   renewable?: boolean;
 }
 
@@ -104,7 +104,7 @@ export class SignIns<T extends SignIn> {
     return signIn?.outcome.state === 'waiting' ? signIn : undefined;
   }
 
-  /** How a sign-in stands; undefined where it is not known, or is somebody else's. */
+  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
   outcome({ id, account, adminUser }: SignInQuestion): SignInOutcome | undefined {
     this.#expire();
     const signIn = this.#all.get(id);
@@ -120,14 +120,14 @@ export class SignIns<T extends SignIn> {
   }
 
   /**
-   * Ends a sign-in by what `ask` brings: tokens, which are handed over, or an error. Undefined is no end: not yet.
+   * Ends a sign-in by what `ask` brings: tokens, which are passed on, or an error. Undefined is no end: not yet.
    * Never rejects.
    */
   async settle(signIn: T, ask: () => Promise<Tokens | undefined>): Promise<void> {
     const { id } = signIn.outcome;
     try {
       const tokens = await ask();
-      // Ended while the answer was on its way: tokens nobody wants any more are not kept.
+      // Ended while the answer was on its way: tokens that are not needed any more are not kept.
       if (!tokens || !this.waiting(id)) return;
       const { account, adminUser, config } = signIn.request;
       await this.#onSignedIn({ id, account, adminUser, config, binding: bindingOf(config), tokens });

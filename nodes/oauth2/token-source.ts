@@ -121,12 +121,12 @@ export class TokenSource {
   }
 
   /**
-   * Has the tokens declared void (RFC 7009), then forgets them, even if the server could not be told. A renewal under
+   * Has the tokens revoked (RFC 7009), then forgets them, even if the server could not be told. A renewal under
    * way is waited for, so that it is the newest refresh token that becomes void.
    */
   async revoke(): Promise<RevocationResult> {
     const epoch = ++this.#epoch;
-    // Where no person signs in there is nothing to stop for: the next question simply asks anew.
+    // Where no person signs in there is nothing to stop for: the next question simply asks again.
     const stopped = keepsTokens(this.#config.grant) ? this.#notSignedIn() : undefined;
     this.#stopped = stopped;
     await this.#load().catch(() => {});
@@ -141,7 +141,7 @@ export class TokenSource {
         result = { revoked: false, error: asOAuth2Error(error) };
       }
     }
-    // Somebody has signed in again in the meantime: those tokens are not the ones to forget.
+    // A person has signed in again in the meantime: those tokens are not the ones to forget.
     if (this.#epoch !== epoch) return result;
     this.#tokens = undefined;
     this.#stopped = stopped;
@@ -164,7 +164,7 @@ export class TokenSource {
   /**
    * Renews by a configuration of the same account that is not in use yet, such as one with another secret in a dialog. It
    * waits for a renewal under way, as a renewal waits for it. What the server gives is kept; what it refuses is told to
-   * the caller, and nothing changes here. Where nobody has signed in there is nothing to try.
+   * the caller, and nothing changes here. Where no one is signed in there is nothing to try.
    * @throws {OAuth2Error}
    */
   async tryOut(config: AccountConfig, agent?: AgentFor): Promise<void> {
@@ -183,13 +183,13 @@ export class TokenSource {
     await this.#trying;
   }
 
-  /** Ends the pause after a refused configuration, because somebody has done something about it elsewhere. */
+  /** Ends the pause after a refused configuration, because it was changed elsewhere. */
   retry(): void {
     if (this.#backoff.error && !this.#backoff.error.retryable) this.#backoff.clear();
   }
 
   /**
-   * Renews tokens nobody has asked for in a week, before the server takes them for abandoned. To be called about daily.
+   * Renews tokens that were not requested for a week, before the server takes them for abandoned. To be called about daily.
    * @throws {OAuth2Error} as {@link token} does
    */
   async keepAlive(): Promise<void> {
@@ -261,7 +261,7 @@ export class TokenSource {
       if (this.#epoch !== epoch && this.#tokens && !this.#stopped) return this.#tokens;
       throw this.#fail(asOAuth2Error(error), old);
     }
-    // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
+    // A person signed in meanwhile: theirs is the newer sign-in. (A sign-out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old && this.#tokens) return this.#tokens;
     this.#tokens = fresh;
     this.#backoff.clear();
@@ -305,7 +305,7 @@ export class TokenSource {
     } catch (error) {
       throw this.#renewer.explain(asOAuth2Error(error), old);
     }
-    // Somebody signed in meanwhile: theirs is the newer sign-in. (Somebody signing out waits for this one.)
+    // A person signed in meanwhile: theirs is the newer sign-in. (A sign-out waits for this one.)
     if (this.#epoch !== epoch && this.#tokens !== old) return;
     this.#tokens = fresh;
     this.#stopped = undefined;
@@ -348,7 +348,7 @@ export class TokenSource {
       if (!this.#loaded) this.#show({ kind: 'sign-in-again', error: asOAuth2Error(error) });
       throw error;
     }
-    // Somebody signed in while this was being read.
+    // A person signed in while this was being read.
     if (this.#loaded) return;
     this.#loaded = true;
     this.#tokens = tokens;

@@ -5,7 +5,7 @@ import type { Tokens } from './tokens';
 export interface TokenState {
   /**
    * - `unknown` no token has been asked for yet
-   * - `signed-out` nobody has signed in
+   * - `signed-out` no one is signed in
    * - `signed-in` all is well
    * - `waiting` the sign-in server cannot be reached or used just now; `error` says why, `retryAt` until when
    * - `refused` the sign-in server rejects the configuration; retried at `retryAt`

@@ -9,7 +9,7 @@ export interface Tokens {
   signedInAt: number;
   /** Absent: cannot be renewed. */
   refreshToken?: string;
-  /** When the refresh token runs out for good, where the server has said so. */
+  /** When the refresh token finally expires, where the server has said so. */
   refreshExpiresAt?: number;
   /** What was granted, space-separated; absent: what was asked for. */
   scope?: string;
@@ -56,7 +56,7 @@ export function renewed(answer: TokenAnswer, old: Tokens): Tokens {
 
 /**
  * Whether the access token will do for now. It is renewed when less than 300 s or a fifth of its life is left,
- * whichever is less; and when the clock stands before the moment it came, since then nobody knows what is left.
+ * whichever is less; and when the clock stands before the moment it came, since then the remaining time is unknown.
  */
 export function isFresh(tokens: Tokens, now: number): boolean {
   const life = tokens.expiresAt - tokens.obtainedAt;

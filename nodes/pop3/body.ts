@@ -2,7 +2,7 @@ import type { Pop3Error } from './error';
 
 /** What a mail needs of the session it comes from. */
 export interface Flow {
-  /** So many octets wait for a reader: too many of them stop the socket. */
+  /** So many bytes wait for a reader: too many of them stop the socket. */
   queued(octets: number): void;
   taken(octets: number): void;
   /** Ends the session. */
@@ -10,7 +10,7 @@ export interface Flow {
 }
 
 /**
- * Octets a reader is given at once, at most. What it has let go of is memory again when the garbage collector has
+ * Bytes a reader is given at once, at most. What it has let go of is memory again when the garbage collector has
  * come by, which it does the sooner the smaller the pieces are: a mail of 500 MB leaves 35 MB lying about in pieces
  * of 64 kB, as they come from the socket, and 17 MB in pieces of 8 kB.
  */
@@ -24,7 +24,7 @@ interface Waiter {
 }
 
 /**
- * One mail on its way from the socket to whoever reads it. Ends only when the server has said that the mail is
+ * One mail on its way from the socket to its reader. Ends only when the server has said that the mail is
  * complete; a mail cut short rejects. May be read once.
  */
 export class Body implements AsyncIterableIterator<Buffer, undefined> {
@@ -57,7 +57,7 @@ export class Body implements AsyncIterableIterator<Buffer, undefined> {
     });
   }
 
-  /** Nobody reads the rest: it is let go as it comes in. */
+  /** The rest is not read: it is let go as it comes in. */
   return(): Promise<IteratorResult<Buffer, undefined>> {
     this.discard();
     return END;

@@ -1,6 +1,6 @@
 import { showable } from './shown';
 
-/** What a server says it can do (RFC 2449 §5). Names are compared in any case: some servers answer in lower case. */
+/** What a server says it can do (RFC 2449 section 5). Names are compared in any case: some servers answer in lower case. */
 export class Capabilities {
   readonly #lines: readonly string[] | undefined;
   readonly #mask: (text: string) => string;
@@ -40,18 +40,18 @@ export class Capabilities {
     return this.arguments('SASL').map((name) => name.toUpperCase());
   }
 
-  /** RFC 2449 §6.6: commands may be sent before the replies to earlier ones have come. */
+  /** RFC 2449 section 6.6: commands may be sent before the replies to earlier ones have come. */
   get pipelining(): boolean {
     return this.has('PIPELINING');
   }
 
-  /** RFC 2449 §6.5: least time between two logins, in milliseconds. */
+  /** RFC 2449 section 6.5: least time between two logins, in milliseconds. */
   get loginDelayMs(): number | undefined {
     const seconds = Number.parseInt(this.arguments('LOGIN-DELAY')[0] ?? '', 10);
     return Number.isFinite(seconds) && seconds >= 0 ? seconds * 1000 : undefined;
   }
 
-  /** RFC 2449 §6.7: days the server keeps mail; 0 means retrieved mail may vanish when the session ends. */
+  /** RFC 2449 section 6.7: days the server keeps mail; 0 means retrieved mail may vanish when the session ends. */
   get expireDays(): number | 'never' | undefined {
     const [value] = this.arguments('EXPIRE');
     if (value === undefined) return undefined;
@@ -60,7 +60,7 @@ export class Capabilities {
     return Number.isFinite(days) && days >= 0 ? days : undefined;
   }
 
-  /** RFC 2449 §6.9, as one line. */
+  /** RFC 2449 section 6.9, as one line. */
   get implementation(): string | undefined {
     if (!this.has('IMPLEMENTATION')) return undefined;
     return showable(this.#mask(this.arguments('IMPLEMENTATION').join(' ')));

@@ -2,7 +2,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * A server's sentence as text. RFC 6856 makes it UTF-8 and RFC 1939 makes it ASCII; servers also write GBK, Cyrillic
- * or Western European octets without saying so, and these are told apart by how their octets stand together.
+ * or Western European bytes without saying so, and these are told apart by how their bytes stand together.
  */
 export function decodeLine(bytes: Buffer): string {
   try {
@@ -24,8 +24,8 @@ function guess(bytes: Buffer): string {
   const longest = runs.reduce((most, run) => Math.max(most, run.length), 0);
   // A word of a Western language has two such letters in a row at most.
   if (longest < 3) return 'windows-1252';
-  // GB 2312: each character is two octets from A1 on. Cyrillic letters are at C0–FF, and no sentence of a dozen Chinese
-  // characters is without an octet below.
+  // GB 2312: each character is two bytes from A1 on. Cyrillic letters are at C0–FF, and no sentence of a dozen Chinese
+  // characters is without an byte below.
   const isPaired = runs.every((run) => run.length % 2 === 0 && run.every((octet) => octet >= 0xa1));
   if (isPaired && runs.some((run) => run.some((octet) => octet < 0xc0))) return 'gb18030';
   // Most letters are small ones: KOI8-R has them at C0–DF, windows-1251 at E0–FF.

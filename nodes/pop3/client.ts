@@ -27,8 +27,8 @@ export class Pop3Client {
   #ahead: ListedAhead = {};
 
   /**
-   * Opens the connection, reads the greeting, asks for the capabilities (RFC 2449 §5) and, with `starttls`, begins TLS
-   * and asks again (RFC 2595 §4). Errors: `CONNECT`, `TLS`, `TIMEOUT`, `CONFIG`, `ABORTED`, `PROTOCOL`, `LIMIT`, and
+   * Opens the connection, reads the greeting, asks for the capabilities (RFC 2449 section 5) and, with `starttls`, begins TLS
+   * and asks again (RFC 2595 section 4). Errors: `CONNECT`, `TLS`, `TIMEOUT`, `CONFIG`, `ABORTED`, `PROTOCOL`, `LIMIT`, and
    * what a greeting of `-ERR` says.
    */
   static async connect(options: ConnectOptions): Promise<Pop3Client> {
@@ -40,7 +40,7 @@ export class Pop3Client {
     this.#login = new Login(session);
   }
 
-  /** The text of the greeting (RFC 1939 §4), without `+OK`. */
+  /** The text of the greeting (RFC 1939 section 4), without `+OK`. */
   get greeting(): string {
     return this.#session.greeting;
   }
@@ -81,12 +81,12 @@ export class Pop3Client {
     return maildrop;
   }
 
-  /** STAT (RFC 1939 §5). Sizes beyond 2 GB that some servers show as negative are put right. */
+  /** STAT (RFC 1939 section 5). Sizes beyond 2 GB that some servers show as negative are put right. */
   stat(): Promise<MaildropStatus> {
     return stat(this.#session);
   }
 
-  /** LIST (RFC 1939 §5): of all mails not marked as deleted, or of one. Lines that cannot be read are left out. */
+  /** LIST (RFC 1939 section 5): of all mails not marked as deleted, or of one. Lines that cannot be read are left out. */
   list(): Promise<Listing[]>;
   list(number: number): Promise<Listing>;
   async list(number?: number): Promise<Listing[] | Listing> {
@@ -97,7 +97,7 @@ export class Pop3Client {
   }
 
   /**
-   * UIDL (RFC 1939 §7), exactly what the server says: duplicates, blanks and gaps stay visible. `undefined` when
+   * UIDL (RFC 1939 section 7), exactly what the server says: duplicates, blanks and gaps stay visible. `undefined` when
    * the server has no unique IDs: it refuses UIDL and CAPA does not list it. Where CAPA does, or the refusal
    * names another reason, a refusal is a temporary error: `SYS_TEMP` or what its code says.
    */
@@ -116,7 +116,7 @@ export class Pop3Client {
   }
 
   /**
-   * RETR (RFC 1939 §5), in the order of `numbers`, ahead of the reader where the server allows it. A mail that
+   * RETR (RFC 1939 section 5), in the order of `numbers`, ahead of the reader where the server allows it. A mail that
    * fails does so alone: its body rejects and the iteration goes on. Only the loss of the session, or an unusable
    * number, ends the iteration with an error. A body is to be read before the next mail is taken; what is left of
    * it is let go. The server may count mails asked for ahead as retrieved: after an early end of the iteration,
@@ -127,7 +127,7 @@ export class Pop3Client {
   }
 
   /**
-   * TOP (RFC 1939 §7): the header and `lines` lines of the body, never more, whatever the server sends; otherwise as
+   * TOP (RFC 1939 section 7): the header and `lines` lines of the body, never more, whatever the server sends; otherwise as
    * {@link retrieve}.
    */
   top(numbers: Iterable<number>, lines: number): AsyncIterableIterator<RetrievedMail, undefined> {
@@ -135,29 +135,29 @@ export class Pop3Client {
   }
 
   /**
-   * DELE (RFC 1939 §5), pipelined. It only marks: nothing is deleted before {@link quit} has answered `ok`. A
+   * DELE (RFC 1939 section 5), pipelined. It only marks: nothing is deleted before {@link quit} has answered `ok`. A
    * number that is refused fails alone, in its answer's `error`.
    */
   dele(numbers: Iterable<number>): AsyncGenerator<Deletion, void, undefined> {
     return dele(this.#session, numbers);
   }
 
-  /** RSET (RFC 1939 §5): takes back every DELE of this session. A server that has no RSET has nothing to take back. */
+  /** RSET (RFC 1939 section 5): takes back every DELE of this session. A server that has no RSET has nothing to take back. */
   rset(): Promise<void> {
     return rset(this.#session);
   }
 
-  /** NOOP (RFC 1939 §5). */
+  /** NOOP (RFC 1939 section 5). */
   async noop(): Promise<void> {
     await accepted(this.#session.send('NOOP'), 'transaction');
   }
 
-  /** UTF8 (RFC 6856 §2): internationalized headers are sent as they are. To be sent before `authenticate`. */
+  /** UTF8 (RFC 6856 section 2): internationalized headers are sent as they are. To be sent before `authenticate`. */
   async utf8(): Promise<void> {
     await accepted(this.#session.send('UTF8'), 'transaction');
   }
 
-  /** LANG (RFC 6856 §3): the language of the server's texts, by its tag (RFC 5646). */
+  /** LANG (RFC 6856 section 3): the language of the server's texts, by its tag (RFC 5646). */
   async lang(tag: string): Promise<void> {
     if (!/^[a-z0-9*-]{1,35}$/i.test(tag)) {
       throw new Pop3Error('CONFIG', 'LANG takes a language tag', { reason: 'unsafe-argument' });
@@ -166,7 +166,7 @@ export class Pop3Client {
   }
 
   /**
-   * QUIT (RFC 1939 §6): ends the session; never rejects, and settles within `timeouts.quit`, or
+   * QUIT (RFC 1939 section 6): ends the session; never rejects, and settles within `timeouts.quit`, or
    * `timeouts.quitAfterDeletions` where mails were marked. `ok`: what was marked is deleted. `refused`: some of it is
    * not. `unknown`: the answer was lost, and with it the knowledge.
    */

@@ -10,7 +10,7 @@ import { refusal } from './refusal';
 import { Session, type Settings, settingsOf } from './session';
 import { showable } from './shown';
 
-/** Where in a greeting the timestamp for APOP stands: at its end by RFC 1939 §7, elsewhere on some servers. */
+/** Where in a greeting the timestamp for APOP stands: at its end by RFC 1939 section 7, elsewhere on some servers. */
 const APOP_STAMP = /<[^<>\s]+@[^<>\s]*>/;
 
 /** Opens a session: connection, greeting, capabilities, STLS where that is asked for. */

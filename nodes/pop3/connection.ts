@@ -31,7 +31,7 @@ export interface ConnectionSettings {
 
 /**
  * A session's line: commands go out in order and whole, replies come back in order, each to the exchange that
- * asked. Holds the pipelining window (RFC 2449 §6.8), the deadlines and the back-pressure.
+ * asked. Holds the pipelining window (RFC 2449 section 6.8), the deadlines and the back-pressure.
  */
 export class Connection implements Flow {
   /** Whether CAPA has offered PIPELINING; without it one command is out at a time. */
@@ -46,14 +46,14 @@ export class Connection implements Flow {
   readonly #pending: Exchange[] = [];
   #waiting: Exchange[] = [];
   #pendingOctets = 0;
-  /** Commands, pending or waiting, whose reply somebody awaits. */
+  /** Commands, pending or waiting, whose reply is awaited. */
   #awaited = 0;
   #inReply = false;
   #error: Pop3Error | undefined;
   #feeding = false;
   /** What must never be shown, whatever the server repeats. */
   readonly secrets = new Secrets();
-  /** Octets the server has sent before the login; infinite patience ends with it. */
+  /** Bytes the server has sent before the login; a limit for endless replies. */
   #early = 0;
   #loggedIn = false;
 
@@ -127,7 +127,7 @@ export class Connection implements Flow {
       this.#waiting.push(exchange);
       if (exchange.kind === 'command') this.#awaited += 1;
     }
-    // Its reply comes behind mail that nobody has read yet: more of that may come in until it is there.
+    // Its reply comes behind mail that is not read yet: more of that may come in until it is there.
     if (this.#paused && this.#unread <= this.#most()) this.#resume();
     this.#pump();
   }
@@ -141,7 +141,7 @@ export class Connection implements Flow {
     return sent;
   }
 
-  /** The greeting is a reply nobody sent a command for. */
+  /** The greeting is a reply without a command. */
   expectGreeting(exchange: Exchange): void {
     if (this.#error) {
       exchange.fail(this.#error);
@@ -153,7 +153,7 @@ export class Connection implements Flow {
 
   /**
    * Puts TLS on the connection: `encrypt` is given the bare socket and returns the one to go on with. What was learned
-   * before is forgotten, the line ends included: anybody on the network path can have sent it (RFC 2595 §4).
+   * before is forgotten, the line ends included: anybody on the network path can have sent it (RFC 2595 section 4).
    */
   async upgrade(encrypt: (socket: Socket) => Promise<Socket>): Promise<void> {
     this.#detach();
@@ -391,7 +391,7 @@ export class Connection implements Flow {
     return Math.min(deadline, this.#progress + this.#silenceReported + SILENCE_REPORTED);
   }
 
-  /** Whether somebody waits for an answer of the server's, and not the server for a reader. */
+  /** Whether a caller waits for a reply of the server, and not the server for a reader. */
   #isWaited(): boolean {
     return this.#pending.length > 0 && !this.#paused;
   }

@@ -27,7 +27,7 @@ export async function dial(options: ConnectOptions, port: number, stop: AbortSig
   }
 }
 
-/** Begins TLS on an open line (RFC 8314 §3.3, RFC 2595 §4) and trusts nothing that Node's TLS does not trust. */
+/** Begins TLS on an open line (RFC 8314 section 3.3, RFC 2595 section 4) and trusts nothing that Node's TLS does not trust. */
 export async function encrypt(
   socket: Socket,
   options: ConnectOptions,

@@ -3,7 +3,7 @@
  *
  * `AUTH` the login was refused · `CONFIG` the caller asked for something that must not or cannot be done ·
  * `TLS` no trusted encryption · `CONNECT` no connection, or it was lost · `TIMEOUT` the server does not respond ·
- * `IN_USE` (RFC 2449 §8.1.2) another session holds the mailbox · `LOGIN_DELAY` (RFC 2449 §8.1.1) too soon ·
+ * `IN_USE` (RFC 2449 section 8.1.2) another session holds the mailbox · `LOGIN_DELAY` (RFC 2449 section 8.1.1) too soon ·
  * `SYS_TEMP`, `SYS_PERM` (RFC 3206) the server's own trouble · `PROTOCOL` the server broke the protocol ·
  * `LIMIT` a cap was exceeded · `REFUSED` a plain `-ERR` to one command · `ABORTED` the caller ended it.
  */
@@ -94,7 +94,7 @@ export interface Pop3ErrorDetails {
   cause?: unknown;
   /** The server's status line, masked, and the response code in it. */
   response?: { readonly line: string; readonly code: string };
-  /** What the server put into a failed SASL exchange (RFC 7628 §3.2.2), decoded and masked. */
+  /** What the server put into a failed SASL exchange (RFC 7628 section 3.2.2), decoded and masked. */
   challenge?: unknown;
   /** The command word it happened at, such as `RETR`. */
   command?: string;
@@ -135,7 +135,7 @@ export class Pop3Error extends Error {
   declare readonly retryAfterMs?: number;
   /** The server's status line, with every secret masked and control characters replaced. */
   declare readonly response?: string;
-  /** The response code in brackets (RFC 2449 §8), upper case, such as `SYS/TEMP`. */
+  /** The response code in brackets (RFC 2449 section 8), upper case, such as `SYS/TEMP`. */
   declare readonly responseCode?: string;
   declare readonly challenge?: unknown;
   declare readonly command?: string;

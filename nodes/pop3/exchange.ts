@@ -7,9 +7,9 @@ export interface Exchange {
   readonly line: string;
   /** What a trace shows in its place. */
   readonly shown?: string;
-  /** `mail`: nobody waits for this reply as a whole; bytes may wait for their reader. */
+  /** `mail`: this reply is not awaited as a whole; bytes may wait for their reader. */
   readonly kind: 'greeting' | 'command' | 'mail';
-  /** Whether `+` is an answer to it (RFC 5034 §4). */
+  /** Whether `+` is an answer to it (RFC 5034 section 4). */
   readonly continues?: boolean;
   /** Whether nothing may come after its reply: STLS. */
   readonly last?: boolean;
@@ -18,7 +18,7 @@ export interface Exchange {
   /** The status line has come; the answer says whether a multi-line reply follows. */
   status(response: Response): boolean;
   data?(bytes: Buffer): void;
-  /** Nobody wants its bytes any more. */
+  /** Its bytes are not needed any more. */
   abandon?(): void;
   end(): void;
   fail(error: Pop3Error): void;

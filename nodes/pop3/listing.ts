@@ -1,26 +1,26 @@
 import { Pop3Error } from './error';
 import type { Response } from './response';
 
-/** An entry of UIDL (RFC 1939 §7): octets above 127 stand as the characters of the same number. */
+/** An entry of UIDL (RFC 1939 section 7): bytes above 127 stand as the characters of the same number. */
 export interface UniqueId {
   number: number;
   uid: string;
 }
 
-/** An entry of LIST (RFC 1939 §5). Exchange's numbers are not the octets RETR will give. */
+/** An entry of LIST (RFC 1939 section 5). Exchange's numbers are not the bytes RETR will give. */
 export interface Listing {
   number: number;
   /** Absent where the server names no size that could be one. */
   octets?: number;
 }
 
-/** What STAT says (RFC 1939 §5). */
+/** What STAT says (RFC 1939 section 5). */
 export interface MaildropStatus {
   messages: number;
   octets: number;
 }
 
-/** Some servers count octets in 32 bits with a sign: what is beyond 2 GB they show below zero. */
+/** Some servers count bytes in 32 bits with a sign: what is beyond 2 GB they show below zero. */
 function unwrapped(octets: number): number {
   return octets < 0 ? octets + 2 ** 32 : octets;
 }
@@ -40,10 +40,10 @@ export function readListing(line: string): Listing | undefined {
   return octets < 0 ? { number } : { number, octets };
 }
 
-/** Several blanks after the number, blanks inside the unique-id, or none at all: all of them exist. */
+/** Several blanks after the number, blanks inside the unique ID, or none at all: all of them exist. */
 export function readUniqueId(line: string): UniqueId | undefined {
   const found = /^\s*(\d{1,10})(?:[ \t]+(.*))?$/s.exec(line);
-  // There is no mail number 0 (RFC 1939 §3): asking for it would end the check.
+  // There is no mail number 0 (RFC 1939 section 3): asking for it would end the check.
   return found && Number(found[1]) > 0 ? { number: Number(found[1]), uid: found[2] ?? '' } : undefined;
 }
 

@@ -20,7 +20,7 @@ import type { Session } from './session';
 const CLOSED_LOGINS = 3;
 
 /**
- * The login of one session (RFC 1939 §7, RFC 5034): one attempt, by one mechanism. Only a token that was refused is
+ * The login of one session (RFC 1939 section 7, RFC 5034): one attempt, by one mechanism. Only a token that was refused is
  * renewed and tried once more.
  */
 export class Login {
@@ -115,21 +115,21 @@ export class Login {
     );
   }
 
-  /** APOP (RFC 1939 §7): a digest over the greeting's timestamp and the password. */
+  /** APOP (RFC 1939 section 7): a digest over the greeting's timestamp and the password. */
   async #apop(user: string, password: string, stamp: string, facts: LoginFacts): Promise<void> {
     const digest = createHash('md5').update(stamp).update(password).digest('hex');
     this.#session.connection.secrets.add(digest);
     await accepted(this.#send(`APOP ${user} ${digest}`, `APOP ${user} ***`), 'login', facts);
   }
 
-  /** USER and PASS (RFC 1939 §7). */
+  /** USER and PASS (RFC 1939 section 7). */
   async #userPass(user: string, password: string, facts: LoginFacts): Promise<void> {
     await accepted(this.#send(`USER ${user}`), 'login', facts);
     await accepted(this.#send(`PASS ${password}`, 'PASS ***'), 'login', facts);
   }
 
   /**
-   * AUTH (RFC 5034 §4), always in two lines: Outlook takes no other form, and a command line ends at 255 octets,
+   * AUTH (RFC 5034 section 4), always in two lines: Outlook takes no other form, and a command line ends at 255 bytes,
    * where tokens do not.
    */
   async #auth(mechanism: Mechanism, facts: LoginFacts): Promise<void> {
@@ -154,7 +154,7 @@ export class Login {
         return requireProof(mechanism, challenge);
       }
     }
-    // RFC 5034 §4: a single "*" ends an exchange that makes no sense any more.
+    // RFC 5034 section 4: a single "*" ends an exchange that makes no sense any more.
     await this.#send('*', '*', true).promise;
     requireProof(mechanism, secrets.maskData(mechanism.failure));
     throw new Pop3Error('PROTOCOL', `The server's part of ${mechanism.name} makes no sense`, { command });

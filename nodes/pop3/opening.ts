@@ -15,8 +15,8 @@ export interface ListedAhead {
 }
 
 /**
- * What follows the login: CAPA again (RFC 2449 §5: it may say more now), STAT, and the listings. Where the server is
- * known to take commands ahead (RFC 2449 §6.8), all of it is one round trip. Where it is not, a remembered CAPA is not
+ * What follows the login: CAPA again (RFC 2449 section 5: it may say more now), STAT, and the listings. Where the server is
+ * known to take commands ahead (RFC 2449 section 6.8), all of it is one round trip. Where it is not, a remembered CAPA is not
  * asked for again.
  */
 export async function openMailbox(

@@ -22,7 +22,7 @@ export interface Timeouts {
   quit: number;
   /** The same where mails were marked with DELE: the server deletes them before it answers. */
   quitAfterDeletions: number;
-  /** A line quiet for so long gets a NOOP, once logged in: Outlook hangs up after 60 s. */
+  /** A line quiet for so long gets a NOOP, once logged in: Outlook closes the connection after 60 s. */
   keepAlive: number;
 }
 
@@ -38,15 +38,15 @@ export const TIMEOUTS: Timeouts = {
   keepAlive: 25_000,
 };
 
-/** Octets, but for `window` and `listLines`. What exceeds one of them is `LIMIT`. */
+/** Bytes, but for `window` and `listLines`. What exceeds one of them is `LIMIT`. */
 export interface Limits {
-  /** A status line; RFC 2449 §4 says 512, servers say more. */
+  /** A status line; RFC 2449 section 4 says 512, servers say more. */
   statusLine: number;
   /** A line of UIDL, LIST or CAPA. */
   listLine: number;
   /** Lines of UIDL or LIST. */
   listLines: number;
-  /** A whole reply to UIDL or LIST: 400,000 mails with unique IDs of the longest kind (RFC 1939 §7: 70 octets). */
+  /** A whole reply to UIDL or LIST: 400,000 mails with unique IDs of the longest kind (RFC 1939 section 7: 70 bytes). */
   list: number;
   /** A whole reply to CAPA: real ones have less than 1 kB. */
   capabilities: number;
@@ -64,9 +64,9 @@ export interface Limits {
   bufferBehind: number;
   /** Pipelining: most commands without a complete reply. */
   window: number;
-  /** Pipelining: most octets of commands without a complete reply; below the smallest socket buffer. */
+  /** Pipelining: most bytes of commands without a complete reply; below the smallest socket buffer. */
   windowCommands: number;
-  /** Pipelining: most octets of replies asked for ahead, as far as their sizes are known. */
+  /** Pipelining: most bytes of replies asked for ahead, as far as their sizes are known. */
   windowReplies: number;
 }
 
@@ -110,6 +110,6 @@ export interface ConnectOptions {
   /** What an earlier session has learned of the same server and user: fewer round trips. Updated by this session. */
   known?: KnownServer;
   clock?: Clock;
-  /** Random octets for SCRAM's nonce. */
+  /** Random bytes for SCRAM's nonce. */
   randomBytes?: (size: number) => Buffer;
 }

@@ -2,11 +2,11 @@ import { decodeLine } from './charset';
 
 /** Who is told what the server said. */
 export interface ReplyHandler {
-  /** A status line, without its line end. The answer says whether a multi-line reply (RFC 1939 §3) follows. */
+  /** A status line, without its line end. The answer says whether a multi-line reply (RFC 1939 section 3) follows. */
   statusLine(line: string): boolean;
   /** Bytes of a multi-line reply: byte-stuffing undone, nothing else touched. They may be part of a chunk fed. */
   data(bytes: Buffer): void;
-  /** The reply is complete; `left` octets of the chunk come after it. */
+  /** The reply is complete; `left` bytes of the chunk come after it. */
   end(left: number): void;
   /** The server broke a rule; nothing more will be read. */
   broken(reason: 'line-too-long'): void;
@@ -36,7 +36,7 @@ enum At {
 }
 
 /**
- * The replies of RFC 1939 §3, byte by byte, however the network cuts them.
+ * The replies of RFC 1939 section 3, byte by byte, however the network cuts them.
  *
  * The greeting fixes what ends a line for the whole session. On a server that writes CRLF nothing but
  * CRLF "." CRLF ends a multi-line reply: a mail that holds LF "." LF cannot end its own reply early and forge
@@ -76,7 +76,7 @@ export class ReplyParser {
     this.#status = [];
   }
 
-  /** Begins anew after STLS: what ends a line is learned again from what comes by TLS. */
+  /** Begins again after STLS: what ends a line is learned again from what comes by TLS. */
   forget(): void {
     this.#crlf = undefined;
     this.#at = At.Status;
@@ -265,7 +265,7 @@ class Run {
   flush(): void {
     const chunk = this.#chunk;
     const copy = this.#copy;
-    // Nothing is held on to: the chunk belongs to whoever reads the mail.
+    // Nothing is held on to: the chunk belongs to the reader of the mail.
     this.#chunk = NOTHING;
     this.#copy = undefined;
     if (copy) {

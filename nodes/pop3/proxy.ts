@@ -86,7 +86,7 @@ function directly({ host, port, signal }: Target): Promise<Socket> {
   });
 }
 
-/** CONNECT (RFC 9110 §9.3.6). What comes with the proxy's answer may be the greeting already, and is kept. */
+/** CONNECT (RFC 9110 section 9.3.6). What comes with the proxy's answer may be the greeting already, and is kept. */
 function throughConnect(proxy: URL, { host, port, signal }: Target): Promise<Socket> {
   const authority = `${host.includes(':') && !host.startsWith('[') ? `[${host}]` : host}:${port}`;
   const login = decodeURIComponent(`${proxy.username}:${proxy.password}`);

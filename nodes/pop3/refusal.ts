@@ -58,7 +58,7 @@ function read(response: Response, stage: Stage, command: string, login: LoginFac
 
 const TLS_REQUIRED: Reading = { code: 'TLS', reason: 'tls-required' };
 
-/** RFC 2449 §8.1, RFC 3206 §3-4. Exact, but for what a server adds after a further slash. */
+/** RFC 2449 section 8.1, RFC 3206 section 3-4. Exact, but for what a server adds after a further slash. */
 function byCode({ code, text }: Response, login: LoginFacts | undefined): Reading | undefined {
   if (is(code, 'IN-USE')) return { code: 'IN_USE' };
   if (is(code, 'LOGIN-DELAY')) return { code: 'LOGIN_DELAY', retryAfterMs: waitIn(text) };
@@ -139,7 +139,7 @@ function popIsOff(text: string): boolean {
   );
 }
 
-/** "No passwords in clear", "begin TLS first", or a login that is out of place before STLS. */
+/** "No plaintext passwords", "begin TLS first", or a login that is out of place before STLS. */
 function wantsTls(text: string, { offersTls }: LoginFacts): boolean {
   if (/\b(s?tls|starttls|ssl|encrypt(ed|ion)?|secure (connection|channel|socket))\b/i.test(text)) return true;
   if (/\b(clear|plain) ?-?text\b|\bin (the )?clear\b|unencrypted|insecure/i.test(text)) return true;

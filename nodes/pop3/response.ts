@@ -1,7 +1,7 @@
-/** One status line (RFC 1939 §3), or one continuation of a SASL exchange (RFC 5034 §4). */
+/** One status line (RFC 1939 section 3), or one continuation of a SASL exchange (RFC 5034 section 4). */
 export interface Response {
   status: 'ok' | 'err' | 'continue';
-  /** The response code in brackets (RFC 2449 §8), upper case, without the brackets; empty when there is none. */
+  /** The response code in brackets (RFC 2449 section 8), upper case, without the brackets; empty when there is none. */
   code: string;
   /** What follows the status indicator and the response code; of a refusal with secrets masked. */
   text: string;

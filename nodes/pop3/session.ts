@@ -26,13 +26,13 @@ export function settingsOf(options: ConnectOptions): Settings {
 
 /** What the commands of one session share: its connection, and what the server has told so far. */
 export class Session {
-  /** The text of the greeting (RFC 1939 §4), without `+OK`. */
+  /** The text of the greeting (RFC 1939 section 4), without `+OK`. */
   greeting = '';
-  /** The timestamp for APOP (RFC 1939 §7) in the greeting; forgotten with everything else said before STLS. */
+  /** The timestamp for APOP (RFC 1939 section 7) in the greeting; forgotten with everything else said before STLS. */
   apopStamp: string | undefined;
   encrypted: boolean;
   maildrop: MaildropStatus = { messages: 0, octets: 0 };
-  /** Octets by message number, as far as LIST has told. */
+  /** Bytes by message number, as far as LIST has told. */
   readonly sizes = new Map<number, number>();
   /** The capabilities are those of an earlier session. */
   isRemembered = false;

@@ -1,4 +1,4 @@
-/** Characters of a server's text that are shown; a line of RFC 2449 §4 has 512 octets. */
+/** Characters of a server's text that are shown; a line of RFC 2449 section 4 has 512 bytes. */
 const MOST_SHOWN = 512;
 
 /**

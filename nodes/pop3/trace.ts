@@ -8,7 +8,7 @@ export type TraceEvent =
       trusted: boolean;
       subject?: string;
       issuer?: string;
-      /** DNS names and IP addresses it is good for (RFC 5280 §4.2.1.6). */
+      /** DNS names and IP addresses it is good for (RFC 5280 section 4.2.1.6). */
       names?: readonly string[];
       validFrom?: string;
       validTo?: string;

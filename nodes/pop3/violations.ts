@@ -26,7 +26,7 @@ export function notAReply(line: string, command: string | undefined): Pop3Error 
   });
 }
 
-/** Servers for other things say so in their first line (RFC 9051 §7.1, RFC 5321 §4.2). */
+/** Servers for other things say so in their first line (RFC 9051 section 7.1, RFC 5321 section 4.2). */
 function otherProtocol(line: string): Pop3Reason | undefined {
   if (/^\* (OK|PREAUTH|BYE)\b/i.test(line)) return 'speaks-imap';
   if (/^(220|421|554)[ -]/.test(line)) return 'speaks-smtp';

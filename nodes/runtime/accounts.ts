@@ -12,9 +12,9 @@ import {
 } from '../oauth2';
 import type { TokenVault } from './token-vault';
 
-/** How often accounts that nobody asks for tokens are looked after, ms. */
+/** How often accounts without token requests are renewed, ms. */
 const KEEP_ALIVE_MS = 24 * 60 * 60 * 1000;
-/** The first time: a process that is started anew every night would never get to the other. */
+/** The first time: a process that is started again every night would never get to the other. */
 const FIRST_KEEP_ALIVE_MS = 60 * 1000;
 
 type Listener = (state: TokenState) => void;
@@ -129,7 +129,7 @@ export class Accounts {
   }
 
   /**
-   * Gets tokens for an account that nobody signs in to, to see whether it works: with what the dialog says now, which
+   * Gets tokens for an account without a person who signs in, to see whether it works: with what the dialog says now, which
    * need not be what is deployed.
    * @throws OAuth2Error
    */
@@ -143,7 +143,7 @@ export class Accounts {
       return;
     }
     await this.fresh(node, config, undefined, agent).token();
-    // How the deployed one fares, perhaps by a secret that was just typed anew, was not asked; its state tells it.
+    // How the deployed one fares, perhaps by a secret that was just typed again, was not asked; its state tells it.
     await running?.token().catch(() => undefined);
   }
 
@@ -207,7 +207,7 @@ export class Accounts {
       this.timer = undefined;
       for (const kept of this.kept.values()) {
         if (kept.borrowers === 0) continue;
-        // Whoever listens hears of a failure by the state.
+        // Listeners learn of a failure by the state.
         kept.source.keepAlive().catch(() => undefined);
       }
       this.startKeepingAlive(KEEP_ALIVE_MS);

@@ -25,7 +25,7 @@ export class SignInEnd {
     if (this.told !== undefined && endsAt - this.told < NOTICE_MS / 2) return;
     const left = endsAt - NOTICE_MS - this.clock.now();
     if (left > 0) {
-      // A timer cannot wait longer than some weeks, so what has become due is asked anew.
+      // A timer cannot wait longer than some weeks, so what has become due is asked again.
       this.timer = this.clock.setTimeout(
         () => this.hear({ kind, endsAt, ...(renewable && { renewable }) }),
         left,

@@ -13,7 +13,7 @@ export const COUNTED_HOURS = 24;
 const HOUR_MS = 60 * 60 * 1000;
 /** A thousand mailboxes change all the time; a viewer is told once in so many ms at most. */
 const TELL_EVERY_MS = 1000;
-/** Mails of a mailbox of which more than the unique-id is remembered. */
+/** Mails of a mailbox of which more than the unique ID is remembered. */
 const MOST_REMEMBERED = 100;
 
 /** Whose mailbox it is. */

@@ -137,7 +137,7 @@ export class Ledgers implements LedgerRoom {
     return new Mailbox({ ...parts, open, ledger });
   }
 
-  /** A ledger that has gone begins anew, and mail of the time between is not delivered: that is told once. */
+  /** A ledger that has gone begins again, and mail of the time between is not delivered: that is told once. */
   private async compareWithKnown(place: Place, ledger: Ledger): Promise<void> {
     if (ledger.hasBaseline) await this.known?.add(place.key);
     else if (this.known?.has(place.key) && !this.toldMissing.has(place.key)) {
@@ -174,7 +174,7 @@ export class Ledgers implements LedgerRoom {
     return opened;
   }
 
-  /** Another runtime writes here now. Nothing more from us, until the folder is free and everything is read anew. */
+  /** Another runtime writes here now. Nothing more from us, until the folder is free and everything is read again. */
   private lost(lock: FolderLock, why: MailboxError): void {
     if (this.lock !== lock) return;
     this.lock = undefined;

@@ -26,7 +26,7 @@ export class Turns {
       }
     } finally {
       finished();
-      // Whoever gave up waiting leaves the line, but the one before may still be at it.
+      // A canceled caller leaves the queue, but the one before may still be at it.
       void last.then(() => {
         if (this.mailboxes.get(mailbox) === last) this.mailboxes.delete(mailbox);
       });

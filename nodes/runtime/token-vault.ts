@@ -181,7 +181,7 @@ export class TokenVault {
       const tokens = JSON.parse(text) as Tokens;
       return typeof tokens.accessToken === 'string' ? tokens : undefined;
     } catch {
-      // Another secret, another binding, or damage: nobody is signed in then, and signing in mends it.
+      // Another secret, another binding, or damage: no one is signed in then, and signing in mends it.
       return undefined;
     }
   }
@@ -205,7 +205,7 @@ export class TokenVault {
     else this.kept.ownKey = key.toString('base64');
   }
 
-  /** 0.1.0 kept the key beside what it encrypts, in a file that everybody on the machine may read. */
+  /** 0.1.0 kept the key beside what it encrypts, in a file that every user of the machine may read. */
   private moveKey(): void {
     const { ownKey } = this.kept;
     if (ownKey === undefined || this.keyFile === undefined || this.readOnly) return;
@@ -234,7 +234,7 @@ function own<T>(record: Record<string, T> | undefined, key: string): T | undefin
   return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
 }
 
-/** Settings may not be there yet (the test helper), or somebody has edited them by hand: what is of no use is left out. */
+/** Settings may not be there yet (the test helper), or they were edited by hand: what is of no use is left out. */
 function readKept(settings: SettingsStore): Kept {
   const kept: Kept = { version: 1, entries: {} };
   try {
@@ -249,7 +249,7 @@ function readKept(settings: SettingsStore): Kept {
       );
     }
   } catch {
-    // Nobody is signed in then.
+    // No one is signed in then.
   }
   return kept;
 }

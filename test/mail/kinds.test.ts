@@ -27,7 +27,7 @@ const names = async (written: Buffer | string) =>
 
 describe('mail: kinds of charset', () => {
   for (const encoding of ['8bit', 'base64', 'quoted-printable']) {
-    it(`replaces only the octets that do not fit, ${encoding}`, async () => {
+    it(`replaces only the bytes that do not fit, ${encoding}`, async () => {
       for (const [charset, before, stray, after] of [
         ['utf-8', bytes('Tür läuft, '), 0xfe, bytes(' öffnet')],
         ['utf-8', bytes('Насос '), 0xc3, bytes(' стоит')],
@@ -97,7 +97,7 @@ describe('mail: kinds of charset', () => {
     assert.equal(payload, '日本語\n no ｱ.');
   });
 
-  it('reads raw octets of headers in the charset of the mail, and words in theirs', async () => {
+  it('reads raw bytes of headers in the charset of the mail, and words in theirs', async () => {
     const written = `From: \xcd\xe0\xf1\xee\xf1 <a@example.org>\r\nSubject: =?windows-1251?Q?\xcd=E0\xf1?= \xee\xf1\r\nContent-Type: text/plain; charset=windows-1251\r\n\r\nx`;
     const message = await read(written);
     assert.equal(message.topic, 'Нас ос');

@@ -50,7 +50,7 @@ interface Mail {
   /** Refused to RETR. */
   refused: boolean;
   deliveries: number;
-  /** By the true time, not by the clock that somebody sets. */
+  /** By the true time, not by the system clock, which can be set. */
   deliveredAt?: number;
   removedByOther: boolean;
 }
@@ -66,7 +66,7 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** The server, the process with its flow, and whoever else has a hand in it. */
+/** The server, the process with its flow, and anything else that takes part. */
 export class Day {
   private readonly random: () => number;
   private readonly clock = new TestClock();

@@ -296,7 +296,7 @@ describe('days of `expire`', () => {
     assert.deepEqual(box.uids, []);
   });
 
-  it('do not pass while mail comes from the future, and begin anew when it does not', async () => {
+  it('do not pass while mail comes from the future, and start again when it does not', async () => {
     box = await Box.start([{ uid: 'a', mail: mailOf('a', Date.UTC(2026, 11, 12)) }]);
     const node = await Checker.begun({ after: 'expire', keepDays: 3 });
     await node.check(box);

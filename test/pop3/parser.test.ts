@@ -49,7 +49,7 @@ function cut(bytes: Buffer, at: number[]): Buffer[] {
   return pieces;
 }
 
-/** RFC 1939 §3 the simple way, on the whole text at once. */
+/** RFC 1939 section 3 the simple way, on the whole text at once. */
 function expected(text: string, end: '\r\n' | '\n', multi: (line: string) => boolean): Reply[] {
   const replies: Reply[] = [];
   const lines = text.split(end);

@@ -105,7 +105,7 @@ describe('pop3: quirks seen in the wild', () => {
     const greeting = '+OK QPOP <1896.697170952@dbc.mtview.ca.us> (version 4) at your service';
     const commands = { APOP: () => '+OK\r\n' };
     const { client, line } = await connected({ greeting, commands, capabilities: null });
-    // The example of RFC 1939 §7.
+    // The example of RFC 1939 section 7.
     await client.authenticate({ user: 'mrose', password: 'tanstaaf' }, 'APOP');
     assert.equal(sent(line)[1], 'APOP mrose c4c9334bac560ecc979e58001b3e22fb');
   });

@@ -320,7 +320,7 @@ describe('pop3: a session', () => {
         [{ user: 'a\r\nDELE 1', password: 'x' }, 'auto', 'unsafe-argument'],
         [{ user: 'a', token: 'x\x01' }, 'auto', 'unsafe-argument'],
         [{ user: 'a', password: 'x\0' }, 'auto', 'unsafe-argument'],
-        // RFC 4013 §2.3: a mark of direction, which no eye sees.
+        // RFC 4013 section 2.3: a mark of direction, which no eye sees.
         [{ user: 'a', password: 'x\u202e' }, 'SCRAM-SHA-256', 'unsafe-argument'],
       ] as Array<[Credentials, MechanismName | 'auto', string]>) {
         assert.deepEqual(summary(await failure(client.authenticate(credentials, mechanism))), [
@@ -441,7 +441,7 @@ describe('pop3: a session', () => {
     for (const [mechanism, exchange] of [
       [
         'SCRAM-SHA-1',
-        // RFC 5802 §5
+        // RFC 5802 section 5
         {
           nonce: 'fyko+d2lbbFgONRv9qkxdawL',
           first: 'r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096',
@@ -451,7 +451,7 @@ describe('pop3: a session', () => {
       ],
       [
         'SCRAM-SHA-256',
-        // RFC 7677 §3
+        // RFC 7677 section 3
         {
           nonce: 'rOprNGfwEbeRWgbNEkqO',
           first: 'r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096',

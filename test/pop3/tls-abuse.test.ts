@@ -68,7 +68,7 @@ async function wireTo(port: number): Promise<Wire> {
   return wire;
 }
 
-/** Where TLS records end (RFC 8446 §5.1) in what a server sends; `skip` bytes before them are none. */
+/** Where TLS records end (RFC 8446 section 5.1) in what a server sends; `skip` bytes before them are none. */
 function records(bytes: Buffer, skip: number): number[] {
   const ends: number[] = [];
   for (let at = skip; at + 5 <= bytes.length; ) {

@@ -22,7 +22,7 @@ export interface EmailIn {
 
 /**
  * The same settings in this package's words, as an import takes them. What it does with mail is not carried over: the
- * e-mail node deletes whatever it has read by POP3, and nobody should come to that by an import.
+ * e-mail node deletes whatever it has read by POP3, and an import must not cause that.
  */
 export function pop3InFor(old: EmailIn): Record<string, unknown> {
   const security = old.useSSL ? 'tls' : old.autotls === 'always' ? 'starttls' : 'none';
@@ -84,7 +84,7 @@ function putBeside(): void {
       RED.nodes.addLink(link);
       links.push(link);
     }
-    // Whoever triggers the old one triggers this one too.
+    // The nodes that trigger the old one trigger this one too.
     for (const { source, sourcePort } of RED.nodes.getNodeLinks(old, 1)) {
       const link = { source, sourcePort, target: made };
       RED.nodes.addLink(link);

@@ -37,7 +37,7 @@ export function accountCard(): Card<AccountReport> {
       const fill = FILL[report.state] ?? 'grey';
       const text = word(`health.state.${report.state}`);
       status.show({ fill, shape: fill === 'green' ? 'dot' : 'ring', text });
-      // Nobody has signed in: the state says so already.
+      // No one is signed in: the state says so already.
       error.show(report.error && report.state !== 'signed-out' ? report.error : null);
       const { label: who, ...rest } = report;
       panel.show(who === undefined || who === label ? rest : report, skew);

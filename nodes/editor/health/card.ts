@@ -1,6 +1,6 @@
 /**
  * What the cards of the sidebar are made of. A card stays where it is and changes only where something has changed, so
- * that whoever works by keyboard or reads aloud is not thrown out.
+ * that keyboard focus and screen readers keep their place.
  */
 
 export interface Card<Report> {
@@ -14,7 +14,7 @@ export interface Part<T> {
   show(value: T): void;
 }
 
-/** A piece of a card: filled anew only when what it shows is something else, hidden while that is nothing. */
+/** A piece of a card: filled again only when what it shows is something else, hidden while that is nothing. */
 export function part<T>(element: JQuery, fill: (value: T) => (JQuery | Element | string)[]): Part<T> {
   let shown: string | undefined;
   return {

@@ -12,7 +12,7 @@ const TAB = 'redletter-health';
 const ACTION = 'redletter:show-mail-tab';
 /** News that was missed, such as during a restart of Node-RED, is asked for after so many ms. */
 const ASK_ANYWAY_MS = 60_000;
-/** While nobody sees the tab, only its badge has to be true; ms. */
+/** While the tab is hidden, only its badge has to be true; ms. */
 const HIDDEN_EVERY_MS = 10_000;
 
 let remove: (() => void) | undefined;
@@ -86,7 +86,7 @@ class HealthView {
     );
   }
 
-  /** Asks how everything is; one question at a time, and rarely while nobody sees it. */
+  /** Asks how everything is; one question at a time, and rarely while it is hidden. */
   readonly look = (): void => {
     const hidden = !this.element.is(':visible');
     if (hidden && performance.now() - this.lookedAt < HIDDEN_EVERY_MS) return;

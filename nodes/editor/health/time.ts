@@ -15,11 +15,11 @@ export function relative(at: number, now: number = Date.now()): string {
   const seconds = (at - now) / 1000;
   const [unit, long] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ['second', 1];
   if (unit !== 'second') return format.format(Math.round(seconds / long), unit);
-  // Nobody wants to see seconds run.
+  // Running seconds distract.
   return format.format(Math.abs(seconds) < 5 ? 0 : Math.round(seconds / 5) * 5, unit);
 }
 
-/** The whole of it, for whoever points at it. */
+/** The whole of it, as a tooltip. */
 const exact = (at: number): string =>
   new Intl.DateTimeFormat(language(), { dateStyle: 'medium', timeStyle: 'medium' }).format(at);
 

@@ -122,7 +122,7 @@ function offerProviders(chosen: string): void {
     .val(chosen || 'google');
 }
 
-/** Providers redirect nobody to a plain address on a LAN, so there a code comes first where the provider has codes. */
+/** Providers do not redirect to an http address on a LAN, so there a code comes first where the provider has codes. */
 function proposedGrant(row: Provider | undefined): string {
   return isLan(callbackUrl()) && row?.endpoints?.device !== undefined ? 'device_code' : 'authorization_code';
 }

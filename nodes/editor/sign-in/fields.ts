@@ -30,7 +30,7 @@ export function showAccountFields(): void {
   if (grant === 'client_credentials') auth.insertBefore('.redletter-client-secret');
   else auth.prependTo('.redletter-more-fields');
 
-  // With a provider of the user's own nobody else knows the scope.
+  // With a provider of the user's own only the user knows the scope.
   const scopeRow = accountField('scope').closest('.form-row');
   if (custom) scopeRow.insertAfter($('.redletter-custom').last());
   else scopeRow.prependTo('.redletter-more-fields');

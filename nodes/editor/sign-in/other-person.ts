@@ -1,4 +1,4 @@
-/** Somebody else signed in than the address says: asked about at once, before anybody relies on it. */
+/** Another person signed in than the address says: asked about at once, before the sign-in is used. */
 import { accountWord } from '../i18n';
 import type { StatusLine } from './status-line';
 

@@ -87,7 +87,7 @@ export type LedgerRecord =
   | { is: 'identity'; keys: string[]; fingerprints: string[]; bytes: number[] }
   /** Known mails are listed under other keys now; under the keys of `replaced` other mails are. All at once. */
   | { is: 'moved'; at: number; moves: [from: string, to: string][]; replaced: string[] }
-  /** The clock could be trusted (again) from here on, or not: days are counted anew from a return of trust. */
+  /** The clock could be trusted (again) from here on, or not: days are counted again from a return of trust. */
   | { is: 'clock'; at: number; trusted: boolean }
   | Snapshot;
 

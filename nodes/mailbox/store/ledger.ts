@@ -238,7 +238,7 @@ export class Ledger {
     if (keys.length > 0) await this.log.atOnce({ is: 'deleted', at: this.seconds(), keys });
   }
 
-  /** Records whether the clock can be trusted. A return of trust begins the days of `expire` anew. */
+  /** Records whether the clock can be trusted. A return of trust begins the days of `expire` again. */
   async recordClock(trusted: boolean): Promise<void> {
     await this.log.atOnce({ is: 'clock', at: this.seconds(), trusted });
   }
@@ -344,7 +344,7 @@ export class Ledger {
     return this.log.rest();
   }
 
-  /** Lets the file go as it is: another runtime has it now. Whoever still wants to note something hears `why`. */
+  /** Lets the file go as it is: another runtime has it now. A caller that still records something gets `why`. */
   abandon(why?: MailboxError): Promise<void> {
     return this.log.abandon(why);
   }

@@ -71,7 +71,7 @@ export const ACK_CHOICES = { outcome: ['done', 'failed', 'msg'] } as const;
 
 export const TOKEN_DEFAULTS = { name: '', account: '', property: 'token' } as const;
 
-/** The well-known ports (RFC 1939 §3, RFC 8314 §7.3). */
+/** The well-known ports (RFC 1939 section 3, RFC 8314 section 7.3). */
 const PLAIN_PORT = 110;
 const TLS_PORT = 995;
 export const portFor = (security: string): number => (security === 'tls' ? TLS_PORT : PLAIN_PORT);

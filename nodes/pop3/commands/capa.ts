@@ -3,7 +3,7 @@ import type { Response } from '../response';
 import type { Session } from '../session';
 import type { Lines } from './lines';
 
-/** CAPA (RFC 2449 §5). A server that does not know it simply offers nothing. */
+/** CAPA (RFC 2449 section 5). A server that does not know it simply offers nothing. */
 export async function askCapabilities(session: Session): Promise<void> {
   takeCapabilities(session, await sendCapa(session).promise);
 }

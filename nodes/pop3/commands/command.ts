@@ -6,7 +6,7 @@ import type { Response } from '../response';
 interface CommandOptions {
   /** What a trace shows in place of the line. */
   shown?: string;
-  /** Whether `+` is an answer to it (RFC 5034 §4). */
+  /** Whether `+` is an answer to it (RFC 5034 section 4). */
   continues?: boolean;
   /** Whether nothing may come after its reply: STLS. */
   last?: boolean;

@@ -10,7 +10,7 @@ export interface Deletion {
   error?: Pop3Error;
 }
 
-/** DELE (RFC 1939 §5), pipelined. It only marks: QUIT deletes. */
+/** DELE (RFC 1939 section 5), pipelined. It only marks: QUIT deletes. */
 export async function* dele(
   session: Session,
   numbers: Iterable<number>,

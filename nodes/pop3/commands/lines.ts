@@ -9,9 +9,9 @@ const LF = 10;
 /** How a reply of many lines is read: line by line, so that no more is kept than what it says. */
 export interface LinesOptions<T> {
   limits: Limits;
-  /** Octets of the whole reply, at most. */
+  /** Bytes of the whole reply, at most. */
   most: number;
-  /** What a line says; `undefined`: nothing. Octets above 127 are the characters of the same number. */
+  /** What a line says; `undefined`: nothing. Bytes above 127 are the characters of the same number. */
   read(line: string): T | undefined;
   /** A server may repeat a secret in a line. */
   secrets: Secrets;

@@ -5,7 +5,7 @@ import { accepted } from './command';
 import type { Lines } from './lines';
 import { messageNumber } from './message-number';
 
-/** LIST (RFC 1939 §5) of one mail. */
+/** LIST (RFC 1939 section 5) of one mail. */
 export async function listOne(session: Session, number: number): Promise<Listing> {
   const response = await accepted(
     session.send(`LIST ${messageNumber(number)}`, { slow: true }),

@@ -19,13 +19,13 @@ export class Mail implements Exchange {
   readonly kind = 'mail';
   readonly slow = true;
   readonly body: Body;
-  /** Octets this reply is thought to have. */
+  /** Bytes this reply is thought to have. */
   readonly expected: number;
   readonly #limits: Limits;
   readonly #flow: Flow;
   /** TOP: counts the lines, and lets go what comes after them. */
   readonly #excerpt: Excerpt | undefined;
-  /** Octets of the reply, and those of them that were asked for. */
+  /** Bytes of the reply, and those of them that were asked for. */
   #octets = 0;
   #wanted = 0;
   #over = false;

@@ -5,7 +5,7 @@ import { Command } from './command';
 
 export type QuitOutcome = 'ok' | 'unknown' | 'refused';
 
-/** QUIT (RFC 1939 §6), within its time limit. */
+/** QUIT (RFC 1939 section 6), within its time limit. */
 export async function quit({ connection, marked, settings }: Session): Promise<QuitOutcome> {
   if (connection.error) return 'unknown';
   const { clock, timeouts } = settings;
@@ -24,7 +24,7 @@ export async function quit({ connection, marked, settings }: Session): Promise<Q
   return response.status === 'ok' ? 'ok' : 'refused';
 }
 
-/** Read anew: it may have ended while its answer was waited for. */
+/** Read again: it may have ended while its answer was waited for. */
 function endOf(connection: Session['connection']): Pop3Error | undefined {
   return connection.error;
 }

@@ -8,7 +8,7 @@ import { messageNumber } from './message-number';
 
 /**
  * Mail after mail, asked for ahead as far as the windows allow. What was asked for and not yet handed out is
- * bounded by commands and by octets; what has come and was not yet read is bounded by the connection.
+ * bounded by commands and by bytes; what has come and was not yet read is bounded by the connection.
  */
 class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
   readonly #connection: Connection;
@@ -41,7 +41,7 @@ class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
   next(): Promise<IteratorResult<RetrievedMail, undefined>> {
     this.#current?.body.discard();
     this.#current = undefined;
-    // Whoever ended the session wants no more of it, not even what has come already.
+    // The caller ended the session and gets no more of it, not even what has come already.
     if (this.#connection.error?.code === 'ABORTED') {
       this.#end();
       return Promise.reject(this.#connection.error);
@@ -81,7 +81,7 @@ class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
 
   #ask(): void {
     const window = this.#connection.pipelining ? Math.max(1, this.#limits.window) : 1;
-    // In batches, by count and by octets: a write costs more than a command.
+    // In batches, by count and by bytes: a write costs more than a command.
     if (this.#ahead.length > window / 2 || this.#aheadOctets > this.#limits.windowReplies / 2) return;
     if (this.#exhausted) return;
     const asked: Mail[] = [];
@@ -105,14 +105,14 @@ class Retrieval implements AsyncIterableIterator<RetrievedMail, undefined> {
   }
 }
 
-/** Octets a mail is thought to have when the server has told nothing about it. */
+/** Bytes a mail is thought to have when the server has told nothing about it. */
 const UNKNOWN_SIZE = 65_536;
 
 function sizeOf({ sizes, maildrop: { messages, octets } }: Session, number: number): number {
   return sizes.get(number) ?? (messages > 0 && octets > 0 ? octets / messages : UNKNOWN_SIZE);
 }
 
-/** RETR (RFC 1939 §5). */
+/** RETR (RFC 1939 section 5). */
 export function retrieve(session: Session, numbers: Iterable<number>): Retrieval {
   const { connection, settings } = session;
   const ask = (number: number) =>
@@ -124,7 +124,7 @@ export function retrieve(session: Session, numbers: Iterable<number>): Retrieval
   return new Retrieval(connection, settings.limits, numbers, ask);
 }
 
-/** TOP (RFC 1939 §7). Some servers send the whole mail: what exceeds the lines asked for is let go. */
+/** TOP (RFC 1939 section 7). Some servers send the whole mail: what exceeds the lines asked for is let go. */
 export function top(session: Session, numbers: Iterable<number>, lines: number): Retrieval {
   if (!Number.isSafeInteger(lines) || lines < 0) {
     throw new Pop3Error('CONFIG', 'TOP takes a whole number of lines', { reason: 'unsafe-argument' });

@@ -2,7 +2,7 @@ import { refusal } from '../refusal';
 import type { Session } from '../session';
 
 /**
- * RSET (RFC 1939 §5): takes back every DELE of this session. A server that does not know it has marked nothing by
+ * RSET (RFC 1939 section 5): takes back every DELE of this session. A server that does not know it has marked nothing by
  * itself, so a refusal matters only where DELE was sent.
  */
 export async function rset(session: Session): Promise<void> {

@@ -3,7 +3,7 @@ import type { Response } from '../response';
 import type { Session } from '../session';
 import { accepted } from './command';
 
-/** STAT (RFC 1939 §5). */
+/** STAT (RFC 1939 section 5). */
 export async function stat(session: Session): Promise<MaildropStatus> {
   const response = await accepted(session.send('STAT', { slow: true }), 'transaction');
   return takeStatus(session, response);

@@ -5,7 +5,7 @@ import type { Session } from '../session';
 import { askCapabilities } from './capa';
 
 /**
- * STLS (RFC 2595 §4). What was said before it is forgotten, since anybody on the network path can have said it: the
+ * STLS (RFC 2595 section 4). What was said before it is forgotten, since anybody on the network path can have said it: the
  * line ends, the capabilities, the timestamp for APOP.
  */
 export async function startTls(session: Session, stop: AbortSignal): Promise<void> {

@@ -19,7 +19,7 @@ export function sendUidl(session: Session): Lines<UniqueId> {
   return session.sendForLines('UIDL', session.settings.limits.list, readUniqueId);
 }
 
-/** The answer to UIDL (RFC 1939 §7); `undefined` where the server has no unique IDs. */
+/** The answer to UIDL (RFC 1939 section 7); `undefined` where the server has no unique IDs. */
 export async function takeUidl(session: Session, sent: Lines<UniqueId>): Promise<UniqueId[] | undefined> {
   const { response, items } = await sent.promise;
   if (response.status === 'ok') return items;

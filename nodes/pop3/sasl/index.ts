@@ -52,7 +52,7 @@ export function choose(
   }
   const offered = new Set(capabilities.mechanisms);
   if (token) {
-    // Exchange has left XOAUTH2 out of CAPA: whoever brings a token means it, listed or not.
+    // Exchange has left XOAUTH2 out of CAPA: a caller with a token means it, listed or not.
     return offered.has('OAUTHBEARER') && !offered.has('XOAUTH2') ? 'OAUTHBEARER' : 'XOAUTH2';
   }
   const order: MechanismName[] = encrypted

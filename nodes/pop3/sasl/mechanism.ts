@@ -31,7 +31,7 @@ export interface TokenCredentials {
 
 export type Credentials = PasswordCredentials | TokenCredentials;
 
-/** A failure challenge as data: JSON where it is JSON (RFC 7628 §3.2.2), else its text. */
+/** A failure challenge as data: JSON where it is JSON (RFC 7628 section 3.2.2), else its text. */
 export function readFailure(challenge: Buffer): unknown {
   const text = challenge.toString('utf8');
   try {

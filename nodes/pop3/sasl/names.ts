@@ -3,7 +3,7 @@
 /** With an access token. */
 export const TOKEN_MECHANISMS = ['XOAUTH2', 'OAUTHBEARER'] as const;
 
-/** With a password: SASL names (RFC 5034), and POP3's own `APOP` and `USER` (RFC 1939 §7). */
+/** With a password: SASL names (RFC 5034), and POP3's own `APOP` and `USER` (RFC 1939 section 7). */
 export const PASSWORD_MECHANISMS = [
   'SCRAM-SHA-256',
   'SCRAM-SHA-1',

@@ -22,7 +22,7 @@ export class OauthBearer implements Mechanism {
   start(): Buffer {
     this.done = true;
     const { user, token } = this.#credentials;
-    // "=" and "," are spelt out in a GS2 header (RFC 5801 §4).
+    // "=" and "," are spelt out in a GS2 header (RFC 5801 section 4).
     const name = user.replaceAll('=', '=3D').replaceAll(',', '=2C');
     return Buffer.from(
       `n,a=${name},\x01host=${this.#host}\x01port=${this.#port}\x01auth=Bearer ${token}\x01\x01`,

@@ -6,7 +6,7 @@ const NOTHING = /\u00ad|\u034f|\u1806|[\u180b-\u180d]|[\u200b-\u200d]|\u2060|[\u
 /** RFC 3454 C.1.2: blanks that are not the blank. */
 const BLANKS = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/gu;
 
-/** RFC 4013 §2.3: control, private use, not characters, surrogates, unfit for text, marks of direction, tags. */
+/** RFC 4013 section 2.3: control, private use, not characters, surrogates, unfit for text, marks of direction, tags. */
 const PROHIBITED = new RegExp(
   [
     '[\\u0000-\\u001f\\u007f]', // C.2.1
@@ -30,7 +30,7 @@ const RIGHT_TO_LEFT =
   '\\u200f\\ufb1d\\ufb1f-\\ufb28\\ufb2a-\\ufb36\\ufb38-\\ufb3c\\ufb3e\\ufb40\\ufb41\\ufb43\\ufb44\\ufb46-\\ufbb1' +
   '\\ufbd3-\\ufd3d\\ufd50-\\ufd8f\\ufd92-\\ufdc7\\ufdf0-\\ufdfc\\ufe70-\\ufe74\\ufe76-\\ufefc';
 const SOME_RIGHT_TO_LEFT = new RegExp(`[${RIGHT_TO_LEFT}]`, 'u');
-/** RFC 3454 §6: begins and ends from right to left, and holds no letter of the other kind. */
+/** RFC 3454 section 6: begins and ends from right to left, and holds no letter of the other kind. */
 const ALL_RIGHT_TO_LEFT = new RegExp(
   `^[${RIGHT_TO_LEFT}](?:(?:[${RIGHT_TO_LEFT}]|\\P{L})*[${RIGHT_TO_LEFT}])?$`,
   'u',
@@ -38,7 +38,7 @@ const ALL_RIGHT_TO_LEFT = new RegExp(
 
 /**
  * SASLprep (RFC 4013): the one form in which both sides of SCRAM hash a name or password, however it was typed.
- * Characters that Unicode did not know then pass, as RFC 4013 §2.5 has it for what is sent. Errors: `CONFIG`, which
+ * Characters that Unicode did not know then pass, as RFC 4013 section 2.5 has it for what is sent. Errors: `CONFIG`, which
  * never says which character it was.
  */
 export function saslprep(text: string): string {

@@ -4,7 +4,7 @@ import { saslprep } from './saslprep';
 
 /** Iterations beyond which a server only wants to keep this process busy. */
 const MOST_ITERATIONS = 1_000_000;
-/** RFC 7677 §4; fewer would help whoever listens to guess the password. */
+/** RFC 7677 section 4; fewer would help an eavesdropper to guess the password. */
 const FEWEST_ITERATIONS = 4096;
 
 /**

@@ -354,7 +354,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     return DatabaseSpool.open(database, lease, this.node, () => leases.fence(lease));
   }
 
-  /** What the flow said while nobody owned the mailbox counts before anything is delivered again. */
+  /** What the flow said while no replica owned the mailbox counts before anything is delivered again. */
   private async applyWords(lease: Lease, ledger: Ledger): Promise<void> {
     const { inbox } = this.connection();
     const words = await inbox.acknowledgements(lease.mailbox, this.node);

@@ -117,7 +117,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     });
   }
 
-  /** Hears what other replicas say on a channel. A notice may be missed: whoever hears one looks, and looks anyway. */
+  /** Hears what other replicas say on a channel. A notice may be missed: a replica that gets one checks, and checks at intervals anyway. */
   async listen(channel: string): Promise<void> {
     this.listening.add(channel);
     await this.startListening();

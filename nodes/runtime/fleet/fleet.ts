@@ -105,7 +105,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     const all = this.attended.get(one.mailbox);
     if (!all?.delete(one)) return;
     const { connected } = this;
-    // The same node, made anew by a deploy, may be there already.
+    // The same node, made again by a deploy, may be there already.
     if (![...all].some(({ node }) => node === one.node)) connected?.leases.unattend(one.mailbox, one.node);
     if (all.size > 0) return;
     this.attended.delete(one.mailbox);

@@ -39,7 +39,7 @@ const ANSWER: Prepared = {
     select pg_notify($3, id::text) from said`,
 };
 const ANSWERED: Prepared = { name: 'word-answered', text: 'select answer from word where id = $1::bigint' };
-/** What nobody has asked after for so long is of no use to anybody. */
+/** Entries that were not requested for so long are removed. */
 const TIDY: Prepared = {
   name: 'word-tidy',
   text: `delete from word where (kind = 'check' and at < clock_timestamp() - interval '1 hour')

@@ -22,7 +22,7 @@ interface LeaseEvents {
 
 /** How many mailboxes are claimed in one statement. */
 const CLAIM_AT_ONCE = 1_000;
-/** What nobody took for its share for so long, ms, is taken by any replica that attends it. */
+/** What no replica took for its share for so long, ms, is taken by any replica that attends it. */
 const ORPHANED_MS = 5_000;
 
 /** An array rather than a join, so that the index answers both halves. */

@@ -17,7 +17,7 @@ export const PACE: Pace = { beat: 2_000, timeToLive: 8_000, margin: 1_500 };
 
 /** The clocks by which a session is told to be over. */
 export interface Clocks extends Clock {
-  /** ms of a clock that nobody can set. */
+  /** ms of a monotonic clock. */
   monotonic(): number;
 }
 

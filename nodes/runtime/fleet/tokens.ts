@@ -85,7 +85,7 @@ class DatabaseTokenStore implements TokenStore {
   private readonly slot: string;
   private readonly bound: Buffer;
   private readonly owner = randomUUID();
-  /** The renewal under way: what it has read may be replaced only while nobody else has. */
+  /** The renewal under way: what it has read may be replaced only while no other replica has. */
   private renewal: { id: string; generation: string } | undefined;
   private renewals: Promise<unknown> = Promise.resolve();
 

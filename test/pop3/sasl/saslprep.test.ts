@@ -19,7 +19,7 @@ function refused(text: string): void {
 }
 
 describe('pop3/sasl: SASLprep', () => {
-  it('the examples of RFC 4013 §3', () => {
+  it('the examples of RFC 4013 section 3', () => {
     assert.equal(saslprep('I\u00adX'), 'IX');
     assert.equal(saslprep('user'), 'user');
     assert.equal(saslprep('USER'), 'USER');

@@ -325,7 +325,7 @@ class FileLog<R extends object> implements Log<R> {
     if (sync) await this.sync(handle, bytes.length);
   }
 
-  /** Waits until the last `written` octets are on the disk; cuts them off where they cannot be. */
+  /** Waits until the last `written` bytes are on the disk; cuts them off where they cannot be. */
   private async sync(handle: FileHandle, written: number): Promise<void> {
     const end = this.bytes;
     this.syncing = true;

@@ -14,7 +14,7 @@ interface Found {
   mail: SpooledMail;
 }
 
-/** The first line of a file is this long at most, bytes: a unique-id and a few numbers. */
+/** The first line of a file is this long at most, bytes: a unique ID and a few numbers. */
 const LONGEST_LABEL = 64 * 1024;
 /** Of which this much is kept for what is known only when the mail has come. */
 const FACTS_ROOM = 256;
