@@ -1,7 +1,7 @@
 // The new text of an answer, without what it quotes: everything up to the line with which a mail program introduces the
 // mail that is answered, quoted lines left out, the signature too.
 
-/** Lines looked at: beyond them nobody has written below what they quote. */
+/** Lines looked at: below them no reply follows the quote. */
 const MAX_LINES = 5000;
 const MAX_LINE = 500;
 
@@ -26,7 +26,7 @@ const SENDER = /^\*?(from|von|de|da|van|от|差出人|发件人|보낸 사람)\
 const SENT =
   /^\*?(sent|gesendet|envoyé|enviado|inviato|verzonden|date|datum|fecha|data|отправлено|送信日時|发送时间|보낸 날짜)\s?:/i;
 
-/** The text somebody wrote anew. */
+/** The text that the sender added. */
 export function replyOf(text: string): string {
   const lines = text.split('\n', MAX_LINES);
   const kept: string[] = [];

@@ -1,4 +1,4 @@
-// Who sent it, as the receiving server judged (RFC 8601), and what an answer says anew.
+// Who sent it, as the receiving server judged (RFC 8601), and the new text of a reply.
 import assert from 'node:assert/strict';
 import { replyOf } from '../../nodes/mail/reply';
 import { read } from './support';
@@ -64,7 +64,7 @@ describe('mail: who sent it', () => {
   });
 });
 
-describe('mail: what an answer says anew', () => {
+describe('mail: the new text of a reply', () => {
   it('ends where the quotation begins, in several languages', () => {
     for (const quoted of [
       'On Mon, 6 Apr 2026 at 08:00, Ada <a@x.org> wrote:\n> old',
