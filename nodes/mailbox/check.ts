@@ -5,7 +5,7 @@ import { deleteAndQuit } from './deletion';
 import { download } from './download';
 import type { MailboxError } from './errors';
 import { crashesProcess, dueAt, quarantine } from './failures';
-import { type ListedMail, listMailbox } from './listing';
+import { addSizes, type ListedMail, listMailbox } from './listing';
 import { learnFingerprints, recognize } from './recognition';
 import type { Session } from './session';
 
@@ -40,6 +40,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
     const mails = wanted.slice(0, delivery.room());
+    // The sizes of a first check are not learned before, and where nothing is new they do not matter.
+    if (settings.maxSize > 0 && mails.length > 0) await addSizes(client, listing);
     let trouble: MailboxError | undefined;
     try {
       trouble = await download(context, client, { wanted: mails, listing }, summary, recognized);
