@@ -16,6 +16,7 @@ import {
 } from '../mailbox';
 import { FolderLock } from './folder-lock';
 import type { KnownMailboxes } from './known-mailboxes';
+import type { RunningMailbox } from './running-mailbox';
 
 /** A mailbox as the server knows it. */
 export interface MailboxName {
@@ -267,27 +268,6 @@ export const fileOf = (folder: string, node: string, mailbox: string, kind: 'led
 
 /** True where a fleet has it now: a new baseline here would lose mail. */
 const movedAway = (file: string): boolean => existsSync(`${file}.moved`) && !existsSync(file);
-
-/** What a node does with its mailbox, whether this runtime owns it alone or with others. */
-export type RunningMailbox = Pick<
-  Mailbox,
-  | 'start'
-  | 'stop'
-  | 'check'
-  | 'wake'
-  | 'retry'
-  | 'tryAgain'
-  | 'acknowledge'
-  | 'inFlight'
-  | 'unacknowledged'
-  | 'quarantined'
-  | 'nextCheckAt'
-  | 'isPaused'
-  | 'firstCheck'
-  | 'pause'
-  | 'resume'
-  | 'restart'
->;
 
 /** Where the ledgers of a runtime are. */
 export interface LedgerRoom {

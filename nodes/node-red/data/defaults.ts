@@ -67,7 +67,7 @@ export const ACCOUNT_DEFAULTS = {
 export const ACCOUNT_CHOICES = { clientAuth: ['body', 'header', 'private_key_jwt'] } as const;
 
 export const ACK_DEFAULTS = { name: '', outcome: 'done' } as const;
-export const ACK_CHOICES = { outcome: ['done', 'failed', 'msg'] } as const;
+export const ACK_CHOICES = { outcome: ['done', 'failed', 'keep', 'delete', 'msg'] } as const;
 
 export const TOKEN_DEFAULTS = { name: '', account: '', property: 'token' } as const;
 

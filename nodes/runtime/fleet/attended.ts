@@ -11,7 +11,8 @@ import {
   type Spool,
 } from '../../mailbox';
 import { AckDelivery } from '../../mailbox/delivery/ack';
-import type { LedgerLoan, RunningMailbox } from '../ledgers';
+import type { LedgerLoan } from '../ledgers';
+import type { RunningMailbox } from '../running-mailbox';
 import type { Database, Prepared } from './database';
 import type { Inbox } from './inbox';
 import type { Lease, Leases } from './leases';
