@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { AckSettings, MailboxParts } from '../mailbox';
+import { providers } from '../oauth2';
 import { POP3_IN_CHOICES, POP3_IN_DEFAULTS } from './data/defaults';
 
 /** What a `pop3 in` is to do with mail, as its form says it. */
@@ -18,6 +19,8 @@ export interface MailProperties {
   attachments: string;
   directory: string;
   content: string;
+  trustedServer: string;
+  reply: boolean;
   summary: boolean;
 }
 
@@ -31,6 +34,7 @@ export function settingsOf(
 ): Pick<MailboxParts, 'settings' | 'reading' | 'ack'> {
   const maxAttempts = Math.max(1, Math.floor(numberOr(def, 'maxAttempts')));
   const content = oneOf(def, 'content');
+  const named = (def.trustedServer ?? '').split(/[\s,]+/).filter(Boolean);
   const ack: AckSettings = {
     ackTimeout: Math.max(1, numberOr(def, 'ackTimeout')),
     maxAttempts,
@@ -52,6 +56,8 @@ export function settingsOf(
     reading: {
       content,
       attachments: oneOf(def, 'attachments'),
+      trustedServers: [...named, ...(providers[where.service]?.authservIds ?? [])],
+      ...(def.reply === true && { reply: true }),
       ...(def.directory?.trim() && { directory: resolve(base, def.directory.trim()) }),
     },
     ...(def.handled === 'ack' && { ack }),

@@ -44,6 +44,8 @@ export interface Provider {
   pop?: PopServer;
   /** Absent: no OAuth for mail, or to be given by the user (`custom`). */
   endpoints?: ProviderEndpoints;
+  /** Names its receiving servers use in Authentication-Results (RFC 8601); `*.` is every one below a domain. */
+  authservIds?: readonly string[];
   /** Space-separated. */
   scope?: string;
   /** What is granted to an application acting by itself, where that differs. */
@@ -99,6 +101,7 @@ const APP_PASSWORD = { signIn: 'app-password', grants: [], clientSecret: 'none',
 const rows: readonly Provider[] = [
   {
     id: 'google',
+    authservIds: ['mx.google.com'],
     label: 'Google (Gmail, Workspace)',
     domains: ['gmail.com', 'googlemail.com'],
     signIn: 'oauth2',
@@ -187,6 +190,7 @@ const rows: readonly Provider[] = [
   },
   {
     id: 'fastmail',
+    authservIds: ['*.messagingengine.com'],
     label: 'Fastmail',
     domains: ['fastmail.*', 'messagingengine.com'],
     signIn: 'oauth2',
@@ -235,6 +239,7 @@ const rows: readonly Provider[] = [
   // Yahoo's and AOL's sign-in knows a scope for mail, but registers no new applications for it.
   {
     id: 'yahoo',
+    authservIds: ['*.omega.yahoo.com'],
     label: 'Yahoo',
     domains: ['yahoo.*', 'ymail.com', 'rocketmail.com', 'myyahoo.com'],
     pop: { host: 'pop.mail.yahoo.com', ...TLS },
@@ -246,6 +251,7 @@ const rows: readonly Provider[] = [
   },
   {
     id: 'aol',
+    authservIds: ['*.omega.yahoo.com'],
     label: 'AOL',
     domains: ['aol.*', 'aim.com', 'verizon.net', 'netscape.net', 'compuserve.com', 'cs.com'],
     pop: { host: 'pop.aol.com', ...TLS },
@@ -368,6 +374,7 @@ const rows: readonly Provider[] = [
   },
   {
     id: 'gmx',
+    authservIds: ['gmx.net'],
     label: 'GMX',
     domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch', 'gmx.eu', 'gmx.biz', 'gmx.org', 'gmx.info'],
     pop: { host: 'pop.gmx.net', ...TLS },
@@ -385,6 +392,7 @@ const rows: readonly Provider[] = [
   },
   {
     id: 'webde',
+    authservIds: ['web.de'],
     label: 'web.de',
     domains: ['web.de', 'email.de'],
     pop: { host: 'pop3.web.de', ...TLS },

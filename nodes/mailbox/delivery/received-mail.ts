@@ -6,7 +6,7 @@ import { HeaderReader } from '../header';
 import type { Spool, SpooledMail } from '../store/spool';
 
 /** How mails are read. */
-export type Reading = Pick<MailOptions, 'content' | 'attachments' | 'directory'>;
+export type Reading = Pick<MailOptions, 'content' | 'attachments' | 'directory' | 'trustedServers' | 'reply'>;
 
 /** A mail whose bytes can be had, wherever they come from. What it says of itself is certain once it has been read. */
 export interface ReceivedMail {
@@ -198,7 +198,12 @@ export function optionsOf(
 ): MailOptions {
   return whole
     ? { ...reading, comesAgain: canDownloadAgain, signal }
-    : { content: 'headers', attachments: 'none', signal };
+    : {
+        content: 'headers',
+        attachments: 'none',
+        ...(reading.trustedServers && { trustedServers: reading.trustedServers }),
+        signal,
+      };
 }
 
 /** Tells the flow of what may be missing. */

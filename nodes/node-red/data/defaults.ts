@@ -32,6 +32,9 @@ export const POP3_IN_DEFAULTS = {
   attachments: 'buffer',
   directory: '',
   content: 'parsed',
+  /** Of an own mail server, as in its Authentication-Results; empty: what the provider's row names. */
+  trustedServer: '',
+  reply: false,
   summary: false,
 } as const;
 
