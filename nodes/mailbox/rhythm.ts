@@ -61,6 +61,7 @@ function waitAfter(state: RhythmState, tookMs: number, random: () => number): nu
 const FIRST_WAIT: Partial<Record<MailboxErrorCode, number>> = {
   IN_USE: 30 * SECOND,
   LOGIN_DELAY: MINUTE,
+  SYS_TEMP: MINUTE,
 };
 
 /** How often a folder is looked at that another Node-RED uses, ms. */

@@ -22,6 +22,9 @@ export interface Pop3InProperties {
   account: string;
   mechanism: string;
   allowPlaintext: boolean;
+  /** Seconds; absent in nodes of 0.1.0. */
+  connectTimeout?: number | string;
+  replyTimeout?: number | string;
 }
 
 /** What happens in a session, for people. */
@@ -85,6 +88,7 @@ export function serverOf(
     security,
     tls,
     allowPlaintext: def.allowPlaintext === true,
+    timeouts: timeoutsOf(def),
   };
   // LIST may understate a mail's size (Exchange); half as much again is room enough, and a bound for memory.
   if (largest > 0) target.limits = { mail: largest * 1.5 };
@@ -134,6 +138,21 @@ export function serverOf(
       return unlisten ?? (() => undefined);
     },
   };
+}
+
+/** Within a reply, and for what is answered at once, a minute is enough; a shorter limit counts everywhere. */
+const AT_ONCE_MS = 60_000;
+
+function timeoutsOf({ connectTimeout, replyTimeout }: Pop3InProperties): ConnectOptions['timeouts'] {
+  const connect = milliseconds(connectTimeout, POP3_IN_DEFAULTS.connectTimeout);
+  const reply = milliseconds(replyTimeout, POP3_IN_DEFAULTS.replyTimeout);
+  const atOnce = Math.min(AT_ONCE_MS, reply);
+  return { connect, greeting: connect, command: atOnce, idle: atOnce, reply };
+}
+
+function milliseconds(seconds: unknown, otherwise: number): number {
+  const given = Number(seconds);
+  return (Number.isFinite(given) && given > 0 ? given : otherwise) * 1000;
 }
 
 function hooksOf({ onLine, onSilence }: SessionObserver): Pick<ConnectOptions, 'trace' | 'onSilence'> {

@@ -92,6 +92,8 @@ const QUANTITIES: readonly Name[] = [
   'maxInFlight',
   'maxSize',
   'maxPerCheck',
+  'connectTimeout',
+  'replyTimeout',
 ];
 
 export const mailboxProperties: Record<string, NodeProperty> = Object.fromEntries(

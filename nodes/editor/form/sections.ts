@@ -47,6 +47,7 @@ export class Sections {
       handled: () => chosen('#node-input-handled'),
       flow: ports,
       connection: () => connection(provider()),
+      limits: () => `${fieldValue('connectTimeout')} s, ${fieldValue('replyTimeout')} s`,
     };
     $('.redletter-form').on('change input', () => this.show());
     this.show();

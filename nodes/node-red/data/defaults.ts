@@ -36,6 +36,10 @@ export const POP3_IN_DEFAULTS = {
   trustedServer: '',
   reply: false,
   summary: false,
+  /** Seconds, until a connection is made and the server has greeted. */
+  connectTimeout: 30,
+  /** Seconds, until the server begins to list the mailbox or to send a mail. */
+  replyTimeout: 300,
 } as const;
 
 /** The values each choice of the form may have. */
