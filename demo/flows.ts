@@ -33,16 +33,7 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       ...signIn.properties,
       credentials: signIn.credentials,
     },
-    {
-      id: 'demo-words',
-      type: 'comment',
-      z,
-      name: 'Each email is sent as a message: see the debug sidebar or the terminal',
-      info: '',
-      x: 330,
-      y: 80,
-      wires: [],
-    },
+    ...tour(z),
     {
       id: 'demo-in',
       type: 'pop3 in',
@@ -95,4 +86,36 @@ export function flows(mailPort: number, signIn: ReturnType<typeof account>): obj
       wires: [],
     },
   ];
+}
+
+/** A tour in comment nodes: each opens in the info sidebar. */
+function tour(z: string): object[] {
+  const steps = [
+    [
+      '1. Each email is sent as a message: see the debug sidebar or the terminal',
+      'Five emails wait in the mailbox, and a new one comes every 20 seconds. Open a message in the debug sidebar: `payload` is the text, `mail` the header, `pop3` what the mailbox says about it.',
+    ],
+    [
+      '2. The sign-in: double-click "Mailbox", then the pencil next to the account',
+      'The account signed in with OAuth 2.0. *Sign out*, and the status of the mailbox asks for a sign-in. *Sign in again* resumes it, without a deploy. Any password is accepted.',
+    ],
+    [
+      '3. Test and preview: in the dialog of "Mailbox"',
+      'The test walks through connection, login and listing, and names the step that fails. Enter a wrong port and test again.',
+    ],
+    [
+      '4. No duplicates: deploy again, or restart the flows',
+      'The node records what it delivered. After a crash an email may be delivered twice; then `msg.pop3.redelivered` is true.',
+    ],
+  ];
+  return steps.map(([name, info], index) => ({
+    id: `demo-tour-${index + 1}`,
+    type: 'comment',
+    z,
+    name,
+    info,
+    x: 330,
+    y: index === 0 ? 80 : 220 + index * 40,
+    wires: [],
+  }));
 }

@@ -35,7 +35,7 @@ describe('runtime/fleet: ledgers kept in files before', function () {
     if (folder) await rm(folder, { recursive: true, force: true });
   });
 
-  it('come into the database mail by mail, once, and without the fleet nothing begins anew', async () => {
+  it('come into the database mail by mail, once, and without the fleet nothing starts again', async () => {
     const lease = { mailbox: 'box', replica: OWNER, term: '1' };
     const old = await Ledger.open(fileLog(fileOf(folder, 'node', 'box', 'ledger')));
     await old.recordBaseline(['u1', 'u2']);
