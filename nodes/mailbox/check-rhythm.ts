@@ -14,6 +14,8 @@ export class CheckRhythm {
   private everChecked = false;
   /** Connections closed during the login, with no login in between. */
   private drops = 0;
+  /** ms since the epoch */
+  private lastLogin = 0;
 
   constructor(private readonly interval: number) {
     this.state = { interval, loginDelay: 0, failures: 0, more: false };
@@ -24,8 +26,16 @@ export class CheckRhythm {
     return this.state.failure !== undefined;
   }
 
-  loggedIn(): void {
+  loggedIn(now: number): void {
     this.drops = 0;
+    this.lastLogin = now;
+  }
+
+  /** Milliseconds for which the server accepts no login yet (CAPA LOGIN-DELAY, RFC 2449). */
+  loginDelay(now: number): number {
+    const delay = this.state.loginDelay * 1000;
+    // A clock that was set back makes nobody wait longer.
+    return Math.min(delay, Math.max(0, this.lastLogin + delay - now));
   }
 
   succeeded({ loginDelay }: CheckResult, more: boolean): void {

@@ -2,8 +2,7 @@ import { recordBaseline } from './baseline';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import { judgeClock } from './clock-trust';
 import { deleteAndQuit } from './deletion';
-import { download } from './download';
-import type { MailboxError } from './errors';
+import { type Downloads, download } from './download';
 import { crashesProcess, dueAt, quarantine } from './failures';
 import { addSizes, type ListedMail, listMailbox } from './listing';
 import { learnFingerprints, recognize } from './recognition';
@@ -15,8 +14,8 @@ export interface CheckResult {
   loginDelay: number;
   /** True on the check that recorded the baseline. */
   first: boolean;
-  /** True where mail is left on the server only because the flow is busy. */
-  left: boolean;
+  /** Mails left on the server only because the flow is busy. */
+  left: number;
 }
 
 /**
@@ -39,22 +38,23 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await retryQuarantined(context, listing);
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
-    const mails = wanted.slice(0, delivery.room());
     // The sizes of a first check are not learned before, and where nothing is new they do not matter.
-    if (settings.maxSize > 0 && mails.length > 0) await addSizes(client, listing);
-    let trouble: MailboxError | undefined;
+    if (settings.maxSize > 0 && wanted.length > 0) await addSizes(client, listing);
+    const since = context.now();
+    let downloads: Downloads;
     try {
-      trouble = await download(context, client, { wanted: mails, listing }, summary, recognized);
+      downloads = await download(context, client, { wanted, listing, since }, summary, recognized);
       await learnFingerprints(context, session, listing, first);
     } finally {
       await delivery.finish();
     }
     await deleteAndQuit(context, client, listing, summary, recognized);
+    const { trouble, left } = downloads;
     if (trouble !== undefined) throw trouble;
-    await ledger.recordCheck(mails.length === fresh.length);
+    await ledger.recordCheck(wanted.length - left === fresh.length);
     summary.ms = context.now() - started;
     const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
-    return { summary, loginDelay, first, left: mails.length < wanted.length };
+    return { summary, loginDelay, first, left };
   } finally {
     client.destroy();
   }

@@ -15,17 +15,24 @@ const LARGEST_PROBE = 256 * 1024;
 /**
  * Downloads and delivers mails, one after the other in the server's order, while the next ones are on their way.
  *
- * @returns what keeps the server from giving mail, where that is no mail's fault: the rest of the check goes on
+ * In rounds, as the flow has room for them.
  */
 export async function download(
   context: CheckContext,
   client: Pop3Client,
-  mails: { wanted: ListedMail[]; listing: ListedMail[] },
+  mails: { wanted: ListedMail[]; listing: ListedMail[]; since: number },
   summary: CheckSummary,
   recognized: Recognized,
-): Promise<MailboxError | undefined> {
-  if (mails.wanted.length === 0) return undefined;
-  return new Download(context, client, mails.listing, summary, recognized).run(mails.wanted);
+): Promise<Downloads> {
+  if (mails.wanted.length === 0) return { left: 0 };
+  return new Download(context, client, mails.listing, summary, recognized).run(mails.wanted, mails.since);
+}
+
+export interface Downloads {
+  /** What keeps the server from giving mail, where that is no mail's fault: the rest of the check goes on. */
+  trouble?: MailboxError | undefined;
+  /** Mails that were not asked for, since the flow is busy. */
+  left: number;
 }
 
 interface Refused {
@@ -40,7 +47,7 @@ class Download {
   /** Errors that ended the session and were looked at already. */
   private readonly seen = new Set<unknown>();
   /** Only their headers are downloaded: too large, or the node wants no more. */
-  private readonly headers: ListedMail[] = [];
+  private headers: ListedMail[] = [];
   /** To be downloaded once more, behind the others, which are on their way already. */
   private again: ListedMail[] = [];
   /** Refused, and no mail has come since: it may be the mail or the mailbox. */
@@ -55,20 +62,38 @@ class Download {
     private readonly recognized: Recognized,
   ) {}
 
-  async run(mails: ListedMail[]): Promise<MailboxError | undefined> {
-    const { settings, delivery, onProgress, doubted } = this.context;
-    const whole: ListedMail[] = [];
+  async run(mails: ListedMail[], since: number): Promise<Downloads> {
+    const { delivery, doubted, ledger } = this.context;
+    const hold = { since, keepAlive: () => this.client.noop() };
+    this.total = mails.length;
     // A mail at which the last session ended comes last: if it is the one, the others come first.
     const ordered = [
       ...mails.filter(({ key }) => !doubted.has(key)),
       ...mails.filter(({ key }) => doubted.has(key)),
     ];
-    for (const mail of ordered) {
+    let begun = 0;
+    let trouble: MailboxError | undefined;
+    while (begun < ordered.length && trouble === undefined && !ledger.isPaused) {
+      const { room, redelivered } = await delivery.awaitRoom(hold);
+      this.summary.delivered += redelivered;
+      this.summary.redelivered += redelivered;
+      if (room === 0) break;
+      const round = ordered.slice(begun, begun + room);
+      begun += round.length;
+      trouble = await this.round(round);
+    }
+    return { trouble, left: ordered.length - begun };
+  }
+
+  private async round(mails: ListedMail[]): Promise<MailboxError | undefined> {
+    const { settings, delivery, onProgress } = this.context;
+    const whole: ListedMail[] = [];
+    for (const mail of mails) {
       if (settings.maxSize > 0 && (mail.bytes ?? 0) > settings.maxSize) await this.tooLarge(mail);
       else if (settings.content === 'headers') this.headers.push(mail);
       else whole.push(mail);
     }
-    this.total = whole.length + this.headers.length;
+    this.total -= mails.length - whole.length - this.headers.length;
     await delivery.expect(whole);
     onProgress(this.done, this.total);
     await this.retrieve(whole, true);
@@ -78,9 +103,11 @@ class Download {
       await this.retrieve(again, false);
     }
     if (this.headers.length > 0) {
-      await delivery.expect(this.headers);
-      const source = this.client.top(numbersOf(this.headers), 0);
-      await this.deliverEach(this.headers, source, { whole: false, canDownloadAgain: () => false });
+      const { headers } = this;
+      this.headers = [];
+      await delivery.expect(headers);
+      const source = this.client.top(numbersOf(headers), 0);
+      await this.deliverEach(headers, source, { whole: false, canDownloadAgain: () => false });
     }
     return this.judge();
   }

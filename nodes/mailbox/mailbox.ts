@@ -99,7 +99,11 @@ export class Mailbox {
   private wanted = false;
   private roomToUse = false;
   private acknowledged: AckDelivery | undefined;
-  private leftOnServer = false;
+  /** Mails that the last check left on the server, since the flow was busy. */
+  private leftOnServer = 0;
+  /** The next check goes on with what the last one left. */
+  private continuing = false;
+  private checking = false;
   private readonly rhythm: CheckRhythm;
   private readonly clockWatch: ClockWatch;
   /** See {@link CheckContext.doubted}. */
@@ -261,13 +265,22 @@ export class Mailbox {
     this.parts.onChange?.();
     const room = this.acknowledged?.room() ?? 0;
     if (this.stopping.signal.aborted || room === 0) return;
-    // A session for each processed mail would be a session too many.
-    if (this.leftOnServer && room >= (this.parts.ack?.maxInFlight ?? 1) / 2) {
-      this.wake();
-      return;
-    }
     this.roomToUse = true;
+    // The check that is under way uses the room itself, and what it leaves is looked at when it ends.
+    if (!this.checking) this.continueCheck();
     if (this.running === undefined) this.begin();
+  }
+
+  /** Goes on with what the last check left, in a session of its own, as soon as the flow and the server allow it. */
+  private continueCheck(): void {
+    if (this.leftOnServer === 0 || this.rhythm.failing || this.isPaused) return;
+    // A session for each processed mail would be a session too many.
+    if (!this.acknowledged?.hasRoomForRound) return;
+    this.continuing = true;
+    const now = this.parts.clock.now();
+    const delay = this.rhythm.loginDelay(now);
+    if (delay === 0) this.wake();
+    else if (now + delay < (this.nextCheckAt ?? Number.POSITIVE_INFINITY)) this.arm(delay);
   }
 
   private begin(): void {
@@ -296,6 +309,7 @@ export class Mailbox {
           this.parts.onChange?.();
           continue;
         }
+        this.checking = true;
         const result = await this.checkOnce();
         const { summary } = result;
         this.parts.onCheck?.({ startedAt: started, endedAt: this.parts.clock.now(), summary });
@@ -322,10 +336,12 @@ export class Mailbox {
         const blip = this.rhythm.failed(error, this.delivered > 0);
         tell = (wait) => this.tellFailure(error, asked, blip, wait);
       } finally {
+        this.checking = false;
         await this.ledger?.rest();
       }
       const wait = this.rhythm.nextIn(this.parts.clock.now() - started, this.parts.random);
       this.arm(wait);
+      this.continueCheck();
       tell(wait);
       if (this.isPaused) this.parts.onState({ is: 'paused' });
     }
@@ -335,6 +351,9 @@ export class Mailbox {
     const { parts } = this;
     this.delivered = 0;
     const { signal } = this.stopping;
+    // A check that goes on brings no more than the one that it goes on with would have.
+    const maxPerCheck = this.continuing && parts.settings.maxPerCheck > 0 ? this.leftOnServer : undefined;
+    this.continuing = false;
     parts.onState({ is: 'checking' });
     const { common, acknowledged } = await this.prepare();
     const { ledger } = common;
@@ -345,11 +364,15 @@ export class Mailbox {
     const result = await parts.inTurn(
       () =>
         checkMailbox({
-          settings: { ...parts.settings, ...(this.first !== undefined && { first: this.first }) },
+          settings: {
+            ...parts.settings,
+            ...(this.first !== undefined && { first: this.first }),
+            ...(maxPerCheck !== undefined && { maxPerCheck }),
+          },
           ledger,
           open: async (signal) => {
             const session = await parts.open(signal);
-            this.rhythm.loggedIn();
+            this.rhythm.loggedIn(parts.clock.now());
             return session;
           },
           delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
@@ -457,6 +480,11 @@ export class Mailbox {
     this.nextCheckAt = this.parts.clock.now() + wait;
     this.timer = this.parts.clock.setTimeout(() => {
       this.timer = undefined;
+      // A session could bring nothing: the mails that the flow acknowledges, or does not in time, lead to the next one.
+      if (this.leftOnServer > 0 && !this.rhythm.failing && this.acknowledged?.room() === 0) {
+        this.arm(this.rhythm.nextIn(0, this.parts.random));
+        return;
+      }
       this.wake();
     }, wait);
   }

@@ -6,7 +6,7 @@ import { crashesProcess, dueAt, type OnQuarantined, quarantine, recordFailure } 
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../store/spool';
-import { type Delivered, type Delivery, type DeliveryParts, outcomeOf } from './delivery';
+import { type Delivered, type Delivery, type DeliveryParts, outcomeOf, type SessionHold } from './delivery';
 import { type Pop3Fields, pop3Fields, uidOf } from './pop3-fields';
 import {
   fromNetwork,
@@ -18,6 +18,13 @@ import {
 
 /** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
 const ALONE_MS = 10_000;
+
+/** A session that waits for the flow says NOOP so often, ms: some servers close one that is idle for a minute (quirk 17). */
+const KEEP_ALIVE_MS = 20_000;
+/** How long a session waits for the flow to acknowledge enough for a next round, ms. It locks the mailbox meanwhile. */
+const MOST_WAITING_MS = 30_000;
+/** No round begins in a session that is older, ms: servers end sessions of many minutes, and DELE needs their QUIT. */
+const MOST_SESSION_MS = 10 * 60_000;
 
 export interface AckSettings {
   /** Seconds a flow has for a mail. */
@@ -68,6 +75,9 @@ export class AckDelivery implements Delivery {
   /** The suspected mail that is with the flow, and nothing is delivered after it for a while. */
   private alone: { key: string; timer: unknown } | undefined;
 
+  /** Called when there may be room, for the session that waits for it. */
+  private readonly waiting = new Set<() => void>();
+
   constructor(private readonly parts: AckParts) {}
 
   /** What it records in. */
@@ -79,6 +89,26 @@ export class AckDelivery implements Delivery {
     return this.stopping.signal.aborted || this.alone !== undefined
       ? 0
       : Math.max(0, this.parts.settings.maxInFlight - this.flights.size);
+  }
+
+  /** Room for so many that a round of downloads, or a session, is worth it: a mail each would cost too much. */
+  get hasRoomForRound(): boolean {
+    return this.room() >= this.parts.settings.maxInFlight / 2;
+  }
+
+  async awaitRoom({ since, keepAlive }: SessionHold): Promise<{ room: number; redelivered: number }> {
+    const { clock } = this.parts;
+    const began = clock.now();
+    // What waits in the spool for its next attempt comes first.
+    let redelivered = await this.redeliver();
+    while (!this.stopping.signal.aborted && clock.now() - since < MOST_SESSION_MS) {
+      if (this.hasRoomForRound) return { room: this.room(), redelivered };
+      const left = MOST_WAITING_MS - (clock.now() - began);
+      if (left <= 0) break;
+      if (await this.roomWithin(Math.min(left, KEEP_ALIVE_MS))) redelivered += await this.redeliver();
+      else if (!this.stopping.signal.aborted) await keepAlive();
+    }
+    return { room: 0, redelivered };
   }
 
   /** Mails delivered and not acknowledged. */
@@ -164,7 +194,7 @@ export class AckDelivery implements Delivery {
    * present one, since an older attempt's failure has been answered by a newer attempt already.
    */
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
-    const { ledger, spool, reading, onRoom } = this.parts;
+    const { ledger, spool, reading } = this.parts;
     const mail = spool.named(delivery.split('-', 1)[0] ?? '');
     if (mail === undefined) return 'unknown';
     const flight = this.flights.get(mail.key);
@@ -183,9 +213,29 @@ export class AckDelivery implements Delivery {
       ...(deletion && { deletion }),
     });
     await spool.remove(mail.key);
-    onRoom();
+    this.roomChanged();
     return 'accepted';
   }
+
+  /** False where nothing has changed in this time, ms. */
+  private roomWithin(ms: number): Promise<boolean> {
+    const { clock } = this.parts;
+    return new Promise((resolve) => {
+      const end = (changed: boolean): void => {
+        clock.clearTimeout(timer);
+        this.waiting.delete(wake);
+        resolve(changed);
+      };
+      const wake = (): void => end(true);
+      const timer = clock.setTimeout(() => end(false), ms);
+      this.waiting.add(wake);
+    });
+  }
+
+  private readonly roomChanged = (): void => {
+    for (const wake of [...this.waiting]) wake();
+    this.parts.onRoom();
+  };
 
   /** Ends all waiting. What is not acknowledged stays in the spool: an orderly stop is no attempt. */
   stop(): void {
@@ -193,6 +243,7 @@ export class AckDelivery implements Delivery {
     this.parts.clock.clearTimeout(this.retryTimer);
     this.parts.clock.clearTimeout(this.alone?.timer);
     for (const key of [...this.flights.keys()]) this.land(key);
+    for (const wake of [...this.waiting]) wake();
   }
 
   private async deliverSpooled(key: string): Promise<boolean> {
@@ -247,11 +298,11 @@ export class AckDelivery implements Delivery {
 
   /** Nothing else is delivered until the flow has processed this one, or has had it for a while and lives. */
   private leaveAlone(key: string): void {
-    const { ledger, clock, onError, onRoom } = this.parts;
+    const { ledger, clock, onError } = this.parts;
     const timer = clock.setTimeout(() => {
       this.alone = undefined;
       ledger.recordSurvival(key).catch(onError);
-      onRoom();
+      this.roomChanged();
     }, ALONE_MS);
     this.alone = { key, timer };
   }
@@ -262,14 +313,14 @@ export class AckDelivery implements Delivery {
   }
 
   private async failed(mail: SpooledMail, why: string): Promise<void> {
-    const { ledger, settings, clock, onRoom } = this.parts;
+    const { ledger, settings, clock } = this.parts;
     const delivery = this.flights.get(mail.key)?.delivery ?? '';
     this.land(mail.key);
     const { maxAttempts } = settings;
     if (await recordFailure(ledger, mail.key, { maxAttempts, now: clock.now() }))
       await this.unlessGone(mail.key, () => this.quarantine(mail, { last: 'failed', why, delivery }));
     this.armRetry();
-    onRoom();
+    this.roomChanged();
   }
 
   private async quarantine(
@@ -295,7 +346,7 @@ export class AckDelivery implements Delivery {
 
   /** Wakes when the next mail of the spool may be tried again. */
   private armRetry(): void {
-    const { ledger, spool, clock, onRoom } = this.parts;
+    const { ledger, spool, clock } = this.parts;
     clock.clearTimeout(this.retryTimer);
     this.retryTimer = undefined;
     if (this.stopping.signal.aborted) return;
@@ -306,7 +357,7 @@ export class AckDelivery implements Delivery {
       .reduce((first, at) => Math.min(first, at), Number.POSITIVE_INFINITY);
     if (next === Number.POSITIVE_INFINITY) return;
     // One second at least: what is due at once is delivered as soon as there is room, not by this timer.
-    this.retryTimer = clock.setTimeout(onRoom, Math.max(1000, next - clock.now()));
+    this.retryTimer = clock.setTimeout(this.roomChanged, Math.max(1000, next - clock.now()));
   }
 }
 

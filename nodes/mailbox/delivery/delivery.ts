@@ -13,10 +13,22 @@ export interface Delivered {
   redelivered: boolean;
 }
 
+/** A session that is held while the flow is busy. */
+export interface SessionHold {
+  /** ms since the epoch */
+  since: number;
+  /** NOOP (RFC 1939 section 5). @throws Pop3Error where the session is over */
+  keepAlive(): Promise<void>;
+}
+
 /** A way of mails to the flow: it decides what is recorded when, and when a mail counts as processed. */
 export interface Delivery {
-  /** How many mails may be downloaded now. */
-  room(): number;
+  /**
+   * How many mails may be downloaded now; waits for the flow as long as that is worth holding the session.
+   * @param session when it began, by the clock, and what keeps it from being idle
+   * @returns 0 where the session is to end; `redelivered`: mails that were delivered again meanwhile
+   */
+  awaitRoom(session: SessionHold): Promise<{ room: number; redelivered: number }>;
   /** Whether the mail is on its way already and must not be downloaded. */
   holds(key: string): boolean;
   /** Mails that are on their way, with what they are recognized by. */

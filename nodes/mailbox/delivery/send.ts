@@ -22,8 +22,8 @@ export class SendDelivery implements Delivery {
     private readonly signal: AbortSignal,
   ) {}
 
-  room(): number {
-    return Number.POSITIVE_INFINITY;
+  async awaitRoom(): Promise<{ room: number; redelivered: number }> {
+    return { room: Number.POSITIVE_INFINITY, redelivered: 0 };
   }
 
   holds(): boolean {
