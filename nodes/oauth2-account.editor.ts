@@ -9,7 +9,24 @@ let dialog: AccountDialog | undefined;
 
 RED.nodes.registerType<AccountNode>('oauth2-account', {
   category: 'config',
-  defaults: accountProperties,
+  // Written out: Node-RED's catalog reads the names from the text, without running it.
+  defaults: {
+    name: accountProperties.name,
+    provider: accountProperties.provider,
+    grant: accountProperties.grant,
+    tenant: accountProperties.tenant,
+    issuer: accountProperties.issuer,
+    authorizationUrl: accountProperties.authorizationUrl,
+    tokenUrl: accountProperties.tokenUrl,
+    deviceUrl: accountProperties.deviceUrl,
+    revocationUrl: accountProperties.revocationUrl,
+    scope: accountProperties.scope,
+    prompt: accountProperties.prompt,
+    clientAuth: accountProperties.clientAuth,
+    redirectUri: accountProperties.redirectUri,
+    tls: accountProperties.tls,
+    proxy: accountProperties.proxy,
+  },
   credentials: {
     user: { type: 'text' },
     clientId: { type: 'text' },

@@ -1,7 +1,7 @@
 import './editor/form/form.css';
 import { fromEnvironment, unless, validator } from './editor/form/form';
 import { enableKeyboard } from './editor/form/keyboard';
-import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
+import { LABELS, makeFindable } from './editor/palette';
 import { TOKEN_DEFAULTS } from './node-red/data/defaults';
 
 interface OAuth2Token {
@@ -10,8 +10,8 @@ interface OAuth2Token {
 }
 
 RED.nodes.registerType<OAuth2Token>('oauth2 token', {
-  category: CATEGORY,
-  color: COLOR,
+  category: 'network',
+  color: '#87c1bd',
   paletteLabel: LABELS['oauth2 token'],
   icon: 'redletter-token.svg',
   inputs: 1,

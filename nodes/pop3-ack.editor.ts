@@ -1,5 +1,5 @@
 import './editor/form/form.css';
-import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
+import { LABELS, makeFindable } from './editor/palette';
 import { ACK_DEFAULTS } from './node-red/data/defaults';
 
 interface Pop3Ack {
@@ -8,8 +8,8 @@ interface Pop3Ack {
 }
 
 RED.nodes.registerType<Pop3Ack>('pop3 ack', {
-  category: CATEGORY,
-  color: COLOR,
+  category: 'network',
+  color: '#87c1bd',
   paletteLabel: LABELS['pop3 ack'],
   icon: 'redletter-ack.svg',
   inputs: 1,

@@ -10,19 +10,56 @@ import { mailboxCredentials, mailboxProperties } from './editor/form/mailbox-pro
 import { addHealthTab, removeHealthTab } from './editor/health/sidebar';
 import { leaveStatuses, translateStatuses } from './editor/health/status';
 import { word } from './editor/i18n';
-import { CATEGORY, COLOR, LABELS, makeFindable } from './editor/palette';
+import { LABELS, makeFindable } from './editor/palette';
 
 let form: MailboxForm | undefined;
 
 RED.nodes.registerType<MailboxNode>('pop3 in', {
-  category: CATEGORY,
-  color: COLOR,
+  category: 'network',
+  color: '#87c1bd',
   paletteLabel: LABELS['pop3 in'],
   icon: 'redletter-in.svg',
   inputs: 0,
   outputs: 1,
-  defaults: mailboxProperties,
-  credentials: mailboxCredentials,
+  // Written out: Node-RED's catalog reads the names from the text, without running it.
+  defaults: {
+    name: mailboxProperties.name,
+    service: mailboxProperties.service,
+    host: mailboxProperties.host,
+    port: mailboxProperties.port,
+    security: mailboxProperties.security,
+    tls: mailboxProperties.tls,
+    proxy: mailboxProperties.proxy,
+    auth: mailboxProperties.auth,
+    account: mailboxProperties.account,
+    mechanism: mailboxProperties.mechanism,
+    allowPlaintext: mailboxProperties.allowPlaintext,
+    interval: mailboxProperties.interval,
+    inputs: mailboxProperties.inputs,
+    outputs: mailboxProperties.outputs,
+    first: mailboxProperties.first,
+    after: mailboxProperties.after,
+    keepDays: mailboxProperties.keepDays,
+    handled: mailboxProperties.handled,
+    ackTimeout: mailboxProperties.ackTimeout,
+    maxAttempts: mailboxProperties.maxAttempts,
+    maxInFlight: mailboxProperties.maxInFlight,
+    maxSize: mailboxProperties.maxSize,
+    oversize: mailboxProperties.oversize,
+    maxPerCheck: mailboxProperties.maxPerCheck,
+    attachments: mailboxProperties.attachments,
+    directory: mailboxProperties.directory,
+    content: mailboxProperties.content,
+    trustedServer: mailboxProperties.trustedServer,
+    reply: mailboxProperties.reply,
+    summary: mailboxProperties.summary,
+    connectTimeout: mailboxProperties.connectTimeout,
+    replyTimeout: mailboxProperties.replyTimeout,
+  },
+  credentials: {
+    user: mailboxCredentials.user,
+    password: mailboxCredentials.password,
+  },
   label: function () {
     return this.name || RED.nodes.node(this.account)?.name || LABELS['pop3 in'];
   },

@@ -6,9 +6,6 @@ export const LABELS = {
   'oauth2 token': 'OAuth token',
 } as const;
 
-export const COLOR = '#87c1bd';
-export const CATEGORY = 'network';
-
 /** Words people search for; the palette's filter compares with the type and with the label only. */
 const SEARCHED: Record<keyof typeof LABELS, string> = {
   'pop3 in': 'mail email e-mail gmail outlook hotmail inbox oauth pop pop3 imap',

@@ -96,7 +96,7 @@ const QUANTITIES: readonly Name[] = [
   'replyTimeout',
 ];
 
-export const mailboxProperties: Record<string, NodeProperty> = Object.fromEntries(
+export const mailboxProperties = Object.fromEntries(
   (Object.keys(POP3_IN_DEFAULTS) as Name[]).map((name) => [
     name,
     {
@@ -106,7 +106,7 @@ export const mailboxProperties: Record<string, NodeProperty> = Object.fromEntrie
       ...DEFINITIONS[name],
     },
   ]),
-);
+) as Record<Name, NodeProperty>;
 
 export const mailboxCredentials = {
   user: {

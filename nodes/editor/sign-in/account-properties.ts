@@ -48,9 +48,9 @@ const DEFINITIONS: Partial<Record<Name, NodeProperty>> = {
   proxy: { type: 'http proxy', required: false },
 };
 
-export const accountProperties: Record<string, NodeProperty> = Object.fromEntries(
+export const accountProperties = Object.fromEntries(
   (Object.keys(ACCOUNT_DEFAULTS) as Name[]).map((name) => [
     name,
     { value: ACCOUNT_DEFAULTS[name], ...DEFINITIONS[name] },
   ]),
-);
+) as Record<Name, NodeProperty>;
