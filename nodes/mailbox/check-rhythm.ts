@@ -34,7 +34,7 @@ export class CheckRhythm {
   /** Milliseconds for which the server accepts no login yet (CAPA LOGIN-DELAY, RFC 2449). */
   loginDelay(now: number): number {
     const delay = this.state.loginDelay * 1000;
-    // A clock that was set back makes nobody wait longer.
+    // A clock that was set back makes no wait longer.
     return Math.min(delay, Math.max(0, this.lastLogin + delay - now));
   }
 

@@ -1,3 +1,4 @@
+// Longer than 300 lines because what a refused or broken download means shows only beside the others of its check.
 import { MailError } from '../mail';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';

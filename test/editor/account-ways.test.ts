@@ -101,7 +101,7 @@ for (const version of [4, 5] as const) {
       await window.goto(`${world.provider.issuer}/device`);
       await typeCode(window, code);
       await editor.page.bringToFront();
-      await says(`Connected as ${ALICE}, mails: 2`);
+      await says(`Connected as ${ALICE}. Emails in the mailbox: 2`);
       assert.equal(await part('device').isVisible(), false);
       await editor.screenshot(`connected-${version}`, editor.dialog);
 
@@ -188,13 +188,13 @@ for (const version of [4, 5] as const) {
     it('registers itself where the server lets it, and keeps the client id (RFC 7591)', async () => {
       await openAccount('registers');
       const id = editor.field('clientId');
-      assert.match((await id.getAttribute('placeholder')) ?? '', /registers itself/);
+      assert.match((await id.getAttribute('placeholder')) ?? '', /registered automatically/);
       const asked = world.provider.nextTokenRequest('authorization_code');
       const window = await editor.popup(() => part('sign-in').click());
       await signIn(window, ALICE);
       // A secret that was deployed for another application does not go out for this one.
       assert.equal((await asked).secretIn, 'nowhere');
-      await says(`Connected as ${ALICE}, mails: 2`);
+      await says(`Connected as ${ALICE}. Emails in the mailbox: 2`);
       const registered = await id.inputValue();
       assert.match(registered, /^[\w-]{10,}$/);
       await editor.done();

@@ -74,7 +74,7 @@ for (const version of [4, 5] as const) {
       await closed;
       // The server was typed in the form beneath, which is not saved yet.
       await state('ok')
-        .filter({ hasText: `Connected as ${ALICE}, mails: 0` })
+        .filter({ hasText: `Connected as ${ALICE}. Emails in the mailbox: 0` })
         .waitFor();
       await editor.screenshot(`oauth2-account-${version}`);
       await act(() => editor.done());
