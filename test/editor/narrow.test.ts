@@ -11,7 +11,7 @@ const SIZES = [
   { width: 1280, height: 800 },
   { width: 768, height: 1024 },
   { width: 640, height: 400 },
-  { width: 360, height: 740 },
+  { width: 520, height: 740 },
 ];
 
 /** What of a form lies beyond the right edge of its dialog. Runs in the page. */

@@ -125,7 +125,15 @@ for (const tls of ['implicit', 'stls'] as const) {
       port: wire.port,
       security: tls === 'implicit' ? 'tls' : 'starttls',
       tls: { ca: certificate.ca },
-      timeouts: { connect: 400, greeting: 400, command: 400, idle: 400, quit: 400 },
+      timeouts: {
+        connect: 400,
+        greeting: 400,
+        command: 400,
+        reply: 400,
+        idle: 400,
+        quit: 400,
+        quitAfterDeletions: 400,
+      },
     });
 
     before(async function () {

@@ -131,7 +131,8 @@ describe('servers/dovecot', () => {
     await dovecot.stop();
     for (const port of [dovecot.port, dovecot.tlsPort]) {
       const [error] = (await once(connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException];
-      assert.equal(error.code, 'ECONNREFUSED');
+      // A port that another test has taken meanwhile is reset.
+      assert.ok(['ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? ''), error.code);
     }
   });
 });
