@@ -9,6 +9,8 @@ export interface Dialog {
   account: string;
   config: AccountConfig;
   agent: AgentFor;
+  /** The ids of core's `tls-config` and `http proxy`. */
+  route: { tls: unknown; proxy: unknown };
   /** The id of core's `http proxy`. */
   proxy: unknown;
   /** Whether a secret is in use that was deployed and not typed here. */
@@ -43,7 +45,15 @@ export function dialogOf(
     config[name] = secret;
     stored = true;
   }
-  return { account, config, agent: agentFor(RED, tls, proxy), proxy, stored, rerouted };
+  return {
+    account,
+    config,
+    agent: agentFor(RED, tls, proxy),
+    route: { tls, proxy },
+    proxy,
+    stored,
+    rerouted,
+  };
 }
 
 /** The account as it runs; undefined where it was never deployed, or is disabled. */

@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from 'express';
 import type { NodeAPI } from 'node-red';
+import { agentFor } from '../node-red/agent';
 import { translateBy } from '../node-red/lifecycle';
 import { accountSentence, sentence } from '../node-red/messages';
 import {
@@ -56,8 +57,11 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     // Every user who may read the editor receives this, so it says no more than which node and how it went.
     onOutcome: ({ account, state }: SignInOutcome) => tell(account, state),
   };
-  const consent = new Consent({ texts: pageTexts(RED, undefined), ...hears });
+  const agentOf = ({ tls, proxy }: Record<string, unknown>) => agentFor(RED, tls, proxy);
+  const consent = new Consent({ texts: pageTexts(RED, undefined), agentOf, ...hears });
   const device = new DeviceSignIn(hears);
+  const outcomeFor = async (question: SignInQuestion): Promise<SignInOutcome | undefined> =>
+    (await consent.outcome(question)) ?? (await device.outcome(question));
   const tell = (account: string, state: string): void =>
     RED.comms.publish(`redletter/oauth2-account/${account}`, { state } satisfies SignInNews, false);
   const guarded = [onlyFromTheEditor, RED.auth.needsPermission(PERMISSION) as unknown as RequestHandler];
@@ -120,7 +124,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     answering(RED, async (request): Promise<StatusResponse> => {
       const { account, config } = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
-      const outcome = question && (consent.outcome(question) ?? device.outcome(question));
+      const outcome = question && (await outcomeFor(question));
       const tokens = await runtime.accounts.stored(account, config);
       const running = deployed(RED, account);
       const state = running && bindingOf(running.account) === bindingOf(config) ? running.state : undefined;
@@ -158,7 +162,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     answering(RED, async (request): Promise<ProbeResponse> => {
       const dialog = dialogOf(RED, request.params.id as string, request.body);
       const question = questionOf(request);
-      const outcome = question && (consent.outcome(question) ?? device.outcome(question));
+      const outcome = question && (await outcomeFor(question));
       const trusted = question ? outcome?.state === 'signed-in' : !byPerson(dialog.config) && !dialog.stored;
       const { mailbox } = request.body as Unchecked<ProbeRequest>;
       const look = await lookIntoMailbox(RED, runtime, dialog, mailbox, trusted);
@@ -177,15 +181,18 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     answering(RED, async (request) => {
       const question = questionOf(request);
       if (question) {
-        consent.cancel(question);
-        device.cancel(question);
+        await consent.cancel(question);
+        await device.cancel(question);
       }
       return {};
     }),
   );
 
   RED.httpAdmin.get(`${BASE}/begin`, (request, response) => {
-    reply(response, consent.begin({ ticket: request.query.ticket }));
+    consent
+      .begin({ ticket: request.query.ticket })
+      .then((page) => reply(response, page))
+      .catch(() => response.status(500).end());
   });
   RED.httpAdmin.get(`${BASE}/callback`, (request, response) => {
     consent

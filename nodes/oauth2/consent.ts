@@ -2,13 +2,22 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestTokens } from './client';
 import { identify } from './client-authentication';
 import type { AccountConfig } from './config';
-import { type Endpoints, plain, providerOf, resolveEndpoints, scopeOf } from './endpoints';
+import {
+  type Endpoints,
+  plain,
+  providerOf,
+  readEndpoints,
+  resolveEndpoints,
+  scopeOf,
+  writeEndpoints,
+} from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
 import { type HttpReply, type PageTexts, page, sendOn } from './pages';
 import { readPasted } from './paste';
 import { checkRedirectUri } from './redirect-uri';
 import { judgedBy, refused } from './refusals';
+import type { PendingAnswer, StoredSignIn } from './sign-in-store';
 import {
   randomText,
   SIGN_IN_MS,
@@ -39,7 +48,6 @@ export interface StartRequest extends SignInRequest {
   callbackUrl?: string;
   /** For the page in the sign-in's window. Default: those of the constructor. */
   texts?: PageTexts;
-  agent?: AgentFor | undefined;
 }
 
 export interface StartedSignIn {
@@ -54,26 +62,21 @@ export interface StartedSignIn {
 export interface ConsentOptions extends SignInsOptions {
   /** For pages where the sign-in, and with it the reader's language, is not known. */
   texts: PageTexts;
+  /**
+   * The connections of a sign-in by its `route`, since the answer may reach another process than the one that started
+   * it. Default: direct ones.
+   */
+  agentOf?: (route: Record<string, unknown>) => AgentFor | undefined;
   /** Milliseconds for one answer of the sign-in server; for tests. */
   timeoutMs?: number;
 }
 
-interface SignIn {
-  outcome: SignInOutcome;
-  request: StartRequest;
-  endpoints: Endpoints;
-  callbackUrl: URL;
-  /** What the ticket, the state and the cookie have to be; one use each. */
-  ticket: string | undefined;
-  ticketExpiresAt: number;
-  state: string | undefined;
-  cookie: string;
-  verifier: string;
-}
+/** A sign-in that waits for its answer. */
+type Waiting = StoredSignIn & { config: AccountConfig; pending: PendingAnswer };
 
 /**
- * Sign-ins under way, by authorization code with PKCE (RFC 6749 section 4.1, RFC 7636). They live in memory only: after
- * a restart there is none, and every late answer is refused.
+ * Sign-ins by authorization code with PKCE (RFC 6749 section 4.1, RFC 7636). All that one needs is in the store, so begin
+ * and callback may reach any process that shares it; what the store does not know is refused.
  *
  * A sign-in is bound to the account and person that started it, and to one browser: the window opens `begin` with a
  * ticket, on the callback's own host, and gets a cookie there; the callback takes only an answer that comes with it.
@@ -82,12 +85,14 @@ export class Consent {
   readonly #texts: PageTexts;
   readonly #now: () => number;
   readonly #timeoutMs: number | undefined;
-  readonly #signIns: SignIns<SignIn>;
+  readonly #signIns: SignIns;
+  readonly #agentOf: (route: Record<string, unknown>) => AgentFor | undefined;
 
-  constructor({ texts, timeoutMs, ...options }: ConsentOptions) {
+  constructor({ texts, timeoutMs, agentOf, ...options }: ConsentOptions) {
     this.#texts = texts;
     this.#now = options.now ?? Date.now;
     this.#signIns = new SignIns(options);
+    this.#agentOf = agentOf ?? (() => undefined);
     this.#timeoutMs = timeoutMs;
   }
 
@@ -99,44 +104,63 @@ export class Consent {
     const { config } = request;
     const redirectUri = checkRedirectUri(config, request.redirectUri);
     const callbackUrl = request.callbackUrl ? checkCallbackUrl(config, request.callbackUrl) : redirectUri;
-    const endpoints = await resolveEndpoints(config, { agent: request.agent, timeoutMs: this.#timeoutMs });
+    const endpoints = await resolveEndpoints(config, {
+      agent: this.#agentOf(request.route ?? {}),
+      timeoutMs: this.#timeoutMs,
+    });
     if (!endpoints.authorization) {
       throw new OAuth2Error('CONFIG', 'authorization-url-missing', { facts: { provider: config.provider } });
     }
     const now = this.#now();
     // Said now, and not after the whole sign-in.
     identify(config, endpoints, now);
-    const signIn: SignIn = {
-      outcome: { id: randomText(9), account: request.account, state: 'waiting', expiresAt: now + SIGN_IN_MS },
-      // A copy: what the dialog does next must not change a sign-in under way.
-      request: { ...request, config: { ...config } },
-      endpoints,
-      callbackUrl,
-      ticket: randomText(32),
-      ticketExpiresAt: now + TICKET_MS,
-      state: randomText(32),
-      cookie: randomText(32),
-      verifier: randomText(32),
-    };
-    this.#signIns.add(signIn);
-    const { id, expiresAt } = signIn.outcome;
+    const [id, ticket] = [randomText(9), randomText(32)];
+    const expiresAt = now + SIGN_IN_MS;
+    await this.#signIns.add({
+      id,
+      account: request.account,
+      adminUser: request.adminUser,
+      state: 'waiting',
+      expiresAt,
+      config,
+      ...(request.route && { route: request.route }),
+      pending: {
+        redirectUri: request.redirectUri,
+        callbackUrl: callbackUrl.href,
+        ...(request.texts && { texts: request.texts }),
+        endpoints: writeEndpoints(endpoints),
+        ticket,
+        ticketExpiresAt: now + TICKET_MS,
+        state: randomText(32),
+        cookie: randomText(32),
+        verifier: randomText(32),
+      },
+    });
     const beginUrl = new URL(callbackUrl);
     beginUrl.pathname = beginUrl.pathname.replace(/callback$/, 'begin');
-    beginUrl.searchParams.set('ticket', `${id}.${signIn.ticket}`);
+    beginUrl.searchParams.set('ticket', `${id}.${ticket}`);
     return { id, beginUrl: beginUrl.href, expiresAt };
   }
 
   /** The window's first page: sets the cookie and sends the browser on to the sign-in server. */
-  begin({ ticket }: { ticket: unknown }): HttpReply {
-    const signIn = this.#find(ticket);
-    const given = rest(ticket);
-    if (!signIn?.ticket || !same(signIn.ticket, given) || this.#now() >= signIn.ticketExpiresAt) {
-      return page(400, signIn?.request.texts ?? this.#texts, 'unknown');
+  async begin({ ticket }: { ticket: unknown }): Promise<HttpReply> {
+    const found = await this.#find(ticket);
+    const expected = found?.pending.ticket;
+    const texts = found?.pending.texts ?? this.#texts;
+    if (
+      !found ||
+      !expected ||
+      !same(expected, rest(ticket)) ||
+      this.#now() >= found.pending.ticketExpiresAt
+    ) {
+      return page(400, texts, 'unknown');
     }
-    signIn.ticket = undefined;
-    const { callbackUrl, cookie, outcome } = signIn;
+    const signIn = await this.#take(found.id, 'ticket');
+    if (!signIn) return page(400, texts, 'unknown');
+    const { id, pending } = signIn;
+    const callbackUrl = new URL(pending.callbackUrl);
     const crumbs = [
-      `${cookieName(outcome.id)}=${cookie}`,
+      `${cookieName(id)}=${pending.cookie}`,
       `Path=${callbackUrl.pathname}`,
       `Max-Age=${SIGN_IN_MS / 1000}`,
       'HttpOnly',
@@ -153,21 +177,24 @@ export class Consent {
    */
   async callback({ query, cookies }: { query: unknown; cookies: string | undefined }): Promise<HttpReply> {
     const parameters = readQuery(query);
-    const signIn = this.#byState(parameters);
+    const signIn = await this.#byState(parameters);
     if (!signIn) return page(400, this.#texts, 'unknown');
-    const texts = signIn.request.texts ?? this.#texts;
-    const crumb = readCookie(cookies, cookieName(signIn.outcome.id));
+    const { pending } = signIn;
+    const texts = pending.texts ?? this.#texts;
+    const crumb = readCookie(cookies, cookieName(signIn.id));
     // Still open for the browser it belongs to. A door in front of the editor whose cookies are SameSite=Strict (Home
     // Assistant's ingress), another browser or a lost cookie: the person can still paste the address.
-    if (crumb === undefined || !same(signIn.cookie, crumb)) {
-      const address = new URL(signIn.request.redirectUri);
+    if (crumb === undefined || !same(pending.cookie, crumb)) {
+      const address = new URL(pending.redirectUri);
       for (const name of ANSWER) {
         const value = parameters.get(name);
         if (value !== null) address.searchParams.set(name, value);
       }
       return page(400, texts, 'paste', address.href.length <= LONGEST_SHOWN ? address.href : undefined);
     }
-    const { state, error } = await this.#finish(signIn, parameters);
+    const outcome = await this.#finish(signIn, parameters);
+    if (!outcome) return page(400, texts, 'unknown');
+    const { state, error } = outcome;
     return state === 'signed-in'
       ? page(200, texts, 'done')
       : page(400, texts, 'failed', error?.facts.description);
@@ -187,33 +214,36 @@ export class Consent {
     text: string;
   }): Promise<SignInOutcome> {
     const parameters = readPasted(text);
-    const signIn = this.#byState(parameters);
-    if (!signIn || signIn.request.account !== account) throw new OAuth2Error('DECLINED', 'sign-in-unknown');
-    if (signIn.request.adminUser !== adminUser) throw new OAuth2Error('DECLINED', 'other-person');
-    return this.#finish(signIn, parameters);
+    const signIn = await this.#byState(parameters);
+    if (!signIn || signIn.account !== account) throw new OAuth2Error('DECLINED', 'sign-in-unknown');
+    if (signIn.adminUser !== adminUser) throw new OAuth2Error('DECLINED', 'other-person');
+    const outcome = await this.#finish(signIn, parameters);
+    if (!outcome) throw new OAuth2Error('DECLINED', 'sign-in-unknown');
+    return outcome;
   }
 
   /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
-  outcome(question: SignInQuestion): SignInOutcome | undefined {
+  outcome(question: SignInQuestion): Promise<SignInOutcome | undefined> {
     return this.#signIns.outcome(question);
   }
 
   /** Ends a sign-in before its time. Late answers are refused. */
-  cancel(question: SignInQuestion): void {
-    this.#signIns.cancel(question);
+  cancel(question: SignInQuestion): Promise<void> {
+    return this.#signIns.cancel(question);
   }
 
-  async #finish(signIn: SignIn, parameters: URLSearchParams): Promise<SignInOutcome> {
-    // One use, whatever comes of it.
-    signIn.state = undefined;
-    signIn.ticket = undefined;
+  /** One use of the state, whatever comes of it. Undefined where another request has taken it. */
+  async #finish(found: Waiting, parameters: URLSearchParams): Promise<SignInOutcome | undefined> {
+    const signIn = await this.#take(found.id, 'state');
+    if (!signIn) return undefined;
     await this.#signIns.settle(signIn, () => this.#exchange(signIn, parameters));
-    return signIn.outcome;
+    return this.#signIns.outcome(signIn);
   }
 
-  async #exchange(signIn: SignIn, parameters: URLSearchParams): Promise<Tokens> {
-    const { request, endpoints, verifier } = signIn;
-    const { config, redirectUri, agent } = request;
+  async #exchange({ config, pending, route }: Waiting, parameters: URLSearchParams): Promise<Tokens> {
+    const { redirectUri, verifier } = pending;
+    const endpoints = readEndpoints(pending.endpoints);
+    const agent = this.#agentOf(route ?? {});
     const { provider } = config;
     const facts = { provider };
     if (repeats(parameters)) throw new OAuth2Error('DECLINED', 'answer-incomplete', { facts });
@@ -249,20 +279,31 @@ export class Consent {
     return signedIn(answer);
   }
 
-  #byState(parameters: URLSearchParams): SignIn | undefined {
+  async #byState(parameters: URLSearchParams): Promise<Waiting | undefined> {
     const state = parameters.get('state');
-    const signIn = this.#find(state);
-    return signIn?.state && same(signIn.state, rest(state)) ? signIn : undefined;
+    const signIn = await this.#find(state);
+    return signIn?.pending.state && same(signIn.pending.state, rest(state)) ? signIn : undefined;
   }
 
   /** Tickets and states are written `id.secret`; the id finds the sign-in, the secret proves it. */
-  #find(text: unknown): SignIn | undefined {
-    return typeof text === 'string' ? this.#signIns.waiting(text.slice(0, text.indexOf('.'))) : undefined;
+  async #find(text: unknown): Promise<Waiting | undefined> {
+    if (typeof text !== 'string') return undefined;
+    const signIn = await this.#signIns.waiting(text.slice(0, text.indexOf('.')));
+    return signIn && isWaiting(signIn) ? signIn : undefined;
+  }
+
+  async #take(id: string, what: 'ticket' | 'state'): Promise<Waiting | undefined> {
+    const signIn = await this.#signIns.store.take(id, what);
+    return signIn && isWaiting(signIn) ? signIn : undefined;
   }
 }
 
-function authorizationUrl({ request, endpoints, outcome, state, verifier }: SignIn): URL {
-  const { config, redirectUri } = request;
+const isWaiting = (signIn: StoredSignIn): signIn is Waiting =>
+  signIn.state === 'waiting' && signIn.config !== undefined && signIn.pending !== undefined;
+
+function authorizationUrl({ id, config, pending }: Waiting): URL {
+  const { redirectUri, state, verifier } = pending;
+  const endpoints = readEndpoints(pending.endpoints);
   if (!endpoints.authorization) throw new TypeError('a sign-in without an authorization endpoint');
   const url = new URL(endpoints.authorization);
   const scope = scopeOf(config);
@@ -271,7 +312,7 @@ function authorizationUrl({ request, endpoints, outcome, state, verifier }: Sign
     client_id: config.clientId?.trim() ?? '',
     redirect_uri: redirectUri,
     ...(scope && { scope }),
-    state: `${outcome.id}.${state}`,
+    state: `${id}.${state}`,
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     ...standing(config, url),

@@ -48,8 +48,8 @@ export interface DeviceSignInOptions extends SignInsOptions {
   timeoutMs?: number;
 }
 
-interface SignIn {
-  outcome: SignInOutcome;
+interface Polling {
+  id: string;
   request: DeviceStartRequest;
   endpoints: Endpoints;
   deviceCode: string;
@@ -67,15 +67,16 @@ export class DeviceSignIn {
   readonly #now: () => number;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
   readonly #timeoutMs: number | undefined;
-  readonly #signIns: SignIns<SignIn>;
+  readonly #signIns: SignIns;
   readonly #waiting = new Map<string, AbortController>();
 
-  constructor({ onSignedIn, onOutcome, now, wait, timeoutMs }: DeviceSignInOptions) {
+  constructor({ onSignedIn, onOutcome, store, now, wait, timeoutMs }: DeviceSignInOptions) {
     this.#now = now ?? Date.now;
     this.#wait = wait ?? ((ms, signal) => sleep(ms, undefined, { signal, ref: false }));
     this.#timeoutMs = timeoutMs;
     this.#signIns = new SignIns({
       onSignedIn,
+      store,
       now,
       onOutcome: (outcome) => {
         this.#waiting.get(outcome.id)?.abort();
@@ -124,17 +125,20 @@ export class DeviceSignIn {
     const id = randomText(9);
     const expiresAt = now + Math.min(expiresIn * 1000, 2 * SIGN_IN_MS);
     const over = new AbortController();
-    const signIn: SignIn = {
-      outcome: { id, account, state: 'waiting', expiresAt },
+    const { adminUser } = request;
+    // No code and no secret: whichever process began it asks for the tokens.
+    const kept = { provider, grant: config.grant };
+    await this.#signIns.add({ id, account, adminUser, state: 'waiting', expiresAt, config: kept });
+    this.#waiting.set(id, over);
+    const polling = {
+      id,
       request: { ...request, config: { ...config } },
       endpoints,
       deviceCode,
       interval,
       over,
     };
-    this.#signIns.add(signIn);
-    this.#waiting.set(id, over);
-    void this.#poll(signIn);
+    void this.#poll(polling);
     return {
       id,
       userCode,
@@ -145,31 +149,32 @@ export class DeviceSignIn {
   }
 
   /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
-  outcome(question: SignInQuestion): SignInOutcome | undefined {
+  outcome(question: SignInQuestion): Promise<SignInOutcome | undefined> {
     return this.#signIns.outcome(question);
   }
 
   /** Ends a sign-in before its time. */
-  cancel(question: SignInQuestion): void {
-    this.#signIns.cancel(question);
+  cancel(question: SignInQuestion): Promise<void> {
+    return this.#signIns.cancel(question);
   }
 
   /** Never rejects: whatever happens is the sign-in's outcome. */
-  async #poll(signIn: SignIn): Promise<void> {
-    const { outcome, over } = signIn;
-    while (this.#signIns.waiting(outcome.id)) {
-      try {
-        await this.#wait(signIn.interval * 1000, over.signal);
-      } catch {
-        return;
+  async #poll(polling: Polling): Promise<void> {
+    const { id, request, over } = polling;
+    const { account, adminUser, config } = request;
+    try {
+      while (await this.#signIns.waiting(id)) {
+        await this.#wait(polling.interval * 1000, over.signal);
+        if (!(await this.#signIns.waiting(id))) return;
+        await this.#signIns.settle({ id, account, adminUser, config }, () => this.#ask(polling));
       }
-      if (!this.#signIns.waiting(outcome.id)) return;
-      await this.#signIns.settle(signIn, () => this.#ask(signIn));
+    } catch {
+      // Cancelled while it waited, or the store is away: the sign-in expires.
     }
   }
 
   /** Undefined: not yet. */
-  async #ask(signIn: SignIn): Promise<Tokens | undefined> {
+  async #ask(signIn: Polling): Promise<Tokens | undefined> {
     const { request, endpoints, deviceCode } = signIn;
     const { config, agent } = request;
     try {

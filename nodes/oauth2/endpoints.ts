@@ -239,3 +239,19 @@ export function movedFrom(url: URL, location: string | undefined, facts: OAuth2F
 export function plain(url: URL): string {
   return url.origin + url.pathname;
 }
+
+/** As plain JSON, to be kept while a person signs in. */
+export function writeEndpoints(endpoints: Endpoints): Record<string, string | boolean> {
+  return Object.fromEntries(
+    Object.entries(endpoints).map(([name, value]) => [name, value instanceof URL ? value.href : value]),
+  );
+}
+
+export function readEndpoints(written: Record<string, string | boolean>): Endpoints {
+  return Object.fromEntries(
+    Object.entries(written).map(([name, value]) => [
+      name,
+      typeof value === 'string' && name !== 'issuerText' ? new URL(value) : value,
+    ]),
+  ) as unknown as Endpoints;
+}

@@ -9,6 +9,13 @@ export { type PopServer, type Provider, providers } from './providers';
 export { CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
 export { registerClient } from './registration';
 export { keepsTokens } from './renewal';
+export {
+  MemorySignInStore,
+  type PendingAnswer,
+  type SignInEnd,
+  type SignInStore,
+  type StoredSignIn,
+} from './sign-in-store';
 export type { SignedIn, SignInOutcome, SignInQuestion, SignInRequest } from './sign-ins';
 export {
   type RevocationResult,

@@ -1,16 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type AccountConfig, bindingOf } from './config';
 import { OAuth2Error } from './errors';
+import { MemorySignInStore, type SignInEnd, type SignInStore, type StoredSignIn } from './sign-in-store';
 import type { Tokens } from './tokens';
 
-/** Milliseconds from the start to the end of a sign-in, unless the server allows less. */
-export const SIGN_IN_MS = 600_000;
-
-/** How many sign-ins are remembered, running and ended together. */
-const MOST = 100;
-
-/** How many of them for one account; a new one ends the oldest. */
-const MOST_PER_ACCOUNT = 5;
+export { SIGN_IN_MS } from './sign-in-store';
 
 /** Who signs in to what. */
 export interface SignInRequest {
@@ -19,6 +13,8 @@ export interface SignInRequest {
   /** Who started it; only they may ask, paste or cancel. Empty where there is no login. */
   adminUser: string;
   config: AccountConfig;
+  /** Through what the server is reached: ids of configuration nodes, plain JSON. */
+  route?: Record<string, unknown>;
 }
 
 /** How a sign-in stands. */
@@ -55,125 +51,118 @@ export interface SignInQuestion {
   adminUser: string;
 }
 
-interface SignIn {
-  outcome: SignInOutcome;
-  request: SignInRequest;
-}
-
 /** What a room of sign-ins is told when it is made. */
 export interface SignInsOptions {
   /** Takes the tokens; the sign-in has succeeded when this resolves. */
   onSignedIn: (signedIn: SignedIn) => Promise<void> | void;
   /** Hears of the end of each sign-in. */
   onOutcome?: ((outcome: SignInOutcome) => void) | undefined;
+  /** Where sign-ins are kept. Default: in this process. */
+  store?: SignInStore | undefined;
   /** Milliseconds since the epoch. */
   now?: (() => number) | undefined;
 }
 
-/** Sign-ins under way, and for a while those that have ended. In memory only, and bounded in number and time. */
-export class SignIns<T extends SignIn> {
+/** The common part of all sign-ins: who may ask about one, how it expires, and how it ends. */
+export class SignIns {
+  readonly store: SignInStore;
   readonly #onSignedIn: SignInsOptions['onSignedIn'];
   readonly #onOutcome: (outcome: SignInOutcome) => void;
   readonly #now: () => number;
-  /** By id, the oldest first. */
-  readonly #all = new Map<string, T>();
 
-  constructor({ onSignedIn, onOutcome, now }: SignInsOptions) {
+  constructor({ onSignedIn, onOutcome, store, now }: SignInsOptions) {
     this.#onSignedIn = onSignedIn;
     this.#onOutcome = onOutcome ?? (() => {});
     this.#now = now ?? Date.now;
+    this.store = store ?? new MemorySignInStore(this.#now);
   }
 
   /** Makes room where there are too many, by ending the oldest. */
-  add(signIn: T): void {
-    this.#expire();
-    const others = [...this.#all.values()];
-    const { account } = signIn.request;
-    this.#drop(
-      others.filter(({ request }) => request.account === account),
-      MOST_PER_ACCOUNT,
-    );
-    this.#drop([...this.#all.values()], MOST);
-    this.#all.set(signIn.outcome.id, signIn);
-  }
-
-  /** The sign-in of that id if it is still waiting. */
-  waiting(id: string): T | undefined {
-    this.#expire();
-    const signIn = this.#all.get(id);
-    return signIn?.outcome.state === 'waiting' ? signIn : undefined;
-  }
-
-  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
-  outcome({ id, account, adminUser }: SignInQuestion): SignInOutcome | undefined {
-    this.#expire();
-    const signIn = this.#all.get(id);
-    return signIn?.request.account === account && signIn.request.adminUser === adminUser
-      ? signIn.outcome
-      : undefined;
-  }
-
-  /** Ends a sign-in before its time. */
-  cancel(question: SignInQuestion): void {
-    const signIn = this.outcome(question) && this.waiting(question.id);
-    if (signIn) this.end(signIn, new OAuth2Error('DECLINED', 'sign-in-cancelled'));
-  }
-
-  /**
-   * Ends a sign-in by what `ask` brings: tokens, which are passed on, or an error. Undefined is no end: not yet.
-   * Never rejects.
-   */
-  async settle(signIn: T, ask: () => Promise<Tokens | undefined>): Promise<void> {
-    const { id } = signIn.outcome;
-    try {
-      const tokens = await ask();
-      // Ended while the answer was on its way: tokens that are not needed any more are not kept.
-      if (!tokens || !this.waiting(id)) return;
-      const { account, adminUser, config } = signIn.request;
-      await this.#onSignedIn({ id, account, adminUser, config, binding: bindingOf(config), tokens });
-      this.end(signIn, undefined, tokens);
-    } catch (error) {
-      const unkept = () => new OAuth2Error('STORE', 'store-failed', { cause: error });
-      this.end(signIn, error instanceof OAuth2Error ? error : unkept());
+  async add(signIn: StoredSignIn): Promise<void> {
+    for (const removed of await this.store.add(signIn)) {
+      if (removed.state !== 'waiting') continue;
+      this.#tell(outcomeOf({ ...removed, ...failedBy(new OAuth2Error('DECLINED', 'sign-in-superseded')) }));
     }
   }
 
-  /** Ends a sign-in: with an error, or with tokens. The first end counts. */
-  end(signIn: T, error: OAuth2Error | undefined, tokens?: Tokens): void {
-    if (signIn.outcome.state !== 'waiting') return;
-    signIn.outcome = {
-      ...signIn.outcome,
-      state: error ? 'failed' : 'signed-in',
-      ...(error && { error }),
-      ...(tokens && { renewable: !!tokens.refreshToken }),
-      ...(tokens?.label && { label: tokens.label }),
-    };
-    // The client's secret is of no more use here.
-    const { provider, grant } = signIn.request.config;
-    signIn.request = { ...signIn.request, config: { provider, grant } };
+  /** The sign-in of that id if it is still waiting. */
+  async waiting(id: string): Promise<StoredSignIn | undefined> {
+    const signIn = await this.#current(id);
+    return signIn?.state === 'waiting' ? signIn : undefined;
+  }
+
+  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
+  async outcome({ id, account, adminUser }: SignInQuestion): Promise<SignInOutcome | undefined> {
+    const signIn = await this.#current(id);
+    return signIn?.account === account && signIn.adminUser === adminUser ? outcomeOf(signIn) : undefined;
+  }
+
+  /** Ends a sign-in before its time. */
+  async cancel(question: SignInQuestion): Promise<void> {
+    if ((await this.outcome(question))?.state !== 'waiting') return;
+    await this.#end(question.id, failedBy(new OAuth2Error('DECLINED', 'sign-in-cancelled')));
+  }
+
+  /**
+   * Ends a sign-in by what `ask` brings: tokens, which are accepted, or an error. Undefined is no end: not yet.
+   * Never rejects for what `ask` throws.
+   */
+  async settle(
+    signIn: Pick<StoredSignIn, 'id' | 'account' | 'adminUser'> & { config: AccountConfig },
+    ask: () => Promise<Tokens | undefined>,
+  ): Promise<void> {
+    const { id, account, adminUser, config } = signIn;
     try {
-      this.#onOutcome(signIn.outcome);
+      const tokens = await ask();
+      // Ended while the answer was on its way: its tokens are not kept.
+      if (!tokens || !(await this.waiting(id))) return;
+      await this.#onSignedIn({ id, account, adminUser, config, binding: bindingOf(config), tokens });
+      await this.#end(id, {
+        state: 'signed-in',
+        renewable: !!tokens.refreshToken,
+        ...(tokens.label && { label: tokens.label }),
+      });
+    } catch (error) {
+      const unkept = () => new OAuth2Error('STORE', 'store-failed', { cause: error });
+      await this.#end(id, failedBy(error instanceof OAuth2Error ? error : unkept()));
+    }
+  }
+
+  async #current(id: string): Promise<StoredSignIn | undefined> {
+    const signIn = await this.store.get(id);
+    if (signIn?.state !== 'waiting' || this.#now() < signIn.expiresAt) return signIn;
+    await this.#end(id, failedBy(new OAuth2Error('DECLINED', 'sign-in-expired-here')));
+    return this.store.get(id);
+  }
+
+  async #end(id: string, end: SignInEnd): Promise<void> {
+    const ended = await this.store.end(id, end);
+    if (ended) this.#tell(outcomeOf(ended));
+  }
+
+  #tell(outcome: SignInOutcome): void {
+    try {
+      this.#onOutcome(outcome);
     } catch {
       // A listener's mistake changes nothing about how the sign-in went.
     }
   }
+}
 
-  #drop(candidates: T[], most: number): void {
-    for (const signIn of candidates.slice(0, Math.max(0, candidates.length - most + 1))) {
-      this.end(signIn, new OAuth2Error('DECLINED', 'sign-in-superseded'));
-      this.#all.delete(signIn.outcome.id);
-    }
-  }
+function outcomeOf({ id, account, state, expiresAt, error, label, renewable }: StoredSignIn): SignInOutcome {
+  return {
+    id,
+    account,
+    state,
+    expiresAt,
+    ...(error && { error: new OAuth2Error(error.code, error.reason, { facts: error.facts }) }),
+    ...(label && { label }),
+    ...(renewable !== undefined && { renewable }),
+  };
+}
 
-  /** Ends what is too old, and forgets what was to end a sign-in's length ago. */
-  #expire(): void {
-    const now = this.#now();
-    for (const [id, signIn] of this.#all) {
-      const { expiresAt } = signIn.outcome;
-      if (now >= expiresAt) this.end(signIn, new OAuth2Error('DECLINED', 'sign-in-expired-here'));
-      if (now >= expiresAt + SIGN_IN_MS) this.#all.delete(id);
-    }
-  }
+function failedBy({ code, reason, facts }: OAuth2Error): SignInEnd {
+  return { state: 'failed', error: { code, reason, facts } };
 }
 
 /** Random bytes as text that needs no escaping anywhere. */

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import {
   type AccountConfig,
+  type AgentFor,
   bindingOf,
+  MemorySignInStore,
   OAuth2Error,
   type SignInOutcome,
   TokenSource,
@@ -36,11 +38,11 @@ describe('oauth2/consent', () => {
 
     it('signs in, and gives tokens that can be renewed', async () => {
       const { id, beginUrl, expiresAt } = await host.start(config);
-      assert.equal(host.consent.outcome({ id, ...host.person })?.state, 'waiting');
+      assert.equal((await host.consent.outcome({ id, ...host.person }))?.state, 'waiting');
       const { page } = await consentAt(beginUrl, { login: 'alice@example.com' });
       assert.equal(page?.status, 200);
       assert.match(page?.html ?? '', /Done, you can close this\./);
-      assert.deepEqual(host.consent.outcome({ id, ...host.person }), {
+      assert.deepEqual(await host.consent.outcome({ id, ...host.person }), {
         id,
         account: 'account-1',
         state: 'signed-in',
@@ -104,7 +106,7 @@ describe('oauth2/consent', () => {
       const { page } = await consentAt(beginUrl, { login: 'alice@example.com', answer: 'deny' });
       assert.equal(page?.status, 400);
       assert.match(page?.html ?? '', /That did not work/);
-      const outcome = host.consent.outcome({ id, ...host.person });
+      const outcome = await host.consent.outcome({ id, ...host.person });
       assert.deepEqual(
         [outcome?.state, outcome?.error?.code, outcome?.error?.reason],
         ['failed', 'DECLINED', 'declined'],
@@ -149,7 +151,7 @@ describe('oauth2/consent', () => {
       const { id, beginUrl } = await host.start(config);
       await consentAt(beginUrl, { login: 'alice@example.com' });
       forget();
-      const { error } = host.consent.outcome({ id, ...host.person }) ?? {};
+      const { error } = (await host.consent.outcome({ id, ...host.person })) ?? {};
       assert.deepEqual([error?.code, error?.reason], ['DECLINED', 'code-used-or-expired']);
     });
   });
@@ -159,6 +161,7 @@ describe('oauth2/consent', () => {
     let endpoint: TokenEndpoint;
     let host: Awaited<ReturnType<typeof startCallbackHost>>;
     let outcomes: SignInOutcome[];
+    let through: AgentFor | undefined;
 
     beforeEach(async () => {
       clock = new Clock();
@@ -166,7 +169,12 @@ describe('oauth2/consent', () => {
       endpoint = await startTokenEndpoint(
         tokens({ refresh_token: 'canary-refresh', access_token: 'canary-access' }),
       );
-      host = await startCallbackHost({ now: clock.now, onOutcome: (outcome) => outcomes.push(outcome) });
+      through = undefined;
+      host = await startCallbackHost({
+        now: clock.now,
+        onOutcome: (outcome) => outcomes.push(outcome),
+        agentOf: () => through,
+      });
     });
     afterEach(async () => {
       await host.close();
@@ -201,7 +209,7 @@ describe('oauth2/consent', () => {
       const { query, crumb, outcome } = await begun();
       const reply = await host.consent.callback({ query: `?${query}`, cookies: `a=b; ${crumb}; c=d` });
       assert.equal(reply.status, 200);
-      assert.equal(outcome()?.state, 'signed-in');
+      assert.equal((await outcome())?.state, 'signed-in');
       const form = Object.fromEntries(endpoint.requests[0]?.form ?? []);
       assert.equal(form.code, 'canary-code');
       assert.equal(form.redirect_uri, host.redirectUri);
@@ -211,7 +219,7 @@ describe('oauth2/consent', () => {
     it('the query may come as an object, as express has it', async () => {
       const { query, crumb, outcome } = await begun();
       await host.consent.callback({ query: Object.fromEntries(query), cookies: crumb });
-      assert.equal(outcome()?.state, 'signed-in');
+      assert.equal((await outcome())?.state, 'signed-in');
     });
 
     it('the state has 128 bits and more, and is another each time', async () => {
@@ -248,7 +256,7 @@ describe('oauth2/consent', () => {
         assert.equal((await host.consent.callback({ query, cookies })).status, 400, cookies);
       }
       assert.equal(endpoint.requests.length, 0);
-      assert.equal(outcome()?.state, 'waiting');
+      assert.equal((await outcome())?.state, 'waiting');
       assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 200);
     });
 
@@ -277,8 +285,31 @@ describe('oauth2/consent', () => {
       const { query, crumb, outcome } = await begun();
       clock.pass(10 * MINUTE);
       assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 400);
-      assert.deepEqual([outcome()?.state, outcome()?.error?.reason], ['failed', 'sign-in-expired-here']);
+      assert.deepEqual(
+        [(await outcome())?.state, (await outcome())?.error?.reason],
+        ['failed', 'sign-in-expired-here'],
+      );
       assert.equal(endpoint.requests.length, 0);
+    });
+
+    it('begin, callback and outcome may reach other processes that share the store', async () => {
+      const store = new MemorySignInStore();
+      const hosts = await Promise.all(
+        [1, 2, 3].map(() => startCallbackHost({ store, agentOf: () => undefined })),
+      );
+      const [one = assert.fail(), two = assert.fail(), three = assert.fail()] = hosts;
+      const { id, beginUrl } = await one.start(config(), { route: { proxy: 'proxy-1' } });
+      const ticket = new URL(beginUrl).searchParams.get('ticket');
+      const { headers } = await two.consent.begin({ ticket });
+      const state = new URL(headers.location ?? '').searchParams.get('state') ?? '';
+      const cookies = headers['set-cookie']?.split(';')[0];
+      const query = { code: 'canary-code', state };
+      const replies = await Promise.all(hosts.map(({ consent }) => consent.callback({ query, cookies })));
+      assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 400, 400]);
+      assert.equal((await three.consent.outcome({ id, ...three.person }))?.state, 'signed-in');
+      assert.equal(hosts.flatMap(({ signedIn }) => signedIn).length, 1);
+      assert.equal(endpoint.requests.length, 1);
+      for (const { close } of hosts) await close();
     });
 
     it('an answer after a restart is refused', async () => {
@@ -290,11 +321,11 @@ describe('oauth2/consent', () => {
 
     it('an answer after cancelling is refused', async () => {
       const { id, query, crumb, outcome } = await begun();
-      host.consent.cancel({ ...host.person, id, adminUser: 'somebody else' });
-      assert.equal(outcome()?.state, 'waiting');
-      host.consent.cancel({ ...host.person, id });
+      await host.consent.cancel({ ...host.person, id, adminUser: 'somebody else' });
+      assert.equal((await outcome())?.state, 'waiting');
+      await host.consent.cancel({ ...host.person, id });
       assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 400);
-      assert.equal(outcome()?.error?.reason, 'sign-in-cancelled');
+      assert.equal((await outcome())?.error?.reason, 'sign-in-cancelled');
       assert.deepEqual(
         outcomes.map(({ state }) => state),
         ['failed'],
@@ -310,10 +341,10 @@ describe('oauth2/consent', () => {
       const { id, query, crumb, outcome } = await begun();
       const coming = host.consent.callback({ query, cookies: crumb });
       await endpoint.nextRequest();
-      host.consent.cancel({ ...host.person, id });
+      await host.consent.cancel({ ...host.person, id });
       release();
       assert.equal((await coming).status, 400);
-      assert.equal(outcome()?.error?.reason, 'sign-in-cancelled');
+      assert.equal((await outcome())?.error?.reason, 'sign-in-cancelled');
       assert.equal(host.signedIn.length, 0);
     });
 
@@ -325,7 +356,7 @@ describe('oauth2/consent', () => {
       clock.pass(MINUTE);
       assert.equal((await fetch(late.beginUrl, { redirect: 'manual' })).status, 400);
       for (const ticket of [undefined, '', 'x', '.', ['a'], `${late.id}.`, `${late.id}.x`]) {
-        assert.equal(host.consent.begin({ ticket }).status, 400);
+        assert.equal((await host.consent.begin({ ticket })).status, 400);
       }
     });
 
@@ -350,7 +381,7 @@ describe('oauth2/consent', () => {
         beginUrl,
         /^https:\/\/red\.example\.com\/home\/admin\/redletter\/oauth2-account\/begin\?ticket=[\w.-]+$/,
       );
-      const { headers } = host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
+      const { headers } = await host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
       assert.match(headers['set-cookie'] ?? '', /; Secure$/);
       assert.match(headers['set-cookie'] ?? '', /Path=\/home\/admin\/redletter\/oauth2-account\/callback;/);
     });
@@ -364,7 +395,7 @@ describe('oauth2/consent', () => {
       await assert.rejects(host.consent.paste({ ...host.person, account: 'account-2', text }), {
         reason: 'sign-in-unknown',
       });
-      assert.equal(outcome()?.state, 'waiting');
+      assert.equal((await outcome())?.state, 'waiting');
       assert.equal((await host.consent.paste({ ...host.person, text })).state, 'signed-in');
     });
 
@@ -374,14 +405,14 @@ describe('oauth2/consent', () => {
       await assert.rejects(host.consent.paste({ ...host.person, text: location.href }), {
         reason: 'paste-not-the-answer',
       });
-      assert.equal(outcome()?.state, 'waiting');
+      assert.equal((await outcome())?.state, 'waiting');
     });
 
     it('the state of a sign-in is visible to the person who started it only', async () => {
       const { id } = await begun();
-      assert.equal(host.consent.outcome({ ...host.person, id, adminUser: 'mallory' }), undefined);
-      assert.equal(host.consent.outcome({ ...host.person, id, account: 'account-2' }), undefined);
-      assert.equal(host.consent.outcome({ ...host.person, id: 'constructor' }), undefined);
+      assert.equal(await host.consent.outcome({ ...host.person, id, adminUser: 'mallory' }), undefined);
+      assert.equal(await host.consent.outcome({ ...host.person, id, account: 'account-2' }), undefined);
+      assert.equal(await host.consent.outcome({ ...host.person, id: 'constructor' }), undefined);
     });
 
     it('sign-ins are bounded in number; the oldest gives way', async () => {
@@ -392,9 +423,9 @@ describe('oauth2/consent', () => {
       const mine = await begun();
       for (let times = 0; times < 99; times += 1)
         await host.start(config(), { account: `account-${times + 10}` });
-      assert.equal(mine.outcome()?.state, 'waiting');
+      assert.equal((await mine.outcome())?.state, 'waiting');
       await host.start(config(), { account: 'one more' });
-      assert.equal(host.consent.outcome({ ...host.person, id: mine.id })?.state, undefined);
+      assert.equal((await host.consent.outcome({ ...host.person, id: mine.id }))?.state, undefined);
       assert.equal((await host.consent.callback({ query: mine.query, cookies: mine.crumb })).status, 400);
     });
 
@@ -419,9 +450,9 @@ describe('oauth2/consent', () => {
         const forged = new URLSearchParams({ error: 'access_denied', state: 'x.y' });
         await host.consent.callback({ query: forged, cookies: crumb });
         await host.consent.callback({ query, cookies: undefined });
-        assert.equal(outcome()?.state, 'waiting');
+        assert.equal((await outcome())?.state, 'waiting');
         await host.consent.callback({ query, cookies: crumb });
-        assert.equal(outcome()?.error?.reason, 'declined');
+        assert.equal((await outcome())?.error?.reason, 'declined');
       });
 
       it('the page runs no script, allows no frame, is not cached and sends no referrer (S5)', async () => {
@@ -433,7 +464,7 @@ describe('oauth2/consent', () => {
           query: { error: 'x', state: bad.state },
           cookies: bad.crumb,
         });
-        const sent = host.consent.begin({
+        const sent = await host.consent.begin({
           ticket: new URL((await host.start(config())).beginUrl).searchParams.get('ticket'),
         });
         for (const { headers } of [done, unknown, failed, sent]) {
@@ -519,17 +550,17 @@ describe('oauth2/consent', () => {
     });
 
     it('a permission that was unticked at Google is missed at once', async () => {
-      const agent = () => endpoint.agent;
+      through = () => endpoint.agent;
       for (const [granted, state] of [
         ['openid', 'failed'],
         ['https://mail.google.com/', 'signed-in'],
         [undefined, 'signed-in'],
       ] as const) {
         endpoint.answer(tokens({ scope: granted }));
-        const { query, crumb, outcome } = await begun({ provider: 'google', scope: '' }, { agent });
+        const { query, crumb, outcome } = await begun({ provider: 'google', scope: '' });
         await host.consent.callback({ query, cookies: crumb });
-        assert.equal(outcome()?.state, state);
-        if (state === 'failed') assert.equal(outcome()?.error?.reason, 'scope-not-granted');
+        assert.equal((await outcome())?.state, state);
+        if (state === 'failed') assert.equal((await outcome())?.error?.reason, 'scope-not-granted');
       }
     });
 
@@ -537,7 +568,7 @@ describe('oauth2/consent', () => {
       const { query, crumb, outcome } = await begun();
       query.append('code', 'another');
       await host.consent.callback({ query, cookies: crumb });
-      assert.equal(outcome()?.error?.reason, 'answer-incomplete');
+      assert.equal((await outcome())?.error?.reason, 'answer-incomplete');
       const two = await begun();
       const reply = await host.consent.callback({
         query: { code: 'c', state: [two.state, two.state] },
@@ -559,7 +590,7 @@ describe('oauth2/consent', () => {
         cookies: cookie.split(';')[0],
       });
       assert.equal(reply.status, 400);
-      assert.equal(failing.consent.outcome({ id, ...failing.person })?.error?.code, 'STORE');
+      assert.equal((await failing.consent.outcome({ id, ...failing.person }))?.error?.code, 'STORE');
       await failing.close();
     });
 
@@ -612,7 +643,7 @@ describe('oauth2/consent', () => {
 
     async function begunAt(redirectUri: string) {
       const { beginUrl } = await host.start(config(), { redirectUri });
-      const { headers } = host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
+      const { headers } = await host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
       return { location: new URL(headers.location ?? '') };
     }
 
@@ -645,8 +676,8 @@ describe('oauth2/consent', () => {
       endpoint.answer(google.redirectUri);
       const { query, crumb, outcome } = await begun();
       await host.consent.callback({ query, cookies: crumb });
-      assert.ok(outcome()?.error instanceof OAuth2Error);
-      assert.equal(outcome()?.error?.reason, 'redirect-uri-mismatch');
+      assert.ok((await outcome())?.error instanceof OAuth2Error);
+      assert.equal((await outcome())?.error?.reason, 'redirect-uri-mismatch');
     });
   });
 });

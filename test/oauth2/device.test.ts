@@ -100,8 +100,8 @@ describe('oauth2/device code', () => {
       client_id: 'client',
     });
     assert.equal(signedIn[0]?.tokens.refreshToken, 'canary-refresh');
-    assert.deepEqual(room.outcome({ id, ...person })?.renewable, true);
-    assert.doesNotMatch(seen([started, room, room.outcome({ id, ...person })]), /canary/);
+    assert.deepEqual((await room.outcome({ id, ...person }))?.renewable, true);
+    assert.doesNotMatch(seen([started, room, await room.outcome({ id, ...person })]), /canary/);
   });
 
   it('a real sign-in server, and a person’s way through its pages', async () => {
@@ -197,12 +197,12 @@ describe('oauth2/device code', () => {
     endpoint.answer(device(), given);
     const { id } = await start();
     await asleep;
-    room.cancel({ id, ...person, adminUser: 'mallory' });
-    assert.equal(room.outcome({ id, ...person })?.state, 'waiting');
-    room.cancel({ id, ...person });
+    await room.cancel({ id, ...person, adminUser: 'mallory' });
+    assert.equal((await room.outcome({ id, ...person }))?.state, 'waiting');
+    await room.cancel({ id, ...person });
     assert.equal((await ended).error?.reason, 'sign-in-cancelled');
     await awake;
-    assert.equal(room.outcome({ id, ...person, adminUser: 'mallory' }), undefined);
+    assert.equal(await room.outcome({ id, ...person, adminUser: 'mallory' }), undefined);
     assert.equal(endpoint.requests.length, 1);
   });
 
@@ -214,7 +214,7 @@ describe('oauth2/device code', () => {
     endpoint.answer(device(), { ...given, after: held });
     const { id } = await start();
     await endpoint.nextRequest();
-    room.cancel({ id, ...person });
+    await room.cancel({ id, ...person });
     release();
     await ended;
     while ((await endpoint.connections()) > 0) await new Promise(setImmediate);

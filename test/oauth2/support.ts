@@ -90,7 +90,7 @@ export async function startCallbackHost(options: Partial<ConsentOptions> = {}) {
     requests.push(request.url ?? '');
     const url = new URL(request.url ?? '', 'http://localhost');
     const reply = url.pathname.endsWith('/begin')
-      ? consent.begin({ ticket: url.searchParams.get('ticket') })
+      ? await consent.begin({ ticket: url.searchParams.get('ticket') })
       : await consent.callback({ query: url.search, cookies: request.headers.cookie });
     response.writeHead(reply.status, reply.headers).end(reply.body);
   });
