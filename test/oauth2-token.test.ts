@@ -235,7 +235,7 @@ for (const version of [4, 5] as const) {
       const { error, payload } = await world.sink.next('errors');
       const { code, message } = error as Record<string, string>;
       assert.equal(code, 'SIGN_IN_AGAIN');
-      assert.match(message ?? '', /Not signed in yet/);
+      assert.match(message ?? '', /Not signed in on this Node-RED/);
       assert.equal(payload, 'hello');
       const status = await comms.waitForStatus('token', /./);
       assert.deepEqual(status, { fill: 'red', shape: 'ring', text: 'not signed in' });

@@ -346,7 +346,8 @@ describe('pop3 in', () => {
         const took = performance.now() - started;
         assert.ok(took < 1000, `${took} ms`);
         assert.deepEqual(palette.outbox('caught').messages, []);
-        await until(() => server.connections === 0);
+        // A QUIT that deletes nothing is left to its own time limit; nothing waits for it.
+        if (word !== 'QUIT') await until(() => server.connections === 0);
       });
     }
 
