@@ -105,7 +105,7 @@ export function gates(all: ReturnType<typeof everything>): Gate[] {
       measured: against(box, FLOOR, 'wall', KEPT),
       least: against(box, FLOOR, 'least', KEPT),
     })),
-    { name: 'nothing new: octets ÷ a plain UIDL', most: 1.01, measured: ratio(steady?.check, steady?.uidl) },
+    { name: 'nothing new: bytes ÷ a plain UIDL', most: 1.01, measured: ratio(steady?.check, steady?.uidl) },
     ...[near, far].flatMap((many, index) => {
       const where = `1,000 mailboxes${index ? ' at 40 ms' : ''}`;
       return [
