@@ -49,49 +49,49 @@ interface Timer {
 
 /** A clock that stands still until it is moved. */
 export class TestClock implements Clock {
-  private time = BEGINNING;
-  private jumped = 0;
-  private readonly timers = new Set<Timer>();
+  #time = BEGINNING;
+  #jumped = 0;
+  readonly #timers = new Set<Timer>();
   /** Called whenever a timer is set. */
   onSet: () => void = () => undefined;
 
-  readonly now = (): number => this.time;
-  readonly monotonic = (): number => this.time - this.jumped;
+  readonly now = (): number => this.#time;
+  readonly monotonic = (): number => this.#time - this.#jumped;
 
   setTimeout(run: () => void, ms: number): unknown {
-    const timer = { at: this.time + ms, run };
-    this.timers.add(timer);
+    const timer = { at: this.#time + ms, run };
+    this.#timers.add(timer);
     this.onSet();
     return timer;
   }
 
   clearTimeout(timer: unknown): void {
-    this.timers.delete(timer as Timer);
+    this.#timers.delete(timer as Timer);
   }
 
   /** Milliseconds until each timer that is set. */
   get waits(): number[] {
-    return [...this.timers].map(({ at }) => at - this.time).sort((a, b) => a - b);
+    return [...this.#timers].map(({ at }) => at - this.#time).sort((a, b) => a - b);
   }
 
   /** Moves on, and rings what is due. */
   advance(ms: number): void {
-    const until = this.time + ms;
+    const until = this.#time + ms;
     for (;;) {
-      const next = [...this.timers].sort((a, b) => a.at - b.at)[0];
+      const next = [...this.#timers].sort((a, b) => a.at - b.at)[0];
       if (next === undefined || next.at > until) break;
-      this.time = Math.max(this.time, next.at);
-      this.timers.delete(next);
+      this.#time = Math.max(this.#time, next.at);
+      this.#timers.delete(next);
       next.run();
     }
-    this.time = until;
+    this.#time = until;
   }
 
   /** A change of the system clock: no timer notices it. */
   jump(ms: number): void {
-    this.time += ms;
-    this.jumped += ms;
-    for (const timer of this.timers) timer.at += ms;
+    this.#time += ms;
+    this.#jumped += ms;
+    for (const timer of this.#timers) timer.at += ms;
   }
 }
 

@@ -19,15 +19,17 @@ const SECOND = 1000;
 
 /** Counts every way to the sign-in server, whether anybody is there or not. */
 class Counting extends Agent {
+  readonly #now: () => number;
   /** When each connection was begun, by the clock of the test. */
   readonly begun: number[] = [];
   open = 0;
   most = 0;
-  constructor(private readonly now: () => number) {
+  constructor(now: () => number) {
     super();
+    this.#now = now;
   }
   override createConnection(...given: Parameters<Agent['createConnection']>): Duplex {
-    this.begun.push(this.now());
+    this.begun.push(this.#now());
     this.open += 1;
     this.most = Math.max(this.most, this.open);
     const socket = super.createConnection(...given) as Duplex;

@@ -69,6 +69,9 @@ function tooLong(files: ReadonlyMap<string, string>): string[] {
   });
 }
 
+/** A constructor alone is `private`: what else is private has a name that the language keeps so, and that no log shows. */
+const PRIVATE = /^\s*(?:static |protected )?private (?!constructor\b)|[(,] ?private readonly\b/;
+
 describe('sizes in nodes/', () => {
   it(`a file has ${FILE_LINES} lines at most or a reason at its top, a palette file ${PALETTE_LINES}, a function ${FUNCTION_LINES}`, () => {
     const files = filesBelow('nodes', '.ts');
@@ -94,5 +97,21 @@ describe('sizes in nodes/', () => {
       assert.equal(found('nodes/pop3/a.ts', `${opening}\n${body(79)}}\n`), 1, opening);
     }
     assert.equal(found('nodes/pop3/a.ts', `const a = {\n${body(90)}};\n`), 0);
+  });
+
+  it('have one spelling of private members: #name', () => {
+    const sources = ['bench', 'demo', 'nodes', 'servers', 'test'].flatMap((folder) => [
+      ...filesBelow(folder, '.ts'),
+    ]);
+    const spelled = sources
+      .filter(([path]) => !path.includes('node_modules/') && path !== 'test/sizes.test.ts')
+      .flatMap(([path, source]) =>
+        linesOf(source).flatMap((line, index) =>
+          /^\s*(\*|\/)/.test(line) || !PRIVATE.test(line) ? [] : [`${path}:${index + 1}`],
+        ),
+      );
+    assert.ok(sources.length > 300);
+    assert.deepEqual(spelled, []);
+    assert.ok(PRIVATE.test('  private readonly name: string;') && !PRIVATE.test('  private constructor() {'));
   });
 });

@@ -16,10 +16,13 @@ interface Run {
  * which step goes how; the report itself is asked for.
  */
 export class TestRuns {
-  private readonly runs = new Map<string, Run>();
+  readonly #publish: (node: string, news: TestNews) => void;
+  readonly #runs = new Map<string, Run>();
 
   /** @param publish says that something has changed */
-  constructor(private readonly publish: (node: string, news: TestNews) => void) {}
+  constructor(publish: (node: string, news: TestNews) => void) {
+    this.#publish = publish;
+  }
 
   /** Starts one, and cancels the one that the same owner has under way for the same node. */
   start(
@@ -28,17 +31,17 @@ export class TestRuns {
     test: (onStep: (report: Report, step: Step) => void, signal: AbortSignal) => Promise<Report>,
   ): string {
     const owner = ownerOf(node, admin);
-    for (const run of this.runs.values()) if (run.owner === owner) run.cancel.abort();
+    for (const run of this.#runs.values()) if (run.owner === owner) run.cancel.abort();
     const id = randomUUID();
     const run: Run = { owner, report: undefined, cancel: new AbortController() };
-    this.runs.set(id, run);
+    this.#runs.set(id, run);
     const over = (): void => {
-      setTimeout(() => this.runs.delete(id), KEPT_MS).unref();
-      this.publish(node, { test: id, step: '', state: run.report?.outcome ?? 'cancelled' });
+      setTimeout(() => this.#runs.delete(id), KEPT_MS).unref();
+      this.#publish(node, { test: id, step: '', state: run.report?.outcome ?? 'cancelled' });
     };
     const heard = (report: Report, { step, state }: Step): void => {
       run.report = report;
-      this.publish(node, { test: id, step, state });
+      this.#publish(node, { test: id, step, state });
     };
     test(heard, run.cancel.signal)
       .then((report) => {
@@ -54,13 +57,13 @@ export class TestRuns {
 
   /** Null: it waits for its turn. Undefined: there is none, or it belongs to another user. */
   report(node: string, admin: string, id: unknown): Report | null | undefined {
-    const run = typeof id === 'string' ? this.runs.get(id) : undefined;
+    const run = typeof id === 'string' ? this.#runs.get(id) : undefined;
     if (run?.owner !== ownerOf(node, admin)) return undefined;
     return run.report ?? null;
   }
 
   cancel(node: string, admin: string, id: unknown): void {
-    const run = typeof id === 'string' ? this.runs.get(id) : undefined;
+    const run = typeof id === 'string' ? this.#runs.get(id) : undefined;
     if (run?.owner === ownerOf(node, admin)) run.cancel.abort();
   }
 }

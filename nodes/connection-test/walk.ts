@@ -85,25 +85,27 @@ export async function testConnection(options: TestOptions): Promise<Report> {
 }
 
 class Walk {
-  private readonly report: Report;
-  private readonly server: ConnectOptions & { port: number };
-  private readonly facts: Facts;
-  private readonly ended = new AbortController();
-  private readonly signal: AbortSignal;
-  private readonly started: number;
-  private current: Step | undefined;
-  private since = 0;
-  private client: Pop3Client | undefined;
-  private renewed = false;
+  readonly #options: TestOptions;
+  readonly #report: Report;
+  readonly #server: ConnectOptions & { port: number };
+  readonly #facts: Facts;
+  readonly #ended = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #started: number;
+  #current: Step | undefined;
+  #since = 0;
+  #client: Pop3Client | undefined;
+  #renewed = false;
   /** A second session tries another login method: its first steps are no steps of the report. */
-  private secondTry = false;
+  #secondTry = false;
 
-  constructor(private readonly options: TestOptions) {
+  constructor(options: TestOptions) {
+    this.#options = options;
     const { host, port, security, login, signal } = options;
-    this.report = { outcome: 'running', steps: stepsOf(security, 'token' in login), transcript: [] };
-    this.facts = { host, port, user: login.user };
-    this.signal = AbortSignal.any([signal, this.ended.signal]);
-    this.server = {
+    this.#report = { outcome: 'running', steps: stepsOf(security, 'token' in login), transcript: [] };
+    this.#facts = { host, port, user: login.user };
+    this.#signal = AbortSignal.any([signal, this.#ended.signal]);
+    this.#server = {
       host,
       port,
       security,
@@ -113,107 +115,108 @@ class Walk {
       ...(options.clock && { clock: options.clock }),
       timeouts: PATIENCE,
     };
-    this.started = this.time();
+    this.#started = this.#time();
   }
 
   async run(): Promise<Report> {
-    const { report, options } = this;
+    const report = this.#report;
+    const options = this.#options;
     try {
       options.signal.throwIfAborted();
-      await this.name();
-      await this.connect();
-      await this.logIn();
-      await this.uniqueIds();
+      await this.#name();
+      await this.#connect();
+      await this.#logIn();
+      await this.#uniqueIds();
       report.outcome = 'ok';
-      await this.client?.quit();
+      await this.#client?.quit();
     } catch (error) {
-      if (!options.signal.aborted) await this.fail(error);
+      if (!options.signal.aborted) await this.#fail(error);
       // Perhaps cancelled in the middle of looking for the reason.
       report.outcome = options.signal.aborted ? 'cancelled' : 'failed';
     }
-    this.client?.destroy();
-    this.ended.abort();
+    this.#client?.destroy();
+    this.#ended.abort();
     for (const step of report.steps) {
       if (step.state === 'waiting' || step.state === 'running') step.state = 'skipped';
     }
-    report.ms = Math.round(this.time() - this.started);
+    report.ms = Math.round(this.#time() - this.#started);
     const last = report.steps.at(-1);
     if (last) options.onStep?.(report, last);
     return report;
   }
 
-  private time(): number {
-    return this.options.clock?.now() ?? performance.now();
+  #time(): number {
+    return this.#options.clock?.now() ?? performance.now();
   }
 
-  private begin(name: StepName): void {
-    const step = this.report.steps.find(({ step }) => step === name);
+  #begin(name: StepName): void {
+    const step = this.#report.steps.find(({ step }) => step === name);
     if (step === undefined) return;
     step.state = 'running';
-    this.current = step;
-    this.since = this.time();
-    this.options.onStep?.(this.report, step);
+    this.#current = step;
+    this.#since = this.#time();
+    this.#options.onStep?.(this.#report, step);
   }
 
-  private done<N extends StepName>(name: N, facts: StepFacts[N], warning = false): void {
-    const step = this.current;
+  #done<N extends StepName>(name: N, facts: StepFacts[N], warning = false): void {
+    const step = this.#current;
     if (step?.step !== name) return;
     step.facts = facts;
     step.state = warning ? 'warning' : 'ok';
-    step.ms = Math.round(this.time() - this.since);
-    this.current = undefined;
-    this.options.onStep?.(this.report, step);
+    step.ms = Math.round(this.#time() - this.#since);
+    this.#current = undefined;
+    this.#options.onStep?.(this.#report, step);
   }
 
-  private async fail(error: unknown): Promise<void> {
-    const step = this.current;
+  async #fail(error: unknown): Promise<void> {
+    const step = this.#current;
     if (step === undefined) return;
-    const failure = failureOf(error, this.facts);
+    const failure = failureOf(error, this.#facts);
     // Known at once, and with what is found out in a moment.
     step.failure = failure;
-    step.ms = Math.round(this.time() - this.since);
-    this.options.onStep?.(this.report, step);
+    step.ms = Math.round(this.#time() - this.#since);
+    this.#options.onStep?.(this.#report, step);
     if (CERTIFICATE.has(failure.reason)) {
-      const seen = await refusedCertificate(this.server, this.options.signal);
-      step.facts = seen ? { ...certificateFacts(seen, this.now()), trusted: false } : undefined;
+      const seen = await refusedCertificate(this.#server, this.#options.signal);
+      step.facts = seen ? { ...certificateFacts(seen, this.#now()), trusted: false } : undefined;
       if (seen) failure.facts.names = (seen.names ?? []).join(', ') || (seen.subject ?? '');
-    } else if (this.client === undefined && step.step !== 'name' && WRONG_PORT.has(failure.reason)) {
-      const instead = await elsewhere(this.server, this.options.signal);
+    } else if (this.#client === undefined && step.step !== 'name' && WRONG_PORT.has(failure.reason)) {
+      const instead = await elsewhere(this.#server, this.#options.signal);
       if (instead) failure.instead = instead;
     }
-    if (this.options.signal.aborted) return;
+    if (this.#options.signal.aborted) return;
     step.state = 'failed';
-    this.options.onStep?.(this.report, step);
+    this.#options.onStep?.(this.#report, step);
   }
 
-  private now(): number {
-    return this.options.now?.() ?? Date.now();
+  #now(): number {
+    return this.#options.now?.() ?? Date.now();
   }
 
-  private async name(): Promise<void> {
-    const { host, open, dns } = this.options;
-    this.begin('name');
+  async #name(): Promise<void> {
+    const { host, open, dns } = this.#options;
+    this.#begin('name');
     const bare = host.replace(/^\[|\]$/g, '');
-    if (isIP(bare)) return this.done('name', { addresses: [bare] });
+    if (isIP(bare)) return this.#done('name', { addresses: [bare] });
     // What a proxy reaches may have no name here.
-    if (open) return this.done('name', { addresses: [], proxy: true });
+    if (open) return this.#done('name', { addresses: [], proxy: true });
     const look = dns ?? (async (name) => (await lookup(name, { all: true })).map(({ address }) => address));
-    const addresses = await untilAborted(look(bare), this.signal).catch((cause) => {
-      this.signal.throwIfAborted();
+    const addresses = await untilAborted(look(bare), this.#signal).catch((cause) => {
+      this.#signal.throwIfAborted();
       throw new Pop3Error('CONNECT', 'The server name was not found', { cause, reason: 'name-not-found' });
     });
-    this.done('name', { addresses });
+    this.#done('name', { addresses });
   }
 
-  private async connect(): Promise<void> {
-    this.begin('connection');
-    refusePlaintext(this.server);
-    const silence = this.watchSilence();
+  async #connect(): Promise<void> {
+    this.#begin('connection');
+    refusePlaintext(this.#server);
+    const silence = this.#watchSilence();
     try {
-      this.client = await Pop3Client.connect({
-        ...this.server,
-        signal: AbortSignal.any([this.signal, silence.signal]),
-        trace: (event) => this.hear(event),
+      this.#client = await Pop3Client.connect({
+        ...this.#server,
+        signal: AbortSignal.any([this.#signal, silence.signal]),
+        trace: (event) => this.#hear(event),
       });
     } catch (error) {
       throw silence.signal.aborted ? silence.signal.reason : error;
@@ -223,18 +226,18 @@ class Walk {
   }
 
   /** A server that waits for TLS, while it is waited for its greeting, says nothing for ever: it is asked by TLS. */
-  private watchSilence(): { signal: AbortSignal; over: () => void } {
+  #watchSilence(): { signal: AbortSignal; over: () => void } {
     const silent = new AbortController();
     const over = new AbortController();
-    if (this.options.security !== 'tls') {
+    if (this.#options.security !== 'tls') {
       const ask = async (): Promise<void> => {
-        if (this.current?.step !== 'greeting') return;
-        const server: ConnectOptions = { ...this.server, security: 'tls' };
-        const seen = await refusedCertificate(server, AbortSignal.any([this.signal, over.signal]));
+        if (this.#current?.step !== 'greeting') return;
+        const server: ConnectOptions = { ...this.#server, security: 'tls' };
+        const seen = await refusedCertificate(server, AbortSignal.any([this.#signal, over.signal]));
         if (seen === undefined || over.signal.aborted) return;
         silent.abort(new Pop3Error('TLS', 'The server waits for TLS', { reason: 'server-speaks-tls' }));
       };
-      const { clock } = this.options;
+      const { clock } = this.#options;
       const timer = clock ? clock.setTimeout(ask, SILENT) : setTimeout(ask, SILENT);
       over.signal.addEventListener('abort', () =>
         clock ? clock.clearTimeout(timer) : clearTimeout(timer as NodeJS.Timeout),
@@ -243,66 +246,67 @@ class Walk {
     return { signal: silent.signal, over: () => over.abort() };
   }
 
-  private hear(event: TraceEvent): void {
+  #hear(event: TraceEvent): void {
     // Where it is connected to, and that it is over, are steps of the report.
     if (event.type !== 'connected' && event.type !== 'closed') {
-      this.report.transcript.push(...transcriptOf(event));
+      this.#report.transcript.push(...transcriptOf(event));
     }
-    const { security } = this.options;
+    const { security } = this.#options;
     switch (event.type) {
       case 'connected': {
         const { address, port } = event;
-        if (this.secondTry) break;
-        this.done('connection', { ...(address && { address }), ...(port !== undefined && { port }) });
-        this.begin(security === 'tls' ? 'certificate' : 'greeting');
+        if (this.#secondTry) break;
+        this.#done('connection', { ...(address && { address }), ...(port !== undefined && { port }) });
+        this.#begin(security === 'tls' ? 'certificate' : 'greeting');
         break;
       }
       case 'encrypted': {
-        if (this.secondTry) break;
-        const facts = certificateFacts(event, this.now());
-        this.done('certificate', facts, !facts.trusted || (facts.daysLeft ?? SOON) < SOON);
-        this.begin(security === 'tls' ? 'greeting' : 'capabilities');
+        if (this.#secondTry) break;
+        const facts = certificateFacts(event, this.#now());
+        this.#done('certificate', facts, !facts.trusted || (facts.daysLeft ?? SOON) < SOON);
+        this.#begin(security === 'tls' ? 'greeting' : 'capabilities');
         break;
       }
       case 'greeting':
         // A refusal in place of a greeting is the step's failure.
-        if (!/^\+/.test(event.line) || this.secondTry) break;
-        this.done('greeting', { text: event.line });
-        this.begin(security === 'starttls' ? 'certificate' : 'capabilities');
+        if (!/^\+/.test(event.line) || this.#secondTry) break;
+        this.#done('greeting', { text: event.line });
+        this.#begin(security === 'starttls' ? 'certificate' : 'capabilities');
         break;
       case 'capabilities':
-        if (this.current?.step === 'capabilities') this.capabilities(event.lines);
+        if (this.#current?.step === 'capabilities') this.#capabilities(event.lines);
         break;
       case 'login':
-        this.done('login', {
-          user: this.options.login.user,
+        this.#done('login', {
+          user: this.#options.login.user,
           mechanism: event.mechanism,
-          ...(this.renewed && { renewed: true }),
-          ...(this.secondTry && { second: true }),
+          ...(this.#renewed && { renewed: true }),
+          ...(this.#secondTry && { second: true }),
         });
-        this.begin('stat');
+        this.#begin('stat');
         break;
       case 'opened':
-        this.done('stat', { messages: event.messages, octets: event.octets });
+        this.#done('stat', { messages: event.messages, octets: event.octets });
         break;
     }
   }
 
-  private capabilities(lines: readonly string[] | undefined): void {
+  #capabilities(lines: readonly string[] | undefined): void {
     const words = (lines ?? []).map((line) => line.trim().split(/[ \t]+/));
     const sasl = words.find(([name]) => name?.toUpperCase() === 'SASL');
-    this.done('capabilities', {
+    this.#done('capabilities', {
       ...(lines && { names: words.map(([name = '']) => name.toUpperCase()) }),
       mechanisms: (sasl ?? []).slice(1).map((name) => name.toUpperCase()),
     });
   }
 
-  private async logIn(): Promise<void> {
-    const credentials = await this.credentials();
-    const { mechanism = 'auto' } = this.options.login;
-    const { client, signal } = this;
+  async #logIn(): Promise<void> {
+    const credentials = await this.#credentials();
+    const { mechanism = 'auto' } = this.#options.login;
+    const client = this.#client;
+    const signal = this.#signal;
     if (client === undefined) return;
-    this.begin('login');
+    this.#begin('login');
     try {
       await client.authenticate(credentials, mechanism);
     } catch (error) {
@@ -310,40 +314,44 @@ class Walk {
       const { nextMechanism } = client;
       if (nextMechanism === undefined || signal.aborted) throw error;
       client.destroy();
-      this.secondTry = true;
-      this.report.transcript.push('--');
-      this.client = await Pop3Client.connect({ ...this.server, signal, trace: (event) => this.hear(event) });
-      await this.client.authenticate(credentials, nextMechanism).catch((second) => {
+      this.#secondTry = true;
+      this.#report.transcript.push('--');
+      this.#client = await Pop3Client.connect({
+        ...this.#server,
+        signal,
+        trace: (event) => this.#hear(event),
+      });
+      await this.#client.authenticate(credentials, nextMechanism).catch((second) => {
         throw second instanceof Pop3Error && second.code === 'AUTH' ? error : second;
       });
     }
   }
 
   /** The password, or a token: as a check does it, a refused one is renewed once. */
-  private async credentials(): Promise<Credentials> {
-    const { login } = this.options;
-    const { signal } = this;
+  async #credentials(): Promise<Credentials> {
+    const { login } = this.#options;
+    const signal = this.#signal;
     const { user } = login;
     if ('password' in login) return { user, password: login.password };
-    this.begin('token');
+    this.#begin('token');
     const { accessToken, expiresAt, scope } = await untilAborted(login.token({ signal }), signal);
-    this.done('token', {
+    this.#done('token', {
       ...(scope && { scope }),
-      ...(expiresAt !== undefined && { left: Math.max(0, Math.round((expiresAt - this.now()) / 1000)) }),
+      ...(expiresAt !== undefined && { left: Math.max(0, Math.round((expiresAt - this.#now()) / 1000)) }),
     });
     const renew = async (rejected: string): Promise<string> => {
       const fresh = await untilAborted(login.token({ rejected, signal }), signal);
-      this.renewed = fresh.accessToken !== rejected;
+      this.#renewed = fresh.accessToken !== rejected;
       return fresh.accessToken;
     };
     return { user, token: accessToken, renew };
   }
 
-  private async uniqueIds(): Promise<void> {
-    this.begin('uidl');
-    const ids = await this.client?.uidl();
-    if (ids === undefined) return this.done('uidl', {}, true);
+  async #uniqueIds(): Promise<void> {
+    this.#begin('uidl');
+    const ids = await this.#client?.uidl();
+    if (ids === undefined) return this.#done('uidl', {}, true);
     const repeated = ids.length - new Set(ids.map(({ uid }) => uid)).size;
-    this.done('uidl', { ids: ids.length, ...(repeated > 0 && { repeated }) }, repeated > 0);
+    this.#done('uidl', { ids: ids.length, ...(repeated > 0 && { repeated }) }, repeated > 0);
   }
 }

@@ -72,41 +72,47 @@ export const getAccountCredentials = (id: string): Promise<{ user?: string }> =>
 
 /** What the dialog of an account asks. */
 export class AccountApi {
-  constructor(private readonly id: string) {}
+  readonly #id: string;
+  constructor(id: string) {
+    this.#id = id;
+  }
 
-  signIn = (body: SignInRequest): Promise<SignInResponse> => this.post('sign-in', body);
-  status = (body: StatusRequest): Promise<StatusResponse> => this.post('status', body);
-  paste = (body: PasteRequest): Promise<SignInOutcomeView> => this.post('paste', body);
-  cancel = (body: CancelSignInRequest): Promise<object> => this.post('cancel', body);
-  signOut = (body: AccountDraft): Promise<SignOutResponse> => this.post('sign-out', body);
-  probe = (body: ProbeRequest): Promise<ProbeResponse> => this.post('mailbox', body);
+  signIn = (body: SignInRequest): Promise<SignInResponse> => this.#post('sign-in', body);
+  status = (body: StatusRequest): Promise<StatusResponse> => this.#post('status', body);
+  paste = (body: PasteRequest): Promise<SignInOutcomeView> => this.#post('paste', body);
+  cancel = (body: CancelSignInRequest): Promise<object> => this.#post('cancel', body);
+  signOut = (body: AccountDraft): Promise<SignOutResponse> => this.#post('sign-out', body);
+  probe = (body: ProbeRequest): Promise<ProbeResponse> => this.#post('mailbox', body);
   onNews = (listener: (news: SignInNews) => void): (() => void) =>
-    hear(`redletter/oauth2-account/${this.id}`, listener);
+    hear(`redletter/oauth2-account/${this.#id}`, listener);
 
-  private post<T>(route: string, body: object): Promise<T> {
-    return request('POST', `redletter/oauth2-account/${encodeURIComponent(this.id)}/${route}`, body);
+  #post<T>(route: string, body: object): Promise<T> {
+    return request('POST', `redletter/oauth2-account/${encodeURIComponent(this.#id)}/${route}`, body);
   }
 }
 
 /** What the dialog and the card of a mailbox ask. */
 export class MailboxApi {
-  constructor(private readonly id: string) {}
+  readonly #id: string;
+  constructor(id: string) {
+    this.#id = id;
+  }
 
-  test = (body: MailboxDraft): Promise<TestHandle> => this.post('test', body);
-  testReport = (body: TestHandle): Promise<TestReportResponse> => this.post('test-report', body);
-  cancelTest = (body: TestHandle): Promise<object> => this.post('test-cancel', body);
+  test = (body: MailboxDraft): Promise<TestHandle> => this.#post('test', body);
+  testReport = (body: TestHandle): Promise<TestReportResponse> => this.#post('test-report', body);
+  cancelTest = (body: TestHandle): Promise<object> => this.#post('test-cancel', body);
   onTestNews = (listener: (news: TestNews) => void): (() => void) =>
-    hear(`redletter/pop3-in/${this.id}`, listener);
-  preview = (body: MailboxDraft): Promise<PreviewResponse> => this.post('preview', body);
-  send = (body: SendRequest): Promise<object> => this.post('send', body);
-  find = (body: FindRequest): Promise<FindResponse> => this.post('find', body);
-  check = (): Promise<object> => this.post('check', {});
-  pause = (): Promise<object> => this.post('pause', {});
-  resume = (): Promise<object> => this.post('resume', {});
-  restart = (body: RestartRequest): Promise<object> => this.post('restart', body);
-  retry = (uid: string): Promise<object> => this.post(`set-aside/${encodeURIComponent(uid)}/retry`, {});
+    hear(`redletter/pop3-in/${this.#id}`, listener);
+  preview = (body: MailboxDraft): Promise<PreviewResponse> => this.#post('preview', body);
+  send = (body: SendRequest): Promise<object> => this.#post('send', body);
+  find = (body: FindRequest): Promise<FindResponse> => this.#post('find', body);
+  check = (): Promise<object> => this.#post('check', {});
+  pause = (): Promise<object> => this.#post('pause', {});
+  resume = (): Promise<object> => this.#post('resume', {});
+  restart = (body: RestartRequest): Promise<object> => this.#post('restart', body);
+  retry = (uid: string): Promise<object> => this.#post(`set-aside/${encodeURIComponent(uid)}/retry`, {});
 
-  private post<T>(route: string, body: object): Promise<T> {
-    return request('POST', `redletter/pop3-in/${encodeURIComponent(this.id)}/${route}`, body);
+  #post<T>(route: string, body: object): Promise<T> {
+    return request('POST', `redletter/pop3-in/${encodeURIComponent(this.#id)}/${route}`, body);
   }
 }

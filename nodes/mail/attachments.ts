@@ -19,27 +19,28 @@ export type AttachmentHead = Pick<
 
 /** Bytes in memory, in one piece from the start where it is known how many may come. */
 class Gathered {
-  private bytes: Buffer = Buffer.alloc(0);
-  private length = 0;
+  #bytes: Buffer = Buffer.alloc(0);
+  #length = 0;
 
   /** @param most how many may come */
   add(chunk: Buffer, most: number): void {
-    const needed = this.length + chunk.length;
-    if (needed > this.bytes.length) {
+    const needed = this.#length + chunk.length;
+    if (needed > this.#bytes.length) {
       // The first chunk tells nothing yet: most attachments are small.
       const room =
-        this.length === 0 ? needed : Math.max(needed, Math.min(most, needed * 16), this.length * 2);
+        this.#length === 0 ? needed : Math.max(needed, Math.min(most, needed * 16), this.#length * 2);
       const larger = Buffer.allocUnsafeSlow(room);
-      this.bytes.copy(larger, 0, 0, this.length);
-      this.bytes = larger;
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
     }
-    chunk.copy(this.bytes, this.length);
-    this.length = needed;
+    chunk.copy(this.#bytes, this.#length);
+    this.#length = needed;
   }
 
   take(): Buffer {
-    const { bytes, length } = this;
-    this.bytes = Buffer.alloc(0);
+    const bytes = this.#bytes;
+    const length = this.#length;
+    this.#bytes = Buffer.alloc(0);
     // What was not needed is given back, unless it is next to nothing.
     return length > bytes.length * 0.9 ? bytes.subarray(0, length) : Buffer.from(bytes.subarray(0, length));
   }
@@ -47,72 +48,88 @@ class Gathered {
 
 /** One attachment while its bytes come. */
 class Taking implements Sink {
-  private readonly hash = createHash('sha256');
-  private readonly gathered = new Gathered();
-  private pending: Buffer[] = [];
-  private pendingSize = 0;
-  private size = 0;
+  readonly #attachment: MailAttachment;
+  readonly #owner: Attachments;
+  readonly #mode: AttachmentMode;
+  readonly #whole: ((bytes: Buffer) => void) | undefined;
+  readonly #hash = createHash('sha256');
+  readonly #gathered = new Gathered();
+  #pending: Buffer[] = [];
+  #pendingSize = 0;
+  #size = 0;
 
   constructor(
-    private readonly attachment: MailAttachment,
-    private readonly owner: Attachments,
-    private readonly mode: AttachmentMode,
-    private readonly whole: ((bytes: Buffer) => void) | undefined,
-  ) {}
+    attachment: MailAttachment,
+    owner: Attachments,
+    mode: AttachmentMode,
+    whole: ((bytes: Buffer) => void) | undefined,
+  ) {
+    this.#attachment = attachment;
+    this.#owner = owner;
+    this.#mode = mode;
+    this.#whole = whole;
+  }
 
   write(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    this.size += bytes.length;
-    this.hash.update(bytes);
-    if (this.mode === 'buffer' || this.whole) this.gathered.add(bytes, this.owner.most);
-    if (this.mode !== 'file') return;
-    this.pending.push(Buffer.from(bytes));
-    this.pendingSize += bytes.length;
-    if (this.pendingSize >= WRITE_SIZE) this.flush(false);
+    this.#size += bytes.length;
+    this.#hash.update(bytes);
+    if (this.#mode === 'buffer' || this.#whole) this.#gathered.add(bytes, this.#owner.most);
+    if (this.#mode !== 'file') return;
+    this.#pending.push(Buffer.from(bytes));
+    this.#pendingSize += bytes.length;
+    if (this.#pendingSize >= WRITE_SIZE) this.#flush(false);
   }
 
   end(): void {
-    const { attachment } = this;
-    attachment.size = attachment.length = this.size;
-    attachment.checksum = this.hash.digest('hex');
-    if (this.mode === 'file') this.flush(true);
-    if (this.mode !== 'buffer' && !this.whole) return;
-    const bytes = this.gathered.take();
-    if (this.mode === 'buffer') attachment.content = bytes;
-    this.whole?.(bytes);
+    const attachment = this.#attachment;
+    attachment.size = attachment.length = this.#size;
+    attachment.checksum = this.#hash.digest('hex');
+    if (this.#mode === 'file') this.#flush(true);
+    if (this.#mode !== 'buffer' && !this.#whole) return;
+    const bytes = this.#gathered.take();
+    if (this.#mode === 'buffer') attachment.content = bytes;
+    this.#whole?.(bytes);
   }
 
-  private flush(last: boolean): void {
-    this.owner.save(this.attachment, Buffer.concat(this.pending, this.pendingSize), last);
-    this.pending = [];
-    this.pendingSize = 0;
+  #flush(last: boolean): void {
+    this.#owner.save(this.#attachment, Buffer.concat(this.#pending, this.#pendingSize), last);
+    this.#pending = [];
+    this.#pendingSize = 0;
   }
 }
 
 export class Attachments {
+  readonly #mode: AttachmentMode;
+  readonly #directory: string;
+  readonly #openFile: (path: string, flags: number, mode: number) => Promise<FileHandle>;
   /** In the order of the mail. */
   readonly list: MailAttachment[] = [];
   /** Bytes that may still come, as far as is known. */
   most = 0;
-  private readonly names = new NamesOfOneMail();
-  private readonly paths: string[] = [];
+  readonly #names = new NamesOfOneMail();
+  readonly #paths: string[] = [];
   /** Writes that have not been done. */
-  private waiting: (() => Promise<void>)[] = [];
+  #waiting: (() => Promise<void>)[] = [];
   /** Those that are open. */
-  private readonly files = new Map<MailAttachment, { handle: FileHandle; path: string }>();
+  readonly #files = new Map<MailAttachment, { handle: FileHandle; path: string }>();
   /** The writing under way; discarding waits for it. */
-  private writing: Promise<unknown> = Promise.resolve();
-  private discarded = false;
+  #writing: Promise<unknown> = Promise.resolve();
+  #discarded = false;
 
   /**
    * @param directory for mode `file`: where the files go; it is made when missing
    * @param openFile opens a file as fs does
    */
   constructor(
-    private readonly mode: AttachmentMode,
-    private readonly directory = '',
-    private readonly openFile: (path: string, flags: number, mode: number) => Promise<FileHandle> = open,
-  ) {}
+    mode: AttachmentMode,
+    directory = '',
+    openFile: (path: string, flags: number, mode: number) => Promise<FileHandle> = open,
+  ) {
+    this.#mode = mode;
+    this.#directory = directory;
+    this.#openFile = openFile;
+  }
 
   /**
    * Begins an attachment, whose bytes go into what is given back.
@@ -120,7 +137,7 @@ export class Attachments {
    * @param whole is called with all of them, wherever else they go
    */
   begin(head: AttachmentHead, whole?: (bytes: Buffer) => void): Sink {
-    const generatedFileName = this.names.next(head.filename, head.contentType);
+    const generatedFileName = this.#names.next(head.filename, head.contentType);
     const attachment: MailAttachment = {
       ...(head.filename !== undefined && { filename: head.filename }),
       fileName: (head.filename && safeName(head.filename)) || generatedFileName,
@@ -137,27 +154,27 @@ export class Attachments {
       checksum: '',
     };
     this.list.push(attachment);
-    return new Taking(attachment, this, this.mode, whole);
+    return new Taking(attachment, this, this.#mode, whole);
   }
 
   /** Has bytes written to the file of an attachment, after those before them. */
   save(attachment: MailAttachment, bytes: Buffer, last: boolean): void {
-    this.waiting.push(async () => {
+    this.#waiting.push(async () => {
       const file =
-        this.files.get(attachment) ?? (await this.stored(this.create(attachment.generatedFileName)));
-      this.files.set(attachment, file);
-      await this.stored(writeAll(file.handle, bytes));
+        this.#files.get(attachment) ?? (await this.#stored(this.#create(attachment.generatedFileName)));
+      this.#files.set(attachment, file);
+      await this.#stored(writeAll(file.handle, bytes));
       if (!last) return;
       // Some file systems tell only now that the disk is full.
-      await this.stored(file.handle.close());
-      this.files.delete(attachment);
+      await this.#stored(file.handle.close());
+      this.#files.delete(attachment);
       attachment.path = file.path;
     });
   }
 
   /** Whether bytes wait to be written. */
   get isBehind(): boolean {
-    return this.waiting.length > 0;
+    return this.#waiting.length > 0;
   }
 
   /**
@@ -166,34 +183,34 @@ export class Attachments {
    * @throws MailError STORE when a file cannot be written
    */
   async written(): Promise<void> {
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
       const writing = next();
-      this.writing = writing.catch(() => {});
+      this.#writing = writing.catch(() => {});
       await writing;
     }
   }
 
   /** Removes the files written for this mail. Never rejects. */
   async discard(): Promise<void> {
-    this.discarded = true;
-    this.waiting = [];
-    await this.writing;
-    for (const { handle } of this.files.values()) await handle.close().catch(() => {});
-    this.files.clear();
-    await Promise.all(this.paths.splice(0).map((path) => unlink(path).catch(() => {})));
+    this.#discarded = true;
+    this.#waiting = [];
+    await this.#writing;
+    for (const { handle } of this.#files.values()) await handle.close().catch(() => {});
+    this.#files.clear();
+    await Promise.all(this.#paths.splice(0).map((path) => unlink(path).catch(() => {})));
   }
 
   /** Never overwrites, never follows a link: a file that is there already makes the name change. */
-  private async create(name: string): Promise<{ handle: FileHandle; path: string }> {
+  async #create(name: string): Promise<{ handle: FileHandle; path: string }> {
     const { O_CREAT, O_EXCL, O_WRONLY } = constants;
-    const directory = resolve(this.directory);
+    const directory = resolve(this.#directory);
     let made = false;
     for (let candidate = name; ; ) {
-      if (this.discarded) throw new Error('the mail was discarded');
+      if (this.#discarded) throw new Error('the mail was discarded');
       const path = join(directory, candidate);
       try {
-        const handle = await this.openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600);
-        this.paths.push(path);
+        const handle = await this.#openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600);
+        this.#paths.push(path);
         return { handle, path };
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
@@ -207,12 +224,12 @@ export class Attachments {
   }
 
   /** An error of the file system, told as one of this room. */
-  private async stored<T>(action: Promise<T>): Promise<T> {
+  async #stored<T>(action: Promise<T>): Promise<T> {
     try {
       return await action;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      throw new MailError('STORE', `${this.directory}: ${reason}`, error);
+      throw new MailError('STORE', `${this.#directory}: ${reason}`, error);
     }
   }
 }

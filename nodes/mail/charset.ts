@@ -80,38 +80,40 @@ function decoderOf(written: string | undefined): Decoder {
 
 /** UTF-8 and what only claims to be: what is there decides. */
 class GuessingDecoder implements Decoder {
-  private isMixed = false;
-  private isGuessed = false;
-  private held: Buffer | undefined;
+  readonly #written: string | undefined;
+  readonly #unknown: string | undefined;
+  #isMixed = false;
+  #isGuessed = false;
+  #held: Buffer | undefined;
 
-  constructor(
-    private readonly written: string | undefined,
-    private readonly unknown?: string,
-  ) {}
+  constructor(written: string | undefined, unknown?: string) {
+    this.#written = written;
+    this.#unknown = unknown;
+  }
 
   write(bytes: Buffer): string {
-    return this.decode(bytes, false);
+    return this.#decode(bytes, false);
   }
 
   end(): string {
-    return this.decode(Buffer.alloc(0), true);
+    return this.#decode(Buffer.alloc(0), true);
   }
 
   get problem(): string | undefined {
-    const read = this.isGuessed ? 'windows-1252' : 'UTF-8';
-    if (this.unknown) return `${this.unknown}, read as ${read}`;
-    return this.isGuessed ? `not valid ${this.written ?? 'utf-8'}, read as windows-1252` : undefined;
+    const read = this.#isGuessed ? 'windows-1252' : 'UTF-8';
+    if (this.#unknown) return `${this.#unknown}, read as ${read}`;
+    return this.#isGuessed ? `not valid ${this.#written ?? 'utf-8'}, read as windows-1252` : undefined;
   }
 
-  private decode(bytes: Buffer, last: boolean): string {
-    const all = this.held ? Buffer.concat([this.held, bytes]) : bytes;
+  #decode(bytes: Buffer, last: boolean): string {
+    const all = this.#held ? Buffer.concat([this.#held, bytes]) : bytes;
     const cut = last ? all.length : wholeCharacters(all);
-    this.held = cut < all.length ? all.subarray(cut) : undefined;
+    this.#held = cut < all.length ? all.subarray(cut) : undefined;
     const whole = all.subarray(0, cut);
-    if (this.isMixed) return whole.toString('utf8');
+    if (this.#isMixed) return whole.toString('utf8');
     const { text, kind } = guessUtf8(whole);
-    if (kind === 'utf8') this.isMixed = true;
-    if (kind === 'windows-1252') this.isGuessed = true;
+    if (kind === 'utf8') this.#isMixed = true;
+    if (kind === 'windows-1252') this.#isGuessed = true;
     return text;
   }
 }
@@ -144,64 +146,64 @@ function occurrences(bytes: Buffer, what: Buffer): number {
  * escaped runs become EUC, byte by byte, which is decoded as it comes.
  */
 class EscapedDecoder implements Decoder {
-  private readonly euc: { write(bytes: Buffer): string; end(): string | undefined };
-  private readonly isKorean: boolean;
-  private mode: 'ascii' | 'kana' | 'kanji' | 'supplement' = 'ascii';
-  private escape: number[] = [];
-  private lead: number | undefined;
+  readonly #euc: { write(bytes: Buffer): string; end(): string | undefined };
+  readonly #isKorean: boolean;
+  #mode: 'ascii' | 'kana' | 'kanji' | 'supplement' = 'ascii';
+  #escape: number[] = [];
+  #lead: number | undefined;
 
   constructor(label: string) {
-    this.isKorean = label.includes('kr');
-    this.euc = iconv().getDecoder(this.isKorean ? 'euc-kr' : 'euc-jp');
+    this.#isKorean = label.includes('kr');
+    this.#euc = iconv().getDecoder(this.#isKorean ? 'euc-kr' : 'euc-jp');
   }
 
   write(bytes: Buffer): string {
     const out = Buffer.allocUnsafe(bytes.length * 3 + 6);
     let written = 0;
     for (const octet of bytes) {
-      if (this.escape.length) {
-        this.escape.push(octet);
-        const known = this.shift();
+      if (this.#escape.length) {
+        this.#escape.push(octet);
+        const known = this.#shift();
         if (known === 'more') continue;
-        if (known === 'no') for (const one of this.escape) out[written++] = one;
-        this.escape = [];
+        if (known === 'no') for (const one of this.#escape) out[written++] = one;
+        this.#escape = [];
       } else if (octet === 0x1b) {
-        this.escape = [octet];
-        this.lead = undefined;
+        this.#escape = [octet];
+        this.#lead = undefined;
       } else if (octet === 0x0a || octet === 0x0d) {
         // Lines begin in ASCII, except where a mailer forgot to shift back.
-        this.lead = undefined;
+        this.#lead = undefined;
         out[written++] = octet;
-      } else if (this.isKorean && (octet === 0x0e || octet === 0x0f)) {
-        this.mode = octet === 0x0e ? 'kanji' : 'ascii';
-      } else if (this.mode === 'ascii' || octet < 0x21 || octet > 0x7e) {
+      } else if (this.#isKorean && (octet === 0x0e || octet === 0x0f)) {
+        this.#mode = octet === 0x0e ? 'kanji' : 'ascii';
+      } else if (this.#mode === 'ascii' || octet < 0x21 || octet > 0x7e) {
         out[written++] = octet;
-      } else if (this.mode === 'kana') {
+      } else if (this.#mode === 'kana') {
         out[written++] = 0x8e;
         out[written++] = octet | 0x80;
-      } else if (this.lead === undefined) this.lead = octet;
+      } else if (this.#lead === undefined) this.#lead = octet;
       else {
-        if (this.mode === 'supplement') out[written++] = 0x8f;
-        out[written++] = this.lead | 0x80;
+        if (this.#mode === 'supplement') out[written++] = 0x8f;
+        out[written++] = this.#lead | 0x80;
         out[written++] = octet | 0x80;
-        this.lead = undefined;
+        this.#lead = undefined;
       }
     }
-    return this.euc.write(out.subarray(0, written));
+    return this.#euc.write(out.subarray(0, written));
   }
 
   end(): string {
-    const rest = Buffer.from(this.escape);
-    return this.euc.write(rest) + (this.euc.end() ?? '');
+    const rest = Buffer.from(this.#escape);
+    return this.#euc.write(rest) + (this.#euc.end() ?? '');
   }
 
   /** What an escape sequence says, as far as it has come. */
-  private shift(): 'done' | 'more' | 'no' {
-    const sequence = Buffer.from(this.escape).toString('latin1', 1);
-    if (sequence === '(B' || sequence === '(J') this.mode = 'ascii';
-    else if (sequence === '(I') this.mode = 'kana';
-    else if (sequence === '$B' || sequence === '$@' || sequence === '$(B') this.mode = 'kanji';
-    else if (sequence === '$(D') this.mode = 'supplement';
+  #shift(): 'done' | 'more' | 'no' {
+    const sequence = Buffer.from(this.#escape).toString('latin1', 1);
+    if (sequence === '(B' || sequence === '(J') this.#mode = 'ascii';
+    else if (sequence === '(I') this.#mode = 'kana';
+    else if (sequence === '$B' || sequence === '$@' || sequence === '$(B') this.#mode = 'kanji';
+    else if (sequence === '$(D') this.#mode = 'supplement';
     else if (sequence === '$)C') return 'done';
     else return ['(', '$', '$(', '$)'].includes(sequence) ? 'more' : 'no';
     return 'done';
@@ -232,29 +234,31 @@ export interface CollectedText {
 class LongText {
   /** Grows by concatenation, which V8 does without copying: joining at the end would hold up the event loop. */
   whole = '';
-  private readonly block = Buffer.allocUnsafeSlow(2 * BLOCK);
-  private length = 0;
+  readonly #block = Buffer.allocUnsafeSlow(2 * BLOCK);
+  #length = 0;
   /** Two bytes a character in the block; where all are of Latin-1, one. */
-  private wide = false;
+  #wide = false;
 
   add(text: string): void {
     const wide = /[\u0100-\uffff]/.test(text);
-    if (wide !== this.wide) this.flush();
-    this.wide = wide;
+    if (wide !== this.#wide) this.flush();
+    this.#wide = wide;
     for (let at = 0; at < text.length; ) {
-      const piece = text.slice(at, at + BLOCK - this.length);
-      if (wide) this.block.write(piece, this.length * 2, 'utf16le');
-      else this.block.write(piece, this.length, 'latin1');
-      this.length += piece.length;
+      const piece = text.slice(at, at + BLOCK - this.#length);
+      if (wide) this.#block.write(piece, this.#length * 2, 'utf16le');
+      else this.#block.write(piece, this.#length, 'latin1');
+      this.#length += piece.length;
       at += piece.length;
-      if (this.length === BLOCK) this.flush();
+      if (this.#length === BLOCK) this.flush();
     }
   }
 
   flush(): void {
-    const { block, length, wide } = this;
+    const block = this.#block;
+    const length = this.#length;
+    const wide = this.#wide;
     this.whole += wide ? block.toString('utf16le', 0, length * 2) : block.toString('latin1', 0, length);
-    this.length = 0;
+    this.#length = 0;
   }
 }
 
@@ -269,32 +273,34 @@ export interface TextFormat {
 
 /** One text part in the making: bytes go in, the decoded string comes out at the end. */
 export class TextCollector implements Sink {
-  private decoder: Decoder | undefined;
-  private readonly unflow: Unflow | undefined;
-  private pending: Buffer[] = [];
-  private size = 0;
-  private long: LongText | undefined;
-  private head: string | undefined;
-  private hasBegun = false;
-  private hasCr = false;
-  private text: CollectedText | undefined;
+  readonly #format: TextFormat;
+  #decoder: Decoder | undefined;
+  readonly #unflow: Unflow | undefined;
+  #pending: Buffer[] = [];
+  #size = 0;
+  #long: LongText | undefined;
+  #head: string | undefined;
+  #hasBegun = false;
+  #hasCr = false;
+  #text: CollectedText | undefined;
 
-  constructor(private readonly format: TextFormat) {
-    if (format.flowed) this.unflow = new Unflow(format.flowed.delSp);
+  constructor(format: TextFormat) {
+    this.#format = format;
+    if (format.flowed) this.#unflow = new Unflow(format.flowed.delSp);
   }
 
   /** Why the text may not read as it was meant, for `mail.problems`. */
   get problem(): string | undefined {
-    return this.decoder?.problem;
+    return this.#decoder?.problem;
   }
 
   write(chunk: Buffer): void {
-    this.pending.push(chunk);
-    this.size += chunk.length;
-    if (this.size < DECODED) return;
-    this.long ??= new LongText();
-    this.long.add(this.decode(false));
-    if (this.long.whole.length > MAX_CONVERTED) this.head ??= this.long.whole;
+    this.#pending.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < DECODED) return;
+    this.#long ??= new LongText();
+    this.#long.add(this.#decode(false));
+    if (this.#long.whole.length > MAX_CONVERTED) this.#head ??= this.#long.whole;
   }
 
   end(): void {
@@ -303,36 +309,38 @@ export class TextCollector implements Sink {
 
   /** The text: nothing can be written any more. */
   result(): CollectedText {
-    if (this.text) return this.text;
-    let whole = this.decode(true);
-    if (this.long) {
-      this.long.add(whole);
-      this.long.flush();
-      whole = this.long.whole;
-      this.long = undefined;
+    if (this.#text) return this.#text;
+    let whole = this.#decode(true);
+    if (this.#long) {
+      this.#long.add(whole);
+      this.#long.flush();
+      whole = this.#long.whole;
+      this.#long = undefined;
     }
-    this.text = { whole, head: this.head ?? whole };
-    return this.text;
+    this.#text = { whole, head: this.#head ?? whole };
+    return this.#text;
   }
 
-  private decode(last: boolean): string {
+  #decode(last: boolean): string {
     const bytes =
-      this.pending.length === 1 ? (this.pending[0] as Buffer) : Buffer.concat(this.pending, this.size);
-    this.pending = [];
-    this.size = 0;
-    this.decoder ??= decoderOf(this.format.charset ?? (this.format.isHtml ? metaCharset(bytes) : undefined));
-    let text = this.decoder.write(bytes);
-    if (last) text += this.decoder.end() ?? '';
-    if (!this.hasBegun && text !== '') {
-      this.hasBegun = true;
+      this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending, this.#size);
+    this.#pending = [];
+    this.#size = 0;
+    this.#decoder ??= decoderOf(
+      this.#format.charset ?? (this.#format.isHtml ? metaCharset(bytes) : undefined),
+    );
+    let text = this.#decoder.write(bytes);
+    if (last) text += this.#decoder.end() ?? '';
+    if (!this.#hasBegun && text !== '') {
+      this.#hasBegun = true;
       if (text.startsWith('\ufeff')) text = text.slice(1);
     }
-    if (this.hasCr) text = `\r${text}`;
-    this.hasCr = !last && text.endsWith('\r');
-    if (this.hasCr) text = text.slice(0, -1);
+    if (this.#hasCr) text = `\r${text}`;
+    this.#hasCr = !last && text.endsWith('\r');
+    if (this.#hasCr) text = text.slice(0, -1);
     // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
     if (text.includes('\r')) text = text.split('\r\n').join('\n');
-    return this.unflow ? this.unflow.write(text) + (last ? this.unflow.end() : '') : text;
+    return this.#unflow ? this.#unflow.write(text) + (last ? this.#unflow.end() : '') : text;
   }
 }
 

@@ -22,6 +22,7 @@ const KNOWN =
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 
 export class HeaderBlock {
+  readonly #limit: number;
   readonly lines: HeaderLine[] = [];
   /** Something was left out. */
   isCut = false;
@@ -31,12 +32,14 @@ export class HeaderBlock {
   readonly longestLine = MAX_FIELD_BYTES;
   /** Bytes of the block so far. */
   bytes = 0;
-  private isFirst = true;
-  private isKept = false;
+  #isFirst = true;
+  #isKept = false;
   /** The line before held blanks only. */
-  private isBlank = false;
+  #isBlank = false;
 
-  constructor(private readonly limit = MAX_HEADER_BYTES) {}
+  constructor(limit = MAX_HEADER_BYTES) {
+    this.#limit = limit;
+  }
 
   /**
    * Takes a line, its end included.
@@ -49,18 +52,18 @@ export class HeaderBlock {
     if (end && line[end - 1] === 0x0d) end--;
     if (end === 0) return 'separator';
     this.bytes += line.length;
-    const isFirst = this.isFirst;
-    this.isFirst = false;
+    const isFirst = this.#isFirst;
+    this.#isFirst = false;
     const first = line[0];
-    if (first === 0x20 || first === 0x09) return this.addFolded(line.toString('latin1', 0, end));
+    if (first === 0x20 || first === 0x09) return this.#addFolded(line.toString('latin1', 0, end));
     const text = line.toString('latin1', 0, end);
     const colon = text.indexOf(':');
     const name = colon > 0 ? text.slice(0, colon).trimEnd() : '';
     if (name !== '' && NAME.test(name)) {
       if (this.text && !KNOWN.test(text)) return 'content';
       this.text = undefined;
-      this.isBlank = false;
-      this.addField(name.toLowerCase(), text);
+      this.#isBlank = false;
+      this.#addField(name.toLowerCase(), text);
       return undefined;
     }
     // A file in mbox format, or a quoted one, begins like this.
@@ -70,9 +73,9 @@ export class HeaderBlock {
       this.text = Buffer.from(line);
       return undefined;
     }
-    if (this.isBlank) return 'content';
+    if (this.#isBlank) return 'content';
     // A field that some server has cut in two: nothing of it can be known.
-    this.addField('', text);
+    this.#addField('', text);
     return undefined;
   }
 
@@ -88,35 +91,35 @@ export class HeaderBlock {
     return this;
   }
 
-  private addFolded(text: string): 'content' | undefined {
-    this.isBlank = text.trim() === '';
+  #addFolded(text: string): 'content' | undefined {
+    this.#isBlank = text.trim() === '';
     const last = this.lines.at(-1);
     if (!last) {
-      if (this.isBlank) return undefined;
+      if (this.#isBlank) return undefined;
       return 'content';
     }
-    if (!this.isKept) return undefined;
-    if (this.bytes > this.limit && !ESSENTIAL.has(last.key)) this.isCut = true;
-    else this.extend(last, `\r\n${text}`);
+    if (!this.#isKept) return undefined;
+    if (this.bytes > this.#limit && !ESSENTIAL.has(last.key)) this.isCut = true;
+    else this.#extend(last, `\r\n${text}`);
     return undefined;
   }
 
-  private extend(field: HeaderLine, more: string): void {
+  #extend(field: HeaderLine, more: string): void {
     const room = MAX_FIELD_BYTES - field.line.length;
     if (more.length > room) this.isCut = true;
     if (room > 0) field.line += more.length > room ? more.slice(0, room) : more;
   }
 
-  private addField(key: string, text: string): void {
-    this.isKept =
-      (this.bytes <= this.limit && this.lines.length < MAX_HEADER_FIELDS) ||
+  #addField(key: string, text: string): void {
+    this.#isKept =
+      (this.bytes <= this.#limit && this.lines.length < MAX_HEADER_FIELDS) ||
       (ESSENTIAL.has(key) && !this.lines.some((line) => line.key === key));
-    if (!this.isKept) {
+    if (!this.#isKept) {
       this.isCut = true;
       return;
     }
     const field = { key, line: '' };
     this.lines.push(field);
-    this.extend(field, text);
+    this.#extend(field, text);
   }
 }

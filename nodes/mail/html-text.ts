@@ -114,131 +114,131 @@ const decoded = (text: string): string => (text.includes('&') ? he().decode(text
 
 /** Puts the text together, line by line. */
 class Writer {
-  private readonly lines: string[] = [];
+  readonly #lines: string[] = [];
   /** The line in the making; joined only when it is whole, since a line may be as long as the HTML. */
-  private pieces: string[] = [];
+  #pieces: string[] = [];
   /** An empty line comes before the next text. */
-  private hasGap = false;
-  private hasBlank = false;
-  private endsBlank = true;
-  private wasEmpty = true;
+  #hasGap = false;
+  #hasBlank = false;
+  #endsBlank = true;
+  #wasEmpty = true;
   /** The line holds nothing but the mark of a list item. */
-  private isMark = false;
-  private quotes = 0;
-  private pre = 0;
-  private readonly lists: { next: number }[] = [];
-  private readonly links: { href: string; from: number; line: number }[] = [];
+  #isMark = false;
+  #quotes = 0;
+  #pre = 0;
+  readonly #lists: { next: number }[] = [];
+  readonly #links: { href: string; from: number; line: number }[] = [];
 
   text(html: string): void {
     const text = decoded(html);
-    if (this.pre > 0) {
+    if (this.#pre > 0) {
       for (const [index, line] of text.replace(/\r\n?/g, '\n').split('\n').entries()) {
-        if (index) this.newLine();
-        if (line !== '') this.put(line);
+        if (index) this.#newLine();
+        if (line !== '') this.#put(line);
       }
       return;
     }
     const flat = text.replace(BLANKS, ' ');
-    if (flat.startsWith(' ')) this.hasBlank = true;
+    if (flat.startsWith(' ')) this.#hasBlank = true;
     const words = trimBlanks(flat);
     if (words === '') return;
-    this.put(words);
-    this.hasBlank = flat.endsWith(' ');
+    this.#put(words);
+    this.#hasBlank = flat.endsWith(' ');
   }
 
   tag({ name, isEnd, attributes }: Tag): void {
-    if (name === 'br') this.newLine();
-    else if (name === 'a') this.link(isEnd, attributes);
-    else if (name === 'img') this.image(attributes);
+    if (name === 'br') this.#newLine();
+    else if (name === 'a') this.#link(isEnd, attributes);
+    else if (name === 'img') this.#image(attributes);
     else if (CELLS.has(name)) {
-      if (!isEnd && this.pieces.length) this.append(this.endsBlank ? '  ' : '   ');
-    } else if (BLOCKS.has(name)) this.block(name, isEnd, attributes);
+      if (!isEnd && this.#pieces.length) this.#append(this.#endsBlank ? '  ' : '   ');
+    } else if (BLOCKS.has(name)) this.#block(name, isEnd, attributes);
   }
 
   end(): string {
-    this.flush();
-    const { lines } = this;
+    this.#flush();
+    const lines = this.#lines;
     while (lines.length && isEmpty(lines.at(-1) as string)) lines.pop();
     let first = 0;
     while (first < lines.length && isEmpty(lines[first] as string)) first++;
     return lines.slice(first).join('\n');
   }
 
-  private block(name: string, isEnd: boolean, attributes: string): void {
-    if (this.pieces.length && !this.isMark) this.flush();
-    this.hasBlank = false;
-    if (SPACED.has(name) && !(this.lists.length && name !== 'p') && !this.isMark) this.hasGap = true;
-    if (name === 'blockquote') this.quotes = Math.max(0, this.quotes + (isEnd ? -1 : 1));
-    else if (name === 'pre') this.pre = Math.max(0, this.pre + (isEnd ? -1 : 1));
+  #block(name: string, isEnd: boolean, attributes: string): void {
+    if (this.#pieces.length && !this.#isMark) this.#flush();
+    this.#hasBlank = false;
+    if (SPACED.has(name) && !(this.#lists.length && name !== 'p') && !this.#isMark) this.#hasGap = true;
+    if (name === 'blockquote') this.#quotes = Math.max(0, this.#quotes + (isEnd ? -1 : 1));
+    else if (name === 'pre') this.#pre = Math.max(0, this.#pre + (isEnd ? -1 : 1));
     else if (name === 'ul' || name === 'menu' || name === 'dir' || name === 'ol') {
-      if (isEnd) this.lists.pop();
-      else this.lists.push({ next: name === 'ol' ? Number(attribute(attributes, 'start') ?? 1) || 1 : 0 });
+      if (isEnd) this.#lists.pop();
+      else this.#lists.push({ next: name === 'ol' ? Number(attribute(attributes, 'start') ?? 1) || 1 : 0 });
     } else if (name === 'li' && !isEnd) {
-      if (this.isMark) this.flush();
-      const list = this.lists.at(-1);
-      const indent = '  '.repeat(Math.min(Math.max(this.lists.length - 1, 0), MAX_INDENT));
-      this.put(list?.next ? `${indent} ${list.next++}. ` : `${indent} * `);
-      this.isMark = true;
+      if (this.#isMark) this.#flush();
+      const list = this.#lists.at(-1);
+      const indent = '  '.repeat(Math.min(Math.max(this.#lists.length - 1, 0), MAX_INDENT));
+      this.#put(list?.next ? `${indent} ${list.next++}. ` : `${indent} * `);
+      this.#isMark = true;
     } else if (name === 'hr' && !isEnd) {
-      this.put('-'.repeat(40));
-      this.flush();
+      this.#put('-'.repeat(40));
+      this.#flush();
     }
   }
 
-  private link(isEnd: boolean, attributes: string): void {
+  #link(isEnd: boolean, attributes: string): void {
     if (!isEnd) {
       const href = attribute(attributes, 'href') ?? '';
       // Links cannot stand in each other; one that was not closed ends here.
-      this.links.length = 0;
-      this.links.push({ href, from: this.pieces.length, line: this.lines.length });
+      this.#links.length = 0;
+      this.#links.push({ href, from: this.#pieces.length, line: this.#lines.length });
       return;
     }
-    const link = this.links.pop();
+    const link = this.#links.pop();
     if (!link || link.href === '' || link.href.startsWith('#')) return;
-    const isSame = link.line === this.lines.length;
-    const shown = isSame ? this.pieces.slice(link.from).join('').trim() : '';
+    const isSame = link.line === this.#lines.length;
+    const shown = isSame ? this.#pieces.slice(link.from).join('').trim() : '';
     const address = link.href.replace(/^mailto:/i, '');
     if (shown === address || shown === link.href) return;
-    if (shown !== '' || !isSame) this.hasBlank = true;
-    this.put(`[${address}]`);
+    if (shown !== '' || !isSame) this.#hasBlank = true;
+    this.#put(`[${address}]`);
   }
 
-  private image(attributes: string): void {
+  #image(attributes: string): void {
     const alt = attribute(attributes, 'alt') ?? '';
     const source = attribute(attributes, 'src') ?? '';
     // An image the mail brings along is among the attachments.
     const isShown = source !== '' && !/^(cid|data):/i.test(source);
     const text = [alt, isShown ? `[${source}]` : ''].filter(Boolean).join(' ');
-    if (text !== '') this.put(text);
+    if (text !== '') this.#put(text);
   }
 
-  private put(text: string): void {
-    if (this.hasGap) {
-      if (!this.wasEmpty) this.flush();
-      this.hasGap = false;
+  #put(text: string): void {
+    if (this.#hasGap) {
+      if (!this.#wasEmpty) this.#flush();
+      this.#hasGap = false;
     }
-    if (this.hasBlank && !this.endsBlank) this.pieces.push(' ');
-    this.hasBlank = false;
-    this.append(text);
+    if (this.#hasBlank && !this.#endsBlank) this.#pieces.push(' ');
+    this.#hasBlank = false;
+    this.#append(text);
   }
 
-  private append(text: string): void {
-    this.pieces.push(text);
-    this.endsBlank = text.endsWith(' ');
-    this.hasBlank = this.isMark = false;
+  #append(text: string): void {
+    this.#pieces.push(text);
+    this.#endsBlank = text.endsWith(' ');
+    this.#hasBlank = this.#isMark = false;
   }
 
-  private newLine(): void {
-    this.flush();
+  #newLine(): void {
+    this.#flush();
   }
 
-  private flush(): void {
-    const line = this.pieces.join('');
-    this.wasEmpty = trimEnd(line) === '';
-    this.lines.push(trimEnd('> '.repeat(Math.min(this.quotes, MAX_INDENT)) + line));
-    this.pieces = [];
-    this.endsBlank = true;
-    this.hasBlank = this.isMark = false;
+  #flush(): void {
+    const line = this.#pieces.join('');
+    this.#wasEmpty = trimEnd(line) === '';
+    this.#lines.push(trimEnd('> '.repeat(Math.min(this.#quotes, MAX_INDENT)) + line));
+    this.#pieces = [];
+    this.#endsBlank = true;
+    this.#hasBlank = this.#isMark = false;
   }
 }
 

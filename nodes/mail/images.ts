@@ -42,21 +42,22 @@ export function inlineImages(html: string, attachments: MailAttachment[]): strin
 
 /** Where any of some texts stands next; each is looked for only once. */
 class Occurrences {
-  private readonly found: number[];
+  readonly #html: string;
+  readonly #texts: string[];
+  readonly #found: number[];
 
-  constructor(
-    private readonly html: string,
-    private readonly texts: string[],
-  ) {
-    this.found = texts.map((text) => html.indexOf(text));
+  constructor(html: string, texts: string[]) {
+    this.#html = html;
+    this.#texts = texts;
+    this.#found = texts.map((text) => html.indexOf(text));
   }
 
   next(from: number): number {
-    for (const [index, text] of this.texts.entries()) {
-      const found = this.found[index] as number;
-      if (found >= 0 && found < from) this.found[index] = this.html.indexOf(text, from);
+    for (const [index, text] of this.#texts.entries()) {
+      const found = this.#found[index] as number;
+      if (found >= 0 && found < from) this.#found[index] = this.#html.indexOf(text, from);
     }
-    const left = this.found.filter((at) => at >= 0);
+    const left = this.#found.filter((at) => at >= 0);
     return left.length ? Math.min(...left) : -1;
   }
 }

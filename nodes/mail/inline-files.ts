@@ -11,130 +11,135 @@ const MAX_LINE = 1024;
 type Mode = 'text' | 'uu' | 'yenc';
 
 export class InlineFiles implements Sink {
-  private mode: Mode = 'text';
-  private held: Buffer | undefined;
-  private file: Sink | undefined;
-  private isMidLine = false;
+  readonly #text: Sink;
+  readonly #open: OpenFile;
+  #mode: Mode = 'text';
+  #held: Buffer | undefined;
+  #file: Sink | undefined;
+  #isMidLine = false;
 
-  constructor(
-    private readonly text: Sink,
-    private readonly open: OpenFile,
-  ) {}
+  constructor(text: Sink, open: OpenFile) {
+    this.#text = text;
+    this.#open = open;
+  }
 
   write(bytes: Buffer): void {
-    const chunk = this.held ? Buffer.concat([this.held, bytes]) : bytes;
-    this.held = undefined;
-    this.take(chunk, false);
+    const chunk = this.#held ? Buffer.concat([this.#held, bytes]) : bytes;
+    this.#held = undefined;
+    this.#take(chunk, false);
   }
 
   end(): void {
-    const rest = this.held;
-    this.held = undefined;
-    if (rest) this.take(rest, true);
-    this.close();
-    this.text.end();
+    const rest = this.#held;
+    this.#held = undefined;
+    if (rest) this.#take(rest, true);
+    this.#close();
+    this.#text.end();
   }
 
-  private take(chunk: Buffer, last: boolean): void {
+  #take(chunk: Buffer, last: boolean): void {
     let at: number | undefined = 0;
     while (at !== undefined && at < chunk.length)
-      at = this.mode === 'text' ? this.takeText(chunk, at, last) : this.takeLine(chunk, at, last);
+      at = this.#mode === 'text' ? this.#takeText(chunk, at, last) : this.#takeLine(chunk, at, last);
   }
 
-  private takeText(chunk: Buffer, from: number, last: boolean): number | undefined {
+  #takeText(chunk: Buffer, from: number, last: boolean): number | undefined {
     for (let at = from; ; ) {
-      const line = nextCandidate(chunk, at, this.isMidLine && at === from);
+      const line = nextCandidate(chunk, at, this.#isMidLine && at === from);
       if (line < 0) {
-        this.passOn(
+        this.#passOn(
           chunk,
           from,
-          last ? chunk.length : lastLineStart(chunk, at, this.isMidLine && at === from),
+          last ? chunk.length : lastLineStart(chunk, at, this.#isMidLine && at === from),
         );
         return undefined;
       }
       const end = chunk.indexOf(LF, line) + 1;
       const next = end ? chunk.indexOf(LF, end) + 1 : 0;
       if ((end === 0 || next === 0) && !last && chunk.length - line < 2 * MAX_LINE) {
-        this.passOn(chunk, from, line);
+        this.#passOn(chunk, from, line);
         return undefined;
       }
       const start = end
         ? beginning(lineText(chunk, line, end), lineText(chunk, end, next || chunk.length))
         : undefined;
       if (start) {
-        this.passOn(chunk.subarray(0, line), from, line);
-        this.mode = start.mode;
-        this.file = this.open(start.name);
+        this.#passOn(chunk.subarray(0, line), from, line);
+        this.#mode = start.mode;
+        this.#file = this.#open(start.name);
         return end;
       }
       at = end || chunk.length;
       if (at >= chunk.length) {
-        this.passOn(chunk, from, chunk.length);
+        this.#passOn(chunk, from, chunk.length);
         return undefined;
       }
     }
   }
 
-  private passOn(chunk: Buffer, from: number, to: number): void {
+  #passOn(chunk: Buffer, from: number, to: number): void {
     if (to > from) {
-      this.text.write(chunk.subarray(from, to));
-      this.isMidLine = chunk[to - 1] !== LF;
+      this.#text.write(chunk.subarray(from, to));
+      this.#isMidLine = chunk[to - 1] !== LF;
     }
-    if (to < chunk.length) this.held = Buffer.from(chunk.subarray(to));
+    if (to < chunk.length) this.#held = Buffer.from(chunk.subarray(to));
   }
 
-  private takeLine(chunk: Buffer, from: number, last: boolean): number | undefined {
+  #takeLine(chunk: Buffer, from: number, last: boolean): number | undefined {
     const end = chunk.indexOf(LF, from) + 1;
     if (end === 0 && !last && chunk.length - from < 64 * 1024) {
-      this.held = Buffer.from(chunk.subarray(from));
+      this.#held = Buffer.from(chunk.subarray(from));
       return undefined;
     }
     const to = end || chunk.length;
-    this.isMidLine = false;
-    if (this.mode === 'uu') {
+    this.#isMidLine = false;
+    if (this.#mode === 'uu') {
       const line = lineText(chunk, from, to);
-      if (line === 'end') this.close();
+      if (line === 'end') this.#close();
       else if (line !== '' && line !== '`') {
         const bytes = uuLine(line);
         if (!bytes) {
           // No file any more: a mailer has cut it short.
-          this.close();
+          this.#close();
           return from;
         }
-        this.file?.write(bytes);
+        this.#file?.write(bytes);
       }
-    } else if (chunk.toString('latin1', from, from + 6) === '=yend ') this.close();
-    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ') this.file?.write(yLine(chunk, from, to));
+    } else if (chunk.toString('latin1', from, from + 6) === '=yend ') this.#close();
+    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ')
+      this.#file?.write(yLine(chunk, from, to));
     return to;
   }
 
-  private close(): void {
-    this.file?.end();
-    this.file = undefined;
-    this.mode = 'text';
+  #close(): void {
+    this.#file?.end();
+    this.#file = undefined;
+    this.#mode = 'text';
   }
 }
 
 /** The transfer encoding x-uuencode: the first file is the content, and what stands around it is none. */
 export class Uudecoder implements Sink {
-  private hasBegun = false;
-  private readonly files: InlineFiles;
+  readonly #next: Sink;
+  #hasBegun = false;
+  readonly #files: InlineFiles;
 
-  constructor(private readonly next: Sink) {
-    this.files = new InlineFiles(NOTHING, () => {
-      const isFirst = !this.hasBegun;
-      this.hasBegun = true;
+  constructor(next: Sink) {
+    this.#next = next;
+    this.#files = new InlineFiles(NOTHING, () => {
+      const isFirst = !this.#hasBegun;
+      this.#hasBegun = true;
       return isFirst ? next : NOTHING;
     });
   }
 
   write(bytes: Buffer): void {
-    this.files.write(bytes);
+    this.#files.write(bytes);
   }
 
   end(): void {
-    this.files.end();
-    if (!this.hasBegun) this.next.end();
+    this.#files.end();
+    if (!this.#hasBegun) this.#next.end();
   }
 }
 

@@ -95,19 +95,19 @@ function shorten(name: string): string {
 
 /** Gives out names that are safe and, letters' case aside, different from each other. */
 export class NamesOfOneMail {
-  private readonly taken = new Set<string>();
-  private readonly counts = new Map<string, number>();
+  readonly #taken = new Set<string>();
+  readonly #counts = new Map<string, number>();
 
   next(filename: string | undefined, contentType: string): string {
     const wanted = (filename && safeName(filename)) || nameByType(contentType);
     const key = wanted.toLowerCase();
     let name = wanted;
-    for (let count = this.counts.get(key) ?? 0; this.taken.has(name.toLowerCase()); ) {
+    for (let count = this.#counts.get(key) ?? 0; this.#taken.has(name.toLowerCase()); ) {
       count++;
-      this.counts.set(key, count);
+      this.#counts.set(key, count);
       name = withSuffix(wanted, String(count));
     }
-    this.taken.add(name.toLowerCase());
+    this.#taken.add(name.toLowerCase());
     return name;
   }
 }

@@ -28,24 +28,26 @@ export interface ParsedMail {
 const NOTHING: Sink = { write() {}, end() {} };
 
 export class Parsing implements Structure<Part> {
-  private readonly splitter = new Splitter<Part>(this);
-  private readonly texts = new Map<Part, TextCollector>();
-  private readonly sinks = new Map<Part, Sink>();
-  private readonly messages = new Map<Part, MessageBytes>();
-  private readonly problems = new Map<MailProblemCode, MailProblem>();
-  private readonly base64: Base64Decoder[] = [];
+  readonly #attachments: Attachments;
+  readonly #bytes: number;
+  readonly #splitter = new Splitter<Part>(this);
+  readonly #texts = new Map<Part, TextCollector>();
+  readonly #sinks = new Map<Part, Sink>();
+  readonly #messages = new Map<Part, MessageBytes>();
+  readonly #problems = new Map<MailProblemCode, MailProblem>();
+  readonly #base64: Base64Decoder[] = [];
   /** Texts of winmail.dat files. */
-  private readonly found: { text?: string; html?: string }[] = [];
-  private root: Part | undefined;
+  readonly #found: { text?: string; html?: string }[] = [];
+  #root: Part | undefined;
   /** The first one the mail declares: what raw bytes of its headers are in, most likely. */
-  private charset: string | undefined;
-  private turnBegan = performance.now();
+  #charset: string | undefined;
+  #turnBegan = performance.now();
 
   /** @param bytes how many the mail has, where that is known */
-  constructor(
-    private readonly attachments: Attachments,
-    private readonly bytes = 0,
-  ) {}
+  constructor(attachments: Attachments, bytes = 0) {
+    this.#attachments = attachments;
+    this.#bytes = bytes;
+  }
 
   /**
    * Takes the next bytes, a slice at a time; other flows get their turn, and files are written, in between.
@@ -54,10 +56,10 @@ export class Parsing implements Structure<Part> {
    */
   write(chunk: Buffer): Promise<void> | undefined {
     for (let at = 0; at < chunk.length; at += SLICE) {
-      this.attachments.most = Math.max(this.bytes, chunk.length);
-      this.splitter.write(chunk.subarray(at, at + SLICE));
-      if (this.attachments.isBehind || performance.now() - this.turnBegan > TURN_MS)
-        return this.goOn(chunk.subarray(at + SLICE));
+      this.#attachments.most = Math.max(this.#bytes, chunk.length);
+      this.#splitter.write(chunk.subarray(at, at + SLICE));
+      if (this.#attachments.isBehind || performance.now() - this.#turnBegan > TURN_MS)
+        return this.#goOn(chunk.subarray(at + SLICE));
     }
     return undefined;
   }
@@ -68,120 +70,120 @@ export class Parsing implements Structure<Part> {
    * @throws MailError when an attachment could not be saved
    */
   async end(): Promise<ParsedMail> {
-    this.splitter.end();
-    await this.attachments.written();
-    const root = this.root as Part;
-    const fields = root.headers(this.charset);
-    if (fields.isCut) this.note('HEADERS_SHORTENED');
-    if (this.base64.some(({ hasTrailer }) => hasTrailer)) this.note('CONTENT_AFTER_END');
+    this.#splitter.end();
+    await this.#attachments.written();
+    const root = this.#root as Part;
+    const fields = root.headers(this.#charset);
+    if (fields.isCut) this.#note('HEADERS_SHORTENED');
+    if (this.#base64.some(({ hasTrailer }) => hasTrailer)) this.#note('CONTENT_AFTER_END');
     const contents = new Map<Part, CollectedText>();
-    for (const [part, collector] of this.texts) {
+    for (const [part, collector] of this.#texts) {
       const text = collector.result();
       contents.set(part, isEnriched(part) ? enrichedToText(text) : text);
-      if (collector.problem) this.note('CHARSET', collector.problem);
+      if (collector.problem) this.#note('CHARSET', collector.problem);
     }
     const assembled = contents.size
       ? await assembleText(root, contents)
       : { text: '', html: undefined, problems: [] };
-    const more = this.found.find(({ text, html }) => text || html);
+    const more = this.#found.find(({ text, html }) => text || html);
     return {
       fields,
       lines: root.block.lines,
       text: assembled.text.trim() === '' && more?.text ? more.text : assembled.text,
       html: assembled.html ?? more?.html,
-      problems: [...this.problems.values(), ...assembled.problems],
+      problems: [...this.#problems.values(), ...assembled.problems],
       isPartless: isPartless(root),
     };
   }
 
   begin(block: HeaderBlock, parent: Part | undefined, isRaw: boolean): Part {
     const part = new Part(block, parent, isRaw);
-    this.root ??= part;
-    this.charset ??= part.charset || undefined;
-    if (block.isCut) this.note('HEADERS_SHORTENED');
-    if (part.filename !== undefined && part.filename.length >= MAX_NAME) this.note('NAME_SHORTENED');
+    this.#root ??= part;
+    this.#charset ??= part.charset || undefined;
+    if (block.isCut) this.#note('HEADERS_SHORTENED');
+    if (part.filename !== undefined && part.filename.length >= MAX_NAME) this.#note('NAME_SHORTENED');
     if (part.holdsMessage) {
       // Those within it are within its bytes.
-      if (!isWithinMessage(part)) this.messages.set(part, new MessageBytes(this.attachmentOf(part)));
-    } else if (!part.isMultipart) this.sinks.set(part, this.sinkOf(part));
+      if (!isWithinMessage(part)) this.#messages.set(part, new MessageBytes(this.#attachmentOf(part)));
+    } else if (!part.isMultipart) this.#sinks.set(part, this.#sinkOf(part));
     return part;
   }
 
   content(part: Part, bytes: Buffer): void {
-    this.sinks.get(part)?.write(bytes);
+    this.#sinks.get(part)?.write(bytes);
   }
 
   message(part: Part, bytes: Buffer): void {
-    this.messages.get(part)?.write(bytes);
+    this.#messages.get(part)?.write(bytes);
   }
 
   leave(part: Part, byDelimiter: boolean): void {
-    this.sinks.get(part)?.end();
-    this.messages.get(part)?.end(byDelimiter);
-    this.sinks.delete(part);
-    this.messages.delete(part);
+    this.#sinks.get(part)?.end();
+    this.#messages.get(part)?.end(byDelimiter);
+    this.#sinks.delete(part);
+    this.#messages.delete(part);
   }
 
   overLimit(limit: 'levels' | 'parts'): void {
-    this.note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
+    this.#note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
   }
 
-  private async goOn(rest: Buffer): Promise<void> {
-    await this.attachments.written();
+  async #goOn(rest: Buffer): Promise<void> {
+    await this.#attachments.written();
     await new Promise(setImmediate);
-    this.turnBegan = performance.now();
+    this.#turnBegan = performance.now();
     await this.write(rest);
   }
 
-  private note(code: MailProblemCode, more?: string): void {
-    if (!this.problems.has(code)) this.problems.set(code, problem(code, more));
+  #note(code: MailProblemCode, more?: string): void {
+    if (!this.#problems.has(code)) this.#problems.set(code, problem(code, more));
   }
 
-  private sinkOf(part: Part): Sink {
-    const attachment = part.isAttachment ? this.attachmentOf(part) : undefined;
-    const text = part.isText ? this.textOf(part) : undefined;
+  #sinkOf(part: Part): Sink {
+    const attachment = part.isAttachment ? this.#attachmentOf(part) : undefined;
+    const text = part.isText ? this.#textOf(part) : undefined;
     let sink: Sink = attachment && text ? both(attachment, text) : (attachment ?? text ?? NOTHING);
     if (part.encoding === 'uuencode') return new Uudecoder(sink);
     if (text && !attachment && !part.isHtml && part.encoding !== 'base64')
-      sink = new InlineFiles(sink, (name) => this.inlineFile(name));
+      sink = new InlineFiles(sink, (name) => this.#inlineFile(name));
     const decoder = decoderFor(part.encoding, sink);
-    if (decoder instanceof Base64Decoder) this.base64.push(decoder);
+    if (decoder instanceof Base64Decoder) this.#base64.push(decoder);
     return decoder;
   }
 
-  private textOf(part: Part): TextCollector {
+  #textOf(part: Part): TextCollector {
     const collector = new TextCollector({
       charset: part.charset,
       isHtml: part.isHtml,
       ...(part.flowed && { flowed: part.flowed }),
     });
-    this.texts.set(part, collector);
+    this.#texts.set(part, collector);
     return collector;
   }
 
-  private attachmentOf(part: Part): Sink {
-    const head = part.attachmentHead(this.charset);
+  #attachmentOf(part: Part): Sink {
+    const head = part.attachmentHead(this.#charset);
     const isTnef =
       /^application\/(vnd\.)?ms-tnef$/.test(part.contentType) || /^winmail\.dat$/i.test(part.filename ?? '');
-    return this.attachments.begin(head, isTnef ? (bytes) => this.readTnef(bytes) : undefined);
+    return this.#attachments.begin(head, isTnef ? (bytes) => this.#readTnef(bytes) : undefined);
   }
 
-  private inlineFile(name: string): Sink {
-    return this.attachments.begin(bare(name));
+  #inlineFile(name: string): Sink {
+    return this.#attachments.begin(bare(name));
   }
 
-  private readTnef(bytes: Buffer): void {
+  #readTnef(bytes: Buffer): void {
     try {
       if (bytes.length > MAX_TNEF) throw new Error(`larger than ${MAX_TNEF} bytes`);
       const { files, text, html } = readTnef(bytes);
       for (const { name, type, content } of files) {
-        const sink = this.attachments.begin({ ...bare(name), ...(type && { contentType: type }) });
+        const sink = this.#attachments.begin({ ...bare(name), ...(type && { contentType: type }) });
         sink.write(content);
         sink.end();
       }
-      this.found.push({ ...(text && { text }), ...(html && { html }) });
+      this.#found.push({ ...(text && { text }), ...(html && { html }) });
     } catch (error) {
-      this.note('TNEF', error instanceof Error ? error.message : String(error));
+      this.#note('TNEF', error instanceof Error ? error.message : String(error));
     }
   }
 }
@@ -218,20 +220,23 @@ function isPartless(part: Part): boolean {
 
 /** The bytes of a message within a mail, without the line end that belongs to the delimiter behind it. */
 class MessageBytes {
-  private held: Buffer = Buffer.alloc(0);
+  readonly #next: Sink;
+  #held: Buffer = Buffer.alloc(0);
 
-  constructor(private readonly next: Sink) {}
+  constructor(next: Sink) {
+    this.#next = next;
+  }
 
   write(bytes: Buffer): void {
-    const all = this.held.length ? Buffer.concat([this.held, bytes]) : bytes;
+    const all = this.#held.length ? Buffer.concat([this.#held, bytes]) : bytes;
     const to = withoutLineEnd(all);
-    this.next.write(all.subarray(0, to));
-    this.held = Buffer.from(all.subarray(to));
+    this.#next.write(all.subarray(0, to));
+    this.#held = Buffer.from(all.subarray(to));
   }
 
   end(byDelimiter: boolean): void {
-    if (!byDelimiter || this.held.toString('latin1') === '\r') this.next.write(this.held);
-    this.next.end();
+    if (!byDelimiter || this.#held.toString('latin1') === '\r') this.#next.write(this.#held);
+    this.#next.end();
   }
 }
 

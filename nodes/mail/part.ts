@@ -34,8 +34,8 @@ export class Part implements Entity {
   readonly isMultipart: boolean;
   /** The part number as in IMAP: that of a message's own content is the message's. */
   readonly numbers: readonly number[];
-  private childCount = 0;
-  private fields: Fields | undefined;
+  #childCount = 0;
+  #fields: Fields | undefined;
 
   /** @param isRaw all of it is content, whatever its headers say */
   constructor(
@@ -63,7 +63,7 @@ export class Part implements Entity {
         : undefined;
     parent?.children.push(this);
     this.numbers =
-      !parent || parent.isMessage ? (parent?.numbers ?? []) : [...parent.numbers, ++parent.childCount];
+      !parent || parent.isMessage ? (parent?.numbers ?? []) : [...parent.numbers, ++parent.#childCount];
   }
 
   get isMessage(): boolean {
@@ -94,8 +94,8 @@ export class Part implements Entity {
 
   /** The headers, as flows know them. */
   headers(charset?: string): Fields {
-    this.fields ??= readFields(this.block.lines, charset);
-    return this.fields;
+    this.#fields ??= readFields(this.block.lines, charset);
+    return this.#fields;
   }
 
   /** What is known of it as an attachment. */

@@ -3,16 +3,18 @@ import { setMaxListeners } from 'node:events';
 
 /** Lets whatever is awaited be given up by a signal: one listener on it, however much is awaited. */
 export class Abortable {
+  readonly #signal: AbortSignal | undefined;
   /** Gives up what is awaited just now. */
-  private giveUp: (reason: unknown) => void = () => {};
-  private readonly onAbort = (): void => this.giveUp(this.signal?.reason);
+  #giveUp: (reason: unknown) => void = () => {};
+  readonly #onAbort = (): void => this.#giveUp(this.#signal?.reason);
 
-  constructor(private readonly signal: AbortSignal | undefined) {
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
     if (!signal) return;
     signal.throwIfAborted();
     // Many mails may be read under one signal; ten would already be warned about.
     setMaxListeners(0, signal);
-    signal.addEventListener('abort', this.onAbort, { once: true });
+    signal.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   /**
@@ -22,20 +24,20 @@ export class Abortable {
    * @throws the reason of the signal, if that comes first
    */
   race<T>(promise: Promise<T>): Promise<T> {
-    this.signal?.throwIfAborted();
-    if (this.signal === undefined) return promise;
+    this.#signal?.throwIfAborted();
+    if (this.#signal === undefined) return promise;
     return new Promise<T>((resolve, reject) => {
-      this.giveUp = reject;
+      this.#giveUp = reject;
       promise.then(resolve, reject);
     });
   }
 
   get isAborted(): boolean {
-    return this.signal?.aborted === true;
+    return this.#signal?.aborted === true;
   }
 
   close(): void {
-    this.signal?.removeEventListener('abort', this.onAbort);
+    this.#signal?.removeEventListener('abort', this.#onAbort);
   }
 }
 
@@ -74,19 +76,19 @@ export async function eachChunk(
 /** Finds the end of the header block: the first empty line (RFC 5322, section 2.1). */
 export class HeadCutter {
   /** Whether the line so far is empty but for a CR. */
-  private empty = true;
-  private sawCr = false;
+  #empty = true;
+  #sawCr = false;
 
   /** How many of these bytes belong to the header block, its empty line included; undefined: all, and more. */
   write(chunk: Buffer): number | undefined {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at];
       if (byte === 0x0a) {
-        if (this.empty) return at + 1;
-        this.empty = true;
-        this.sawCr = false;
-      } else if (byte === 0x0d && this.empty && !this.sawCr) this.sawCr = true;
-      else this.empty = false;
+        if (this.#empty) return at + 1;
+        this.#empty = true;
+        this.#sawCr = false;
+      } else if (byte === 0x0d && this.#empty && !this.#sawCr) this.#sawCr = true;
+      else this.#empty = false;
     }
     return undefined;
   }

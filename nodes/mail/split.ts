@@ -40,210 +40,209 @@ const LEAST_HEADER = 4096;
 const EMPTY = Buffer.alloc(0);
 
 export class Splitter<T extends Entity> {
-  private readonly levels: Level<T>[] = [];
+  readonly #structure: Structure<T>;
+  readonly #levels: Level<T>[] = [];
   /** The levels a boundary belongs to, innermost last. */
-  private readonly boundaries = new Map<string, number[]>();
-  private longest = 0;
-  private parts = 0;
-  private block: HeaderBlock | undefined = new HeaderBlock();
-  private parent: T | undefined;
-  private held: Buffer = EMPTY;
+  readonly #boundaries = new Map<string, number[]>();
+  #longest = 0;
+  #parts = 0;
+  #block: HeaderBlock | undefined = new HeaderBlock();
+  #parent: T | undefined;
+  #held: Buffer = EMPTY;
   /** Over a limit: boundaries mean nothing any more. */
-  private isRaw = false;
+  #isRaw = false;
   /** What is looked at does not begin with a line. */
-  private isMidLine = false;
-  private partHeaderBytes = 0;
+  #isMidLine = false;
+  #partHeaderBytes = 0;
   /** The outermost message within the mail, and where in the chunk it goes on. */
-  private message: { part: T; from: number } | undefined;
-  private chunk: Buffer = EMPTY;
+  #message: { part: T; from: number } | undefined;
+  #chunk: Buffer = EMPTY;
   /** Where in the chunk what is over ends, and what begins begins. */
-  private position = 0;
+  #position = 0;
 
-  constructor(private readonly structure: Structure<T>) {}
+  constructor(structure: Structure<T>) {
+    this.#structure = structure;
+  }
 
   write(bytes: Buffer): void {
-    const chunk = this.held.length ? Buffer.concat([this.held, bytes]) : bytes;
-    this.held = EMPTY;
-    this.take(chunk, false);
+    const chunk = this.#held.length ? Buffer.concat([this.#held, bytes]) : bytes;
+    this.#held = EMPTY;
+    this.#take(chunk, false);
   }
 
   end(): void {
-    const rest = this.held;
-    this.held = EMPTY;
-    this.take(rest, true);
-    this.message = undefined;
-    if (this.block) this.headComplete();
-    while (this.levels.length) this.leave(false);
+    const rest = this.#held;
+    this.#held = EMPTY;
+    this.#take(rest, true);
+    this.#message = undefined;
+    if (this.#block) this.#headComplete();
+    while (this.#levels.length) this.#leave(false);
   }
 
-  private take(chunk: Buffer, last: boolean): void {
-    this.chunk = chunk;
+  #take(chunk: Buffer, last: boolean): void {
+    this.#chunk = chunk;
     for (let at: number | undefined = 0; at !== undefined && at < chunk.length; )
-      at = this.block ? this.takeHead(chunk, at, last) : this.takeContent(chunk, at, last);
-    const { message } = this;
-    this.position = chunk.length - this.held.length;
-    if (message && this.position > message.from)
-      this.structure.message(message.part, chunk.subarray(message.from, this.position));
+      at = this.#block ? this.#takeHead(chunk, at, last) : this.#takeContent(chunk, at, last);
+    const message = this.#message;
+    this.#position = chunk.length - this.#held.length;
+    if (message && this.#position > message.from)
+      this.#structure.message(message.part, chunk.subarray(message.from, this.#position));
     if (message) message.from = 0;
     if (last) return;
-    this.position = 0;
-    this.chunk = EMPTY;
+    this.#position = 0;
+    this.#chunk = EMPTY;
   }
 
   /** One line of a header block. */
-  private takeHead(chunk: Buffer, from: number, last: boolean): number | undefined {
-    const block = this.block as HeaderBlock;
+  #takeHead(chunk: Buffer, from: number, last: boolean): number | undefined {
+    const block = this.#block as HeaderBlock;
     const lineEnd = chunk.indexOf(LF, from);
     const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
     if (lineEnd < 0 && !last) {
-      if (end - from < block.longestLine) this.held = Buffer.from(chunk.subarray(from));
+      if (end - from < block.longestLine) this.#held = Buffer.from(chunk.subarray(from));
       else block.addRest(chunk.subarray(from));
       return undefined;
     }
-    const delimiter = this.delimiterAt(chunk, from, end);
+    const delimiter = this.#delimiterAt(chunk, from, end);
     if (delimiter) {
-      this.position = from;
+      this.#position = from;
       if (block.text) block.text = block.text.subarray(0, beforeLineEnd(block.text, 0, block.text.length));
-      this.headComplete();
-      this.cross(delimiter);
+      this.#headComplete();
+      this.#cross(delimiter);
       return end;
     }
     const done = block.add(chunk.subarray(from, end));
     if (!done) return end;
-    this.position = done === 'separator' ? end : from;
-    this.headComplete();
+    this.#position = done === 'separator' ? end : from;
+    this.#headComplete();
     // A line that is no field belongs to the content.
     return done === 'separator' ? end : from;
   }
 
-  private takeContent(chunk: Buffer, from: number, last: boolean): number | undefined {
-    const { part } = this.levels.at(-1) as Level<T>;
-    if (this.isRaw || this.boundaries.size === 0) {
-      this.structure.content(part, from ? chunk.subarray(from) : chunk);
+  #takeContent(chunk: Buffer, from: number, last: boolean): number | undefined {
+    const { part } = this.#levels.at(-1) as Level<T>;
+    if (this.#isRaw || this.#boundaries.size === 0) {
+      this.#structure.content(part, from ? chunk.subarray(from) : chunk);
       return undefined;
     }
     for (let at = from; ; ) {
-      const line = lineOfDashes(chunk, at, this.isMidLine && at === from);
+      const line = lineOfDashes(chunk, at, this.#isMidLine && at === from);
       if (line < 0) {
-        this.passOn(part, chunk, from, last ? chunk.length : keepFrom(chunk, at));
+        this.#passOn(part, chunk, from, last ? chunk.length : keepFrom(chunk, at));
         return undefined;
       }
       const lineEnd = chunk.indexOf(LF, line);
       const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
-      if (lineEnd < 0 && !last && end - line <= this.longest + MAX_BLANKS + 6) {
-        this.passOn(part, chunk, from, beforeLineEnd(chunk, from, line));
+      if (lineEnd < 0 && !last && end - line <= this.#longest + MAX_BLANKS + 6) {
+        this.#passOn(part, chunk, from, beforeLineEnd(chunk, from, line));
         return undefined;
       }
-      const delimiter = this.delimiterAt(chunk, line, end);
+      const delimiter = this.#delimiterAt(chunk, line, end);
       if (delimiter) {
         const to = beforeLineEnd(chunk, from, line);
-        if (to > from) this.structure.content(part, chunk.subarray(from, to));
-        this.position = line;
-        this.cross(delimiter);
+        if (to > from) this.#structure.content(part, chunk.subarray(from, to));
+        this.#position = line;
+        this.#cross(delimiter);
         return end;
       }
       at = end;
       if (at >= chunk.length) {
-        this.passOn(part, chunk, from, last ? chunk.length : keepFrom(chunk, line));
+        this.#passOn(part, chunk, from, last ? chunk.length : keepFrom(chunk, line));
         return undefined;
       }
     }
   }
 
-  private passOn(part: T, chunk: Buffer, from: number, to: number): void {
+  #passOn(part: T, chunk: Buffer, from: number, to: number): void {
     if (to > from) {
-      this.structure.content(part, chunk.subarray(from, to));
-      this.isMidLine = true;
+      this.#structure.content(part, chunk.subarray(from, to));
+      this.#isMidLine = true;
     }
-    if (to < chunk.length) this.held = Buffer.from(chunk.subarray(Math.max(to, from)));
+    if (to < chunk.length) this.#held = Buffer.from(chunk.subarray(Math.max(to, from)));
   }
 
   /** The delimiter a line is, of any multipart that is open. */
-  private delimiterAt(
-    chunk: Buffer,
-    from: number,
-    to: number,
-  ): { level: number; isClosing: boolean } | undefined {
-    if (this.isRaw || chunk[from] !== DASH || chunk[from + 1] !== DASH || this.boundaries.size === 0)
+  #delimiterAt(chunk: Buffer, from: number, to: number): { level: number; isClosing: boolean } | undefined {
+    if (this.#isRaw || chunk[from] !== DASH || chunk[from + 1] !== DASH || this.#boundaries.size === 0)
       return undefined;
     let end = to;
-    if (end - from > this.longest + MAX_BLANKS + 6) return undefined;
+    if (end - from > this.#longest + MAX_BLANKS + 6) return undefined;
     while (end > from && isBlank(chunk[end - 1] as number)) end--;
     const text = chunk.toString('latin1', from + 2, end);
-    const level = this.boundaries.get(text)?.at(-1);
+    const level = this.#boundaries.get(text)?.at(-1);
     if (level !== undefined) return { level, isClosing: false };
     if (!text.endsWith('--')) return undefined;
-    const closed = this.boundaries.get(text.slice(0, -2))?.at(-1);
+    const closed = this.#boundaries.get(text.slice(0, -2))?.at(-1);
     return closed === undefined ? undefined : { level: closed, isClosing: true };
   }
 
-  private cross({ level, isClosing }: { level: number; isClosing: boolean }): void {
-    const isOwn = level === this.levels.length - 1;
-    this.isMidLine = false;
+  #cross({ level, isClosing }: { level: number; isClosing: boolean }): void {
+    const isOwn = level === this.#levels.length - 1;
+    this.#isMidLine = false;
     // A closing delimiter before the first part closes nothing.
     if (isClosing && isOwn) return;
-    while (this.levels.length - 1 > level) this.leave(true);
-    const owner = this.levels[level] as Level<T>;
+    while (this.#levels.length - 1 > level) this.#leave(true);
+    const owner = this.#levels[level] as Level<T>;
     if (isClosing) {
       owner.isClosed = true;
-      this.forget(owner.part);
+      this.#forget(owner.part);
       return;
     }
-    this.parent = owner.part;
-    this.block = this.newBlock();
-    if (this.parts < MAX_PARTS && this.levels.length < MAX_LEVELS) return;
+    this.#parent = owner.part;
+    this.#block = this.#newBlock();
+    if (this.#parts < MAX_PARTS && this.#levels.length < MAX_LEVELS) return;
     // What is left of the mail comes out as one part.
-    this.structure.overLimit(this.parts < MAX_PARTS ? 'levels' : 'parts');
-    this.isRaw = true;
-    this.headComplete();
+    this.#structure.overLimit(this.#parts < MAX_PARTS ? 'levels' : 'parts');
+    this.#isRaw = true;
+    this.#headComplete();
   }
 
-  private headComplete(): void {
-    const block = (this.block as HeaderBlock).close();
-    this.block = undefined;
-    this.isMidLine = false;
-    if (this.parts++) this.partHeaderBytes += block.bytes;
-    const part = this.structure.begin(block, this.parent, this.isRaw);
-    this.levels.push({ part, isClosed: false });
-    if (block.text) this.structure.content(part, block.text);
-    if (this.isRaw) return;
+  #headComplete(): void {
+    const block = (this.#block as HeaderBlock).close();
+    this.#block = undefined;
+    this.#isMidLine = false;
+    if (this.#parts++) this.#partHeaderBytes += block.bytes;
+    const part = this.#structure.begin(block, this.#parent, this.#isRaw);
+    this.#levels.push({ part, isClosed: false });
+    if (block.text) this.#structure.content(part, block.text);
+    if (this.#isRaw) return;
     if (part.boundary !== undefined) {
-      const owners = this.boundaries.get(part.boundary);
-      if (owners) owners.push(this.levels.length - 1);
-      else this.boundaries.set(part.boundary, [this.levels.length - 1]);
-      this.longest = Math.max(this.longest, part.boundary.length);
+      const owners = this.#boundaries.get(part.boundary);
+      if (owners) owners.push(this.#levels.length - 1);
+      else this.#boundaries.set(part.boundary, [this.#levels.length - 1]);
+      this.#longest = Math.max(this.#longest, part.boundary.length);
     } else if (part.holdsMessage) {
-      this.parent = part;
-      this.message ??= { part, from: this.position };
-      this.block = this.newBlock();
-      if (this.levels.length < MAX_LEVELS) return;
-      this.structure.overLimit('levels');
-      this.isRaw = true;
-      this.headComplete();
+      this.#parent = part;
+      this.#message ??= { part, from: this.#position };
+      this.#block = this.#newBlock();
+      if (this.#levels.length < MAX_LEVELS) return;
+      this.#structure.overLimit('levels');
+      this.#isRaw = true;
+      this.#headComplete();
     }
   }
 
-  private newBlock(): HeaderBlock {
-    const left = Math.max(LEAST_HEADER, MAX_PART_HEADER_BYTES - this.partHeaderBytes);
+  #newBlock(): HeaderBlock {
+    const left = Math.max(LEAST_HEADER, MAX_PART_HEADER_BYTES - this.#partHeaderBytes);
     return new HeaderBlock(Math.min(MAX_HEADER_BYTES, left));
   }
 
-  private leave(byDelimiter: boolean): void {
-    const { part, isClosed } = this.levels.pop() as Level<T>;
-    if (this.message?.part === part) {
-      if (this.position > this.message.from)
-        this.structure.message(part, this.chunk.subarray(this.message.from, this.position));
-      this.message = undefined;
+  #leave(byDelimiter: boolean): void {
+    const { part, isClosed } = this.#levels.pop() as Level<T>;
+    if (this.#message?.part === part) {
+      if (this.#position > this.#message.from)
+        this.#structure.message(part, this.#chunk.subarray(this.#message.from, this.#position));
+      this.#message = undefined;
     }
-    if (!isClosed) this.forget(part);
-    this.structure.leave(part, byDelimiter);
+    if (!isClosed) this.#forget(part);
+    this.#structure.leave(part, byDelimiter);
   }
 
-  private forget({ boundary }: T): void {
+  #forget({ boundary }: T): void {
     if (boundary === undefined) return;
-    const owners = this.boundaries.get(boundary);
+    const owners = this.#boundaries.get(boundary);
     if (owners && owners.length > 1) owners.pop();
-    else this.boundaries.delete(boundary);
+    else this.#boundaries.delete(boundary);
   }
 }
 

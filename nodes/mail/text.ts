@@ -95,37 +95,37 @@ function plainTextHolders(root: Part, contents: ReadonlyMap<Part, CollectedText>
 /** One budget for all parts of a mail: what is beyond is not converted. Other flows get their turn in between. */
 class Conversions {
   readonly problems: MailProblem[] = [];
-  private readonly left = { text: MAX_CONVERTED, html: MAX_SHOWN };
-  private linked = 0;
-  private turnBegan = performance.now();
+  readonly #left = { text: MAX_CONVERTED, html: MAX_SHOWN };
+  #linked = 0;
+  #turnBegan = performance.now();
 
   async all(pieces: Piece[]): Promise<string[]> {
     const done: string[] = [];
-    for (const piece of pieces) done.push(typeof piece === 'string' ? piece : await this.one(piece));
+    for (const piece of pieces) done.push(typeof piece === 'string' ? piece : await this.#one(piece));
     return done;
   }
 
-  private async one({ to, input }: Exclude<Piece, string>): Promise<string> {
-    const head = cut(to, input.head, this.left[to]);
-    this.left[to] -= head.length;
+  async #one({ to, input }: Exclude<Piece, string>): Promise<string> {
+    const head = cut(to, input.head, this.#left[to]);
+    this.#left[to] -= head.length;
     if (head.length < input.whole.length && !this.problems.some(({ code }) => code === SHORTENED[to]))
       this.problems.push(problem(SHORTENED[to]));
     if (head === '') return '';
     if (to === 'html') {
-      await this.pause();
-      return textToHtml(head, head.length < MAX_LINKED && this.linked++ < MOST_LINKED);
+      await this.#pause();
+      return textToHtml(head, head.length < MAX_LINKED && this.#linked++ < MOST_LINKED);
     }
     const converting = htmlToText(head);
     for (let next = converting.next(); ; next = converting.next()) {
       if (next.done) return next.value;
-      await this.pause();
+      await this.#pause();
     }
   }
 
-  private async pause(): Promise<void> {
-    if (performance.now() - this.turnBegan < TURN_MS) return;
+  async #pause(): Promise<void> {
+    if (performance.now() - this.#turnBegan < TURN_MS) return;
     await new Promise(setImmediate);
-    this.turnBegan = performance.now();
+    this.#turnBegan = performance.now();
   }
 }
 

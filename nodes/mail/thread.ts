@@ -13,24 +13,26 @@ interface Job {
 }
 
 export class Thread {
-  private worker: Worker | undefined;
-  private running: Job | undefined;
-  private readonly waiting: Job[] = [];
-  private lastId = 0;
-  private timer: NodeJS.Timeout | undefined;
+  readonly #idle: number;
+  readonly #patience: number;
+  #worker: Worker | undefined;
+  #running: Job | undefined;
+  readonly #waiting: Job[] = [];
+  #lastId = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param idle milliseconds without work after which the thread ends
    * @param patience milliseconds one piece of work may take before the thread is ended with it
    */
-  constructor(
-    private readonly idle = 10_000,
-    private readonly patience = 20_000,
-  ) {}
+  constructor(idle = 10_000, patience = 20_000) {
+    this.#idle = idle;
+    this.#patience = patience;
+  }
 
   /** True while it is there. */
   get runs(): boolean {
-    return this.worker !== undefined;
+    return this.#worker !== undefined;
   }
 
   /**
@@ -39,39 +41,39 @@ export class Thread {
    */
   run(work: Work, transfer: ArrayBuffer[] = []): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.waiting.push({ id: ++this.lastId, work, transfer, resolve, reject });
-      this.next();
+      this.#waiting.push({ id: ++this.#lastId, work, transfer, resolve, reject });
+      this.#next();
     });
   }
 
-  private next(): void {
-    if (this.running) return;
-    clearTimeout(this.timer);
-    const job = this.waiting.shift();
+  #next(): void {
+    if (this.#running) return;
+    clearTimeout(this.#timer);
+    const job = this.#waiting.shift();
     if (!job) {
       // Nothing to do: neither thread nor timer keeps the process alive.
-      this.worker?.unref();
-      this.timer = setTimeout(() => this.stop(), this.idle).unref();
+      this.#worker?.unref();
+      this.#timer = setTimeout(() => this.#stop(), this.#idle).unref();
       return;
     }
-    this.running = job;
-    this.worker ??= this.start();
-    this.worker.ref();
-    this.timer = setTimeout(() => {
-      this.stop();
-      this.settle((one) => one.reject(new Error(`took longer than ${this.patience / 1000} s`)));
-    }, this.patience);
-    this.worker.postMessage({ id: job.id, work: job.work }, job.transfer);
+    this.#running = job;
+    this.#worker ??= this.#start();
+    this.#worker.ref();
+    this.#timer = setTimeout(() => {
+      this.#stop();
+      this.#settle((one) => one.reject(new Error(`took longer than ${this.#patience / 1000} s`)));
+    }, this.#patience);
+    this.#worker.postMessage({ id: job.id, work: job.work }, job.transfer);
   }
 
-  private settle(how: (job: Job) => void): void {
-    const job = this.running;
-    this.running = undefined;
+  #settle(how: (job: Job) => void): void {
+    const job = this.#running;
+    this.#running = undefined;
     if (job) how(job);
-    this.next();
+    this.#next();
   }
 
-  private start(): Worker {
+  #start(): Worker {
     const file = require.resolve('./second-thread');
     const worker = new Worker(file, {
       // Run from source, as the tests do, the thread needs the loader the main thread has.
@@ -80,28 +82,28 @@ export class Thread {
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 16 },
     });
     worker.on('message', ({ id, result, error }: Reply) => {
-      if (this.worker !== worker || id !== this.running?.id) return;
-      this.settle((job) => {
+      if (this.#worker !== worker || id !== this.#running?.id) return;
+      this.#settle((job) => {
         if (error === undefined) job.resolve(result);
         else job.reject(new Error(error));
       });
     });
     worker.on('error', (error) =>
-      this.lost(worker, error instanceof Error ? error : new Error(String(error))),
+      this.#lost(worker, error instanceof Error ? error : new Error(String(error))),
     );
-    worker.on('exit', (code) => this.lost(worker, new Error(`the thread ended with code ${code}`)));
+    worker.on('exit', (code) => this.#lost(worker, new Error(`the thread ended with code ${code}`)));
     return worker;
   }
 
-  private lost(worker: Worker, error: Error): void {
-    if (this.worker !== worker) return;
-    this.worker = undefined;
-    if (this.running) this.settle((job) => job.reject(error));
+  #lost(worker: Worker, error: Error): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    if (this.#running) this.#settle((job) => job.reject(error));
   }
 
-  private stop(): void {
-    const { worker } = this;
-    this.worker = undefined;
+  #stop(): void {
+    const worker = this.#worker;
+    this.#worker = undefined;
     void worker?.terminate();
   }
 }

@@ -35,42 +35,45 @@ const MAX_LINE = 1000;
 
 /** Lines of equal length are decoded in runs by Node's own decoder; whatever is irregular letter by letter. */
 export class Base64Decoder implements Sink {
+  readonly #next: Sink;
   /** Something other than base64 came behind the padding: a footer, most likely. It is left out. */
   hasTrailer = false;
-  private bits = 0;
-  private letters = 0;
-  private isPadded = false;
+  #bits = 0;
+  #letters = 0;
+  #isPadded = false;
   /** The beginning of a line behind the padding. */
-  private held: Buffer | undefined;
+  #held: Buffer | undefined;
 
-  constructor(private readonly next: Sink) {}
+  constructor(next: Sink) {
+    this.#next = next;
+  }
 
   write(bytes: Buffer): void {
     if (this.hasTrailer) return;
     let chunk = bytes;
-    if (this.held) {
-      chunk = Buffer.concat([this.held, bytes]);
-      this.held = undefined;
+    if (this.#held) {
+      chunk = Buffer.concat([this.#held, bytes]);
+      this.#held = undefined;
     }
     const out = Buffer.allocUnsafe(Math.ceil((chunk.length * 3) / 4) + 3);
     let written = 0;
     // Lines that turned out not to be what they looked like are not tried again.
     let irregularTo = 0;
     for (let at = 0; at < chunk.length && !this.hasTrailer; ) {
-      if (this.isPadded) {
+      if (this.#isPadded) {
         const lineEnd = chunk.indexOf(LF, at);
         const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
         if (lineEnd < 0 && end - at < MAX_LINE) {
-          this.held = Buffer.from(chunk.subarray(at));
+          this.#held = Buffer.from(chunk.subarray(at));
           break;
         }
-        this.goOn(chunk, at, end);
-        if (this.isPadded) {
+        this.#goOn(chunk, at, end);
+        if (this.#isPadded) {
           at = end;
           continue;
         }
       }
-      const run = this.letters === 0 && at >= irregularTo ? regularRun(chunk, at) : undefined;
+      const run = this.#letters === 0 && at >= irregularTo ? regularRun(chunk, at) : undefined;
       if (run) {
         const count = out.write(chunk.toString('latin1', at, run.end), written, run.bytes, 'base64');
         if (count === run.bytes) {
@@ -83,41 +86,41 @@ export class Base64Decoder implements Sink {
       // One line, or what there is of it, and then regular ones may follow.
       const lineEnd = chunk.indexOf(LF, at);
       const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
-      for (; at < end && !this.isPadded; at++) {
+      for (; at < end && !this.#isPadded; at++) {
         const octet = chunk[at] as number;
         const value = BASE64[octet] as number;
         if (value !== 255) {
-          this.bits = ((this.bits << 6) | value) & 0xffffff;
-          if (++this.letters < 4) continue;
-          out[written++] = this.bits >> 16;
-          out[written++] = this.bits >> 8;
-          out[written++] = this.bits;
-          this.letters = 0;
+          this.#bits = ((this.#bits << 6) | value) & 0xffffff;
+          if (++this.#letters < 4) continue;
+          out[written++] = this.#bits >> 16;
+          out[written++] = this.#bits >> 8;
+          out[written++] = this.#bits;
+          this.#letters = 0;
         } else if (octet === EQUALS) {
-          written = this.finish(out, written);
+          written = this.#finish(out, written);
           while (at + 1 < end && chunk[at + 1] === EQUALS) at++;
-          this.isPadded = true;
+          this.#isPadded = true;
         }
       }
     }
-    if (written) this.next.write(out.subarray(0, written));
+    if (written) this.#next.write(out.subarray(0, written));
   }
 
   end(): void {
-    if (this.held && !this.hasTrailer) {
-      const line = this.held;
-      this.held = undefined;
-      this.goOn(line, 0, line.length);
-      if (!this.isPadded) this.write(line);
+    if (this.#held && !this.hasTrailer) {
+      const line = this.#held;
+      this.#held = undefined;
+      this.#goOn(line, 0, line.length);
+      if (!this.#isPadded) this.write(line);
     }
     const out = Buffer.allocUnsafe(3);
-    const written = this.finish(out, 0);
-    if (written) this.next.write(out.subarray(0, written));
-    this.next.end();
+    const written = this.#finish(out, 0);
+    if (written) this.#next.write(out.subarray(0, written));
+    this.#next.end();
   }
 
   /** Behind the padding: mailers that encode piece by piece go on with base64, all others with something else. */
-  private goOn(chunk: Buffer, from: number, to: number): void {
+  #goOn(chunk: Buffer, from: number, to: number): void {
     let letters = 0;
     let padding = 0;
     for (let at = from; at < to; at++) {
@@ -131,18 +134,18 @@ export class Base64Decoder implements Sink {
       }
     }
     if (letters === 0) return;
-    if ((letters + padding) % 4 === 0) this.isPadded = false;
+    if ((letters + padding) % 4 === 0) this.#isPadded = false;
     else this.hasTrailer = true;
   }
 
-  private finish(out: Buffer, at: number): number {
+  #finish(out: Buffer, at: number): number {
     let written = at;
-    if (this.letters === 2) out[written++] = this.bits >> 4;
-    if (this.letters === 3) {
-      out[written++] = this.bits >> 10;
-      out[written++] = this.bits >> 2;
+    if (this.#letters === 2) out[written++] = this.#bits >> 4;
+    if (this.#letters === 3) {
+      out[written++] = this.#bits >> 10;
+      out[written++] = this.#bits >> 2;
     }
-    this.letters = 0;
+    this.#letters = 0;
     return written;
   }
 }
@@ -167,25 +170,28 @@ function regularRun(chunk: Buffer, from: number): { end: number; bytes: number }
 const MAX_BLANKS = 1024;
 
 class QuotedPrintableDecoder implements Sink {
+  readonly #next: Sink;
   /** What may not mean itself: `=` and what has come behind it, or blanks. */
-  private held: Buffer | undefined;
+  #held: Buffer | undefined;
 
-  constructor(private readonly next: Sink) {}
+  constructor(next: Sink) {
+    this.#next = next;
+  }
 
   write(bytes: Buffer): void {
-    const chunk = this.held ? Buffer.concat([this.held, bytes]) : bytes;
-    this.held = undefined;
-    this.next.write(this.decode(chunk, false));
+    const chunk = this.#held ? Buffer.concat([this.#held, bytes]) : bytes;
+    this.#held = undefined;
+    this.#next.write(this.#decode(chunk, false));
   }
 
   end(): void {
-    const rest = this.held;
-    this.held = undefined;
-    if (rest) this.next.write(this.decode(rest, true));
-    this.next.end();
+    const rest = this.#held;
+    this.#held = undefined;
+    if (rest) this.#next.write(this.#decode(rest, true));
+    this.#next.end();
   }
 
-  private decode(chunk: Buffer, last: boolean): Buffer {
+  #decode(chunk: Buffer, last: boolean): Buffer {
     const { length } = chunk;
     const out = Buffer.allocUnsafe(length);
     let written = 0;
@@ -205,7 +211,7 @@ class QuotedPrintableDecoder implements Sink {
           out[written++] = (high << 4) | low;
           at += 2;
         } else if (!last && (end >= length || at + 2 >= length) && length - at < MAX_BLANKS) {
-          this.held = Buffer.from(chunk.subarray(at));
+          this.#held = Buffer.from(chunk.subarray(at));
           break;
         } else if (!(last && end >= length)) out[written++] = octet;
         else break;
@@ -214,12 +220,12 @@ class QuotedPrintableDecoder implements Sink {
         while (end < length && (chunk[end] === SPACE || chunk[end] === TAB)) end++;
         const isOver = end >= length;
         if (isOver && !last && end - at < MAX_BLANKS) {
-          this.held = Buffer.from(chunk.subarray(at));
+          this.#held = Buffer.from(chunk.subarray(at));
           break;
         }
         const before = chunk[end] === CR ? chunk[end + 1] : chunk[end];
         if (!isOver && chunk[end] === CR && end + 1 >= length && !last && end - at < MAX_BLANKS) {
-          this.held = Buffer.from(chunk.subarray(at));
+          this.#held = Buffer.from(chunk.subarray(at));
           break;
         }
         if (!(isOver ? last : before === LF)) written += chunk.copy(out, written, at, end);

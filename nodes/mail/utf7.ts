@@ -12,55 +12,55 @@ export const isUtf7 = (charset: string): boolean => /^(x-)?(unicode-\d-\d-)?utf-
  */
 export class Utf7Decoder {
   /** Within `+…`: bits that are not yet a UTF-16 code unit. */
-  private shifted = false;
-  private bits = 0;
-  private bitCount = 0;
+  #shifted = false;
+  #bits = 0;
+  #bitCount = 0;
   /** Nothing has come since the `+`. */
-  private justShifted = false;
+  #justShifted = false;
   /** The first half of a character that takes two code units. */
-  private half = '';
+  #half = '';
 
   write(bytes: Buffer): string {
-    let text = this.half;
-    this.half = '';
+    let text = this.#half;
+    this.#half = '';
     for (let at = 0; at < bytes.length; ) {
-      if (!this.shifted) {
+      if (!this.#shifted) {
         const plus = bytes.indexOf(PLUS, at);
         text += bytes.toString('latin1', at, plus === -1 ? bytes.length : plus);
         at = plus === -1 ? bytes.length : plus + 1;
-        this.shifted = this.justShifted = plus !== -1;
-        this.bits = this.bitCount = 0;
+        this.#shifted = this.#justShifted = plus !== -1;
+        this.#bits = this.#bitCount = 0;
         continue;
       }
       const octet = bytes[at] as number;
       const value = BASE64[octet] as number;
       if (value === 255) {
         // The minus belongs to the shift; whatever else ends it is text.
-        if (this.justShifted) text += '+';
+        if (this.#justShifted) text += '+';
         if (octet === MINUS) at += 1;
-        this.shifted = false;
+        this.#shifted = false;
         continue;
       }
-      this.justShifted = false;
-      this.bits = (this.bits << 6) | value;
-      this.bitCount += 6;
-      if (this.bitCount >= 16) {
-        this.bitCount -= 16;
-        text += String.fromCharCode((this.bits >>> this.bitCount) & 0xffff);
-        this.bits &= (1 << this.bitCount) - 1;
+      this.#justShifted = false;
+      this.#bits = (this.#bits << 6) | value;
+      this.#bitCount += 6;
+      if (this.#bitCount >= 16) {
+        this.#bitCount -= 16;
+        text += String.fromCharCode((this.#bits >>> this.#bitCount) & 0xffff);
+        this.#bits &= (1 << this.#bitCount) - 1;
       }
       at += 1;
     }
     if (/[\ud800-\udbff]$/.test(text)) {
-      this.half = text.slice(-1);
+      this.#half = text.slice(-1);
       return text.slice(0, -1);
     }
     return text;
   }
 
   end(): string {
-    const rest = this.half + (this.shifted && this.justShifted ? '+' : '');
-    this.half = '';
+    const rest = this.#half + (this.#shifted && this.#justShifted ? '+' : '');
+    this.#half = '';
     return rest;
   }
 }

@@ -10,37 +10,39 @@ const DROPS_OF_A_REFUSAL = 3;
 
 /** How the checks of one mailbox went so far, and when the next one comes. */
 export class CheckRhythm {
-  private state: RhythmState;
-  private everChecked = false;
+  readonly #interval: number;
+  #state: RhythmState;
+  #everChecked = false;
   /** Connections closed during the login, with no login in between. */
-  private drops = 0;
+  #drops = 0;
   /** ms since the epoch */
-  private lastLogin = 0;
+  #lastLogin = 0;
 
-  constructor(private readonly interval: number) {
-    this.state = { interval, loginDelay: 0, failures: 0, more: false };
+  constructor(interval: number) {
+    this.#interval = interval;
+    this.#state = { interval, loginDelay: 0, failures: 0, more: false };
   }
 
   /** True where the last check failed. */
   get failing(): boolean {
-    return this.state.failure !== undefined;
+    return this.#state.failure !== undefined;
   }
 
   loggedIn(now: number): void {
-    this.drops = 0;
-    this.lastLogin = now;
+    this.#drops = 0;
+    this.#lastLogin = now;
   }
 
   /** Milliseconds for which the server accepts no login yet (CAPA LOGIN-DELAY, RFC 2449). */
   loginDelay(now: number): number {
-    const delay = this.state.loginDelay * 1000;
+    const delay = this.#state.loginDelay * 1000;
     // A clock that was set back makes no wait longer.
-    return Math.min(delay, Math.max(0, this.lastLogin + delay - now));
+    return Math.min(delay, Math.max(0, this.#lastLogin + delay - now));
   }
 
   succeeded({ loginDelay }: CheckResult, more: boolean): void {
-    this.everChecked = true;
-    this.state = { interval: this.interval, loginDelay, failures: 0, more };
+    this.#everChecked = true;
+    this.#state = { interval: this.#interval, loginDelay, failures: 0, more };
   }
 
   /**
@@ -49,8 +51,8 @@ export class CheckRhythm {
    */
   judge(error: MailboxError): MailboxError {
     if (error.reason !== 'closed-during-login') return error;
-    this.drops += 1;
-    if (this.drops >= DROPS_OF_A_REFUSAL) return error;
+    this.#drops += 1;
+    if (this.#drops >= DROPS_OF_A_REFUSAL) return error;
     return new MailboxError('CONNECT', 'hung-up', { facts: error.facts, cause: error });
   }
 
@@ -61,12 +63,12 @@ export class CheckRhythm {
   failed(error: MailboxError, progress: boolean): boolean {
     const { code, reason, retryAfterMs } = error;
     // A refusal after a few dropped connections is the first refusal.
-    const again = this.state.failure?.code === code && !progress;
+    const again = this.#state.failure?.code === code && !progress;
     const heals = BLIPS.has(code) && reason !== 'downloads-refused';
-    const blip = heals && (progress || (this.everChecked && this.state.failures === 0));
-    const failures = again ? this.state.failures + 1 : 1;
+    const blip = heals && (progress || (this.#everChecked && this.#state.failures === 0));
+    const failures = again ? this.#state.failures + 1 : 1;
     const failure = { code, reason, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-    this.state = { ...this.state, failures, failure, more: false };
+    this.#state = { ...this.#state, failures, failure, more: false };
     return blip;
   }
 
@@ -77,6 +79,6 @@ export class CheckRhythm {
 
   /** See {@link nextCheckIn}. */
   nextIn(tookMs: number, random: () => number): number | undefined {
-    return nextCheckIn(this.state, tookMs, random);
+    return nextCheckIn(this.#state, tookMs, random);
   }
 }

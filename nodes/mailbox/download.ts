@@ -43,30 +43,41 @@ interface Refused {
 
 /** The downloads of one check. */
 class Download {
-  private done = 0;
-  private total = 0;
+  readonly #context: CheckContext;
+  readonly #client: Pop3Client;
+  readonly #listing: ListedMail[];
+  readonly #summary: CheckSummary;
+  readonly #recognized: Recognized;
+  #done = 0;
+  #total = 0;
   /** Errors that ended the session and were looked at already. */
-  private readonly seen = new Set<unknown>();
+  readonly #seen = new Set<unknown>();
   /** Only their headers are downloaded: too large, or the node wants no more. */
-  private headers: ListedMail[] = [];
+  #headers: ListedMail[] = [];
   /** To be downloaded once more, behind the others, which are on their way already. */
-  private again: ListedMail[] = [];
+  #again: ListedMail[] = [];
   /** Refused, and no mail has come since: it may be the mail or the mailbox. */
-  private refused: Refused[] = [];
-  private last: ListedMail | undefined;
+  #refused: Refused[] = [];
+  #last: ListedMail | undefined;
 
   constructor(
-    private readonly context: CheckContext,
-    private readonly client: Pop3Client,
-    private readonly listing: ListedMail[],
-    private readonly summary: CheckSummary,
-    private readonly recognized: Recognized,
-  ) {}
+    context: CheckContext,
+    client: Pop3Client,
+    listing: ListedMail[],
+    summary: CheckSummary,
+    recognized: Recognized,
+  ) {
+    this.#context = context;
+    this.#client = client;
+    this.#listing = listing;
+    this.#summary = summary;
+    this.#recognized = recognized;
+  }
 
   async run(mails: ListedMail[], since: number): Promise<Downloads> {
-    const { delivery, doubted, ledger } = this.context;
-    const hold = { since, keepAlive: () => this.client.noop() };
-    this.total = mails.length;
+    const { delivery, doubted, ledger } = this.#context;
+    const hold = { since, keepAlive: () => this.#client.noop() };
+    this.#total = mails.length;
     // A mail at which the last session ended comes last: if it is the one, the others come first.
     const ordered = [
       ...mails.filter(({ key }) => !doubted.has(key)),
@@ -76,53 +87,56 @@ class Download {
     let trouble: MailboxError | undefined;
     while (begun < ordered.length && trouble === undefined && !ledger.isPaused) {
       const { room, redelivered } = await delivery.awaitRoom(hold);
-      this.summary.delivered += redelivered;
-      this.summary.redelivered += redelivered;
+      this.#summary.delivered += redelivered;
+      this.#summary.redelivered += redelivered;
       if (room === 0) break;
       const round = ordered.slice(begun, begun + room);
       begun += round.length;
-      trouble = await this.round(round);
+      trouble = await this.#round(round);
     }
     return { trouble, left: ordered.length - begun };
   }
 
-  private async round(mails: ListedMail[]): Promise<MailboxError | undefined> {
-    const { settings, delivery, onProgress } = this.context;
+  async #round(mails: ListedMail[]): Promise<MailboxError | undefined> {
+    const { settings, delivery, onProgress } = this.#context;
     const whole: ListedMail[] = [];
     for (const mail of mails) {
-      if (settings.maxSize > 0 && (mail.bytes ?? 0) > settings.maxSize) await this.tooLarge(mail);
-      else if (settings.content === 'headers') this.headers.push(mail);
+      if (settings.maxSize > 0 && (mail.bytes ?? 0) > settings.maxSize) await this.#tooLarge(mail);
+      else if (settings.content === 'headers') this.#headers.push(mail);
       else whole.push(mail);
     }
-    this.total -= mails.length - whole.length - this.headers.length;
+    this.#total -= mails.length - whole.length - this.#headers.length;
     await delivery.expect(whole);
-    onProgress(this.done, this.total);
-    await this.retrieve(whole, true);
-    const again = this.again.splice(0);
+    onProgress(this.#done, this.#total);
+    await this.#retrieve(whole, true);
+    const again = this.#again.splice(0);
     if (again.length > 0) {
       await delivery.expect(again);
-      await this.retrieve(again, false);
+      await this.#retrieve(again, false);
     }
-    if (this.headers.length > 0) {
-      const { headers } = this;
-      this.headers = [];
+    if (this.#headers.length > 0) {
+      const headers = this.#headers;
+      this.#headers = [];
       await delivery.expect(headers);
-      const source = this.client.top(numbersOf(headers), 0);
-      await this.deliverEach(headers, source, { whole: false, canDownloadAgain: () => false });
+      const source = this.#client.top(numbersOf(headers), 0);
+      await this.#deliverEach(headers, source, { whole: false, canDownloadAgain: () => false });
     }
-    return this.judge();
+    return this.#judge();
   }
 
-  private retrieve(mails: ListedMail[], once: boolean): Promise<void> {
-    const { ledger } = this.context;
+  #retrieve(mails: ListedMail[], once: boolean): Promise<void> {
+    const { ledger } = this.#context;
     const keys = new Map(mails.map(({ number, key }) => [number, key]));
     // A mail that has failed before is not downloaded twice in one check: that may be what ends it.
     const canDownloadAgain = (number: number): boolean =>
       once && failedAttempts(ledger.openDelivery(keys.get(number) ?? '')) === 0;
-    return this.deliverEach(mails, this.client.retrieve(numbersOf(mails)), { whole: true, canDownloadAgain });
+    return this.#deliverEach(mails, this.#client.retrieve(numbersOf(mails)), {
+      whole: true,
+      canDownloadAgain,
+    });
   }
 
-  private async deliverEach(
+  async #deliverEach(
     mails: ListedMail[],
     source: AsyncIterable<RetrievedMail>,
     how: { whole: boolean; canDownloadAgain(number: number): boolean },
@@ -131,86 +145,86 @@ class Download {
     const sizes = new Map(mails.map(({ number, bytes }) => [number, bytes]));
     const receipt = { ...how, count: mails.length, announced: (number: number) => sizes.get(number) };
     try {
-      for await (const { number, received } of this.context.delivery.receive(source, receipt)) {
+      for await (const { number, received } of this.#context.delivery.receive(source, receipt)) {
         const mail = waiting.get(number);
         if (mail === undefined) continue;
         waiting.delete(number);
-        await this.deliver(mail, received);
+        await this.#deliver(mail, received);
       }
     } catch (error) {
       const [mail] = waiting.values();
-      if (!this.seen.has(error)) await this.sessionEnded(mail, error);
+      if (!this.#seen.has(error)) await this.#sessionEnded(mail, error);
       throw error;
     }
   }
 
-  private async deliver(mail: ListedMail, received: ReceivedMail): Promise<void> {
-    const { delivery, onProgress } = this.context;
+  async #deliver(mail: ListedMail, received: ReceivedMail): Promise<void> {
+    const { delivery, onProgress } = this.#context;
     try {
       const { bytes, redelivered } = await delivery.deliver(mail, received);
-      this.summary.fetched += 1;
-      this.summary.bytes += bytes;
-      this.summary.delivered += 1;
-      if (redelivered) this.summary.redelivered += 1;
-      await this.came(mail, received);
+      this.#summary.fetched += 1;
+      this.#summary.bytes += bytes;
+      this.#summary.delivered += 1;
+      if (redelivered) this.#summary.redelivered += 1;
+      await this.#came(mail, received);
     } catch (error) {
       if (mustDownloadAgain(error)) {
-        this.again.push(mail);
+        this.#again.push(mail);
         return;
       }
       // LIST understates at some servers (quirk 15), so the limit may be met only on the way.
       if (received.whole && error instanceof Pop3Error && error.reason === 'mail-too-large') {
-        await this.tooLarge(mail);
+        await this.#tooLarge(mail);
         return;
       }
-      await this.failed(mail, error);
+      await this.#failed(mail, error);
     }
-    this.done += 1;
-    onProgress(this.done, this.total);
+    this.#done += 1;
+    onProgress(this.#done, this.#total);
   }
 
   /** A mail came, so what was refused before it was refused for itself. */
-  private async came(mail: ListedMail, received: ReceivedMail): Promise<void> {
+  async #came(mail: ListedMail, received: ReceivedMail): Promise<void> {
     const { whole, incomplete } = received;
-    this.last = mail;
-    this.context.doubted.delete(mail.key);
-    if (whole) this.recognized.identified.add(mail.key);
-    if (incomplete) this.reportIncomplete(mail);
-    if (this.context.settings.after === 'expire') await judgeClockBy(received.receivedAt, this.context);
-    for (const { mail, error } of this.refused.splice(0)) await this.count(mail, error);
+    this.#last = mail;
+    this.#context.doubted.delete(mail.key);
+    if (whole) this.#recognized.identified.add(mail.key);
+    if (incomplete) this.#reportIncomplete(mail);
+    if (this.#context.settings.after === 'expire') await judgeClockBy(received.receivedAt, this.#context);
+    for (const { mail, error } of this.#refused.splice(0)) await this.#count(mail, error);
   }
 
-  private async tooLarge(mail: ListedMail): Promise<void> {
-    if (this.context.settings.oversize === 'headers') this.headers.push(mail);
+  async #tooLarge(mail: ListedMail): Promise<void> {
+    if (this.#context.settings.oversize === 'headers') this.#headers.push(mail);
     else {
       const identity = mail.bytes === undefined ? {} : { bytes: mail.bytes };
-      await this.context.ledger.markDone(mail.key, 'kept', identity);
-      this.summary.skipped += 1;
+      await this.#context.ledger.markDone(mail.key, 'kept', identity);
+      this.#summary.skipped += 1;
     }
   }
 
   /** One mail was not delivered; throws again what concerns more than that. */
-  private async failed(mail: ListedMail, error: unknown): Promise<void> {
-    if (this.context.signal.aborted || concernsNode(error)) {
-      this.seen.add(error);
+  async #failed(mail: ListedMail, error: unknown): Promise<void> {
+    if (this.#context.signal.aborted || concernsNode(error)) {
+      this.#seen.add(error);
       throw error;
     }
     if (error instanceof Pop3Error && concernsOneMail(error) && error.code !== 'LIMIT') {
-      this.refused.push({ mail, error });
+      this.#refused.push({ mail, error });
       return;
     }
     if (error instanceof Pop3Error && !concernsOneMail(error)) {
-      await this.sessionEnded(mail, error);
+      await this.#sessionEnded(mail, error);
       throw error;
     }
-    await this.count(mail, error);
+    await this.#count(mail, error);
   }
 
   /** Counts a failure against a mail: others came, it did not. */
-  private async count(mail: ListedMail, error: unknown): Promise<void> {
-    const { context } = this;
+  async #count(mail: ListedMail, error: unknown): Promise<void> {
+    const context = this.#context;
     const { ledger, settings, now } = context;
-    this.summary.failed += 1;
+    this.#summary.failed += 1;
     const { maxAttempts } = settings;
     if (await recordFailure(ledger, mail.key, { cause: error, maxAttempts, now: now() })) {
       const facts = { last: 'failed', bytes: mail.bytes ?? 0, cause: error } as const;
@@ -222,65 +236,65 @@ class Download {
    * The session ended at this mail. It is suspected only where others came before it in this session, or where it has
    * failed before; else it waits behind the others the next time.
    */
-  private async sessionEnded(mail: ListedMail | undefined, error: unknown): Promise<void> {
-    this.seen.add(error);
-    const { ledger, doubted, signal } = this.context;
+  async #sessionEnded(mail: ListedMail | undefined, error: unknown): Promise<void> {
+    this.#seen.add(error);
+    const { ledger, doubted, signal } = this.#context;
     if (signal.aborted || concernsNode(error)) return;
     if (error instanceof Pop3Error && error.code === 'PROTOCOL') {
       // What the server sent after the end of a mail may be the rest of it: a server that does not stuff dots.
-      await this.doubtLast(error);
+      await this.#doubtLast(error);
       return;
     }
     if (mail === undefined || !(error instanceof Pop3Error)) return;
-    const evidence = this.summary.delivered > 0 || hasFailed(ledger.openDelivery(mail.key));
-    if (evidence) await this.count(mail, error);
+    const evidence = this.#summary.delivered > 0 || hasFailed(ledger.openDelivery(mail.key));
+    if (evidence) await this.#count(mail, error);
     else doubted.add(mail.key);
   }
 
   /** The mail that came last may not have come whole: it stays on the server. */
-  private async doubtLast(error: Pop3Error): Promise<void> {
-    const { last } = this;
-    const { ledger } = this.context;
+  async #doubtLast(error: Pop3Error): Promise<void> {
+    const last = this.#last;
+    const { ledger } = this.#context;
     if (last === undefined || ledger.state(last.key) !== 'processed') return;
     await ledger.markDone(last.key, 'kept', { ...ledger.identity(last.key) });
-    this.reportIncomplete(last, error);
+    this.#reportIncomplete(last, error);
   }
 
-  private reportIncomplete(mail: ListedMail, cause?: unknown): void {
-    this.recognized.identified.delete(mail.key);
-    this.context.onIncomplete(mail, cause);
+  #reportIncomplete(mail: ListedMail, cause?: unknown): void {
+    this.#recognized.identified.delete(mail.key);
+    this.#context.onIncomplete(mail, cause);
   }
 
   /** What was refused at the end, with no mail after it: is it these mails, or does the server give none? */
-  private async judge(): Promise<MailboxError | undefined> {
-    const refused = this.refused.splice(0);
+  async #judge(): Promise<MailboxError | undefined> {
+    const refused = this.#refused.splice(0);
     const [first] = refused;
     if (first === undefined) return undefined;
     const forNow = refused.find(({ error }) => refusesForNow(error));
-    const given = forNow === undefined ? await this.isAnyGiven(refused) : false;
+    const given = forNow === undefined ? await this.#isAnyGiven(refused) : false;
     let trouble: MailboxError | undefined;
     for (const { mail, error } of refused) {
-      const failedBefore = hasFailed(this.context.ledger.openDelivery(mail.key));
-      if (given === true || (given === undefined && failedBefore)) await this.count(mail, error);
+      const failedBefore = hasFailed(this.#context.ledger.openDelivery(mail.key));
+      if (given === true || (given === undefined && failedBefore)) await this.#count(mail, error);
       else trouble ??= mailboxRefuses(forNow?.error ?? error);
     }
     return trouble;
   }
 
   /** Asks for a mail that is known to come. Undefined where there is none. */
-  private async isAnyGiven(refused: Refused[]): Promise<boolean | undefined> {
-    const { ledger, settings } = this.context;
+  async #isAnyGiven(refused: Refused[]): Promise<boolean | undefined> {
+    const { ledger, settings } = this.#context;
     if (settings.service === 'google') return undefined;
     const failed = new Set(refused.map(({ mail }) => mail.key));
-    const [probe] = this.listing
+    const [probe] = this.#listing
       .filter(({ key, bytes = 0 }) => !failed.has(key) && bytes <= LARGEST_PROBE)
       .filter(
-        ({ key }) => ['processed', 'baseline'].includes(ledger.state(key) ?? '') || key === this.last?.key,
+        ({ key }) => ['processed', 'baseline'].includes(ledger.state(key) ?? '') || key === this.#last?.key,
       )
       .sort((a, b) => (a.bytes ?? 0) - (b.bytes ?? 0));
     if (probe === undefined) return undefined;
-    this.recognized.retrieved = true;
-    for await (const { body } of this.client.retrieve([probe.number])) {
+    this.#recognized.retrieved = true;
+    for await (const { body } of this.#client.retrieve([probe.number])) {
       try {
         for await (const _ of body);
         return true;

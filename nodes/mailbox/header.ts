@@ -5,10 +5,10 @@ const EMPTY_LINE = /\r?\n\r?\n/;
 /** Takes the header (RFC 5322 section 2.2), without the empty line after it, from the chunks of a mail. */
 export class HeaderReader {
   text = '';
-  private complete = false;
+  #complete = false;
 
   push(chunk: Buffer): void {
-    if (this.complete) return;
+    if (this.#complete) return;
     // The empty line may be split over two chunks.
     const from = Math.max(0, this.text.length - 3);
     this.text += chunk.toString('latin1', 0, HEADER_CAP);
@@ -18,7 +18,7 @@ export class HeaderReader {
     if (/^\r?\n/.test(this.text)) this.text = '';
     else if (end === -1 && this.text.length <= HEADER_CAP) return;
     else this.text = this.text.slice(0, end === -1 ? HEADER_CAP : Math.min(end, HEADER_CAP));
-    this.complete = true;
+    this.#complete = true;
   }
 }
 

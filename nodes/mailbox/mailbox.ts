@@ -92,37 +92,37 @@ const LEFT_OVER_TIMEOUT = 600;
  * happens in a check, the next one is arranged before anybody hears of it.
  */
 export class Mailbox {
-  private readonly stopping = new AbortController();
-  private timer: unknown;
-  private running: Promise<void> | undefined;
-  private asked: Asked[] = [];
-  private wanted = false;
-  private roomToUse = false;
-  private acknowledged: AckDelivery | undefined;
+  readonly #stopping = new AbortController();
+  #timer: unknown;
+  #running: Promise<void> | undefined;
+  #asked: Asked[] = [];
+  #wanted = false;
+  #roomToUse = false;
+  #acknowledged: AckDelivery | undefined;
   /** Mails that the last check left on the server, since the flow was busy. */
-  private leftOnServer = 0;
+  #leftOnServer = 0;
   /** The next check goes on with what the last one left. */
-  private continuing = false;
-  private checking = false;
-  private readonly rhythm: CheckRhythm;
-  private readonly clockWatch: ClockWatch;
+  #continuing = false;
+  #checking = false;
+  readonly #rhythm: CheckRhythm;
+  readonly #clockWatch: ClockWatch;
   /** See {@link CheckContext.doubted}. */
-  private readonly doubted = new Set<string>();
+  readonly #doubted = new Set<string>();
   /** See {@link CheckContext.unidentifiable}. */
-  private readonly unidentifiable = new Set<string>();
-  private reported: string | undefined;
+  readonly #unidentifiable = new Set<string>();
+  #reported: string | undefined;
   /** In place of the setting, until a first check has used it. */
-  private first: string | undefined;
+  #first: string | undefined;
   /** Mails delivered in the present check. */
-  private delivered = 0;
-  private ledger: Ledger | undefined;
+  #delivered = 0;
+  #ledger: Ledger | undefined;
   /** When the next check comes by itself, ms since the epoch; undefined: none is arranged. */
   nextCheckAt: number | undefined;
 
-  private readonly parts: MailboxParts;
+  readonly #parts: MailboxParts;
 
   constructor(parts: MailboxParts) {
-    this.parts = {
+    this.#parts = {
       ...parts,
       onState: guarded(parts.onState),
       onError: guarded(parts.onError),
@@ -132,62 +132,62 @@ export class Mailbox {
       onChange: guarded(parts.onChange ?? (() => undefined)),
       onCheck: guarded(parts.onCheck ?? (() => undefined)),
     };
-    this.rhythm = new CheckRhythm(parts.settings.interval);
-    this.clockWatch = new ClockWatch(parts.clock);
+    this.#rhythm = new CheckRhythm(parts.settings.interval);
+    this.#clockWatch = new ClockWatch(parts.clock);
   }
 
   /** Begins: at once with an interval, else when asked. */
   start(): void {
-    if (this.parts.settings.interval > 0) {
+    if (this.#parts.settings.interval > 0) {
       this.wake();
       return;
     }
-    this.parts.onState({ is: 'idle' });
+    this.#parts.onState({ is: 'idle' });
     // What the flow had before a restart is delivered again without a check: the server has nothing to do with it.
-    if (this.parts.ack !== undefined) {
-      this.roomToUse = true;
-      this.begin();
+    if (this.#parts.ack !== undefined) {
+      this.#roomToUse = true;
+      this.#begin();
     }
   }
 
   /** A check now, or right after the one under way; settles with that check's outcome. */
   check(): Promise<CheckSummary> {
     return new Promise((resolve, reject) => {
-      if (this.stopping.signal.aborted) {
+      if (this.#stopping.signal.aborted) {
         reject(stopped());
         return;
       }
-      this.asked.push({ resolve, reject });
+      this.#asked.push({ resolve, reject });
       this.wake();
     });
   }
 
   /** Something changed for the better (a sign-in): waiting is over. */
   wake(): void {
-    if (this.stopping.signal.aborted) return;
-    this.wanted = true;
-    this.disarm();
-    if (this.running === undefined) this.begin();
+    if (this.#stopping.signal.aborted) return;
+    this.#wanted = true;
+    this.#disarm();
+    if (this.#running === undefined) this.#begin();
   }
 
   /** The flow's acknowledgement of a delivery of this mailbox. */
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
-    return (await this.acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
+    return (await this.#acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
   }
 
   /** Mails delivered and not acknowledged. */
   get inFlight(): number {
-    return this.acknowledged?.inFlight ?? 0;
+    return this.#acknowledged?.inFlight ?? 0;
   }
 
   /** Mails that wait for an acknowledgement: in flight, or in the spool for their next attempt. */
   get unacknowledged(): number {
-    return this.acknowledged?.unacknowledged ?? 0;
+    return this.#acknowledged?.unacknowledged ?? 0;
   }
 
   /** The unique IDs, or what replaces them, of the mails that failed too often; empty before the first check. */
   get quarantined(): string[] {
-    return (this.ledger?.quarantined ?? []).map((key) => uidOf({ key }));
+    return (this.#ledger?.quarantined ?? []).map((key) => uidOf({ key }));
   }
 
   /**
@@ -195,7 +195,7 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async tryAgain(uid: string): Promise<boolean> {
-    const { ledger } = this;
+    const ledger = this.#ledger;
     const key = ledger?.quarantined.find((one) => uidOf({ key: one }) === uid);
     if (ledger === undefined || key === undefined) return false;
     await ledger.retry(key);
@@ -205,7 +205,7 @@ export class Mailbox {
 
   /** Known from the first check on. */
   get isPaused(): boolean {
-    return this.ledger?.isPaused ?? false;
+    return this.#ledger?.isPaused ?? false;
   }
 
   /**
@@ -213,21 +213,21 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async pause(): Promise<void> {
-    await (await this.openLedger()).recordPause(true);
-    this.disarm();
-    if (this.running === undefined) this.parts.onState({ is: 'paused' });
+    await (await this.#openLedger()).recordPause(true);
+    this.#disarm();
+    if (this.#running === undefined) this.#parts.onState({ is: 'paused' });
   }
 
   /** Checks at once, and goes on. @throws MailboxError STORE */
   async resume(): Promise<void> {
-    await (await this.openLedger()).recordPause(false);
-    this.parts.onState({ is: 'idle' });
+    await (await this.#openLedger()).recordPause(false);
+    this.#parts.onState({ is: 'idle' });
     this.wake();
   }
 
   /** When the first check was, and how many mails it ignored; undefined where it is not known. */
   get firstCheck(): { at: number; ignored: number } | undefined {
-    return this.ledger?.firstCheck;
+    return this.#ledger?.firstCheck;
   }
 
   /**
@@ -236,126 +236,126 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async restart(first: string): Promise<void> {
-    await (await this.openLedger()).recordRestart();
-    this.first = first;
+    await (await this.#openLedger()).recordRestart();
+    this.#first = first;
     this.wake();
   }
 
-  private async openLedger(): Promise<Ledger> {
-    this.ledger ??= await this.parts.ledger(this.stopping.signal);
-    return this.ledger;
+  async #openLedger(): Promise<Ledger> {
+    this.#ledger ??= await this.#parts.ledger(this.#stopping.signal);
+    return this.#ledger;
   }
 
   /** The cause of a failure may be gone (a person signed in): its wait is over. */
   retry(): void {
-    if (this.rhythm.failing) this.wake();
+    if (this.#rhythm.failing) this.wake();
   }
 
   /** Ends at once, in the middle of anything; resolves when what was delivered has been recorded. */
   async stop(): Promise<void> {
-    this.stopping.abort();
-    this.disarm();
-    this.acknowledged?.stop();
-    await this.running;
-    for (const { reject } of this.asked.splice(0)) reject(stopped());
+    this.#stopping.abort();
+    this.#disarm();
+    this.#acknowledged?.stop();
+    await this.#running;
+    for (const { reject } of this.#asked.splice(0)) reject(stopped());
   }
 
   /** Mails of the spool can be delivered, or downloaded, that could not before. */
-  private useRoom(): void {
-    this.parts.onChange?.();
-    const room = this.acknowledged?.room() ?? 0;
-    if (this.stopping.signal.aborted || room === 0) return;
-    this.roomToUse = true;
+  #useRoom(): void {
+    this.#parts.onChange?.();
+    const room = this.#acknowledged?.room() ?? 0;
+    if (this.#stopping.signal.aborted || room === 0) return;
+    this.#roomToUse = true;
     // The check that is under way uses the room itself, and what it leaves is looked at when it ends.
-    if (!this.checking) this.continueCheck();
-    if (this.running === undefined) this.begin();
+    if (!this.#checking) this.#continueCheck();
+    if (this.#running === undefined) this.#begin();
   }
 
   /** Goes on with what the last check left, in a session of its own, as soon as the flow and the server allow it. */
-  private continueCheck(): void {
-    if (this.leftOnServer === 0 || this.rhythm.failing || this.isPaused) return;
+  #continueCheck(): void {
+    if (this.#leftOnServer === 0 || this.#rhythm.failing || this.isPaused) return;
     // A session for each processed mail would be a session too many.
-    if (!this.acknowledged?.hasRoomForRound) return;
-    this.continuing = true;
-    const now = this.parts.clock.now();
-    const delay = this.rhythm.loginDelay(now);
+    if (!this.#acknowledged?.hasRoomForRound) return;
+    this.#continuing = true;
+    const now = this.#parts.clock.now();
+    const delay = this.#rhythm.loginDelay(now);
     if (delay === 0) this.wake();
-    else if (now + delay < (this.nextCheckAt ?? Number.POSITIVE_INFINITY)) this.arm(delay);
+    else if (now + delay < (this.nextCheckAt ?? Number.POSITIVE_INFINITY)) this.#arm(delay);
   }
 
-  private begin(): void {
+  #begin(): void {
     // Not in the caller's own turn: a listener may ask for another check.
-    const run = Promise.resolve().then(() => this.run());
-    this.running = run.finally(() => {
-      this.running = undefined;
+    const run = Promise.resolve().then(() => this.#run());
+    this.#running = run.finally(() => {
+      this.#running = undefined;
       // Asked for in the very moment of ending.
-      if ((this.wanted || this.roomToUse) && !this.stopping.signal.aborted) this.begin();
+      if ((this.#wanted || this.#roomToUse) && !this.#stopping.signal.aborted) this.#begin();
     });
   }
 
-  private async run(): Promise<void> {
-    while ((this.wanted || this.roomToUse) && !this.stopping.signal.aborted) {
-      const checking = this.wanted;
-      this.wanted = false;
-      this.roomToUse = false;
-      const asked = checking ? this.asked.splice(0) : [];
-      const started = this.parts.clock.now();
+  async #run(): Promise<void> {
+    while ((this.#wanted || this.#roomToUse) && !this.#stopping.signal.aborted) {
+      const checking = this.#wanted;
+      this.#wanted = false;
+      this.#roomToUse = false;
+      const asked = checking ? this.#asked.splice(0) : [];
+      const started = this.#parts.clock.now();
       let tell: (wait: number | undefined) => void;
       try {
         if (!checking) {
-          if (this.acknowledged === undefined) await this.prepare();
+          if (this.#acknowledged === undefined) await this.#prepare();
           if (this.isPaused) throw paused();
-          await this.acknowledged?.redeliver();
-          this.parts.onChange?.();
+          await this.#acknowledged?.redeliver();
+          this.#parts.onChange?.();
           continue;
         }
-        this.checking = true;
-        const result = await this.checkOnce();
+        this.#checking = true;
+        const result = await this.#checkOnce();
         const { summary } = result;
-        this.parts.onCheck?.({ startedAt: started, endedAt: this.parts.clock.now(), summary });
-        tell = () => this.succeeded(result, asked);
+        this.#parts.onCheck?.({ startedAt: started, endedAt: this.#parts.clock.now(), summary });
+        tell = () => this.#succeeded(result, asked);
       } catch (cause) {
-        if (this.stopping.signal.aborted) {
+        if (this.#stopping.signal.aborted) {
           for (const { reject } of asked) reject(stopped());
           return;
         }
         if (cause instanceof MailboxError && cause.reason === PAUSED) {
           for (const { reject } of asked) reject(cause);
-          this.parts.onState({ is: 'paused' });
+          this.#parts.onState({ is: 'paused' });
           return;
         }
         // A deploy of others came between a mail and the flow: the session ended without QUIT, so the server still has it.
         if (cause instanceof MailboxError && cause.reason === STOPPED) {
-          this.asked.unshift(...asked);
-          this.wanted = true;
+          this.#asked.unshift(...asked);
+          this.#wanted = true;
           continue;
         }
-        const { host, port, user } = this.parts.settings;
-        const error = this.rhythm.judge(asMailboxError(cause, { host, port, user }));
-        this.parts.onCheck?.({ startedAt: started, endedAt: this.parts.clock.now(), error });
-        const blip = this.rhythm.failed(error, this.delivered > 0);
-        tell = (wait) => this.tellFailure(error, asked, blip, wait);
+        const { host, port, user } = this.#parts.settings;
+        const error = this.#rhythm.judge(asMailboxError(cause, { host, port, user }));
+        this.#parts.onCheck?.({ startedAt: started, endedAt: this.#parts.clock.now(), error });
+        const blip = this.#rhythm.failed(error, this.#delivered > 0);
+        tell = (wait) => this.#tellFailure(error, asked, blip, wait);
       } finally {
-        this.checking = false;
-        await this.ledger?.rest();
+        this.#checking = false;
+        await this.#ledger?.rest();
       }
-      const wait = this.rhythm.nextIn(this.parts.clock.now() - started, this.parts.random);
-      this.arm(wait);
-      this.continueCheck();
+      const wait = this.#rhythm.nextIn(this.#parts.clock.now() - started, this.#parts.random);
+      this.#arm(wait);
+      this.#continueCheck();
       tell(wait);
-      if (this.isPaused) this.parts.onState({ is: 'paused' });
+      if (this.isPaused) this.#parts.onState({ is: 'paused' });
     }
   }
 
-  private async checkOnce(): Promise<CheckResult> {
-    const { parts } = this;
-    this.delivered = 0;
-    const { signal } = this.stopping;
+  async #checkOnce(): Promise<CheckResult> {
+    const parts = this.#parts;
+    this.#delivered = 0;
+    const { signal } = this.#stopping;
     // A check that goes on brings no more than the one that it goes on with would have.
-    const maxPerCheck = this.continuing && parts.settings.maxPerCheck > 0 ? this.leftOnServer : undefined;
-    this.continuing = false;
+    const maxPerCheck = this.#continuing && parts.settings.maxPerCheck > 0 ? this.#leftOnServer : undefined;
+    this.#continuing = false;
     parts.onState({ is: 'checking' });
-    const { common, acknowledged } = await this.prepare();
+    const { common, acknowledged } = await this.#prepare();
     const { ledger } = common;
     if (ledger.isPaused) throw paused();
     const { service } = parts.settings;
@@ -366,13 +366,13 @@ export class Mailbox {
         checkMailbox({
           settings: {
             ...parts.settings,
-            ...(this.first !== undefined && { first: this.first }),
+            ...(this.#first !== undefined && { first: this.#first }),
             ...(maxPerCheck !== undefined && { maxPerCheck }),
           },
           ledger,
           open: async (signal) => {
             const session = await parts.open(signal);
-            this.rhythm.loggedIn(parts.clock.now());
+            this.#rhythm.loggedIn(parts.clock.now());
             return session;
           },
           delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
@@ -388,30 +388,30 @@ export class Mailbox {
             const facts = { bytes: mail.bytes ?? 0, earlier: 0 };
             parts.onIncomplete?.(error, pop3Fields({ node, host, user }, mail, facts));
           },
-          doubted: this.doubted,
-          unidentifiable: this.unidentifiable,
-          clockWatch: this.clockWatch,
+          doubted: this.#doubted,
+          unidentifiable: this.#unidentifiable,
+          clockWatch: this.#clockWatch,
           now: parts.clock.now,
           signal,
         }),
       signal,
     );
     const { summary } = result;
-    if (result.first) this.first = undefined;
+    if (result.first) this.#first = undefined;
     const more = service === 'google' && summary.delivered > 0;
     summary.delivered += again;
     summary.redelivered += again;
-    this.leftOnServer = result.left;
-    this.rhythm.succeeded(result, more);
+    this.#leftOnServer = result.left;
+    this.#rhythm.succeeded(result, more);
     return result;
   }
 
   /** Opens what is remembered, and what waits in the spool. */
-  private async prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
-    const { parts } = this;
-    const { signal } = this.stopping;
+  async #prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
+    const parts = this.#parts;
+    const { signal } = this.#stopping;
     const ledger = await parts.ledger(signal);
-    this.ledger = ledger;
+    this.#ledger = ledger;
     await recordCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
     const { node, user, host, maxAttempts } = parts.settings;
     const common: DeliveryParts = {
@@ -420,78 +420,78 @@ export class Mailbox {
       origin: { node, user, host },
       deliver: async (mail, assertOwner) => {
         await parts.deliver(mail, assertOwner);
-        this.delivered += 1;
+        this.#delivered += 1;
       },
       assertOwner: parts.assertOwner ?? soleOwner,
     };
     // Another runtime may have had the folder meanwhile: what stands there now counts.
-    if (this.acknowledged?.ledger !== ledger) {
+    if (this.#acknowledged?.ledger !== ledger) {
       const spool = await parts.spool();
       signal.throwIfAborted();
-      this.acknowledged?.stop();
-      this.acknowledged = new AckDelivery({
+      this.#acknowledged?.stop();
+      this.#acknowledged = new AckDelivery({
         ...common,
         ...(parts.ack === undefined && {
-          deliver: (mail, assertOwner) => this.deliverLeftOver(mail, assertOwner),
+          deliver: (mail, assertOwner) => this.#deliverLeftOver(mail, assertOwner),
         }),
         settings: parts.ack ?? { ackTimeout: LEFT_OVER_TIMEOUT, maxAttempts, maxInFlight: 1 },
         spool,
         clock: parts.clock,
-        onRoom: () => this.useRoom(),
+        onRoom: () => this.#useRoom(),
         onQuarantined: parts.onQuarantined,
         onError: (error) => parts.onError(asMailboxError(error)),
       });
     }
-    return { common, acknowledged: this.acknowledged };
+    return { common, acknowledged: this.#acknowledged };
   }
 
   /** The node had to acknowledge before: what it has left in the spool may be nowhere else (Gmail). */
-  private async deliverLeftOver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> {
-    await this.parts.deliver(mail, assertOwner);
+  async #deliverLeftOver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> {
+    await this.#parts.deliver(mail, assertOwner);
     await this.acknowledge(mail.pop3.delivery, 'done');
   }
 
-  private succeeded(result: CheckResult, asked: Asked[]): void {
+  #succeeded(result: CheckResult, asked: Asked[]): void {
     const { summary, first } = result;
-    this.reported = undefined;
+    this.#reported = undefined;
     if (first) {
-      this.parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
-    } else if (summary.delivered > 0) this.parts.onState({ is: 'new', count: summary.delivered });
-    else this.parts.onState({ is: 'idle' });
-    if (asked.length === 0) this.parts.onSummary(summary);
+      this.#parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
+    } else if (summary.delivered > 0) this.#parts.onState({ is: 'new', count: summary.delivered });
+    else this.#parts.onState({ is: 'idle' });
+    if (asked.length === 0) this.#parts.onSummary(summary);
     for (const { resolve } of asked) resolve(summary);
   }
 
-  private tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
+  #tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
     const state = `${error.code} ${error.reason}`;
-    if ((blip || this.rhythm.isWaiting(error)) && wait !== undefined)
-      this.parts.onState({ is: 'waiting', ms: wait });
-    else this.parts.onState({ is: 'failed', error });
+    if ((blip || this.#rhythm.isWaiting(error)) && wait !== undefined)
+      this.#parts.onState({ is: 'waiting', ms: wait });
+    else this.#parts.onState({ is: 'failed', error });
     for (const { reject } of asked) reject(error);
-    if (blip || this.reported === state) return;
-    this.reported = state;
+    if (blip || this.#reported === state) return;
+    this.#reported = state;
     // The caller that requested the check has its answer already.
-    if (asked.length === 0) this.parts.onError(error);
+    if (asked.length === 0) this.#parts.onError(error);
   }
 
-  private arm(wait: number | undefined): void {
-    this.disarm();
-    if (wait === undefined || this.wanted || this.isPaused || this.stopping.signal.aborted) return;
-    this.nextCheckAt = this.parts.clock.now() + wait;
-    this.timer = this.parts.clock.setTimeout(() => {
-      this.timer = undefined;
+  #arm(wait: number | undefined): void {
+    this.#disarm();
+    if (wait === undefined || this.#wanted || this.isPaused || this.#stopping.signal.aborted) return;
+    this.nextCheckAt = this.#parts.clock.now() + wait;
+    this.#timer = this.#parts.clock.setTimeout(() => {
+      this.#timer = undefined;
       // A session could bring nothing: the mails that the flow acknowledges, or does not in time, lead to the next one.
-      if (this.leftOnServer > 0 && !this.rhythm.failing && this.acknowledged?.room() === 0) {
-        this.arm(this.rhythm.nextIn(0, this.parts.random));
+      if (this.#leftOnServer > 0 && !this.#rhythm.failing && this.#acknowledged?.room() === 0) {
+        this.#arm(this.#rhythm.nextIn(0, this.#parts.random));
         return;
       }
       this.wake();
     }, wait);
   }
 
-  private disarm(): void {
-    if (this.timer !== undefined) this.parts.clock.clearTimeout(this.timer);
-    this.timer = undefined;
+  #disarm(): void {
+    if (this.#timer !== undefined) this.#parts.clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
     this.nextCheckAt = undefined;
   }
 }

@@ -35,27 +35,29 @@ export async function recognize(
 }
 
 class Recognition {
+  readonly #context: CheckContext;
+  readonly #session: Session;
+  readonly #listing: ListedMail[];
   /** By key, as the server shows the mails in this session. */
-  private readonly shown = new Map<string, string>();
-  private readonly identified = new Set<string>();
-  private readonly waiting = new Set<string>();
-  private retrieved = false;
-  private readonly known: ListedMail[];
-  private readonly unknown: ListedMail[];
-  private readonly listed: Set<string>;
+  readonly #shown = new Map<string, string>();
+  readonly #identified = new Set<string>();
+  readonly #waiting = new Set<string>();
+  #retrieved = false;
+  readonly #known: ListedMail[];
+  readonly #unknown: ListedMail[];
+  readonly #listed: Set<string>;
   /** By key, where any was looked at. */
-  private readonly sizes = new Map<string, number>();
+  readonly #sizes = new Map<string, number>();
 
-  constructor(
-    private readonly context: CheckContext,
-    private readonly session: Session,
-    private readonly listing: ListedMail[],
-  ) {
+  constructor(context: CheckContext, session: Session, listing: ListedMail[]) {
+    this.#context = context;
+    this.#session = session;
+    this.#listing = listing;
     const { ledger, delivery } = context;
-    this.listed = new Set(listing.map(({ key }) => key));
-    this.known = listing.filter(({ key }) => ledger.isKnown(key));
+    this.#listed = new Set(listing.map(({ key }) => key));
+    this.#known = listing.filter(({ key }) => ledger.isKnown(key));
     // Also what was tried before: under its ID there may be a known mail by now.
-    this.unknown = listing.filter(({ key }) => !ledger.isKnown(key) && !delivery.holds(key));
+    this.#unknown = listing.filter(({ key }) => !ledger.isKnown(key) && !delivery.holds(key));
     if (context.unidentifiable.size > 0) {
       const marks = new Set(listing.map(markOf));
       for (const mark of context.unidentifiable) {
@@ -64,75 +66,83 @@ class Recognition {
       }
     }
     // A mail without unique ID is known by its header: it is the one it is known as.
-    for (const { key } of this.known) if (isDigest(key)) this.identified.add(key);
+    for (const { key } of this.#known) if (isDigest(key)) this.#identified.add(key);
   }
 
   async run(): Promise<Recognized> {
-    const { context, session } = this;
-    await this.learnSizes();
+    const context = this.#context;
+    const session = this.#session;
+    await this.#learnSizes();
     const hides = hidesDownloadedMail(context, session);
-    const suspects = hides ? this.deletable() : this.suspects();
-    const vanished = hides || this.unknown.length === 0 ? [] : this.vanished();
-    await this.show(vanished.length > 0 ? [...suspects, ...this.unknown] : suspects);
-    await this.doubtResized(suspects);
-    let others = this.others(suspects);
+    const suspects = hides ? this.#deletable() : this.#suspects();
+    const vanished = hides || this.#unknown.length === 0 ? [] : this.#vanished();
+    await this.#show(vanished.length > 0 ? [...suspects, ...this.#unknown] : suspects);
+    await this.#doubtResized(suspects);
+    let others = this.#others(suspects);
     if (others.some(({ key }) => !context.ledger.isMissing(key))) {
       // This server does not keep its IDs: all of them are looked at.
-      await this.show([...this.known, ...this.unknown]);
-      others = this.others(this.known);
-    } else if (others.length > 0) await this.show(this.unknown);
-    const moved = await this.match(others, others.length > 0 ? this.vanished() : vanished);
-    if (!hides) await this.recognizeByDates(moved);
-    for (const { key } of this.known) if (this.isShownAsKnown(key)) this.identified.add(key);
-    await this.recordSizes();
-    const { identified, waiting, retrieved } = this;
+      await this.#show([...this.#known, ...this.#unknown]);
+      others = this.#others(this.#known);
+    } else if (others.length > 0) await this.#show(this.#unknown);
+    const moved = await this.#match(others, others.length > 0 ? this.#vanished() : vanished);
+    if (!hides) await this.#recognizeByDates(moved);
+    for (const { key } of this.#known) if (this.#isShownAsKnown(key)) this.#identified.add(key);
+    await this.#recordSizes();
+    const identified = this.#identified;
+    const waiting = this.#waiting;
+    const retrieved = this.#retrieved;
     return { identified, waiting, retrieved };
   }
 
   /** LIST is asked only where STAT does not say that everything is as it was. */
-  private async learnSizes(): Promise<void> {
-    const { ledger } = this.context;
+  async #learnSizes(): Promise<void> {
+    const { ledger } = this.#context;
     let sum = 0;
-    for (const { key } of this.listing) {
+    for (const { key } of this.#listing) {
       const bytes = ledger.bytes(key);
       sum = bytes < 0 ? Number.NaN : sum + bytes;
     }
-    if (sum === this.session.bytes) return;
+    if (sum === this.#session.bytes) return;
     try {
-      await addSizes(this.session.client, this.listing);
+      await addSizes(this.#session.client, this.#listing);
     } catch (error) {
       if (!concernsOneMail(error)) throw error;
     }
   }
 
-  private deletable(): ListedMail[] {
-    return this.known.filter((mail) => mayDelete(this.context, mail));
+  #deletable(): ListedMail[] {
+    return this.#known.filter((mail) => mayDelete(this.#context, mail));
   }
 
   /** Known mails that may be others by now. */
-  private suspects(): ListedMail[] {
-    const { ledger } = this.context;
-    const suspects = this.known.filter((mail) => {
+  #suspects(): ListedMail[] {
+    const { ledger } = this.#context;
+    const suspects = this.#known.filter((mail) => {
       const { key, bytes } = mail;
       if (isDigest(key)) return false;
       return (
-        this.isResized(key, bytes) || mail.ambiguous || ledger.isMissing(key) || mayDelete(this.context, mail)
+        this.#isResized(key, bytes) ||
+        mail.ambiguous ||
+        ledger.isMissing(key) ||
+        mayDelete(this.#context, mail)
       );
     });
-    return [...suspects, ...this.sample(new Set(suspects))];
+    return [...suspects, ...this.#sample(new Set(suspects))];
   }
 
-  private isResized(key: string, bytes: number | undefined): boolean {
-    const before = this.context.ledger.bytes(key);
+  #isResized(key: string, bytes: number | undefined): boolean {
+    const before = this.#context.ledger.bytes(key);
     return bytes !== undefined && before >= 0 && bytes !== before;
   }
 
   /** What has another size and cannot be looked at may be another mail: it is delivered, marked. */
-  private async doubtResized(suspects: ListedMail[]): Promise<void> {
-    const { ledger, unidentifiable } = this.context;
+  async #doubtResized(suspects: ListedMail[]): Promise<void> {
+    const { ledger, unidentifiable } = this.#context;
     const doubtful = suspects.filter(
       (mail) =>
-        this.isResized(mail.key, mail.bytes) && !this.shown.has(mail.key) && unidentifiable.has(markOf(mail)),
+        this.#isResized(mail.key, mail.bytes) &&
+        !this.#shown.has(mail.key) &&
+        unidentifiable.has(markOf(mail)),
     );
     await ledger.markUncertain(doubtful.map(({ key }) => key));
   }
@@ -141,9 +151,9 @@ class Recognition {
    * One of the mails that look as before. Where IDs are message numbers the last known one is another as soon as any
    * mail before it was deleted.
    */
-  private sample(suspects: ReadonlySet<ListedMail>): ListedMail[] {
-    const { ledger, now } = this.context;
-    const same = this.known.filter(
+  #sample(suspects: ReadonlySet<ListedMail>): ListedMail[] {
+    const { ledger, now } = this.#context;
+    const same = this.#known.filter(
       (mail) => !suspects.has(mail) && ledger.fingerprint(mail.key) !== undefined && !isDigest(mail.key),
     );
     const last = same.at(-1);
@@ -151,32 +161,32 @@ class Recognition {
     // Spread over all of them, whatever the interval.
     const place = Math.imul(Math.floor(now() / 1000), 0x9e3779b1) >>> 0;
     const any = same[Math.floor((place / 2 ** 32) * same.length)] as ListedMail;
-    const numbered = this.listing.every(({ uid, number }) => uid === String(number));
+    const numbered = this.#listing.every(({ uid, number }) => uid === String(number));
     return numbered && any !== last ? [any, last] : [any];
   }
 
   /** Known mails that are not listed, though this node has not deleted them. */
-  private vanished(): string[] {
-    const { ledger } = this.context;
+  #vanished(): string[] {
+    const { ledger } = this.#context;
     const vanished: string[] = [];
     for (const key of ledger.known()) {
-      if (this.listed.has(key) || ledger.isDeleted(key) || ledger.fingerprint(key) === undefined) continue;
+      if (this.#listed.has(key) || ledger.isDeleted(key) || ledger.fingerprint(key) === undefined) continue;
       vanished.push(key);
     }
     // What waits for its acknowledgement may be listed under another ID, whatever is listed under its own.
-    for (const { key, fingerprint } of this.context.delivery.held())
+    for (const { key, fingerprint } of this.#context.delivery.held())
       if (fingerprint !== undefined) vanished.push(key);
     return vanished;
   }
 
   /** Looks at mails: by TOP, or by RETR where the server has no TOP. */
-  private async show(mails: ListedMail[]): Promise<void> {
-    const { settings } = this.context;
-    const { client } = this.session;
-    const unseen = mails.filter(({ key }) => !this.shown.has(key));
-    for (const { key, bytes } of unseen) if (bytes !== undefined) this.sizes.set(key, bytes);
-    const found = await identify(client, unseen, this.context);
-    for (const [key, fingerprint] of found) this.shown.set(key, fingerprint);
+  async #show(mails: ListedMail[]): Promise<void> {
+    const { settings } = this.#context;
+    const { client } = this.#session;
+    const unseen = mails.filter(({ key }) => !this.#shown.has(key));
+    for (const { key, bytes } of unseen) if (bytes !== undefined) this.#sizes.set(key, bytes);
+    const found = await identify(client, unseen, this.#context);
+    for (const [key, fingerprint] of found) this.#shown.set(key, fingerprint);
     // Google would hide what is retrieved.
     if (
       found.size > 0 ||
@@ -185,39 +195,39 @@ class Recognition {
       settings.service === 'google'
     )
       return;
-    this.retrieved = true;
+    this.#retrieved = true;
     await addSizes(client, unseen);
-    const retrieved = await identifyByRetrieval(client, unseen, this.context);
-    for (const [key, fingerprint] of retrieved) this.shown.set(key, fingerprint);
+    const retrieved = await identifyByRetrieval(client, unseen, this.#context);
+    for (const [key, fingerprint] of retrieved) this.#shown.set(key, fingerprint);
   }
 
-  private isShownAsKnown(key: string): boolean {
-    const fingerprint = this.shown.get(key);
-    const identity = this.context.ledger.identity(key);
+  #isShownAsKnown(key: string): boolean {
+    const fingerprint = this.#shown.get(key);
+    const identity = this.#context.ledger.identity(key);
     if (fingerprint === undefined || identity?.fingerprint === undefined) return false;
-    return isSameMail(identity, this.shownAs(key, fingerprint));
+    return isSameMail(identity, this.#shownAs(key, fingerprint));
   }
 
-  private shownAs(key: string, fingerprint: string): Identity {
-    const bytes = this.sizes.get(key);
+  #shownAs(key: string, fingerprint: string): Identity {
+    const bytes = this.#sizes.get(key);
     return { fingerprint, ...(bytes !== undefined && { bytes }) };
   }
 
   /** Mails that were seen to be others than the known ones. */
-  private others(mails: ListedMail[]): ListedMail[] {
-    const { ledger } = this.context;
+  #others(mails: ListedMail[]): ListedMail[] {
+    const { ledger } = this.#context;
     return mails.filter(
       ({ key }) =>
-        this.shown.has(key) &&
+        this.#shown.has(key) &&
         ledger.fingerprint(key) !== undefined &&
         !isDigest(key) &&
-        !this.isShownAsKnown(key),
+        !this.#isShownAsKnown(key),
     );
   }
 
   /** Finds known mails again under the keys they have now. Each accounts for one listed mail. */
-  private async match(others: ListedMail[], vanished: string[]): Promise<boolean> {
-    const { ledger, delivery } = this.context;
+  async #match(others: ListedMail[], vanished: string[]): Promise<boolean> {
+    const { ledger, delivery } = this.#context;
     if (others.length + vanished.length === 0) return false;
     const held = new Map(delivery.held().map((mail) => [mail.key, mail]));
     const sources = new Map<string, string[]>();
@@ -230,34 +240,34 @@ class Recognition {
     const moves: [from: string, to: string][] = [];
     const replaced = new Set(others.map(({ key }) => key));
     const fresh: string[] = [];
-    for (const mail of this.listing) {
-      const fingerprint = this.shown.get(mail.key);
+    for (const mail of this.#listing) {
+      const fingerprint = this.#shown.get(mail.key);
       const isUnknown = !ledger.isKnown(mail.key);
       if (fingerprint === undefined || (!isUnknown && !replaced.has(mail.key))) continue;
-      const from = this.take(sources, mail, fingerprint);
+      const from = this.#take(sources, mail, fingerprint);
       if (from === undefined) fresh.push(mail.key);
       else if (ledger.isKnown(from)) moves.push([from, mail.key]);
-      else this.waiting.add(mail.key);
+      else this.#waiting.add(mail.key);
     }
     await ledger.recordMoves(moves, [...replaced]);
     const changed = moves.length > 0 || replaced.size > 0;
-    if (this.mayHaveBeenDelivered(changed)) await ledger.markUncertain(fresh);
-    for (const [, to] of moves) this.identified.add(to);
+    if (this.#mayHaveBeenDelivered(changed)) await ledger.markUncertain(fresh);
+    for (const [, to] of moves) this.#identified.add(to);
     return changed;
   }
 
   /** A mail that may have been delivered before a crash, and is not listed where it was, may be any new one. */
-  private mayHaveBeenDelivered(changed: boolean): boolean {
-    const { ledger, delivery } = this.context;
+  #mayHaveBeenDelivered(changed: boolean): boolean {
+    const { ledger, delivery } = this.#context;
     for (const key of ledger.unprocessed()) {
       if (delivery.holds(key)) continue;
-      if (changed || (!this.listed.has(key) && !ledger.isMissing(key))) return true;
+      if (changed || (!this.#listed.has(key) && !ledger.isMissing(key))) return true;
     }
     return false;
   }
 
-  private take(sources: Map<string, string[]>, mail: ListedMail, fingerprint: string): string | undefined {
-    const { ledger } = this.context;
+  #take(sources: Map<string, string[]>, mail: ListedMail, fingerprint: string): string | undefined {
+    const { ledger } = this.#context;
     const keys = sources.get(fingerprint) ?? [];
     const listed = { fingerprint, ...(mail.bytes !== undefined && { bytes: mail.bytes }) };
     const at = keys.findIndex((key) => isSameMail({ ...ledger.identity(key), fingerprint }, listed));
@@ -265,10 +275,10 @@ class Recognition {
   }
 
   /** A ledger of version 0.1 has no fingerprints yet: there, dates decide as they did. */
-  private async recognizeByDates(moved: boolean): Promise<void> {
-    const { ledger, now, signal, settings } = this.context;
-    const { client } = this.session;
-    const back = this.known.filter(
+  async #recognizeByDates(moved: boolean): Promise<void> {
+    const { ledger, now, signal, settings } = this.#context;
+    const { client } = this.#session;
+    const back = this.#known.filter(
       ({ key }) => ledger.isMissing(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
     );
     const dates = await arrivals(
@@ -283,33 +293,33 @@ class Recognition {
       return arrived !== undefined && arrived > latest;
     });
     await ledger.markUncertain(others.map(({ key }) => key));
-    if (moved || this.unknown.length === 0) return;
+    if (moved || this.#unknown.length === 0) return;
     let remembered = 0;
     let vanished = 0;
     for (const key of ledger.present()) {
       if (ledger.fingerprint(key) !== undefined) continue;
       // Deleted by us, and the process ended before it was recorded that it is gone.
-      if (settings.after !== 'keep' && mayDelete(this.context, { key, ambiguous: false })) continue;
+      if (settings.after !== 'keep' && mayDelete(this.#context, { key, ambiguous: false })) continue;
       remembered += 1;
-      if (!this.listed.has(key)) vanished += 1;
+      if (!this.#listed.has(key)) vanished += 1;
     }
     if (remembered < RENUMBERED_LEAST || vanished < remembered * RENUMBERED_SHARE) return;
     // Clocks differ, and this one may have been set back: a mail too many is better than a mail too few.
     const since = Math.min(ledger.lastChecked, now()) - CLOCK_SKEW_MS;
-    const untried = this.unknown.filter(({ key }) => ledger.openDelivery(key) === undefined);
+    const untried = this.#unknown.filter(({ key }) => ledger.openDelivery(key) === undefined);
     const old = await arrivedBefore(client, untried, since, signal);
     if (old.length > 0) await ledger.markOld(old.map(({ key }) => key));
   }
 
   /** Sizes that were not known, or that the server has changed by noting something in the mail. */
-  private async recordSizes(): Promise<void> {
-    const { ledger } = this.context;
+  async #recordSizes(): Promise<void> {
+    const { ledger } = this.#context;
     const changed = new Map<string, Identity>();
-    for (const { key, bytes } of this.listing) {
+    for (const { key, bytes } of this.#listing) {
       if (bytes === undefined || !ledger.isKnown(key) || ledger.bytes(key) === bytes) continue;
       const fingerprint = ledger.fingerprint(key);
       // One that could not be compared stays suspect.
-      if (fingerprint !== undefined && ledger.bytes(key) >= 0 && !this.identified.has(key)) continue;
+      if (fingerprint !== undefined && ledger.bytes(key) >= 0 && !this.#identified.has(key)) continue;
       changed.set(key, { fingerprint: fingerprint ?? '', bytes });
     }
     await ledger.recordIdentities(changed);

@@ -63,30 +63,32 @@ async function credentialsOf(login: Login, signal: AbortSignal): Promise<Credent
 
 /** The one or two sessions that a login takes. */
 class Opening {
-  private next: MechanismName | undefined;
+  readonly #server: ConnectOptions & { known: KnownServer };
+  readonly #credentials: Credentials;
+  #next: MechanismName | undefined;
 
-  constructor(
-    private readonly server: ConnectOptions & { known: KnownServer },
-    private readonly credentials: Credentials,
-  ) {}
+  constructor(server: ConnectOptions & { known: KnownServer }, credentials: Credentials) {
+    this.#server = server;
+    this.#credentials = credentials;
+  }
 
   async run(mechanism: MechanismName | 'auto'): Promise<Session> {
-    const { known } = this.server;
+    const { known } = this.#server;
     try {
-      return await this.open(mechanism);
+      return await this.#open(mechanism);
     } catch (error) {
-      const { next } = this;
+      const next = this.#next;
       // It may have been the remembered one that was refused.
       known.mechanism = undefined;
       if (next === undefined || known.bothRefused) throw error;
-      return await this.second(next, error);
+      return await this.#second(next, error);
     }
   }
 
-  private async second(mechanism: MechanismName, first: unknown): Promise<Session> {
-    const { known } = this.server;
+  async #second(mechanism: MechanismName, first: unknown): Promise<Session> {
+    const { known } = this.#server;
     try {
-      const session = await this.open(mechanism);
+      const session = await this.#open(mechanism);
       known.mechanism = mechanism;
       return session;
     } catch (error) {
@@ -97,15 +99,15 @@ class Opening {
     }
   }
 
-  private async open(mechanism: MechanismName | 'auto'): Promise<Session> {
-    const client = await Pop3Client.connect(this.server);
+  async #open(mechanism: MechanismName | 'auto'): Promise<Session> {
+    const client = await Pop3Client.connect(this.#server);
     try {
       const ahead = { listAhead: true };
-      const { messages, octets } = await client.authenticate(this.credentials, mechanism, ahead);
-      this.server.known.bothRefused = false;
+      const { messages, octets } = await client.authenticate(this.#credentials, mechanism, ahead);
+      this.#server.known.bothRefused = false;
       return { client, messages, bytes: octets };
     } catch (error) {
-      this.next = client.nextMechanism;
+      this.#next = client.nextMechanism;
       client.destroy();
       throw error;
     }

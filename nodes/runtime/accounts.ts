@@ -41,25 +41,35 @@ export interface AccountLoan {
  * with a renewal under way and all, since two renewals side by side cost a rotating refresh token its life.
  */
 export class Accounts {
-  private readonly kept = new Map<string, Kept>();
-  private timer: unknown;
+  readonly #vault: Pick<TokenVault, 'store' | 'sweep'>;
+  readonly #changed: () => void;
+  readonly #clock: Clock;
+  /** When no account is deployed any more. */
+  readonly #onIdle: () => Promise<void>;
+  readonly #kept = new Map<string, Kept>();
+  #timer: unknown;
 
   /** @param changed called whenever any of them stands differently */
   constructor(
-    private readonly vault: Pick<TokenVault, 'store' | 'sweep'>,
-    private readonly changed: () => void = () => undefined,
-    private readonly clock: Clock = systemClock,
-    /** When no account is deployed any more. */
-    private readonly onIdle: () => Promise<void> = () => Promise.resolve(),
-  ) {}
+    vault: Pick<TokenVault, 'store' | 'sweep'>,
+    changed: () => void = () => undefined,
+    clock: Clock = systemClock,
+
+    onIdle: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.#vault = vault;
+    this.#changed = changed;
+    this.#clock = clock;
+    this.#onIdle = onIdle;
+  }
 
   /** `node` is the account's id in the editor; several instances of a subflow share it and differ by their binding. */
   borrow(node: string, config: AccountConfig, agent?: AgentFor): AccountLoan {
-    const kept = this.keep(node, config, agent);
+    const kept = this.#keep(node, config, agent);
     kept.borrowers += 1;
-    this.changed();
+    this.#changed();
     const mine: Listener[] = [];
-    this.startKeepingAlive();
+    this.#startKeepingAlive();
     return {
       source: kept.source,
       listen: (listener) => {
@@ -70,10 +80,10 @@ export class Accounts {
       giveBack: async () => {
         for (const listener of mine) kept.listeners.delete(listener);
         kept.borrowers -= 1;
-        this.changed();
-        if (!this.inUse().next().done) return;
-        this.stopKeepingAlive();
-        await this.onIdle();
+        this.#changed();
+        if (!this.#inUse().next().done) return;
+        this.#stopKeepingAlive();
+        await this.#onIdle();
       },
     };
   }
@@ -84,19 +94,19 @@ export class Accounts {
     binding,
     tokens,
   }: Pick<SignedIn, 'account' | 'binding' | 'tokens'>): Promise<void> {
-    const kept = this.kept.get(keyOf(account, binding));
+    const kept = this.#kept.get(keyOf(account, binding));
     if (kept !== undefined) {
       await kept.source.accept(tokens);
       if (kept.source.state.storeError !== undefined) throw kept.source.state.storeError;
       return;
     }
-    await this.vault.store(account, binding).save(tokens);
+    await this.#vault.store(account, binding).save(tokens);
   }
 
   /** The source of an account that is, or is not yet, deployed: to ask how it stands, and to sign out. */
   look(node: string, config: AccountConfig, agent?: AgentFor): TokenSource {
     return (
-      this.kept.get(keyOf(node, bindingOf(config)))?.source ?? this.fresh(node, config, undefined, agent)
+      this.#kept.get(keyOf(node, bindingOf(config)))?.source ?? this.#fresh(node, config, undefined, agent)
     );
   }
 
@@ -105,11 +115,11 @@ export class Accounts {
    * not what is deployed.
    */
   drawn(node: string, config: AccountConfig, agent?: AgentFor): Pick<TokenSource, 'state' | 'token'> {
-    const kept = this.kept.get(keyOf(node, bindingOf(config)));
+    const kept = this.#kept.get(keyOf(node, bindingOf(config)));
     if (kept === undefined || sameProof(kept.config, config)) return this.look(node, config, agent);
     const { source } = kept;
     // With no token to lose by it, one can be got beside the running source.
-    if (!keepsTokens(config.grant)) return this.fresh(node, config, undefined, agent);
+    if (!keepsTokens(config.grant)) return this.#fresh(node, config, undefined, agent);
     let tried: Promise<void> | undefined;
     return {
       state: source.state,
@@ -123,7 +133,7 @@ export class Accounts {
 
   /** The accounts that are deployed, by their ids in the editor. */
   *deployed(): Iterable<{ node: string; config: AccountConfig; state: TokenState }> {
-    for (const [key, { borrowers, config, source }] of this.kept) {
+    for (const [key, { borrowers, config, source }] of this.#kept) {
       if (borrowers > 0) yield { node: split(key)[0], config, state: source.state };
     }
   }
@@ -134,7 +144,7 @@ export class Accounts {
    * @throws OAuth2Error
    */
   async connect(node: string, config: AccountConfig, agent?: AgentFor): Promise<void> {
-    const running = this.kept.get(keyOf(node, bindingOf(config)))?.source;
+    const running = this.#kept.get(keyOf(node, bindingOf(config)))?.source;
     // Whatever was refused before may be in order by now.
     running?.retry();
     // A refresh token may be good for one use only, so a second source beside the running one would end it.
@@ -142,34 +152,34 @@ export class Accounts {
       await running.tryOut(config, agent);
       return;
     }
-    await this.fresh(node, config, undefined, agent).token();
+    await this.#fresh(node, config, undefined, agent).token();
     // How the deployed one fares, perhaps by a secret that was just typed again, was not asked; its state tells it.
     await running?.token().catch(() => undefined);
   }
 
   /** Tokens kept for the account, whether deployed or not. */
   stored(node: string, config: AccountConfig): Promise<Tokens | undefined> {
-    return this.vault.store(node, bindingOf(config)).load();
+    return this.#vault.store(node, bindingOf(config)).load();
   }
 
   /** After a deploy: lets go of what no account in the flows (`configured`, enabled or not) needs, in its time. */
   async sweep(configured: ReadonlySet<string>): Promise<void> {
     const bindings = new Map<string, Set<string>>();
-    for (const [key, kept] of this.kept) {
+    for (const [key, kept] of this.#kept) {
       const [node = '', binding = ''] = split(key);
       if (kept.borrowers > 0) bindings.set(node, (bindings.get(node) ?? new Set()).add(binding));
-      else this.kept.delete(key);
+      else this.#kept.delete(key);
     }
-    await this.vault.sweep(bindings, configured);
+    await this.#vault.sweep(bindings, configured);
   }
 
-  private *inUse(): Iterator<Kept> {
-    for (const kept of this.kept.values()) if (kept.borrowers > 0) yield kept;
+  *#inUse(): Iterator<Kept> {
+    for (const kept of this.#kept.values()) if (kept.borrowers > 0) yield kept;
   }
 
-  private keep(node: string, config: AccountConfig, agent?: AgentFor): Kept {
+  #keep(node: string, config: AccountConfig, agent?: AgentFor): Kept {
     const key = keyOf(node, bindingOf(config));
-    const there = this.kept.get(key);
+    const there = this.#kept.get(key);
     if (there !== undefined) {
       // The same account; its secret, scope or way of connecting may have been changed.
       there.config = config;
@@ -179,46 +189,41 @@ export class Accounts {
     const listeners = new Set<Listener>();
     const tell: Listener = (state) => {
       for (const listener of [...listeners]) listener(state);
-      this.changed();
+      this.#changed();
     };
-    const kept: Kept = { source: this.fresh(node, config, tell, agent), config, listeners, borrowers: 0 };
-    this.kept.set(key, kept);
+    const kept: Kept = { source: this.#fresh(node, config, tell, agent), config, listeners, borrowers: 0 };
+    this.#kept.set(key, kept);
     return kept;
   }
 
-  private fresh(
-    node: string,
-    config: AccountConfig,
-    onState: Listener | undefined,
-    agent?: AgentFor,
-  ): TokenSource {
+  #fresh(node: string, config: AccountConfig, onState: Listener | undefined, agent?: AgentFor): TokenSource {
     return new TokenSource({
       config,
-      store: this.vault.store(node, bindingOf(config)),
-      now: this.clock.now,
+      store: this.#vault.store(node, bindingOf(config)),
+      now: this.#clock.now,
       ...(onState && { onState }),
       ...(agent && { agent }),
     });
   }
 
-  private startKeepingAlive(wait = FIRST_KEEP_ALIVE_MS): void {
-    if (this.timer !== undefined) return;
-    this.timer = this.clock.setTimeout(() => {
-      this.timer = undefined;
-      for (const kept of this.kept.values()) {
+  #startKeepingAlive(wait = FIRST_KEEP_ALIVE_MS): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      for (const kept of this.#kept.values()) {
         if (kept.borrowers === 0) continue;
         // Listeners learn of a failure by the state.
         kept.source.keepAlive().catch(() => undefined);
       }
-      this.startKeepingAlive(KEEP_ALIVE_MS);
+      this.#startKeepingAlive(KEEP_ALIVE_MS);
     }, wait);
     // A process that has nothing else to do may end.
-    (this.timer as Partial<NodeJS.Timeout>).unref?.();
+    (this.#timer as Partial<NodeJS.Timeout>).unref?.();
   }
 
-  private stopKeepingAlive(): void {
-    this.clock.clearTimeout(this.timer);
-    this.timer = undefined;
+  #stopKeepingAlive(): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 

@@ -15,20 +15,22 @@ const LOOK_MS = BEAT_MS / 4;
  * containers, and shows every two seconds that it is alive. A folder on a shared volume is covered too.
  */
 export class FolderLock {
-  private readonly id = randomUUID();
-  private readonly file: string;
-  private timer: unknown;
-  private beats = 0;
-  private lost = false;
-  private beating: Promise<void> = Promise.resolve();
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #onLost: (why: MailboxError) => void;
+  readonly #id = randomUUID();
+  readonly #file: string;
+  #timer: unknown;
+  #beats = 0;
+  #lost = false;
+  #beating: Promise<void> = Promise.resolve();
 
   /** @param onLost called once, when another runtime has taken the folder */
-  constructor(
-    private readonly folder: string,
-    private readonly clock: Clock,
-    private readonly onLost: (why: MailboxError) => void = () => undefined,
-  ) {
-    this.file = join(folder, 'lock');
+  constructor(folder: string, clock: Clock, onLost: (why: MailboxError) => void = () => undefined) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#onLost = onLost;
+    this.#file = join(folder, 'lock');
   }
 
   /**
@@ -42,28 +44,28 @@ export class FolderLock {
     let seen: string | undefined;
     for (;;) {
       signal.throwIfAborted();
-      if (await this.create()) break;
-      const text = await this.read();
+      if (await this.#create()) break;
+      const text = await this.#read();
       if (text === undefined) {
-        await this.pause(LOOK_MS / 10, signal);
+        await this.#pause(LOOK_MS / 10, signal);
         continue;
       }
       if (text !== seen) {
-        if (seen !== undefined && waited > STALE_MS) throw this.inUse();
+        if (seen !== undefined && waited > STALE_MS) throw this.#inUse();
         seen = text;
         still = 0;
       }
       // A file that was not touched for long needs only to stand still for longer than one beat.
-      const old = await stat(this.file).then(
-        (file) => this.clock.now() - file.mtimeMs > STALE_MS,
+      const old = await stat(this.#file).then(
+        (file) => this.#clock.now() - file.mtimeMs > STALE_MS,
         () => false,
       );
-      if (still >= (old ? BEAT_MS * 1.5 : STALE_MS) && (await this.takeOver(text))) break;
-      await this.pause(LOOK_MS, signal);
+      if (still >= (old ? BEAT_MS * 1.5 : STALE_MS) && (await this.#takeOver(text))) break;
+      await this.#pause(LOOK_MS, signal);
       waited += LOOK_MS;
       still += LOOK_MS;
     }
-    this.arm();
+    this.#arm();
   }
 
   /**
@@ -71,114 +73,114 @@ export class FolderLock {
    * @throws MailboxError STORE where another runtime has taken the folder meanwhile
    */
   async check(): Promise<void> {
-    if (await this.isLost()) throw this.inUse();
+    if (await this.#isLost()) throw this.#inUse();
   }
 
   async release(): Promise<void> {
-    this.clock.clearTimeout(this.timer);
-    await this.beating;
-    this.clock.clearTimeout(this.timer);
-    if (await this.isOurs()) await rm(this.file, { force: true });
+    this.#clock.clearTimeout(this.#timer);
+    await this.#beating;
+    this.#clock.clearTimeout(this.#timer);
+    if (await this.#isOurs()) await rm(this.#file, { force: true });
   }
 
-  private async create(): Promise<boolean> {
+  async #create(): Promise<boolean> {
     try {
-      await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const handle = await open(this.file, 'wx', 0o600);
+      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      const handle = await open(this.#file, 'wx', 0o600);
       try {
-        await handle.writeFile(this.text());
+        await handle.writeFile(this.#text());
       } finally {
         await handle.close();
       }
       return true;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await this.isFolder())) return false;
-      throw this.unwritable(error);
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST' && (await this.#isFolder())) return false;
+      throw this.#unwritable(error);
     }
   }
 
   /** Undefined where the file has gone meanwhile. */
-  private async read(): Promise<string | undefined> {
+  async #read(): Promise<string | undefined> {
     try {
-      return await readFile(this.file, 'utf8');
+      return await readFile(this.#file, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw this.unwritable(error);
+      throw this.#unwritable(error);
     }
   }
 
   /** A file in the folder's place is no lock of anybody. */
-  private isFolder(): Promise<boolean> {
-    return stat(this.folder).then(
+  #isFolder(): Promise<boolean> {
+    return stat(this.#folder).then(
       (found) => found.isDirectory(),
       () => false,
     );
   }
 
-  private inUse(): MailboxError {
-    return new MailboxError('STORE', 'folder-in-use', { facts: { folder: this.folder } });
+  #inUse(): MailboxError {
+    return new MailboxError('STORE', 'folder-in-use', { facts: { folder: this.#folder } });
   }
 
-  private unwritable(cause: unknown): MailboxError {
+  #unwritable(cause: unknown): MailboxError {
     const system = (cause as NodeJS.ErrnoException).code;
-    return new MailboxError('STORE', 'folder-unwritable', { facts: { folder: this.folder, system }, cause });
+    return new MailboxError('STORE', 'folder-unwritable', { facts: { folder: this.#folder, system }, cause });
   }
 
-  private async takeOver(stale: string): Promise<boolean> {
-    const temporary = `${this.file}.${this.id}`;
+  async #takeOver(stale: string): Promise<boolean> {
+    const temporary = `${this.#file}.${this.#id}`;
     try {
-      await writeFile(temporary, this.text(), { mode: 0o600 });
-      if ((await this.read()) !== stale) {
+      await writeFile(temporary, this.#text(), { mode: 0o600 });
+      if ((await this.#read()) !== stale) {
         await rm(temporary, { force: true });
         return false;
       }
-      await rename(temporary, this.file);
+      await rename(temporary, this.#file);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
-      throw error instanceof MailboxError ? error : this.unwritable(error);
+      throw error instanceof MailboxError ? error : this.#unwritable(error);
     }
     // Two may have found it stale at once: the one whose id stands there after a moment has it.
-    await this.pause(BEAT_MS / 8);
-    return this.isOurs();
+    await this.#pause(BEAT_MS / 8);
+    return this.#isOurs();
   }
 
-  private text(): string {
-    return `${this.id} ${this.beats}\n`;
+  #text(): string {
+    return `${this.#id} ${this.#beats}\n`;
   }
 
-  private async isOurs(): Promise<boolean> {
-    const text = await readFile(this.file, 'utf8').catch(() => '');
-    return text.startsWith(this.id);
+  async #isOurs(): Promise<boolean> {
+    const text = await readFile(this.#file, 'utf8').catch(() => '');
+    return text.startsWith(this.#id);
   }
 
-  private arm(): void {
-    this.timer = this.clock.setTimeout(() => {
-      this.beating = this.beat();
+  #arm(): void {
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#beating = this.#beat();
     }, BEAT_MS);
-    (this.timer as Partial<NodeJS.Timeout>)?.unref?.();
+    (this.#timer as Partial<NodeJS.Timeout>)?.unref?.();
   }
 
-  private async isLost(): Promise<boolean> {
-    if (this.lost) return true;
-    const text = await readFile(this.file, 'utf8').catch(() => '');
-    if (text === '' || text.startsWith(this.id)) return false;
-    if (!this.lost) this.onLost(this.inUse());
-    this.lost = true;
+  async #isLost(): Promise<boolean> {
+    if (this.#lost) return true;
+    const text = await readFile(this.#file, 'utf8').catch(() => '');
+    if (text === '' || text.startsWith(this.#id)) return false;
+    if (!this.#lost) this.#onLost(this.#inUse());
+    this.#lost = true;
     return true;
   }
 
-  private async beat(): Promise<void> {
-    if (await this.isLost()) return;
-    this.beats += 1;
+  async #beat(): Promise<void> {
+    if (await this.#isLost()) return;
+    this.#beats += 1;
     // A disk that is full for a while must not end the process; the next beat tries again.
-    await writeFile(this.file, this.text(), { mode: 0o600 }).catch(() => undefined);
-    this.arm();
+    await writeFile(this.#file, this.#text(), { mode: 0o600 }).catch(() => undefined);
+    this.#arm();
   }
 
-  private pause(ms: number, signal?: AbortSignal): Promise<void> {
+  #pause(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.clock.setTimeout(finish, ms);
-      const { clock } = this;
+      const timer = this.#clock.setTimeout(finish, ms);
+      const clock = this.#clock;
       function finish(): void {
         clock.clearTimeout(timer);
         signal?.removeEventListener('abort', finish);

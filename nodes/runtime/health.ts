@@ -86,90 +86,100 @@ export type ShownMailbox = Pick<
 
 /** How the mailboxes of this runtime are, for a person to see at a glance. In memory only. */
 export class Health {
-  private readonly kept = new Map<string, WatchedMailbox>();
-  private readonly listeners = new Set<() => void>();
-  private timer: unknown;
-  private again = false;
+  readonly #clock: Clock;
+  readonly #keepsMails: boolean;
+  readonly #kept = new Map<string, WatchedMailbox>();
+  readonly #listeners = new Set<() => void>();
+  #timer: unknown;
+  #again = false;
 
   /** @param keepsMails whether the last mails are kept for the Mail tab */
-  constructor(
-    private readonly clock: Clock,
-    private readonly keepsMails = true,
-  ) {}
+  constructor(clock: Clock, keepsMails = true) {
+    this.#clock = clock;
+    this.#keepsMails = keepsMails;
+  }
 
   /** From now on this mailbox is shown; a deploy in between costs it none of its counts. */
   attend(name: Attended): WatchedMailbox {
-    const before = this.kept.get(name.id);
-    const watched = new WatchedMailbox(name, this.clock, () => this.changed(), before, this.keepsMails);
-    this.kept.set(name.id, watched);
+    const before = this.#kept.get(name.id);
+    const watched = new WatchedMailbox(name, this.#clock, () => this.changed(), before, this.#keepsMails);
+    this.#kept.set(name.id, watched);
     this.changed();
     return watched;
   }
 
   /** The mailboxes there are just now. */
   get mailboxes(): MailboxHealth[] {
-    return [...this.kept.values()].flatMap((watched) => watched.health ?? []);
+    return [...this.#kept.values()].flatMap((watched) => watched.health ?? []);
   }
 
   /** Undefined where there is no such mailbox. */
   mailbox(id: string): ShownMailbox | undefined {
-    return this.kept.get(id)?.mailbox;
+    return this.#kept.get(id)?.mailbox;
   }
 
   /** After a deploy: what is gone by then stays gone. */
   sweep(): void {
-    for (const [id, watched] of this.kept) if (watched.mailbox === undefined) this.kept.delete(id);
+    for (const [id, watched] of this.#kept) if (watched.mailbox === undefined) this.#kept.delete(id);
     this.changed();
   }
 
   /** Hears that something has changed, at most once a second; returns how to stop. */
   listen(listener: () => void): () => void {
-    this.listeners.add(listener);
+    this.#listeners.add(listener);
     return () => {
-      this.listeners.delete(listener);
+      this.#listeners.delete(listener);
     };
   }
 
   /** Something may look different now. */
   changed(): void {
-    if (this.listeners.size === 0) return;
-    if (this.timer !== undefined) {
-      this.again = true;
+    if (this.#listeners.size === 0) return;
+    if (this.#timer !== undefined) {
+      this.#again = true;
       return;
     }
-    this.timer = this.clock.setTimeout(() => {
-      this.timer = undefined;
-      if (this.again) this.changed();
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#timer = undefined;
+      if (this.#again) this.changed();
     }, TELL_EVERY_MS);
-    this.again = false;
-    for (const listener of [...this.listeners]) listener();
+    this.#again = false;
+    for (const listener of [...this.#listeners]) listener();
   }
 }
 
 /** One mailbox under observation. */
 export class WatchedMailbox {
+  readonly #name: Attended;
+  readonly #clock: Clock;
+  readonly #changed: () => void;
+  readonly #keepsMails: boolean;
   mailbox: ShownMailbox | undefined;
-  private state: MailboxState = { is: 'idle' };
-  private checkedAt: number | undefined;
-  private failure: MailboxHealth['failure'];
-  private readonly hours: Hours;
-  private readonly redelivered: Hours;
-  private readonly history: MailboxHistory;
-  private readonly subjects: Map<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
-  private readonly quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
+  #state: MailboxState = { is: 'idle' };
+  #checkedAt: number | undefined;
+  #failure: MailboxHealth['failure'];
+  readonly #hours: Hours;
+  readonly #redelivered: Hours;
+  readonly #history: MailboxHistory;
+  readonly #subjects: Map<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
+  readonly #quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
 
   constructor(
-    private readonly name: Attended,
-    private readonly clock: Clock,
-    private readonly changed: () => void,
+    name: Attended,
+    clock: Clock,
+    changed: () => void,
     before: WatchedMailbox | undefined,
-    private readonly keepsMails: boolean,
+    keepsMails: boolean,
   ) {
-    this.hours = before?.hours ?? new Hours();
-    this.redelivered = before?.redelivered ?? new Hours();
-    this.history = before?.history ?? new MailboxHistory();
-    this.subjects = before?.subjects ?? new Map();
-    this.quarantineFacts = before?.quarantineFacts ?? new Map();
+    this.#name = name;
+    this.#clock = clock;
+    this.#changed = changed;
+    this.#keepsMails = keepsMails;
+    this.#hours = before === undefined ? new Hours() : before.#hours;
+    this.#redelivered = before === undefined ? new Hours() : before.#redelivered;
+    this.#history = before === undefined ? new MailboxHistory() : before.#history;
+    this.#subjects = before === undefined ? new Map() : before.#subjects;
+    this.#quarantineFacts = before === undefined ? new Map() : before.#quarantineFacts;
   }
 
   /** What a mailbox is to be made of so that it is heard here too. */
@@ -180,38 +190,38 @@ export class WatchedMailbox {
         // Only the flow's acknowledgement can quarantine a mail whose subject is known.
         if (parts.ack !== undefined) {
           const [subject, from] = [printable(mail.topic), printable(mail.from)];
-          remember(this.subjects, mail.pop3.uid, { ...(subject && { subject }), ...(from && { from }) });
+          remember(this.#subjects, mail.pop3.uid, { ...(subject && { subject }), ...(from && { from }) });
         }
-        const now = this.clock.now();
-        if (this.keepsMails) this.history.recordMail(mail, now, parts.ack !== undefined);
+        const now = this.#clock.now();
+        if (this.#keepsMails) this.#history.recordMail(mail, now, parts.ack !== undefined);
         await parts.deliver(mail, assertOwner);
-        this.hours.count(now);
-        if (mail.pop3.redelivered) this.redelivered.count(now);
-        this.changed();
+        this.#hours.count(now);
+        if (mail.pop3.redelivered) this.#redelivered.count(now);
+        this.#changed();
       },
       onState: (state) => {
-        this.hear(state);
+        this.#hear(state);
         parts.onState(state);
       },
       onError: (error) => {
-        this.failure = { error, at: this.clock.now(), over: this.state.is !== 'failed' };
-        this.changed();
+        this.#failure = { error, at: this.#clock.now(), over: this.#state.is !== 'failed' };
+        this.#changed();
         parts.onError(error);
       },
       onQuarantined: (error, pop3, raw) => {
-        const shown = this.subjects.get(pop3.uid);
-        remember(this.quarantineFacts, pop3.uid, { at: this.clock.now(), ...shown });
-        this.history.recordQuarantine(pop3.uid);
-        this.changed();
+        const shown = this.#subjects.get(pop3.uid);
+        remember(this.#quarantineFacts, pop3.uid, { at: this.#clock.now(), ...shown });
+        this.#history.recordQuarantine(pop3.uid);
+        this.#changed();
         parts.onQuarantined(shown === undefined ? error : naming(error, shown), pop3, raw);
       },
       onCheck: (check) => {
-        this.history.recordCheck(check);
-        this.changed();
+        this.#history.recordCheck(check);
+        this.#changed();
         parts.onCheck?.(check);
       },
       onChange: () => {
-        this.changed();
+        this.#changed();
         parts.onChange?.();
       },
     };
@@ -219,23 +229,27 @@ export class WatchedMailbox {
 
   /** The flow has acknowledged a delivery. */
   acknowledged(delivery: string, outcome: AckOutcome): void {
-    this.history.recordAcknowledgement(delivery, outcome);
-    this.changed();
+    this.#history.recordAcknowledgement(delivery, outcome);
+    this.#changed();
   }
 
   begin(mailbox: ShownMailbox): void {
     this.mailbox = mailbox;
-    this.changed();
+    this.#changed();
   }
 
   end(): void {
     this.mailbox = undefined;
-    this.changed();
+    this.#changed();
   }
 
   /** Undefined where the node has been closed. */
   get health(): MailboxHealth | undefined {
-    const { mailbox, name, state, checkedAt, failure } = this;
+    const { mailbox } = this;
+    const name = this.#name;
+    const state = this.#state;
+    const checkedAt = this.#checkedAt;
+    const failure = this.#failure;
     if (mailbox === undefined) return undefined;
     const { inFlight, unacknowledged, nextCheckAt, quarantined, isPaused, firstCheck } = mailbox;
     return {
@@ -244,28 +258,28 @@ export class WatchedMailbox {
       ...(checkedAt !== undefined && { checkedAt }),
       ...(nextCheckAt !== undefined && { nextCheckAt }),
       ...(failure && { failure }),
-      hours: this.hours.until(this.clock.now()),
-      redeliveredHours: this.redelivered.until(this.clock.now()),
+      hours: this.#hours.until(this.#clock.now()),
+      redeliveredHours: this.#redelivered.until(this.#clock.now()),
       isPaused,
       ...(firstCheck && { firstCheck }),
-      checks: this.history.checks,
-      mails: this.history.mails,
+      checks: this.#history.checks,
+      mails: this.#history.mails,
       inFlight,
       unacknowledged,
-      quarantined: quarantined.map((uid) => ({ uid, ...this.quarantineFacts.get(uid) })),
+      quarantined: quarantined.map((uid) => ({ uid, ...this.#quarantineFacts.get(uid) })),
     };
   }
 
-  private hear(state: MailboxState): void {
-    const at = this.clock.now();
+  #hear(state: MailboxState): void {
+    const at = this.#clock.now();
     const underWay = state.is === 'checking' || state.is === 'progress';
-    const wasUnderWay = this.state.is === 'checking' || this.state.is === 'progress';
-    if (!underWay && wasUnderWay) this.checkedAt = at;
-    this.state = state;
-    if (state.is === 'failed') this.failure = { error: state.error, at, over: false };
-    else if ((state.is === 'new' || state.is === 'idle') && this.failure)
-      this.failure = { ...this.failure, over: true };
-    this.changed();
+    const wasUnderWay = this.#state.is === 'checking' || this.#state.is === 'progress';
+    if (!underWay && wasUnderWay) this.#checkedAt = at;
+    this.#state = state;
+    if (state.is === 'failed') this.#failure = { error: state.error, at, over: false };
+    else if ((state.is === 'new' || state.is === 'idle') && this.#failure)
+      this.#failure = { ...this.#failure, over: true };
+    this.#changed();
   }
 }
 
@@ -289,27 +303,27 @@ function remember<T>(memory: Map<string, T>, uid: string, what: T): void {
 
 /** Counts by the hour, for as long as they are shown. */
 class Hours {
-  private readonly counts = new Map<number, number>();
+  readonly #counts = new Map<number, number>();
 
   count(at: number): void {
     const hour = Math.floor(at / HOUR_MS);
-    this.counts.set(hour, (this.counts.get(hour) ?? 0) + 1);
-    this.forget(hour);
+    this.#counts.set(hour, (this.#counts.get(hour) ?? 0) + 1);
+    this.#forget(hour);
   }
 
   /** The oldest first. */
   until(at: number): number[] {
     const last = Math.floor(at / HOUR_MS);
-    this.forget(last);
+    this.#forget(last);
     return Array.from(
       { length: COUNTED_HOURS },
-      (_, index) => this.counts.get(last - COUNTED_HOURS + 1 + index) ?? 0,
+      (_, index) => this.#counts.get(last - COUNTED_HOURS + 1 + index) ?? 0,
     );
   }
 
-  private forget(last: number): void {
+  #forget(last: number): void {
     // A clock that was set back leaves hours of the future behind.
-    for (const hour of this.counts.keys())
-      if (hour <= last - COUNTED_HOURS || hour > last) this.counts.delete(hour);
+    for (const hour of this.#counts.keys())
+      if (hour <= last - COUNTED_HOURS || hour > last) this.#counts.delete(hour);
   }
 }

@@ -8,26 +8,29 @@ const KEY = 'redletterMailboxes';
  * user directory is new each time, but whose settings are not, is noticed.
  */
 export class KnownMailboxes {
-  constructor(private readonly settings: SettingsStore) {}
+  readonly #settings: SettingsStore;
+  constructor(settings: SettingsStore) {
+    this.#settings = settings;
+  }
 
   has(key: string): boolean {
-    return this.all.includes(key);
+    return this.#all.includes(key);
   }
 
   /** Never rejects: where settings cannot be written, nothing is noticed. */
   async add(key: string): Promise<void> {
-    const { all } = this;
+    const all = this.#all;
     if (all.includes(key)) return;
     try {
-      await this.settings.set(KEY, [...all, key]);
+      await this.#settings.set(KEY, [...all, key]);
     } catch {
       // Settings may be read-only.
     }
   }
 
-  private get all(): string[] {
+  get #all(): string[] {
     try {
-      const found = this.settings.get(KEY);
+      const found = this.#settings.get(KEY);
       return Array.isArray(found) ? found.map(String) : [];
     } catch {
       // Node-RED throws before its settings are loaded.

@@ -58,25 +58,28 @@ interface Place {
  * are deployed; a ledger stays open from the first check to the moment no node attends it any more.
  */
 export class Ledgers implements LedgerRoom {
-  private readonly places = new Map<string, Place>();
+  readonly #folder: string;
+  readonly #clock: Clock;
+  readonly #known: KnownMailboxes | undefined;
+  readonly #places = new Map<string, Place>();
   /** By key: a ledger that is being closed must be closed before it is opened again. */
-  private readonly closing = new Map<string, Promise<void>>();
-  private lock: FolderLock | undefined;
-  private locked: Promise<void> | undefined;
-  private acquiring = new AbortController();
-  private releasing: Promise<void> = Promise.resolve();
-  private readonly toldMissing = new Set<string>();
+  readonly #closing = new Map<string, Promise<void>>();
+  #lock: FolderLock | undefined;
+  #locked: Promise<void> | undefined;
+  #acquiring = new AbortController();
+  #releasing: Promise<void> = Promise.resolve();
+  readonly #toldMissing = new Set<string>();
 
-  constructor(
-    private readonly folder: string,
-    private readonly clock: Clock,
-    private readonly known?: KnownMailboxes,
-  ) {}
+  constructor(folder: string, clock: Clock, known?: KnownMailboxes) {
+    this.#folder = folder;
+    this.#clock = clock;
+    this.#known = known;
+  }
 
   /** From now on this node wants every mail of the mailbox, and nothing is deleted there without it. */
   attend(node: string, mailbox: string): LedgerLoan {
     const key = `${node}\n${mailbox}`;
-    let place = this.places.get(key);
+    let place = this.#places.get(key);
     if (place === undefined) {
       place = {
         key,
@@ -89,16 +92,16 @@ export class Ledgers implements LedgerRoom {
         told: new Set(),
         onError: undefined,
       };
-      this.places.set(key, place);
+      this.#places.set(key, place);
     }
     place.borrowers += 1;
     const mine = place;
     let returned = false;
     return {
-      open: (signal) => this.open(mine, signal),
-      spool: () => FileSpool.open(this.fileOf(mine, 'spool')),
-      mayDelete: (mail) => this.othersAreDone(mine, mail),
-      run: (parts) => this.run(mine, parts),
+      open: (signal) => this.#open(mine, signal),
+      spool: () => FileSpool.open(this.#fileOf(mine, 'spool')),
+      mayDelete: (mail) => this.#othersAreDone(mine, mail),
+      run: (parts) => this.#run(mine, parts),
       // The folder is locked, and a ledger that is lost to another runtime refuses its next record.
       assertOwner: soleOwner,
       giveBack: async () => {
@@ -106,19 +109,19 @@ export class Ledgers implements LedgerRoom {
         returned = true;
         mine.borrowers -= 1;
         if (mine.borrowers > 0) return;
-        this.places.delete(key);
-        const closed = this.close(mine, this.closing.get(key));
+        this.#places.delete(key);
+        const closed = this.#close(mine, this.#closing.get(key));
         const settled = closed.catch(() => undefined);
-        this.closing.set(key, settled);
+        this.#closing.set(key, settled);
         await settled;
-        if (this.closing.get(key) === settled) this.closing.delete(key);
-        await this.releaseUnlessWanted();
+        if (this.#closing.get(key) === settled) this.#closing.delete(key);
+        await this.#releaseUnlessWanted();
         await closed;
       },
     };
   }
 
-  private run(place: Place, parts: MailboxParts): Mailbox {
+  #run(place: Place, parts: MailboxParts): Mailbox {
     place.onError = parts.onError;
     const open: MailboxParts['open'] = async (signal) => {
       try {
@@ -132,35 +135,35 @@ export class Ledgers implements LedgerRoom {
     };
     const ledger = async (signal: AbortSignal): Promise<Ledger> => {
       const opened = await parts.ledger(signal);
-      await this.compareWithKnown(place, opened);
+      await this.#compareWithKnown(place, opened);
       return opened;
     };
     return new Mailbox({ ...parts, open, ledger });
   }
 
   /** A ledger that has gone begins again, and mail of the time between is not delivered: that is told once. */
-  private async compareWithKnown(place: Place, ledger: Ledger): Promise<void> {
-    if (ledger.hasBaseline) await this.known?.add(place.key);
-    else if (this.known?.has(place.key) && !this.toldMissing.has(place.key)) {
-      this.toldMissing.add(place.key);
+  async #compareWithKnown(place: Place, ledger: Ledger): Promise<void> {
+    if (ledger.hasBaseline) await this.#known?.add(place.key);
+    else if (this.#known?.has(place.key) && !this.#toldMissing.has(place.key)) {
+      this.#toldMissing.add(place.key);
       place.onError?.(new MailboxError('STORE', 'ledger-missing', { facts: { file: ledger.name } }));
     }
   }
 
-  private async open(place: Place, signal: AbortSignal): Promise<Ledger> {
-    await this.closing.get(place.key);
-    await this.releasing;
-    await this.ensureLock(signal);
-    await this.lock?.check();
-    place.ledger ??= this.read(place);
+  async #open(place: Place, signal: AbortSignal): Promise<Ledger> {
+    await this.#closing.get(place.key);
+    await this.#releasing;
+    await this.#ensureLock(signal);
+    await this.#lock?.check();
+    place.ledger ??= this.#read(place);
     return place.ledger;
   }
 
-  private read(place: Place): Promise<Ledger> {
-    const file = this.fileOf(place, 'ledger');
+  #read(place: Place): Promise<Ledger> {
+    const file = this.#fileOf(place, 'ledger');
     const reading = movedAway(file)
       ? Promise.reject(new MailboxError('CONFIG', 'ledger-moved', { facts: { file }, retryable: false }))
-      : Ledger.open(fileLog(file), this.clock.now);
+      : Ledger.open(fileLog(file), this.#clock.now);
     const opened: Promise<Ledger> = reading.then(
       async (ledger) => {
         if (place.ledger === opened) place.open = ledger;
@@ -176,11 +179,11 @@ export class Ledgers implements LedgerRoom {
   }
 
   /** Another runtime writes here now. Nothing more from us, until the folder is free and everything is read again. */
-  private lost(lock: FolderLock, why: MailboxError): void {
-    if (this.lock !== lock) return;
-    this.lock = undefined;
-    this.locked = undefined;
-    for (const place of this.places.values()) {
+  #lost(lock: FolderLock, why: MailboxError): void {
+    if (this.#lock !== lock) return;
+    this.#lock = undefined;
+    this.#locked = undefined;
+    for (const place of this.#places.values()) {
       const { open } = place;
       place.ledger = undefined;
       place.open = undefined;
@@ -188,38 +191,38 @@ export class Ledgers implements LedgerRoom {
     }
   }
 
-  private fileOf({ node, mailbox }: Place, kind: 'ledger' | 'spool'): string {
-    return fileOf(this.folder, node, mailbox, kind);
+  #fileOf({ node, mailbox }: Place, kind: 'ledger' | 'spool'): string {
+    return fileOf(this.#folder, node, mailbox, kind);
   }
 
-  private async ensureLock(signal: AbortSignal): Promise<void> {
+  async #ensureLock(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     // Waiting for the lock belongs to all; one node that leaves must not end it for the others.
-    this.locked ??= this.acquireLock().catch((error) => {
-      this.locked = undefined;
+    this.#locked ??= this.#acquireLock().catch((error) => {
+      this.#locked = undefined;
       throw error;
     });
-    await raceAbort(this.locked, signal);
+    await raceAbort(this.#locked, signal);
   }
 
-  private async acquireLock(): Promise<void> {
-    const lock = new FolderLock(this.folder, this.clock, (why) => this.lost(lock, why));
-    this.acquiring = new AbortController();
-    const { signal } = this.acquiring;
+  async #acquireLock(): Promise<void> {
+    const lock = new FolderLock(this.#folder, this.#clock, (why) => this.#lost(lock, why));
+    this.#acquiring = new AbortController();
+    const { signal } = this.#acquiring;
     await lock.acquire(signal);
     if (signal.aborted) {
       await lock.release();
       throw signal.reason;
     }
-    this.lock = lock;
+    this.#lock = lock;
   }
 
-  private othersAreDone(place: Place, mail: string): boolean {
+  #othersAreDone(place: Place, mail: string): boolean {
     const mine = place.open?.fingerprint(mail);
-    for (const other of this.places.values()) {
+    for (const other of this.#places.values()) {
       if (other === place || other.mailbox !== place.mailbox) continue;
-      if (this.neverLoggedIn(other)) {
-        this.tell(place, other);
+      if (this.#neverLoggedIn(other)) {
+        this.#tell(place, other);
         continue;
       }
       // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
@@ -233,32 +236,33 @@ export class Ledgers implements LedgerRoom {
   }
 
   /** A node whose login has failed ever since it is there would hold up deletions for ever. */
-  private neverLoggedIn({ open, loginFailed }: Place): boolean {
+  #neverLoggedIn({ open, loginFailed }: Place): boolean {
     return loginFailed && open !== undefined && !open.hasBaseline;
   }
 
-  private tell(place: Place, other: Place): void {
+  #tell(place: Place, other: Place): void {
     if (place.told.has(other)) return;
     place.told.add(other);
     place.onError?.(new MailboxError('CONFIG', 'other-node-not-logged-in', { facts: { node: other.node } }));
   }
 
-  private async close(place: Place, before: Promise<void> | undefined): Promise<void> {
+  async #close(place: Place, before: Promise<void> | undefined): Promise<void> {
     await before;
     const ledger = await place.ledger?.catch(() => undefined);
     await ledger?.close();
   }
 
   /** The folder is released when no mailbox is attended and everything is written. */
-  private async releaseUnlessWanted(): Promise<void> {
-    if (this.places.size > 0 || this.closing.size > 0 || this.locked === undefined) return;
-    const { lock, locked } = this;
-    this.lock = undefined;
-    this.locked = undefined;
-    this.acquiring.abort();
-    this.releasing =
+  async #releaseUnlessWanted(): Promise<void> {
+    if (this.#places.size > 0 || this.#closing.size > 0 || this.#locked === undefined) return;
+    const lock = this.#lock;
+    const locked = this.#locked;
+    this.#lock = undefined;
+    this.#locked = undefined;
+    this.#acquiring.abort();
+    this.#releasing =
       lock === undefined ? locked.catch(() => undefined) : lock.release().catch(() => undefined);
-    await this.releasing;
+    await this.#releasing;
   }
 }
 

@@ -3,40 +3,40 @@ export const MOST_SESSIONS = 16;
 
 /** One session a mailbox at a time (a POP3 server locks the maildrop, RFC 1939 section 4), and not too many in all. */
 export class Turns {
-  private free = MOST_SESSIONS;
-  private readonly waiting: (() => void)[] = [];
-  private readonly mailboxes = new Map<string, Promise<unknown>>();
+  #free = MOST_SESSIONS;
+  readonly #waiting: (() => void)[] = [];
+  readonly #mailboxes = new Map<string, Promise<unknown>>();
 
   /** Runs when it is this mailbox's turn. An abort while waiting rejects with the signal's reason. */
   async take<T>(mailbox: string, run: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    const before = this.mailboxes.get(mailbox) ?? Promise.resolve();
+    const before = this.#mailboxes.get(mailbox) ?? Promise.resolve();
     let finished: () => void = () => undefined;
     const mine = new Promise<void>((resolve) => {
       finished = resolve;
     });
     const last = before.then(() => mine);
-    this.mailboxes.set(mailbox, last);
+    this.#mailboxes.set(mailbox, last);
     try {
       await unlessAborted(before, signal);
-      await this.enter(signal);
+      await this.#enter(signal);
       try {
         return await run();
       } finally {
-        this.leave();
+        this.#leave();
       }
     } finally {
       finished();
       // A canceled caller leaves the queue, but the one before may still be at it.
       void last.then(() => {
-        if (this.mailboxes.get(mailbox) === last) this.mailboxes.delete(mailbox);
+        if (this.#mailboxes.get(mailbox) === last) this.#mailboxes.delete(mailbox);
       });
     }
   }
 
-  private async enter(signal: AbortSignal): Promise<void> {
+  async #enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.free > 0) {
-      this.free -= 1;
+    if (this.#free > 0) {
+      this.#free -= 1;
       return;
     }
     await new Promise<void>((resolve, reject) => {
@@ -45,18 +45,18 @@ export class Turns {
         resolve();
       };
       const cancel = (): void => {
-        this.waiting.splice(this.waiting.indexOf(go), 1);
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
         reject(signal.reason);
       };
       signal.addEventListener('abort', cancel, { once: true });
-      this.waiting.push(go);
+      this.#waiting.push(go);
     });
   }
 
   /** The place goes to the next in line without becoming free in between. */
-  private leave(): void {
-    const next = this.waiting.shift();
-    if (next === undefined) this.free += 1;
+  #leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#free += 1;
     else next();
   }
 }

@@ -59,29 +59,29 @@ export interface TokenVaultOptions {
  * appears later still reads what was written before it. Anything that cannot be read counts as "not signed in".
  */
 export class TokenVault {
-  private readonly settings: SettingsStore;
-  private readonly readOnly: boolean;
-  private readonly now: () => number;
-  private readonly secretKey: Buffer | undefined;
-  private readonly keyFile: KeyFile | undefined;
-  private readonly assertOwner: () => Promise<void>;
-  private kept: Kept;
+  readonly #settings: SettingsStore;
+  readonly #readOnly: boolean;
+  readonly #now: () => number;
+  readonly #secretKey: Buffer | undefined;
+  readonly #keyFile: KeyFile | undefined;
+  readonly #assertOwner: () => Promise<void>;
+  #kept: Kept;
   /** By binding: one renewal at a time, also from a dialog's source beside the running one. */
-  private readonly renewals = new Map<string, Promise<unknown>>();
+  readonly #renewals = new Map<string, Promise<unknown>>();
   /** Each write replaces the whole object, so they go one after the other. */
-  private writing: Promise<void> = Promise.resolve();
+  #writing: Promise<void> = Promise.resolve();
 
   constructor({ settings, secret, readOnly, now, keyFile, assertOwner }: TokenVaultOptions) {
-    this.settings = settings;
-    this.readOnly = readOnly ?? false;
-    this.now = now ?? Date.now;
-    this.secretKey = secret
+    this.#settings = settings;
+    this.#readOnly = readOnly ?? false;
+    this.#now = now ?? Date.now;
+    this.#secretKey = secret
       ? Buffer.from(hkdfSync('sha256', secret, '', 'redletter oauth2 tokens', 32))
       : undefined;
-    this.kept = readKept(settings);
-    this.keyFile = keyFile;
-    this.assertOwner = assertOwner ?? (() => Promise.resolve());
-    this.moveKey();
+    this.#kept = readKept(settings);
+    this.#keyFile = keyFile;
+    this.#assertOwner = assertOwner ?? (() => Promise.resolve());
+    this.#moveKey();
   }
 
   /** One account's place. `binding` is what the tokens are bound to; other bindings of the node stay beside it. */
@@ -90,33 +90,33 @@ export class TokenVault {
     const bound = `${node}\n${binding}`;
     return {
       load: async () => {
-        const entry = own(own(this.kept.entries, node), slot);
-        return entry === undefined ? undefined : this.open(entry, bound);
+        const entry = own(own(this.#kept.entries, node), slot);
+        return entry === undefined ? undefined : this.#open(entry, bound);
       },
       save: async (tokens) => {
-        const slots = own(this.kept.entries, node) ?? {};
-        this.kept.entries[node] = slots;
-        slots[slot] = this.seal(tokens, bound);
-        await this.write();
+        const slots = own(this.#kept.entries, node) ?? {};
+        this.#kept.entries[node] = slots;
+        slots[slot] = this.#seal(tokens, bound);
+        await this.#write();
       },
       renewing: (renew) => {
-        const done = (this.renewals.get(bound) ?? Promise.resolve()).then(async () => {
-          await this.assertOwner();
-          const entry = own(own(this.kept.entries, node), slot);
-          return renew(entry === undefined ? undefined : this.open(entry, bound));
+        const done = (this.#renewals.get(bound) ?? Promise.resolve()).then(async () => {
+          await this.#assertOwner();
+          const entry = own(own(this.#kept.entries, node), slot);
+          return renew(entry === undefined ? undefined : this.#open(entry, bound));
         });
         const settled = done.catch(() => undefined);
-        this.renewals.set(bound, settled);
+        this.#renewals.set(bound, settled);
         return done.finally(() => {
-          if (this.renewals.get(bound) === settled) this.renewals.delete(bound);
+          if (this.#renewals.get(bound) === settled) this.#renewals.delete(bound);
         });
       },
       delete: async () => {
-        const slots = own(this.kept.entries, node);
+        const slots = own(this.#kept.entries, node);
         if (slots === undefined || own(slots, slot) === undefined) return;
         delete slots[slot];
-        if (Object.keys(slots).length === 0) delete this.kept.entries[node];
-        await this.write();
+        if (Object.keys(slots).length === 0) delete this.#kept.entries[node];
+        await this.#write();
       },
     };
   }
@@ -131,9 +131,9 @@ export class TokenVault {
     inUse: ReadonlyMap<string, ReadonlySet<string>>,
     configured: ReadonlySet<string>,
   ): Promise<void> {
-    const now = this.now();
+    const now = this.#now();
     let changed = false;
-    for (const [node, slots] of Object.entries(this.kept.entries)) {
+    for (const [node, slots] of Object.entries(this.#kept.entries)) {
       const used = new Set([...(inUse.get(node) ?? [])].map(slotOf));
       for (const [slot, entry] of Object.entries(slots)) {
         const before = `${entry.deployed} ${entry.removedAt}`;
@@ -145,15 +145,15 @@ export class TokenVault {
         if (!isThere && now - (entry.removedAt ?? entry.savedAt) >= kept) delete slots[slot];
         changed ||= slots[slot] === undefined || before !== `${entry.deployed} ${entry.removedAt}`;
       }
-      if (Object.keys(slots).length === 0) delete this.kept.entries[node];
+      if (Object.keys(slots).length === 0) delete this.#kept.entries[node];
     }
-    if (changed) await this.write();
+    if (changed) await this.#write();
   }
 
-  private seal(tokens: Tokens, bound: string): Entry {
-    const which = this.secretKey === undefined ? 'own' : 'secret';
+  #seal(tokens: Tokens, bound: string): Entry {
+    const which = this.#secretKey === undefined ? 'own' : 'secret';
     const iv = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.keyOf(which) ?? this.makeOwnKey(), iv);
+    const cipher = createCipheriv('aes-256-gcm', this.#keyOf(which) ?? this.#makeOwnKey(), iv);
     cipher.setAAD(Buffer.from(bound));
     const data = Buffer.concat([cipher.update(JSON.stringify(tokens), 'utf8'), cipher.final()]);
     return {
@@ -161,13 +161,13 @@ export class TokenVault {
       iv: iv.toString('base64'),
       tag: cipher.getAuthTag().toString('base64'),
       data: data.toString('base64'),
-      savedAt: this.now(),
+      savedAt: this.#now(),
     };
   }
 
-  private open(entry: Entry, bound: string): Tokens | undefined {
+  #open(entry: Entry, bound: string): Tokens | undefined {
     try {
-      const key = this.keyOf(entry.key);
+      const key = this.#keyOf(entry.key);
       if (key === undefined) return undefined;
       const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(entry.iv, 'base64'), {
         authTagLength: 16,
@@ -186,42 +186,42 @@ export class TokenVault {
     }
   }
 
-  private keyOf(which: 'secret' | 'own'): Buffer | undefined {
-    if (which === 'secret') return this.secretKey;
+  #keyOf(which: 'secret' | 'own'): Buffer | undefined {
+    if (which === 'secret') return this.#secretKey;
     if (which !== 'own') return undefined;
-    const settings = this.kept.ownKey;
-    return this.keyFile?.read() ?? (settings === undefined ? undefined : Buffer.from(settings, 'base64'));
+    const settings = this.#kept.ownKey;
+    return this.#keyFile?.read() ?? (settings === undefined ? undefined : Buffer.from(settings, 'base64'));
   }
 
-  private makeOwnKey(): Buffer {
+  #makeOwnKey(): Buffer {
     const key = randomBytes(32);
-    this.keepKey(key);
+    this.#keepKey(key);
     return key;
   }
 
   /** In a file that only its owner may read; where none can be written, among the settings as before. */
-  private keepKey(key: Buffer): void {
-    if (this.keyFile?.write(key)) delete this.kept.ownKey;
-    else this.kept.ownKey = key.toString('base64');
+  #keepKey(key: Buffer): void {
+    if (this.#keyFile?.write(key)) delete this.#kept.ownKey;
+    else this.#kept.ownKey = key.toString('base64');
   }
 
   /** 0.1.0 kept the key beside what it encrypts, in a file that every user of the machine may read. */
-  private moveKey(): void {
-    const { ownKey } = this.kept;
-    if (ownKey === undefined || this.keyFile === undefined || this.readOnly) return;
-    if (this.keyFile.read() === undefined) this.keepKey(Buffer.from(ownKey, 'base64'));
-    else delete this.kept.ownKey;
-    if (this.kept.ownKey === undefined) this.write().catch(() => undefined);
+  #moveKey(): void {
+    const { ownKey } = this.#kept;
+    if (ownKey === undefined || this.#keyFile === undefined || this.#readOnly) return;
+    if (this.#keyFile.read() === undefined) this.#keepKey(Buffer.from(ownKey, 'base64'));
+    else delete this.#kept.ownKey;
+    if (this.#kept.ownKey === undefined) this.#write().catch(() => undefined);
   }
 
-  private write(): Promise<void> {
-    const written = this.writing.then(async () => {
-      if (this.readOnly) throw new Error('the settings of this Node-RED are read-only');
-      await this.assertOwner();
+  #write(): Promise<void> {
+    const written = this.#writing.then(async () => {
+      if (this.#readOnly) throw new Error('the settings of this Node-RED are read-only');
+      await this.#assertOwner();
       // The runtime keeps the object it is given; ours goes on changing.
-      await this.settings.set(SETTINGS_KEY, structuredClone(this.kept));
+      await this.#settings.set(SETTINGS_KEY, structuredClone(this.#kept));
     });
-    this.writing = written.catch(() => undefined);
+    this.#writing = written.catch(() => undefined);
     return written;
   }
 }

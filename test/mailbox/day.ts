@@ -68,191 +68,193 @@ export function generator(seed: number): () => number {
 
 /** The server, the process with its flow, and anything else that takes part. */
 export class Day {
-  private readonly random: () => number;
-  private readonly clock = new TestClock();
-  private readonly all: Mail[] = [];
-  private box: Mail[] = [];
-  private nextUid = 1;
-  private quiet = false;
+  readonly #options: DayOptions;
+  readonly #random: () => number;
+  readonly #clock = new TestClock();
+  readonly #all: Mail[] = [];
+  #box: Mail[] = [];
+  #nextUid = 1;
+  #quiet = false;
   /** Simulated time that has truly passed. */
-  private readonly faults: Record<string, number> = {};
-  private server!: ScriptedPop3;
-  private mailbox!: Mailbox;
-  private ledger!: Ledger;
-  private life = 0;
-  private crashes = 0;
-  private readonly deletedUnseen: string[] = [];
-  private readonly deletedEarly: string[] = [];
-  private readonly unmarked: string[] = [];
-  private duplicates = 0;
-  private marked = 0;
+  readonly #faults: Record<string, number> = {};
+  #server!: ScriptedPop3;
+  #mailbox!: Mailbox;
+  #ledger!: Ledger;
+  #life = 0;
+  #crashes = 0;
+  readonly #deletedUnseen: string[] = [];
+  readonly #deletedEarly: string[] = [];
+  readonly #unmarked: string[] = [];
+  #duplicates = 0;
+  #marked = 0;
   /** What befalls the session to come. */
-  private fault: string | undefined;
-  private quotaUntil = 0;
-  private folder = '';
+  #fault: string | undefined;
+  #quotaUntil = 0;
+  #folder = '';
 
-  constructor(private readonly options: DayOptions) {
-    this.random = generator(options.seed);
+  constructor(options: DayOptions) {
+    this.#options = options;
+    this.#random = generator(options.seed);
   }
 
   async run(): Promise<DayResult> {
-    this.folder = await newFolder();
-    this.server = await startScripted({
+    this.#folder = await newFolder();
+    this.#server = await startScripted({
       capabilities: [
         'USER',
         'RESP-CODES',
         'PIPELINING',
-        ...(this.options.naming === 'digest' ? [] : ['UIDL']),
-        ...(this.options.top === 'refused' ? [] : ['TOP']),
+        ...(this.#options.naming === 'digest' ? [] : ['UIDL']),
+        ...(this.#options.top === 'refused' ? [] : ['TOP']),
       ],
-      commands: this.commands(),
+      commands: this.#commands(),
     });
-    for (let at = 0; at < 10; at += 1) this.arrive();
-    await this.begin();
+    for (let at = 0; at < 10; at += 1) this.#arrive();
+    await this.#begin();
     try {
-      const end = this.trueNow() + DAY;
+      const end = this.#trueNow() + DAY;
       let sessions = -1;
-      while (this.trueNow() < end) {
+      while (this.#trueNow() < end) {
         // Once between two sessions, whatever else goes on meanwhile.
-        if (this.server.sessions.length !== sessions) this.happen();
-        sessions = this.server.sessions.length;
-        await this.next();
+        if (this.#server.sessions.length !== sessions) this.#happen();
+        sessions = this.#server.sessions.length;
+        await this.#next();
       }
       // Everything is mended; what was put off comes by and by.
-      this.quiet = true;
-      this.fault = undefined;
-      this.quotaUntil = 0;
-      for (const mail of this.all) mail.refused = false;
-      const rest = this.trueNow() + 3 * DAY;
-      while (this.trueNow() < rest && this.missing().length > 0) await this.next();
-      for (let more = 0; more < 5; more += 1) await this.next();
+      this.#quiet = true;
+      this.#fault = undefined;
+      this.#quotaUntil = 0;
+      for (const mail of this.#all) mail.refused = false;
+      const rest = this.#trueNow() + 3 * DAY;
+      while (this.#trueNow() < rest && this.#missing().length > 0) await this.#next();
+      for (let more = 0; more < 5; more += 1) await this.#next();
     } finally {
-      await this.mailbox.stop();
-      await this.ledger.close();
-      await this.server.close();
+      await this.#mailbox.stop();
+      await this.#ledger.close();
+      await this.#server.close();
     }
     return {
-      sent: this.all.length,
-      delivered: this.all.filter(({ deliveries }) => deliveries > 0).length,
-      duplicates: this.duplicates,
-      marked: this.marked,
-      crashes: this.crashes,
-      sessions: this.server.sessions.length,
-      faults: this.faults,
-      lost: this.missing().map(({ id }) => id),
-      deletedUnseen: this.deletedUnseen,
-      deletedEarly: this.deletedEarly,
-      unmarked: this.unmarked,
+      sent: this.#all.length,
+      delivered: this.#all.filter(({ deliveries }) => deliveries > 0).length,
+      duplicates: this.#duplicates,
+      marked: this.#marked,
+      crashes: this.#crashes,
+      sessions: this.#server.sessions.length,
+      faults: this.#faults,
+      lost: this.#missing().map(({ id }) => id),
+      deletedUnseen: this.#deletedUnseen,
+      deletedEarly: this.#deletedEarly,
+      unmarked: this.#unmarked,
     };
   }
 
-  private trueNow(): number {
-    return this.clock.monotonic();
+  #trueNow(): number {
+    return this.#clock.monotonic();
   }
 
-  private missing(): Mail[] {
-    return this.all.filter(({ deliveries, removedByOther }) => deliveries === 0 && !removedByOther);
+  #missing(): Mail[] {
+    return this.#all.filter(({ deliveries, removedByOther }) => deliveries === 0 && !removedByOther);
   }
 
-  private chance(share: number): boolean {
-    return this.random() < share;
+  #chance(share: number): boolean {
+    return this.#random() < share;
   }
 
-  private pick<T>(list: readonly T[]): T | undefined {
-    return list[Math.floor(this.random() * list.length)];
+  #pick<T>(list: readonly T[]): T | undefined {
+    return list[Math.floor(this.#random() * list.length)];
   }
 
-  private note(fault: string): void {
-    this.faults[fault] = (this.faults[fault] ?? 0) + 1;
+  #note(fault: string): void {
+    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
   }
 
   // What happens at the server between two sessions
 
-  private arrive(replacing?: Mail): Mail {
-    const id = `m${this.all.length}`;
-    const unstuffed = this.chance(0.03);
+  #arrive(replacing?: Mail): Mail {
+    const id = `m${this.#all.length}`;
+    const unstuffed = this.#chance(0.03);
     const mail: Mail = {
       id,
-      uid: replacing?.uid ?? this.newUid(),
-      bytes: this.text(id, unstuffed),
+      uid: replacing?.uid ?? this.#newUid(),
+      bytes: this.#text(id, unstuffed),
       unstuffed,
-      refused: this.chance(0.03),
+      refused: this.#chance(0.03),
       deliveries: 0,
       removedByOther: false,
     };
-    this.all.push(mail);
-    this.box.push(mail);
+    this.#all.push(mail);
+    this.#box.push(mail);
     return mail;
   }
 
-  private text(id: string, unstuffed: boolean): Buffer {
+  #text(id: string, unstuffed: boolean): Buffer {
     // Some are dated in the future, some not at all; some name no Message-ID.
-    const ahead = this.chance(0.1) ? 400 * DAY : this.chance(0.3) ? -40 * DAY : 0;
-    const at = new Date(this.trueNow() + ahead).toUTCString().replace('GMT', '+0000');
+    const ahead = this.#chance(0.1) ? 400 * DAY : this.#chance(0.3) ? -40 * DAY : 0;
+    const at = new Date(this.#trueNow() + ahead).toUTCString().replace('GMT', '+0000');
     const header = [
-      `Received: from a.example.test by b.example.test; ${new Date(this.trueNow()).toUTCString().replace('GMT', '+0000')}`,
+      `Received: from a.example.test by b.example.test; ${new Date(this.#trueNow()).toUTCString().replace('GMT', '+0000')}`,
       'From: Bob <bob@example.test>',
       `Subject: ${id}`,
-      ...(this.chance(0.2) ? [] : [`Message-ID: <${id}@example.test>`]),
-      ...(this.chance(0.1) ? [] : [`Date: ${at}`]),
+      ...(this.#chance(0.2) ? [] : [`Message-ID: <${id}@example.test>`]),
+      ...(this.#chance(0.1) ? [] : [`Date: ${at}`]),
     ];
     // Many have the same size.
-    const lines = this.chance(0.5) ? 3 : Math.floor(this.random() * 60);
+    const lines = this.#chance(0.5) ? 3 : Math.floor(this.#random() * 60);
     const body: string[] = Array.from({ length: lines }, () =>
-      this.chance(0.1) ? '.dots and more' : 'a line of text',
+      this.#chance(0.1) ? '.dots and more' : 'a line of text',
     );
     if (unstuffed) body.push('.', ...Array.from({ length: 5 }, () => 'after the lone dot'));
     return Buffer.from(`${[...header, '', ...body].join('\r\n')}\r\n`);
   }
 
-  private newUid(): string {
-    if (this.options.naming === 'reused') {
-      const used = new Set(this.box.map(({ uid }) => uid));
+  #newUid(): string {
+    if (this.#options.naming === 'reused') {
+      const used = new Set(this.#box.map(({ uid }) => uid));
       for (let uid = 1; ; uid += 1) if (!used.has(String(uid))) return String(uid);
     }
-    const uid = `x${this.nextUid}`;
-    this.nextUid += 1;
+    const uid = `x${this.#nextUid}`;
+    this.#nextUid += 1;
     return uid;
   }
 
-  private happen(): void {
-    for (let count = Math.floor(this.random() * 3); count > 0; count -= 1) this.arrive();
-    if (this.chance(0.05)) for (let count = 0; count < 30; count += 1) this.arrive();
-    if (this.chance(0.08)) {
-      this.note('deleted by another');
-      this.removeByOther(this.pick(this.box));
+  #happen(): void {
+    for (let count = Math.floor(this.#random() * 3); count > 0; count -= 1) this.#arrive();
+    if (this.#chance(0.05)) for (let count = 0; count < 30; count += 1) this.#arrive();
+    if (this.#chance(0.08)) {
+      this.#note('deleted by another');
+      this.#removeByOther(this.#pick(this.#box));
     }
-    if (this.chance(0.02) && this.options.naming !== 'digest') {
-      const before = this.pick(this.box);
+    if (this.#chance(0.02) && this.#options.naming !== 'digest') {
+      const before = this.#pick(this.#box);
       if (before !== undefined) {
-        this.note('replaced under its ID');
-        const at = this.box.indexOf(before);
-        this.removeByOther(before);
-        const after = this.arrive(before);
+        this.#note('replaced under its ID');
+        const at = this.#box.indexOf(before);
+        this.#removeByOther(before);
+        const after = this.#arrive(before);
         after.bytes = Buffer.concat([
           after.bytes,
           Buffer.from('x'.repeat(1 + before.bytes.length), 'latin1'),
           Buffer.from('\r\n'),
         ]);
-        this.box.pop();
-        this.box.splice(at, 0, after);
+        this.#box.pop();
+        this.#box.splice(at, 0, after);
       }
     }
-    if (this.chance(0.02) && this.options.naming === 'stable') {
-      this.note('renumbered');
-      for (const mail of this.box) mail.uid = this.newUid();
+    if (this.#chance(0.02) && this.#options.naming === 'stable') {
+      this.#note('renumbered');
+      for (const mail of this.#box) mail.uid = this.#newUid();
     }
-    if (this.chance(0.01)) {
-      this.note('quota');
-      this.quotaUntil = this.trueNow() + this.random() * 2 * HOUR;
+    if (this.#chance(0.01)) {
+      this.#note('quota');
+      this.#quotaUntil = this.#trueNow() + this.#random() * 2 * HOUR;
     }
-    if (this.chance(0.01)) {
-      this.note('clock set');
-      this.clock.jump((this.chance(0.5) ? 1 : -1) * (2 + this.random() * 30) * DAY);
+    if (this.#chance(0.01)) {
+      this.#note('clock set');
+      this.#clock.jump((this.#chance(0.5) ? 1 : -1) * (2 + this.#random() * 30) * DAY);
     }
-    for (const mail of this.box) if (mail.refused && this.chance(0.02)) mail.refused = false;
-    this.fault = this.chance(0.35)
-      ? this.pick([
+    for (const mail of this.#box) if (mail.refused && this.#chance(0.02)) mail.refused = false;
+    this.#fault = this.#chance(0.35)
+      ? this.#pick([
           'dropped at login',
           'dropped at list',
           'dropped in a mail',
@@ -267,25 +269,25 @@ export class Day {
           'delete refused',
         ])
       : undefined;
-    if (this.fault !== undefined) this.note(this.fault);
+    if (this.#fault !== undefined) this.#note(this.#fault);
   }
 
-  private removeByOther(mail: Mail | undefined): void {
+  #removeByOther(mail: Mail | undefined): void {
     if (mail === undefined) return;
     mail.removedByOther = mail.deliveries === 0;
-    this.box = this.box.filter((one) => one !== mail);
+    this.#box = this.#box.filter((one) => one !== mail);
   }
 
   // The process and its flow
 
-  private async begin(): Promise<void> {
-    this.life += 1;
-    const life = this.life;
-    const { handled, after } = this.options;
-    const { clock } = this;
-    this.ledger = await Ledger.open(fileLog(join(this.folder, 'a.ledger')), clock.now);
-    const spool = await FileSpool.open(join(this.folder, 'a.spool'));
-    const { ledger } = this;
+  async #begin(): Promise<void> {
+    this.#life += 1;
+    const life = this.#life;
+    const { handled, after } = this.#options;
+    const clock = this.#clock;
+    this.#ledger = await Ledger.open(fileLog(join(this.#folder, 'a.ledger')), clock.now);
+    const spool = await FileSpool.open(join(this.#folder, 'a.spool'));
+    const ledger = this.#ledger;
     const parts: MailboxParts = {
       settings: {
         ...settings,
@@ -294,7 +296,7 @@ export class Day {
         after,
         keepDays: KEEP_DAYS,
         maxAttempts: 5,
-        maxPerCheck: this.chance(0.3) ? 7 : 0,
+        maxPerCheck: this.#chance(0.3) ? 7 : 0,
         maxSize: 25_000_000,
       },
       ...(handled === 'ack' && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 } }),
@@ -305,7 +307,7 @@ export class Day {
         openSession(
           {
             host: '127.0.0.1',
-            port: this.server.port,
+            port: this.#server.port,
             security: 'none',
             timeouts: { quit: 30 },
           } as Parameters<typeof openSession>[0],
@@ -314,33 +316,33 @@ export class Day {
         ),
       inTurn: (run) => run(),
       mayDelete: () => true,
-      deliver: (mail) => this.deliver(mail, life),
-      onState: (state) => this.heard(state, life),
+      deliver: (mail) => this.#deliver(mail, life),
+      onState: (state) => this.#heard(state, life),
       onError: () => undefined,
       onQuarantined: () => undefined,
       onSummary: () => undefined,
       clock,
-      random: this.random,
+      random: this.#random,
     };
-    this.mailbox = new Mailbox(parts);
-    this.mailbox.start();
-    await this.settled();
+    this.#mailbox = new Mailbox(parts);
+    this.#mailbox.start();
+    await this.#settled();
   }
 
-  private ended: (() => void) | undefined;
-  private busy = true;
+  #ended: (() => void) | undefined;
+  #busy = true;
 
-  private heard(state: MailboxState, life: number): void {
-    if (life !== this.life) return;
-    this.busy = state.is === 'checking' || state.is === 'progress';
-    if (!this.busy) this.ended?.();
+  #heard(state: MailboxState, life: number): void {
+    if (life !== this.#life) return;
+    this.#busy = state.is === 'checking' || state.is === 'progress';
+    if (!this.#busy) this.#ended?.();
   }
 
   /** Resolves when the present check is over. */
-  private async settled(): Promise<void> {
-    if (this.busy) {
+  async #settled(): Promise<void> {
+    if (this.#busy) {
       await new Promise<void>((resolve) => {
-        this.ended = resolve;
+        this.#ended = resolve;
       });
     }
     // What was told within the same turn, and what the disk has still to take.
@@ -348,121 +350,122 @@ export class Day {
   }
 
   /** On to the next check, or to what the flow does before it. */
-  private async next(): Promise<void> {
-    if (this.died) await this.rise();
+  async #next(): Promise<void> {
+    if (this.#died) await this.#rise();
     // A check is under way: no time passes but that of the machine.
-    if (this.mailbox.nextCheckAt === undefined && !this.died) {
+    if (this.#mailbox.nextCheckAt === undefined && !this.#died) {
       await new Promise((resolve) => setTimeout(resolve, 1));
-      if (this.died) await this.rise();
+      if (this.#died) await this.#rise();
       return;
     }
-    const [wait = MINUTE] = this.clock.waits;
-    const before = this.server.sessions.length;
-    this.busy = false;
-    this.clock.advance(Math.max(1, wait));
+    const [wait = MINUTE] = this.#clock.waits;
+    const before = this.#server.sessions.length;
+    this.#busy = false;
+    this.#clock.advance(Math.max(1, wait));
     for (let turns = 0; turns < 4; turns += 1) await new Promise(setImmediate);
-    if (this.busy || this.server.sessions.length > before) await this.settled();
-    if (this.died) await this.rise();
+    if (this.#busy || this.#server.sessions.length > before) await this.#settled();
+    if (this.#died) await this.#rise();
   }
 
-  private died = false;
+  #died = false;
 
-  private async deliver(mail: DeliveredMail, life: number): Promise<void> {
-    if (life !== this.life || this.died) throw new Error('a process that has ended delivers');
-    const found = this.all.find(({ id }) => id === mail.topic);
+  async #deliver(mail: DeliveredMail, life: number): Promise<void> {
+    if (life !== this.#life || this.#died) throw new Error('a process that has ended delivers');
+    const found = this.#all.find(({ id }) => id === mail.topic);
     if (found !== undefined) {
       found.deliveries += 1;
-      found.deliveredAt ??= this.trueNow();
+      found.deliveredAt ??= this.#trueNow();
       if (found.deliveries > 1) {
-        this.duplicates += 1;
-        if (mail.pop3.redelivered) this.marked += 1;
-        else this.unmarked.push(found.id);
+        this.#duplicates += 1;
+        if (mail.pop3.redelivered) this.#marked += 1;
+        else this.#unmarked.push(found.id);
       }
     }
-    if (this.fault === 'crash' && this.chance(0.3) && !this.quiet) {
-      this.die();
+    if (this.#fault === 'crash' && this.#chance(0.3) && !this.#quiet) {
+      this.#die();
       // This process goes no further.
       await new Promise(() => undefined);
     }
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.options.handled === 'ack') this.acknowledgeLater(mail.pop3.delivery);
+    if (this.#options.handled === 'ack') this.#acknowledgeLater(mail.pop3.delivery);
   }
 
-  private acknowledgeLater(delivery: string): void {
-    const { mailbox } = this;
-    const lot = this.quiet ? 1 : this.random();
+  #acknowledgeLater(delivery: string): void {
+    const mailbox = this.#mailbox;
+    const lot = this.#quiet ? 1 : this.#random();
     // Now and then the flow fails, or never says anything.
     if (lot < 0.05) return;
     const outcome = lot < 0.1 ? 'failed' : 'done';
-    const wait = this.random() * 20 * MINUTE;
-    this.clock.setTimeout(
+    const wait = this.#random() * 20 * MINUTE;
+    this.#clock.setTimeout(
       () => {
-        if (mailbox === this.mailbox && !this.died) void mailbox.acknowledge(delivery, outcome);
+        if (mailbox === this.#mailbox && !this.#died) void mailbox.acknowledge(delivery, outcome);
       },
-      this.quiet ? 1000 : Math.min(wait, 9 * MINUTE),
+      this.#quiet ? 1000 : Math.min(wait, 9 * MINUTE),
     );
   }
 
   /** As by a power failure: nothing more is written. */
-  private die(): void {
-    this.died = true;
-    this.crashes += 1;
-    void this.ledger.abandon();
-    for (const session of this.server.sessions) session.socket.destroy();
-    this.ended?.();
+  #die(): void {
+    this.#died = true;
+    this.#crashes += 1;
+    void this.#ledger.abandon();
+    for (const session of this.#server.sessions) session.socket.destroy();
+    this.#ended?.();
   }
 
-  private async rise(): Promise<void> {
-    const dead = this.mailbox;
-    this.life += 1;
+  async #rise(): Promise<void> {
+    const dead = this.#mailbox;
+    this.#life += 1;
     void dead.stop();
-    this.died = false;
-    this.fault = undefined;
-    this.busy = true;
-    await this.begin();
+    this.#died = false;
+    this.#fault = undefined;
+    this.#busy = true;
+    await this.#begin();
   }
 
   // What the server says
 
-  private view(session: ScriptedSession): Mail[] {
+  #view(session: ScriptedSession): Mail[] {
     const views = session as ScriptedSession & { view?: Mail[]; gone?: Set<Mail> };
-    views.view ??= this.listingNow();
+    views.view ??= this.#listingNow();
     return views.view;
   }
 
-  private listingNow(): Mail[] {
-    if (this.fault === 'empty listing') return [];
-    if (this.fault === 'short listing') return this.box.slice(0, Math.floor(this.box.length * this.random()));
-    return [...this.box];
+  #listingNow(): Mail[] {
+    if (this.#fault === 'empty listing') return [];
+    if (this.#fault === 'short listing')
+      return this.#box.slice(0, Math.floor(this.#box.length * this.#random()));
+    return [...this.#box];
   }
 
-  private uidOf(mail: Mail, at: number): string {
-    return this.options.naming === 'number' ? String(at + 1) : mail.uid;
+  #uidOf(mail: Mail, at: number): string {
+    return this.#options.naming === 'number' ? String(at + 1) : mail.uid;
   }
 
-  private commands(): NonNullable<Parameters<typeof startScripted>[0]>['commands'] {
+  #commands(): NonNullable<Parameters<typeof startScripted>[0]>['commands'] {
     const drop = (session: ScriptedSession): undefined => {
       session.socket.destroy();
       return undefined;
     };
     const lines = (session: ScriptedSession, line: (mail: Mail, at: number) => string): string =>
-      `+OK\r\n${this.view(session)
+      `+OK\r\n${this.#view(session)
         .map((mail, at) => `${at + 1} ${line(mail, at)}\r\n`)
         .join('')}.\r\n`;
     const mailOf = (argument: string, session: ScriptedSession): Mail | undefined =>
-      this.view(session)[Number(argument.split(' ')[0]) - 1];
+      this.#view(session)[Number(argument.split(' ')[0]) - 1];
     return {
       PASS: (argument, session) =>
-        this.fault === 'dropped at login' ? drop(session) : this.server.usual('PASS', argument, session),
+        this.#fault === 'dropped at login' ? drop(session) : this.#server.usual('PASS', argument, session),
       STAT: (_, session) => {
-        const mails = this.view(session);
+        const mails = this.#view(session);
         return `+OK ${mails.length} ${mails.reduce((sum, { bytes }) => sum + bytes.length, 0)}\r\n`;
       },
       UIDL: (_, session) => {
-        if (this.fault === 'dropped at list') return drop(session);
-        if (this.fault === 'listing refused') return '-ERR [SYS/TEMP] try again later\r\n';
-        if (this.options.naming === 'digest') return '-ERR unknown command\r\n';
-        return lines(session, (mail, at) => this.uidOf(mail, at));
+        if (this.#fault === 'dropped at list') return drop(session);
+        if (this.#fault === 'listing refused') return '-ERR [SYS/TEMP] try again later\r\n';
+        if (this.#options.naming === 'digest') return '-ERR unknown command\r\n';
+        return lines(session, (mail, at) => this.#uidOf(mail, at));
       },
       LIST: (argument, session) => {
         const mail = mailOf(argument, session);
@@ -472,45 +475,46 @@ export class Day {
       },
       TOP: (argument, session) => {
         const mail = mailOf(argument, session);
-        if (mail === undefined || this.options.top === 'refused') return '-ERR unknown command\r\n';
-        const end = this.options.top === 'whole' ? mail.bytes.length : mail.bytes.indexOf('\r\n\r\n') + 4;
+        if (mail === undefined || this.#options.top === 'refused') return '-ERR unknown command\r\n';
+        const end = this.#options.top === 'whole' ? mail.bytes.length : mail.bytes.indexOf('\r\n\r\n') + 4;
         return Buffer.concat([Buffer.from('+OK\r\n'), stuffed(mail.bytes.subarray(0, end))]);
       },
       RETR: (argument, session) => {
         const mail = mailOf(argument, session);
         if (mail === undefined) return '-ERR no such mail\r\n';
-        if (this.trueNow() < this.quotaUntil) return "-ERR today's transfer is used up\r\n";
+        if (this.#trueNow() < this.#quotaUntil) return "-ERR today's transfer is used up\r\n";
         if (mail.refused) return '-ERR this one cannot be read\r\n';
-        if (this.fault === 'dropped before a mail' && this.chance(0.3)) return drop(session);
+        if (this.#fault === 'dropped before a mail' && this.#chance(0.3)) return drop(session);
         const text = mail.unstuffed ? Buffer.concat([mail.bytes, Buffer.from('.\r\n')]) : stuffed(mail.bytes);
         const answer = Buffer.concat([Buffer.from('+OK\r\n'), text]);
-        if (this.fault !== 'dropped in a mail' || this.chance(0.7)) return answer;
+        if (this.#fault !== 'dropped in a mail' || this.#chance(0.7)) return answer;
         // Nothing may follow, though commands are waiting.
-        session.socket.end(answer.subarray(0, Math.floor(answer.length * this.random())));
+        session.socket.end(answer.subarray(0, Math.floor(answer.length * this.#random())));
         return undefined;
       },
       DELE: (argument, session) => {
         const mail = mailOf(argument, session);
-        if (mail === undefined || (this.fault === 'delete refused' && this.chance(0.5))) return '-ERR no\r\n';
+        if (mail === undefined || (this.#fault === 'delete refused' && this.#chance(0.5)))
+          return '-ERR no\r\n';
         session.deleted.add(Number(argument));
         return '+OK\r\n';
       },
       QUIT: (_, session) => {
-        if (this.fault === 'dropped at the end') return drop(session);
-        if (this.fault === 'end refused') return '-ERR some were not deleted\r\n';
-        for (const number of session.deleted) this.commit(this.view(session)[number - 1]);
-        if (this.fault === 'end not answered') return undefined;
+        if (this.#fault === 'dropped at the end') return drop(session);
+        if (this.#fault === 'end refused') return '-ERR some were not deleted\r\n';
+        for (const number of session.deleted) this.#commit(this.#view(session)[number - 1]);
+        if (this.#fault === 'end not answered') return undefined;
         session.socket.end('+OK bye\r\n');
         return undefined;
       },
     };
   }
 
-  private commit(mail: Mail | undefined): void {
-    if (mail === undefined || !this.box.includes(mail)) return;
-    this.box = this.box.filter((one) => one !== mail);
-    if (mail.deliveries === 0 || mail.unstuffed) this.deletedUnseen.push(mail.id);
-    const age = this.trueNow() - (mail.deliveredAt ?? this.trueNow());
-    if (this.options.after === 'expire' && age < KEEP_DAYS * DAY - 1000) this.deletedEarly.push(mail.id);
+  #commit(mail: Mail | undefined): void {
+    if (mail === undefined || !this.#box.includes(mail)) return;
+    this.#box = this.#box.filter((one) => one !== mail);
+    if (mail.deliveries === 0 || mail.unstuffed) this.#deletedUnseen.push(mail.id);
+    const age = this.#trueNow() - (mail.deliveredAt ?? this.#trueNow());
+    if (this.#options.after === 'expire' && age < KEEP_DAYS * DAY - 1000) this.#deletedEarly.push(mail.id);
   }
 }

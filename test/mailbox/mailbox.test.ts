@@ -44,7 +44,7 @@ class Heard {
   onState: (state: MailboxState) => void = () => undefined;
   onDelivered: () => void = () => undefined;
   mailbox: Mailbox;
-  private waiting: (() => void)[] = [];
+  #waiting: (() => void)[] = [];
 
   constructor(box: Box, ledger: MailboxParts['ledger'], changes: Partial<MailboxParts> = {}, interval = 300) {
     this.mailbox = new Mailbox({
@@ -67,7 +67,7 @@ class Heard {
         this.states.push(nameOf(state));
         this.onState(state);
         if (state.is === 'checking' || state.is === 'progress') return;
-        for (const resolve of this.waiting.splice(0)) resolve();
+        for (const resolve of this.#waiting.splice(0)) resolve();
       },
       onError: (error) => this.errors.push(error),
       onQuarantined: () => undefined,
@@ -80,7 +80,7 @@ class Heard {
 
   /** Resolves when the check that is under way, or about to be, has been told of. */
   async outcome(begin: () => void): Promise<string> {
-    const told = new Promise<void>((resolve) => this.waiting.push(resolve));
+    const told = new Promise<void>((resolve) => this.#waiting.push(resolve));
     begin();
     await told;
     await turn();

@@ -7,39 +7,41 @@ import { domainOfAddress } from './form';
 import { field, fieldValue } from './mailbox-node';
 
 export class AddressField {
-  private readonly answer = $('.redletter-find-said');
+  readonly #api: MailboxApi;
+  readonly #answer = $('.redletter-find-said');
   /** The provider whose settings were filled in last. */
-  private filledFor = providerFor(fieldValue('user'))?.id;
+  #filledFor = providerFor(fieldValue('user'))?.id;
 
-  constructor(private readonly api: MailboxApi) {
-    field('user').on('change', () => this.follow());
-    $('.redletter-find').on('click', () => this.find());
+  constructor(api: MailboxApi) {
+    this.#api = api;
+    field('user').on('change', () => this.#follow());
+    $('.redletter-find').on('click', () => this.#find());
   }
 
-  private follow(): void {
+  #follow(): void {
     const row = providerFor(fieldValue('user'));
     // What was chosen by hand since then stays.
-    if (row?.id === this.filledFor || domainOfAddress(fieldValue('user')) === '') return;
+    if (row?.id === this.#filledFor || domainOfAddress(fieldValue('user')) === '') return;
     if (row !== undefined) fillIn(row);
-    else if (fieldValue('service') === this.filledFor) choose('service', 'custom');
-    this.filledFor = row?.id;
+    else if (fieldValue('service') === this.#filledFor) choose('service', 'custom');
+    this.#filledFor = row?.id;
   }
 
-  private say(text: string, state: 'running' | 'ok' | 'failed'): void {
-    this.answer.text(text).attr('data-state', state);
+  #say(text: string, state: 'running' | 'ok' | 'failed'): void {
+    this.#answer.text(text).attr('data-state', state);
   }
 
-  private async find(): Promise<void> {
+  async #find(): Promise<void> {
     const address = fieldValue('user');
     const domain = domainOfAddress(address);
-    this.say(word('find.looking', { domain }), 'running');
+    this.#say(word('find.looking', { domain }), 'running');
     try {
-      const { found } = await this.api.find({ address });
-      if (found === null) this.say(word('find.nothing', { domain }), 'failed');
-      else this.say(takeServer(found, address), 'ok');
+      const { found } = await this.#api.find({ address });
+      if (found === null) this.#say(word('find.nothing', { domain }), 'failed');
+      else this.#say(takeServer(found, address), 'ok');
     } catch (error) {
       const view = error instanceof RequestError ? error.view : undefined;
-      this.say((view && sentenceOf(view)) ?? word('find.failed'), 'failed');
+      this.#say((view && sentenceOf(view)) ?? word('find.failed'), 'failed');
     }
   }
 }

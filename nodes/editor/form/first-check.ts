@@ -5,64 +5,65 @@ import { confirmAct } from './keyboard';
 import { field, type MailboxNode } from './mailbox-node';
 
 export class FirstCheck {
-  private readonly choice = $('#redletter-first');
-  private readonly date = $('#redletter-first-date');
-  private readonly known = $('.redletter-begin').hide();
-  private readonly said = $('.redletter-begin-said');
-  private readonly hint = $('.redletter-begin-hint').hide();
-  private readonly button = $('.redletter-begin-again');
+  readonly #node: MailboxNode;
+  readonly #api: MailboxApi;
+  readonly #choice = $('#redletter-first');
+  readonly #date = $('#redletter-first-date');
+  readonly #known = $('.redletter-begin').hide();
+  readonly #said = $('.redletter-begin-said');
+  readonly #hint = $('.redletter-begin-hint').hide();
+  readonly #button = $('.redletter-begin-again');
 
-  constructor(
-    private readonly node: MailboxNode,
-    private readonly api: MailboxApi,
-  ) {
+  constructor(node: MailboxNode, api: MailboxApi) {
+    this.#node = node;
+    this.#api = api;
     const saved = node.first || 'new';
     const isDate = !['new', 'all'].includes(saved);
-    this.choice.val(isDate ? 'date' : saved);
-    if (isDate) this.date.val(saved.slice(0, 10));
-    this.choice.on('change', () => this.choose());
-    this.date.on('input change', () => this.choose());
-    this.button.on('click', () => this.askAgain());
-    this.choose();
-    this.showKnown();
+    this.#choice.val(isDate ? 'date' : saved);
+    if (isDate) this.#date.val(saved.slice(0, 10));
+    this.#choice.on('change', () => this.#choose());
+    this.#date.on('input change', () => this.#choose());
+    this.#button.on('click', () => this.#askAgain());
+    this.#choose();
+    this.#showKnown();
   }
 
   /** `first` is a word or a date: a select and a date field write it together. */
-  private choose(): void {
-    const chosen = String(this.choice.val());
-    this.date.toggle(chosen === 'date');
-    const value = chosen === 'date' ? String(this.date.val() ?? '') : chosen;
+  #choose(): void {
+    const chosen = String(this.#choice.val());
+    this.#date.toggle(chosen === 'date');
+    const value = chosen === 'date' ? String(this.#date.val() ?? '') : chosen;
     field('first').val(value);
-    this.hint.toggle(value !== (this.node.first || 'new'));
+    this.#hint.toggle(value !== (this.#node.first || 'new'));
   }
 
-  private async showKnown(): Promise<void> {
+  async #showKnown(): Promise<void> {
     const report = await getHealth().catch(() => undefined);
-    const first = report?.mailboxes.find(({ id }) => id === this.node.id)?.firstCheck;
+    const first = report?.mailboxes.find(({ id }) => id === this.#node.id)?.firstCheck;
     if (first === undefined) return;
     const facts = { time: formatTime(first.at), count: first.ignored };
-    this.said.text(word('begin.known', facts));
-    this.known.show();
+    this.#said.text(word('begin.known', facts));
+    this.#known.show();
   }
 
-  private askAgain(): void {
-    const chosen = this.choice.find('option:selected').text();
-    const choice = this.choice.val() === 'date' ? `${chosen} ${this.date.val()}` : chosen;
+  #askAgain(): void {
+    const chosen = this.#choice.find('option:selected').text();
+    const choice = this.#choice.val() === 'date' ? `${chosen} ${this.#date.val()}` : chosen;
     const labels = { cancel: word('begin.cancel'), act: word('begin.button').replace(/…$/, '') };
     confirmAct(word('begin.ask', { choice }), labels, (confirmed) => {
-      this.button.trigger('focus');
-      if (confirmed) this.beginAgain();
+      this.#button.trigger('focus');
+      if (confirmed) this.#beginAgain();
     });
   }
 
-  private async beginAgain(): Promise<void> {
+  async #beginAgain(): Promise<void> {
     try {
-      await this.api.restart({ first: String(field('first').val()) });
-      this.said.text(word('begin.done'));
-      this.hint.hide();
+      await this.#api.restart({ first: String(field('first').val()) });
+      this.#said.text(word('begin.done'));
+      this.#hint.hide();
     } catch (error) {
       const view = error instanceof RequestError ? error.view : undefined;
-      this.said.text((view && sentenceOf(view)) ?? word('test.unreachable'));
+      this.#said.text((view && sentenceOf(view)) ?? word('test.unreachable'));
     }
   }
 }

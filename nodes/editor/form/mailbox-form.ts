@@ -33,27 +33,29 @@ const SHOWN_BY: [select: string, rows: string, values: string[]][] = [
 const RECENT = /^recent:/;
 
 export class MailboxForm {
-  private readonly test: TestPanel;
-  private readonly preview: PreviewPanel;
+  readonly #node: MailboxNode;
+  readonly #test: TestPanel;
+  readonly #preview: PreviewPanel;
 
-  constructor(private readonly node: MailboxNode) {
-    this.fillDefaults();
+  constructor(node: MailboxNode) {
+    this.#node = node;
+    this.#fillDefaults();
     setOpened(node);
     rememberForm(field('user').closest('.redletter-form'));
     enableKeyboard();
-    this.prepareChoices();
-    this.preparePorts();
-    this.prepareProvider();
-    this.prepareRecent();
+    this.#prepareChoices();
+    this.#preparePorts();
+    this.#prepareProvider();
+    this.#prepareRecent();
     const api = new MailboxApi(node.id);
     new FirstCheck(node, api);
     new AddressField(api);
-    this.prepareCheckNow();
-    field('directory').on('input change', () => this.showFullPath());
-    this.showFullPath();
-    new Sections(() => this.provider);
-    const draft = (): MailboxDraft => this.draft();
-    this.test = new TestPanel({
+    this.#prepareCheckNow();
+    field('directory').on('input change', () => this.#showFullPath());
+    this.#showFullPath();
+    new Sections(() => this.#provider);
+    const draft = (): MailboxDraft => this.#draft();
+    this.#test = new TestPanel({
       panel: $('.redletter-test-panel'),
       start: $('.redletter-test-start'),
       cancel: $('.redletter-test-cancel'),
@@ -61,7 +63,7 @@ export class MailboxForm {
       draft,
       setup: () => ({
         auth: fieldValue('auth'),
-        service: this.provider?.id ?? providerFor(fieldValue('user'))?.id ?? 'custom',
+        service: this.#provider?.id ?? providerFor(fieldValue('user'))?.id ?? 'custom',
         user: fieldValue('user'),
         grant: String(RED.nodes.node(fieldValue('account'))?.grant ?? ''),
       }),
@@ -71,7 +73,7 @@ export class MailboxForm {
         field('port').val(port).trigger('change');
       },
     });
-    this.preview = new PreviewPanel({
+    this.#preview = new PreviewPanel({
       panel: $('.redletter-preview-panel'),
       start: $('.redletter-preview-start'),
       api,
@@ -83,8 +85,8 @@ export class MailboxForm {
   close(): void {
     setOpened(undefined);
     rememberForm(undefined);
-    this.test.close();
-    this.preview.close();
+    this.#test.close();
+    this.#preview.close();
   }
 
   /** The dialog closes, and what it shows is kept. */
@@ -94,30 +96,30 @@ export class MailboxForm {
     if (fieldValue('auth') !== 'password') field('service').append($('<option>').val('')).val('');
   }
 
-  private get accountMissing(): boolean {
+  get #accountMissing(): boolean {
     return fieldValue('auth') !== 'password' && !RED.nodes.node(fieldValue('account'));
   }
 
   /** Whose server it is; until there is an account the address says so. */
-  private get provider(): Provider | undefined {
-    return this.accountMissing
+  get #provider(): Provider | undefined {
+    return this.#accountMissing
       ? providerFor(fieldValue('user'))
       : providerOf(fieldValue('auth'), fieldValue('account'), fieldValue('service'));
   }
 
   /** A node made before a property existed, or written by hand without it, runs with its default, so the form shows that. */
-  private fillDefaults(): void {
-    for (const [name, { value }] of Object.entries(this.node._def.defaults)) {
-      if (this.node[name] === undefined && value !== '' && typeof value !== 'boolean') {
+  #fillDefaults(): void {
+    for (const [name, { value }] of Object.entries(this.#node._def.defaults)) {
+      if (this.#node[name] === undefined && value !== '' && typeof value !== 'boolean') {
         field(name).val(String(value));
       }
     }
   }
 
-  private prepareChoices(): void {
-    const { node } = this;
-    field('handled').on('change', () => this.warnOfAcknowledgement());
-    this.warnOfAcknowledgement();
+  #prepareChoices(): void {
+    const node = this.#node;
+    field('handled').on('change', () => this.#warnOfAcknowledgement());
+    this.#warnOfAcknowledgement();
     $('.redletter-ack-example').on('click', () => RED.actions.invoke('core:show-examples-import-dialog'));
     setOptions(field('service'), [
       ...Object.values(providers)
@@ -144,7 +146,7 @@ export class MailboxForm {
   }
 
   /** The numbers of ports follow two check boxes. */
-  private preparePorts(): void {
+  #preparePorts(): void {
     const input = $('#redletter-input');
     input.prop('checked', Number(field('inputs').val()) > 0);
     input.on('change', () => field('inputs').val(input.prop('checked') ? 1 : 0));
@@ -157,15 +159,15 @@ export class MailboxForm {
   }
 
   /** What is deployed can be checked at once. */
-  private prepareCheckNow(): void {
-    const { node } = this;
+  #prepareCheckNow(): void {
+    const node = this.#node;
     $('.redletter-check-now')
       .toggle(!node.changed && !node.d && !!RED.nodes.node(node.id))
       .on('click', () => checkNow(node));
   }
 
   /** A relative folder counts from one that only the runtime knows. */
-  private showFullPath(): void {
+  #showFullPath(): void {
     const typed = fieldValue('directory');
     const base = String(RED.settings.pop3InFileFolder ?? '');
     const absolute = /^([\\/]|[a-z]:[\\/])/i.test(typed) || fromEnvironment(typed);
@@ -177,26 +179,26 @@ export class MailboxForm {
   }
 
   /** Mail that no node acknowledges would be delivered again and again. */
-  private warnOfAcknowledgement(): void {
-    const missing = fieldValue('handled') === 'ack' && !isAcknowledged(this.node);
+  #warnOfAcknowledgement(): void {
+    const missing = fieldValue('handled') === 'ack' && !isAcknowledged(this.#node);
     $('.redletter-ack-missing').toggle(missing);
   }
 
-  private prepareProvider(): void {
-    const show = (): void => this.showProvider();
+  #prepareProvider(): void {
+    const show = (): void => this.#showProvider();
     for (const name of ['auth', 'service', 'account', 'user']) field(name).on('change', show);
     show();
   }
 
   /** What depends on the provider and on the kind of login. */
-  private showProvider(): void {
+  #showProvider(): void {
     const password = fieldValue('auth') === 'password';
-    const { provider } = this;
+    const provider = this.#provider;
     $('.redletter-oauth2').toggle(!password);
     $('.redletter-password').toggle(password);
     field('user').attr(
       'placeholder',
-      word(password || this.accountMissing ? 'placeholder.user' : 'placeholder.mailbox'),
+      word(password || this.#accountMissing ? 'placeholder.user' : 'placeholder.mailbox'),
     );
     const ofAddress = providerFor(fieldValue('user'));
     const hint = hintFor(ofAddress?.signIn === 'none' ? ofAddress : (provider ?? ofAddress), password);
@@ -215,19 +217,19 @@ export class MailboxForm {
     $('.redletter-host').toggle(provider?.pop === undefined || !!field('host').val());
     $('.redletter-finding').toggle(password && provider?.pop === undefined);
     field('host').attr('placeholder', provider?.pop?.host ?? 'pop.example.com');
-    this.offerMechanisms(password ? PASSWORD_MECHANISMS : TOKEN_MECHANISMS);
+    this.#offerMechanisms(password ? PASSWORD_MECHANISMS : TOKEN_MECHANISMS);
   }
 
-  private offerMechanisms(names: readonly string[]): void {
+  #offerMechanisms(names: readonly string[]): void {
     const mechanism = field('mechanism');
-    const chosen = String(mechanism.val() ?? this.node.mechanism ?? 'auto');
+    const chosen = String(mechanism.val() ?? this.#node.mechanism ?? 'auto');
     const options = names.map((name) => ({ value: name, label: name }));
     setOptions(mechanism, [{ value: 'auto', label: word('mechanism.auto') }, ...options]);
     mechanism.val(names.includes(chosen) ? chosen : 'auto');
   }
 
   /** Gmail's "recent" mode is a prefix of the user name, which is all that Gmail looks at. */
-  private prepareRecent(): void {
+  #prepareRecent(): void {
     const recent = $('#redletter-recent');
     const isRecent = (): boolean => RECENT.test(fieldValue('user'));
     const write = (address: string): void => {
@@ -248,8 +250,8 @@ export class MailboxForm {
   }
 
   /** What the form shows, saved or not; a stored password is not in it. */
-  private draft(): MailboxDraft {
-    const password = secretOf(field('password'), this.node.credentials?.password);
+  #draft(): MailboxDraft {
+    const password = secretOf(field('password'), this.#node.credentials?.password);
     const account = accountInEditor(fieldValue('account'));
     return {
       properties: {

@@ -37,11 +37,11 @@ function connection(row: Provider | undefined): string {
 
 /** Keeps the summaries true while the form changes. */
 export class Sections {
-  private readonly stated: Record<string, () => string>;
+  readonly #stated: Record<string, () => string>;
 
   /** @param provider whose server it is, as the form stands */
   constructor(provider: () => Provider | undefined) {
-    this.stated = {
+    this.#stated = {
       first: firstCheck,
       mail,
       handled: () => chosen('#node-input-handled'),
@@ -49,12 +49,12 @@ export class Sections {
       connection: () => connection(provider()),
       limits: () => `${fieldValue('connectTimeout')} s, ${fieldValue('replyTimeout')} s`,
     };
-    $('.redletter-form').on('change input', () => this.show());
-    this.show();
+    $('.redletter-form').on('change input', () => this.#show());
+    this.#show();
   }
 
-  private show(): void {
-    for (const [name, state] of Object.entries(this.stated)) {
+  #show(): void {
+    for (const [name, state] of Object.entries(this.#stated)) {
       $(`.redletter-${name} > summary .redletter-stated`).text(state());
     }
   }

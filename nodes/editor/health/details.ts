@@ -6,13 +6,14 @@ import { button, part } from './card';
 import { reportText } from './report';
 
 export class MailboxDetails {
+  readonly #sendAgain: (uid: string) => void;
   readonly element = $('<div class="redletter-details">');
   readonly folded = $('<details class="redletter-more-of-mailbox">').append(
     $('<summary>').text(word('health.details')),
     this.element,
   );
-  private readonly mails = part($('<div>'), (mails: MailboxReport['mails']) => this.mailTable(mails));
-  private readonly checks = part($('<div>'), checkTable);
+  readonly #mails = part($('<div>'), (mails: MailboxReport['mails']) => this.#mailTable(mails));
+  readonly #checks = part($('<div>'), checkTable);
 
   /**
    * @param report as it was shown last
@@ -22,8 +23,9 @@ export class MailboxDetails {
   constructor(
     report: () => MailboxReport | undefined,
     open: (is: boolean) => void,
-    private readonly sendAgain: (uid: string) => void,
+    sendAgain: (uid: string) => void,
   ) {
+    this.#sendAgain = sendAgain;
     const copy = button('red-ui-button red-ui-button-small redletter-copy-report').text(
       word('health.copyReport'),
     );
@@ -31,24 +33,24 @@ export class MailboxDetails {
       const shown = report();
       if (shown !== undefined) copyText(reportText(shown), copy);
     });
-    this.element.append(this.mails.element, this.checks.element, copy);
+    this.element.append(this.#mails.element, this.#checks.element, copy);
     this.folded.on('toggle', () => open(this.folded.prop('open') === true));
   }
 
   show({ mails, checks }: MailboxReport, skew: number): void {
     if (this.folded.prop('open') !== true) return;
-    this.mails.show(mails.map((mail) => ({ ...mail, at: mail.at + skew })));
-    this.checks.show(checks.map((check) => ({ ...check, at: check.at + skew })));
+    this.#mails.show(mails.map((mail) => ({ ...mail, at: mail.at + skew })));
+    this.#checks.show(checks.map((check) => ({ ...check, at: check.at + skew })));
   }
 
-  private mailTable(mails: MailboxReport['mails']): JQuery[] {
+  #mailTable(mails: MailboxReport['mails']): JQuery[] {
     if (mails.length === 0) return [];
     const rows = mails.map((mail) => {
       const subject = mail.subject || word('preview.noSubject');
       const again = button('red-ui-button red-ui-button-small redletter-send-again')
         .attr({ title: word('health.sendAgain'), 'aria-label': word('preview.sendThis', { subject }) })
         .append('<i class="fa fa-paper-plane" aria-hidden="true">')
-        .on('click', () => this.sendAgain(mail.uid));
+        .on('click', () => this.#sendAgain(mail.uid));
       const outcome = word(`health.outcome.${mail.outcome}`);
       const said = [mail.from, formatSize(mail.bytes), formatTime(mail.at), outcome];
       if (mail.redelivered) said.push(word('health.marked'));

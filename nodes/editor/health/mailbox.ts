@@ -18,92 +18,89 @@ export const needsPerson = ({ error, setAside }: MailboxReport): boolean =>
   (error !== undefined && !error.over) || setAside.count > 0;
 
 export class MailboxCard implements Card<MailboxReport> {
+  readonly #ask: Ask;
   readonly element = $('<li class="redletter-card">');
-  private report: MailboxReport | undefined;
-  private readonly name = button('redletter-link').on('click', () =>
-    RED.view.reveal(this.report?.node ?? ''),
+  #report: MailboxReport | undefined;
+  readonly #name = button('redletter-link').on('click', () => RED.view.reveal(this.#report?.node ?? ''));
+  readonly #check = this.#iconButton('redletter-check', 'fa-refresh', (api) => api.check());
+  readonly #pause = this.#iconButton('redletter-pause', 'fa-pause', (api) =>
+    this.#report?.isPaused ? api.resume() : api.pause(),
   );
-  private readonly check = this.iconButton('redletter-check', 'fa-refresh', (api) => api.check());
-  private readonly pause = this.iconButton('redletter-pause', 'fa-pause', (api) =>
-    this.report?.isPaused ? api.resume() : api.pause(),
-  );
-  private readonly signIn = button('red-ui-button red-ui-button-small primary redletter-sign-in-again')
+  readonly #signIn = button('red-ui-button red-ui-button-small primary redletter-sign-in-again')
     .text(word('health.signIn'))
-    .on('click', () => RED.editor.editConfig('', 'oauth2-account', this.report?.account ?? '', ''));
-  private readonly edit = button('red-ui-button red-ui-button-small redletter-open-node')
+    .on('click', () => RED.editor.editConfig('', 'oauth2-account', this.#report?.account ?? '', ''));
+  readonly #edit = button('red-ui-button red-ui-button-small redletter-open-node')
     .text(word('health.openNode'))
-    .on('click', () => this.openNode());
-  private readonly actions = $('<div class="redletter-do">').append(this.signIn, this.edit);
+    .on('click', () => this.#openNode());
+  readonly #actions = $('<div class="redletter-do">').append(this.#signIn, this.#edit);
 
-  private readonly status = statusPart();
-  private readonly where = part($('<div class="redletter-where">'), (said: string[]) => [
+  readonly #status = statusPart();
+  readonly #where = part($('<div class="redletter-where">'), (said: string[]) => [
     said.filter((one) => one !== '').join(' · '),
   ]);
-  private readonly times = part($('<div class="redletter-times">'), timesOf);
-  private readonly count = part($('<div class="redletter-count">'), countOf);
-  private readonly chart = part($('<div>'), chartOf);
-  private readonly waiting = part($('<div>'), ({ inFlight, unsettled }: Waiting) =>
+  readonly #times = part($('<div class="redletter-times">'), timesOf);
+  readonly #count = part($('<div class="redletter-count">'), countOf);
+  readonly #chart = part($('<div>'), chartOf);
+  readonly #waiting = part($('<div>'), ({ inFlight, unsettled }: Waiting) =>
     unsettled === 0
       ? []
       : [word('health.inFlight', { count: String(inFlight), later: String(unsettled - inFlight) })],
   );
-  private readonly error = part($('<div class="redletter-error">'), (said: MailboxReport['error'] | null) =>
+  readonly #error = part($('<div class="redletter-error">'), (said: MailboxReport['error'] | null) =>
     said ? [warning(), ' ', sentenceOf(said, 'running') ?? ''] : [],
   );
-  private readonly past = part($('<div>'), (said: MailboxReport['error'] | null) => {
+  readonly #past = part($('<div>'), (said: MailboxReport['error'] | null) => {
     if (!said) return [];
     const text = sentenceOf(said, 'running') ?? '';
     return [moment(said.at, (time) => word('health.lastError', { time, error: text }))];
   });
-  private readonly quarantine = quarantineList((uid) => {
+  readonly #quarantine = quarantineList((uid) => {
     // The row goes as soon as it is tried; a person who works by keyboard stays in the card.
-    this.check.trigger('focus');
-    this.ask(this.api.retry(uid));
+    this.#check.trigger('focus');
+    this.#ask(this.#api.retry(uid));
   });
-  private readonly details: MailboxDetails;
+  readonly #details: MailboxDetails;
 
   /** @param open asks for the details of this mailbox, or no more */
-  constructor(
-    private readonly ask: Ask,
-    open: (id: string, is: boolean) => void,
-  ) {
-    this.details = new MailboxDetails(
-      () => this.report,
-      (is) => open(this.report?.id ?? '', is),
-      (uid) => this.ask(this.api.send({ key: uid })),
+  constructor(ask: Ask, open: (id: string, is: boolean) => void) {
+    this.#ask = ask;
+    this.#details = new MailboxDetails(
+      () => this.#report,
+      (is) => open(this.#report?.id ?? '', is),
+      (uid) => this.#ask(this.#api.send({ key: uid })),
     );
-    this.details.element.prepend(this.chart.element, this.past.element);
+    this.#details.element.prepend(this.#chart.element, this.#past.element);
     this.element.append(
-      $('<div class="redletter-head">').append($('<h4>').append(this.name), this.check, this.pause),
-      this.status.element,
-      this.where.element,
-      this.error.element,
-      this.actions,
-      this.times.element,
-      this.count.element,
-      this.waiting.element,
-      this.quarantine.element,
-      this.details.folded,
+      $('<div class="redletter-head">').append($('<h4>').append(this.#name), this.#check, this.#pause),
+      this.#status.element,
+      this.#where.element,
+      this.#error.element,
+      this.#actions,
+      this.#times.element,
+      this.#count.element,
+      this.#waiting.element,
+      this.#quarantine.element,
+      this.#details.folded,
     );
   }
 
   show(report: MailboxReport, skew: number): void {
     const later = <T extends number | undefined>(at: T): T => (at === undefined ? at : at + skew) as T;
-    this.report = report;
+    this.#report = report;
     const label = nameOf(report);
     const path = report.path.join(' / ');
-    this.name.text(path === '' ? label : `${label} (${path})`);
+    this.#name.text(path === '' ? label : `${label} (${path})`);
     this.element.toggleClass('redletter-needs-person', needsPerson(report));
-    this.showButtons(report, label);
-    this.status.show({
+    this.#showButtons(report, label);
+    this.#status.show({
       ...report.status,
       text: statusWord(report.status.text, report.status.key, report.status.facts),
     });
     const said = report.error && { ...report.error, at: later(report.error.at) };
-    this.error.show(said && !said.over ? said : null);
-    this.past.show(said?.over ? said : null);
-    this.where.show([report.user, report.host].filter((one) => one !== label));
-    this.times.show({
+    this.#error.show(said && !said.over ? said : null);
+    this.#past.show(said?.over ? said : null);
+    this.#where.show([report.user, report.host].filter((one) => one !== label));
+    this.#times.show({
       checkedAt: later(report.checkedAt),
       nextCheckAt: later(report.nextCheckAt),
       busy: report.busy,
@@ -111,44 +108,44 @@ export class MailboxCard implements Card<MailboxReport> {
       waits: report.error?.over === false && report.error.code === 'SIGN_IN_AGAIN',
     });
     const sum = (hours: number[]): number => hours.reduce((total, one) => total + one, 0);
-    this.count.show({ count: sum(report.hours), redelivered: sum(report.redeliveredHours) });
-    this.chart.show({ hours: report.hours, now: Math.floor((Date.now() - skew) / HOUR_MS) * HOUR_MS });
-    this.waiting.show({ inFlight: report.inFlight, unsettled: report.unsettled });
-    this.quarantine.show(report.setAside, skew);
-    this.details.show(report, skew);
+    this.#count.show({ count: sum(report.hours), redelivered: sum(report.redeliveredHours) });
+    this.#chart.show({ hours: report.hours, now: Math.floor((Date.now() - skew) / HOUR_MS) * HOUR_MS });
+    this.#waiting.show({ inFlight: report.inFlight, unsettled: report.unsettled });
+    this.#quarantine.show(report.setAside, skew);
+    this.#details.show(report, skew);
   }
 
-  private showButtons(report: MailboxReport, label: string): void {
+  #showButtons(report: MailboxReport, label: string): void {
     const now = word('health.checkNow', { name: label });
-    this.check.attr({ 'aria-label': now, title: now }).find('.fa').toggleClass('fa-spin', report.busy);
+    this.#check.attr({ 'aria-label': now, title: now }).find('.fa').toggleClass('fa-spin', report.busy);
     const pause = word(report.isPaused ? 'health.resume' : 'health.pause', { name: label });
-    this.pause
+    this.#pause
       .attr({ 'aria-label': pause, title: pause })
       .find('.fa')
       .attr('class', `fa ${report.isPaused ? 'fa-play' : 'fa-pause'}`);
     const failing = report.error?.over === false;
     const ofAccount = report.error?.reason.startsWith('account/') || report.error?.code === 'SIGN_IN_AGAIN';
-    this.signIn.toggle(failing && ofAccount && report.account !== undefined);
-    this.edit.toggle(failing);
-    this.actions.toggle(failing);
+    this.#signIn.toggle(failing && ofAccount && report.account !== undefined);
+    this.#edit.toggle(failing);
+    this.#actions.toggle(failing);
   }
 
-  private get api(): MailboxApi {
-    return new MailboxApi(this.report?.id ?? '');
+  get #api(): MailboxApi {
+    return new MailboxApi(this.#report?.id ?? '');
   }
 
-  private openNode(): void {
-    const node = RED.nodes.node(this.report?.node ?? '');
+  #openNode(): void {
+    const node = RED.nodes.node(this.#report?.node ?? '');
     if (node !== null) RED.editor.edit(node);
   }
 
-  private iconButton(kind: string, icon: string, act: (api: MailboxApi) => Promise<object>): JQuery {
+  #iconButton(kind: string, icon: string, act: (api: MailboxApi) => Promise<object>): JQuery {
     return button(`red-ui-button red-ui-button-small ${kind}`)
       .append($('<i class="fa" aria-hidden="true">').addClass(icon))
       .on('click', () => {
         // Announced to the person who asked; what the others do all day is not.
-        this.status.element.attr('role', 'status');
-        this.ask(act(this.api));
+        this.#status.element.attr('role', 'status');
+        this.#ask(act(this.#api));
       });
   }
 }

@@ -55,85 +55,85 @@ export function removeHealthTab(): void {
 class HealthView {
   readonly element = $('<div class="redletter-health" tabindex="-1">');
   /** The mailboxes whose details are unfolded. */
-  private readonly open = new Set<string>();
-  private readonly mailboxes = section<MailboxReport>(
+  readonly #open = new Set<string>();
+  readonly #mailboxes = section<MailboxReport>(
     word('health.mailboxes'),
-    () => new MailboxCard(this.ask, this.showDetails),
+    () => new MailboxCard(this.#ask, this.#showDetails),
     (report) => report.id,
     (report) => (needsPerson(report) ? 0 : 1),
   );
-  private readonly accounts = section<AccountReport>(
+  readonly #accounts = section<AccountReport>(
     word('health.accounts'),
     accountCard,
     // Instances of a subflow share the node, but may differ in whose account it is.
     ({ node, user, provider }) => `${node} ${user} ${provider}`,
     ({ error }) => (error === undefined ? 1 : 0),
   );
-  private readonly empty = part($('<div class="redletter-empty">'), emptyOf);
-  private readonly trouble = part($('<div class="redletter-error" role="status">'), (said: string) =>
+  readonly #empty = part($('<div class="redletter-empty">'), emptyOf);
+  readonly #trouble = part($('<div class="redletter-error" role="status">'), (said: string) =>
     said === '' ? [] : [said],
   );
-  private asking = false;
-  private again = false;
-  private lookedAt = 0;
+  #asking = false;
+  #again = false;
+  #lookedAt = 0;
 
   constructor() {
     this.element.append(
-      this.trouble.element,
-      this.empty.element,
-      this.mailboxes.element,
-      this.accounts.element,
+      this.#trouble.element,
+      this.#empty.element,
+      this.#mailboxes.element,
+      this.#accounts.element,
     );
   }
 
   /** Asks how everything is; one question at a time, and rarely while it is hidden. */
   readonly look = (): void => {
     const hidden = !this.element.is(':visible');
-    if (hidden && performance.now() - this.lookedAt < HIDDEN_EVERY_MS) return;
-    if (this.asking) {
-      this.again = true;
+    if (hidden && performance.now() - this.#lookedAt < HIDDEN_EVERY_MS) return;
+    if (this.#asking) {
+      this.#again = true;
       return;
     }
-    this.asking = true;
-    this.again = false;
-    this.lookedAt = performance.now();
-    getHealth(hidden ? [] : this.open)
+    this.#asking = true;
+    this.#again = false;
+    this.#lookedAt = performance.now();
+    getHealth(hidden ? [] : this.#open)
       .then(
         (report) => {
-          this.trouble.show('');
-          this.show(report);
+          this.#trouble.show('');
+          this.#show(report);
         },
-        () => this.trouble.show(word('health.unreachable')),
+        () => this.#trouble.show(word('health.unreachable')),
       )
       .finally(() => {
-        this.asking = false;
-        if (this.again) this.look();
+        this.#asking = false;
+        if (this.#again) this.look();
       });
   };
 
-  private show(report: HealthReport): void {
+  #show(report: HealthReport): void {
     rememberVersions(report.versions);
     badge(report.mailboxes.filter(needsPerson).length);
     if (!this.element.is(':visible')) return;
     const skew = Date.now() - report.now;
     // Beyond what the way takes, it is the clocks that differ.
     const least = Math.abs(skew) < 2000 ? 0 : skew;
-    this.mailboxes.show(report.mailboxes, least);
-    this.accounts.show(report.accounts, least);
+    this.#mailboxes.show(report.mailboxes, least);
+    this.#accounts.show(report.accounts, least);
     const drawn = RED.nodes.filterNodes({ type: 'pop3 in' }).length > 0;
-    this.empty.show(report.mailboxes.length > 0 ? '' : drawn ? 'undeployed' : 'none');
+    this.#empty.show(report.mailboxes.length > 0 ? '' : drawn ? 'undeployed' : 'none');
   }
 
-  private readonly ask = (request: Promise<object>): void => {
+  readonly #ask = (request: Promise<object>): void => {
     request.then(this.look, (error: unknown) => {
       const view = error instanceof RequestError ? error.view : undefined;
       RED.notify((view && sentenceOf(view)) ?? word('health.unreachable'), 'error');
     });
   };
 
-  private readonly showDetails = (id: string, is: boolean): void => {
-    if (is) this.open.add(id);
-    else this.open.delete(id);
+  readonly #showDetails = (id: string, is: boolean): void => {
+    if (is) this.#open.add(id);
+    else this.#open.delete(id);
     if (is) this.look();
   };
 

@@ -10,33 +10,35 @@ import { showAccountFields } from './fields';
 import { SignInPanel } from './panel';
 
 export class AccountDialog {
-  private readonly panel: SignInPanel;
+  readonly #node: AccountNode;
+  readonly #panel: SignInPanel;
   /** What a person has chosen stays. Before, the address chooses the provider, and the dialog the grant that works here. */
-  private providerChosen: boolean;
-  private grantChosen: boolean;
+  #providerChosen: boolean;
+  #grantChosen: boolean;
 
-  constructor(private readonly node: AccountNode) {
+  constructor(node: AccountNode) {
+    this.#node = node;
     setOpenedAccount(node);
     enableKeyboard();
     const isNew = !RED.nodes.node(node.id);
-    this.providerChosen = !isNew;
-    this.grantChosen = !isNew;
+    this.#providerChosen = !isNew;
+    this.#grantChosen = !isNew;
     offerProviders(node.provider);
-    if (isNew) this.proposeProvider();
+    if (isNew) this.#proposeProvider();
     const grant = accountField('grant');
     grant.append($('<option>').val(node.grant)).val(node.grant);
-    this.offerGrants();
-    this.follow();
+    this.#offerGrants();
+    this.#follow();
     showAccountFields();
     maskKey(accountField('privateKey'));
     if (node.provider === 'custom' && !node.issuer && node.tokenUrl) $('.redletter-more').prop('open', true);
-    this.panel = new SignInPanel(node);
+    this.#panel = new SignInPanel(node);
   }
 
   /** The dialog closes. */
   close(): void {
     setOpenedAccount(undefined);
-    this.panel.close();
+    this.#panel.close();
   }
 
   /** The dialog closes, and what it shows is kept. */
@@ -48,16 +50,16 @@ export class AccountDialog {
   }
 
   /** A person who comes from a mailbox has entered its address already. */
-  private proposeProvider(): void {
+  #proposeProvider(): void {
     const user = accountField('user');
     if (!user.val()) user.val(addressBeneath());
     const its = providerFor(accountValue('user'))?.id;
     if (its !== undefined) accountField('provider').val(its);
   }
 
-  private offerGrants(): void {
+  #offerGrants(): void {
     const row = providers[accountValue('provider')];
-    const before = this.grantChosen ? accountValue('grant') || this.node.grant : proposedGrant(row);
+    const before = this.#grantChosen ? accountValue('grant') || this.#node.grant : proposedGrant(row);
     const grants = row?.grants ?? [];
     const select = accountField('grant');
     setOptions(
@@ -68,21 +70,21 @@ export class AccountDialog {
     select.val(kept ?? grants[0] ?? 'authorization_code');
   }
 
-  private follow(): void {
+  #follow(): void {
     const provider = accountField('provider');
     const grant = accountField('grant');
     provider.on('change', (event) => {
-      if (isByPerson(event)) this.providerChosen = true;
-      this.offerGrants();
+      if (isByPerson(event)) this.#providerChosen = true;
+      this.#offerGrants();
       grant.trigger('change');
     });
     accountField('user').on('change', () => {
       const its = providerFor(accountValue('user'))?.id;
       const differs = its !== undefined && its !== provider.val();
-      if (!this.providerChosen && differs) provider.val(its).trigger('change');
+      if (!this.#providerChosen && differs) provider.val(its).trigger('change');
     });
     grant.on('change', (event) => {
-      if (isByPerson(event)) this.grantChosen = true;
+      if (isByPerson(event)) this.#grantChosen = true;
       showAccountFields();
       grant.trigger('redletter');
     });

@@ -5,14 +5,14 @@ import { accountWord } from '../i18n';
 
 export class DeviceCodePanel {
   readonly element = $('.redletter-device');
-  private readonly code = $('.redletter-device-code');
-  private timer: ReturnType<typeof setInterval> | undefined;
+  readonly #code = $('.redletter-device-code');
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param cancel the person gives up */
   constructor(cancel: () => void) {
     $('.redletter-device-cancel').on('click', cancel);
     const copy = $('.redletter-device-copy');
-    copy.on('click', () => copyText(this.code.text(), copy));
+    copy.on('click', () => copyText(this.#code.text(), copy));
   }
 
   show({ userCode, verificationUri, verificationUriComplete, lastsMs }: DeviceCodeView): void {
@@ -21,7 +21,7 @@ export class DeviceCodePanel {
     $('.redletter-device-link')
       .attr('href', verificationUriComplete ?? verificationUri)
       .text(verificationUri);
-    this.code.text(userCode);
+    this.#code.text(userCode);
     const end = performance.now() + lastsMs;
     const tick = (): void => {
       const seconds = Math.max(0, Math.round((end - performance.now()) / 1000));
@@ -29,14 +29,14 @@ export class DeviceCodePanel {
       $('.redletter-device-left').text(accountWord('signIn.left', { left }));
     };
     tick();
-    this.timer = setInterval(tick, 1000);
+    this.#timer = setInterval(tick, 1000);
     this.element.show();
     scrollIntoView(this.element);
   }
 
   hide(): void {
-    clearInterval(this.timer);
+    clearInterval(this.#timer);
     this.element.hide();
-    this.code.empty();
+    this.#code.empty();
   }
 }

@@ -2,12 +2,12 @@
 
 export class PasteField {
   readonly element = $('.redletter-paste');
-  private readonly field = $('#redletter-paste');
+  readonly #field = $('#redletter-paste');
 
   constructor(finish: (text: string) => void) {
     const send = $('.redletter-paste-send');
-    send.on('click', () => finish(String(this.field.val() ?? '')));
-    this.field.on('keydown', (event) => {
+    send.on('click', () => finish(String(this.#field.val() ?? '')));
+    this.#field.on('keydown', (event) => {
       if (event.key !== 'Enter') return;
       event.preventDefault();
       send.trigger('click');
@@ -20,6 +20,6 @@ export class PasteField {
   }
 
   clear(): void {
-    this.field.val('');
+    this.#field.val('');
   }
 }

@@ -6,31 +6,31 @@ import { accountWord } from '../i18n';
 /** It changes only where what it shows has changed. */
 export class SignedInPanel {
   readonly element = $('<dl class="redletter-signed-in">');
-  private shown = '';
+  #shown = '';
 
   /** @param skew ms by which this browser's clock is ahead of the runtime's */
   show(view: SignedInView, skew = 0): void {
     const { label, scope, signedInAt, renewedAt, expiresAt, renewable, endsAt } = view;
     const now = JSON.stringify([label, scope, signedInAt, renewedAt, expiresAt, renewable, endsAt]);
-    if (now === this.shown) return;
-    this.shown = now;
+    if (now === this.#shown) return;
+    this.#shown = now;
     this.element.empty();
     if (signedInAt === undefined) return;
-    if (label) this.row('who', label);
-    this.row('since', moment(signedInAt + skew));
-    if (scope) this.row('scope', scopes(scope));
+    if (label) this.#row('who', label);
+    this.#row('since', moment(signedInAt + skew));
+    if (scope) this.#row('scope', scopes(scope));
     if (renewedAt !== undefined && expiresAt !== undefined) {
-      this.row('token', ...life(renewedAt + skew, expiresAt + skew));
+      this.#row('token', ...life(renewedAt + skew, expiresAt + skew));
     }
-    if (renewable === false) this.row('renewed', accountWord('panel.never'));
+    if (renewable === false) this.#row('renewed', accountWord('panel.never'));
     else if (renewedAt !== undefined) {
       const isRenewed = renewedAt > signedInAt;
-      this.row('renewed', isRenewed ? moment(renewedAt + skew) : accountWord('panel.notYet'));
+      this.#row('renewed', isRenewed ? moment(renewedAt + skew) : accountWord('panel.notYet'));
     }
-    if (renewable && endsAt !== undefined) this.row('ends', moment(endsAt + skew));
+    if (renewable && endsAt !== undefined) this.#row('ends', moment(endsAt + skew));
   }
 
-  private row(term: string, ...told: (JQuery | string)[]): void {
+  #row(term: string, ...told: (JQuery | string)[]): void {
     this.element.append($('<dt>').text(accountWord(`panel.${term}`)), $('<dd>').append(...told.map(asText)));
   }
 }

@@ -9,42 +9,42 @@ const LOOK_EVERY_MS = 250;
 const GRACE_MS = 600;
 
 export class SignInWindow {
-  private readonly popup: Window | null;
-  private timer: number | undefined;
+  readonly #popup: Window | null;
+  #timer: number | undefined;
 
   /** To be made in the click itself, or the browser takes it for an advertisement. */
   constructor() {
-    this.popup = window.open('', '_blank', 'popup,width=560,height=720');
+    this.#popup = window.open('', '_blank', 'popup,width=560,height=720');
     // Pages of the provider have no business in the editor's window.
-    if (this.popup !== null) this.popup.opener = null;
+    if (this.#popup !== null) this.#popup.opener = null;
   }
 
   /** The browser did not open it. */
   get isBlocked(): boolean {
-    return this.popup === null;
+    return this.#popup === null;
   }
 
   /** @param closed called once, when the window is gone and `close` was not called */
   open(url: string, closed: () => void): void {
-    const { popup } = this;
+    const popup = this.#popup;
     if (popup === null) return;
     popup.location.href = url;
-    this.timer = window.setInterval(() => {
+    this.#timer = window.setInterval(() => {
       if (!popup.closed) return;
       this.forget();
-      this.timer = window.setTimeout(closed, GRACE_MS);
+      this.#timer = window.setTimeout(closed, GRACE_MS);
     }, LOOK_EVERY_MS);
   }
 
   /** Whatever becomes of it is of no interest any more. */
   forget(): void {
-    window.clearInterval(this.timer);
-    window.clearTimeout(this.timer);
+    window.clearInterval(this.#timer);
+    window.clearTimeout(this.#timer);
   }
 
   close(): void {
     this.forget();
-    this.popup?.close();
+    this.#popup?.close();
   }
 }
 

@@ -19,16 +19,18 @@ export interface Explained {
 }
 
 export class Explanation {
+  readonly #field: (property: string) => JQuery | undefined;
+  readonly #use: ((way: OtherWay) => void) | undefined;
   readonly element = $('<div class="redletter-after">');
 
   /**
    * @param field the field of a property, where this dialog has one
    * @param use takes another port and encryption into the form, and tests again
    */
-  constructor(
-    private readonly field: (property: string) => JQuery | undefined,
-    private readonly use?: (way: OtherWay) => void,
-  ) {}
+  constructor(field: (property: string) => JQuery | undefined, use?: (way: OtherWay) => void) {
+    this.#field = field;
+    this.#use = use;
+  }
 
   clear(): void {
     this.element.empty();
@@ -45,8 +47,8 @@ export class Explanation {
       }
     }
     const actions = $('<div class="redletter-do">').appendTo(this.element);
-    if (instead !== undefined && this.use !== undefined) actions.append(this.useButton(instead, this.use));
-    if (advice.field !== undefined) actions.append(this.fieldButton(advice.field) ?? '');
+    if (instead !== undefined && this.#use !== undefined) actions.append(this.#useButton(instead, this.#use));
+    if (advice.field !== undefined) actions.append(this.#fieldButton(advice.field) ?? '');
     if (advice.link !== undefined) {
       $('<a target="_blank" rel="noopener noreferrer">')
         .attr('href', advice.link.href)
@@ -55,15 +57,15 @@ export class Explanation {
     }
   }
 
-  private useButton(way: OtherWay, use: (way: OtherWay) => void): JQuery {
+  #useButton(way: OtherWay, use: (way: OtherWay) => void): JQuery {
     const security = way.security === 'tls' ? 'TLS' : 'STARTTLS';
     return $('<button type="button" class="red-ui-button red-ui-button-small primary redletter-use">')
       .text(word('test.use', { port: way.port, security }))
       .on('click', () => use(way));
   }
 
-  private fieldButton(property: string): JQuery | undefined {
-    const target = this.field(property);
+  #fieldButton(property: string): JQuery | undefined {
+    const target = this.#field(property);
     if (target === undefined || target.length === 0) return undefined;
     const label = $(`label[for="${target.attr('id')}"]`)
       .text()

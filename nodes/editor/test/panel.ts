@@ -23,44 +23,46 @@ export interface TestPanelParts {
 }
 
 export class TestPanel {
-  private readonly verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
-  private readonly steps = new StepList();
-  private readonly explanation: Explanation;
-  private readonly transcript = $('<div>');
-  private readonly unsubscribe: () => void;
-  private test: string | undefined;
-  private asking = false;
+  readonly #parts: TestPanelParts;
+  readonly #verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
+  readonly #steps = new StepList();
+  readonly #explanation: Explanation;
+  readonly #transcript = $('<div>');
+  readonly #unsubscribe: () => void;
+  #test: string | undefined;
+  #asking = false;
   /** There was news while a report was on its way. */
-  private askAgain = false;
-  private closed = false;
+  #askAgain = false;
+  #closed = false;
 
-  constructor(private readonly parts: TestPanelParts) {
-    this.explanation = new Explanation(parts.field, (way) => {
+  constructor(parts: TestPanelParts) {
+    this.#parts = parts;
+    this.#explanation = new Explanation(parts.field, (way) => {
       parts.use(way);
-      this.begin();
+      this.#begin();
     });
     parts.cancel.hide();
-    parts.start.on('click', () => this.begin());
-    parts.cancel.on('click', () => this.stop());
-    this.unsubscribe = parts.api.onTestNews(({ test }) => {
-      if (test === this.test) this.ask();
+    parts.start.on('click', () => this.#begin());
+    parts.cancel.on('click', () => this.#stop());
+    this.#unsubscribe = parts.api.onTestNews(({ test }) => {
+      if (test === this.#test) this.#ask();
     });
   }
 
   /** The dialog closes. */
   close(): void {
-    this.closed = true;
-    this.stop();
-    this.unsubscribe();
+    this.#closed = true;
+    this.#stop();
+    this.#unsubscribe();
   }
 
-  private conclude(text: string, state: string): void {
-    this.verdict.text(text).attr('data-state', state);
+  #conclude(text: string, state: string): void {
+    this.#verdict.text(text).attr('data-state', state);
   }
 
   /** One button takes the other's place, and the focus with it. */
-  private swap(from: JQuery, to: JQuery): void {
-    const { panel, cancel } = this.parts;
+  #swap(from: JQuery, to: JQuery): void {
+    const { panel, cancel } = this.#parts;
     // What is in the panel goes with the next test.
     const focused = from.is(':focus') || (to === cancel && panel.find(':focus').length > 0);
     from.hide();
@@ -68,114 +70,113 @@ export class TestPanel {
     if (focused) to.trigger('focus');
   }
 
-  private async begin(): Promise<void> {
-    const { panel, start, cancel, api } = this.parts;
+  async #begin(): Promise<void> {
+    const { panel, start, cancel, api } = this.#parts;
     panel.siblings('.redletter-panel').hide();
-    this.swap(start, cancel);
-    this.steps.clear();
-    this.explanation.clear();
-    this.transcript.empty();
-    panel.empty().append(this.verdict, this.explanation.element, this.steps.element, this.transcript).show();
+    this.#swap(start, cancel);
+    this.#steps.clear();
+    this.#explanation.clear();
+    this.#transcript.empty();
+    panel
+      .empty()
+      .append(this.#verdict, this.#explanation.element, this.#steps.element, this.#transcript)
+      .show();
     scrollIntoView(panel);
-    this.conclude(word('test.starting'), 'running');
+    this.#conclude(word('test.starting'), 'running');
     try {
-      const started = await api.test(this.parts.draft());
-      this.test = started.test;
-      if (this.closed) this.stop();
-      else this.ask();
+      const started = await api.test(this.#parts.draft());
+      this.#test = started.test;
+      if (this.#closed) this.#stop();
+      else this.#ask();
     } catch (error) {
-      this.refuse(error);
+      this.#refuse(error);
     }
   }
 
-  private stop(): void {
-    if (this.test !== undefined) this.parts.api.cancelTest({ test: this.test }).catch(() => undefined);
+  #stop(): void {
+    if (this.#test !== undefined) this.#parts.api.cancelTest({ test: this.#test }).catch(() => undefined);
   }
 
-  private end(): void {
-    this.test = undefined;
-    this.swap(this.parts.cancel, this.parts.start);
+  #end(): void {
+    this.#test = undefined;
+    this.#swap(this.#parts.cancel, this.#parts.start);
   }
 
   /** Asks for the report; one question at a time. */
-  private async ask(): Promise<void> {
-    const { test } = this;
-    if (test === undefined || this.closed) return;
-    if (this.asking) {
-      this.askAgain = true;
+  async #ask(): Promise<void> {
+    const test = this.#test;
+    if (test === undefined || this.#closed) return;
+    if (this.#asking) {
+      this.#askAgain = true;
       return;
     }
-    this.asking = true;
+    this.#asking = true;
     try {
-      const { report } = await this.parts.api.testReport({ test });
-      if (test === this.test && !this.closed) {
-        if (report === null) this.conclude(word('test.queued'), 'running');
-        else this.show(report);
+      const { report } = await this.#parts.api.testReport({ test });
+      if (test === this.#test && !this.#closed) {
+        if (report === null) this.#conclude(word('test.queued'), 'running');
+        else this.#show(report);
       }
     } catch (error) {
-      if (test === this.test) this.refuse(error);
+      if (test === this.#test) this.#refuse(error);
     }
-    this.asking = false;
-    if (!this.askAgain) return;
-    this.askAgain = false;
-    await this.ask();
+    this.#asking = false;
+    if (!this.#askAgain) return;
+    this.#askAgain = false;
+    await this.#ask();
   }
 
   /** The test could not be started, or is gone. */
-  private refuse(error: unknown): void {
-    if (this.closed) return;
-    this.end();
+  #refuse(error: unknown): void {
+    if (this.#closed) return;
+    this.#end();
     const view = (error instanceof RequestError && error.view) || {};
-    this.conclude(sentenceOf(view) ?? word('test.unreachable'), 'failed');
-    this.explanation.clear();
-    this.explanation.show({ view, step: '' }, this.parts.setup());
+    this.#conclude(sentenceOf(view) ?? word('test.unreachable'), 'failed');
+    this.#explanation.clear();
+    this.#explanation.show({ view, step: '' }, this.#parts.setup());
   }
 
-  private show(report: Report): void {
-    this.steps.show(report.steps);
+  #show(report: Report): void {
+    this.#steps.show(report.steps);
     if (report.outcome !== 'running') {
-      this.finish(report);
+      this.#finish(report);
       return;
     }
     const running = report.steps.find(({ state }) => state === 'running');
     if (running === undefined) return;
     const step = word(`test.step.${running.step}`);
-    this.conclude(word(running.failure ? 'test.searching' : 'test.running', { step }), 'running');
+    this.#conclude(word(running.failure ? 'test.searching' : 'test.running', { step }), 'running');
   }
 
-  private finish(report: Report): void {
-    this.end();
-    this.explanation.clear();
+  #finish(report: Report): void {
+    this.#end();
+    this.#explanation.clear();
     const failed = report.steps.find(({ state }) => state === 'failed');
-    if (report.outcome === 'cancelled') this.conclude(word('test.cancelled'), 'cancelled');
+    if (report.outcome === 'cancelled') this.#conclude(word('test.cancelled'), 'cancelled');
     else if (report.outcome === 'ok') {
       const warned = report.steps.some(({ state }) => state === 'warning');
-      this.conclude(word(warned ? 'test.warning' : 'test.ok'), warned ? 'warning' : 'ok');
-    } else if (failed?.failure !== undefined) this.explain(report, failed.step, failed.failure);
-    if (report.ms !== undefined && report.outcome !== 'cancelled') this.showTime(report.ms);
-    scrollIntoView(this.parts.panel);
-    if (report.transcript.length > 0) this.transcript.append(transcriptOf(report.transcript));
+      this.#conclude(word(warned ? 'test.warning' : 'test.ok'), warned ? 'warning' : 'ok');
+    } else if (failed?.failure !== undefined) this.#explain(report, failed.step, failed.failure);
+    if (report.ms !== undefined && report.outcome !== 'cancelled') this.#showTime(report.ms);
+    scrollIntoView(this.#parts.panel);
+    if (report.transcript.length > 0) this.#transcript.append(transcriptOf(report.transcript));
   }
 
-  private explain(
-    report: Report,
-    step: string,
-    failure: NonNullable<Report['steps'][number]['failure']>,
-  ): void {
+  #explain(report: Report, step: string, failure: NonNullable<Report['steps'][number]['failure']>): void {
     const why = sentenceOf(failure) ?? failure.reason;
-    this.conclude(word('test.failed', { step: word(`test.step.${step}`), why }), 'failed');
+    this.#conclude(word('test.failed', { step: word(`test.step.${step}`), why }), 'failed');
     const token = report.steps.find((one) => one.step === 'token');
     const scope = token?.step === 'token' ? token.facts?.scope : undefined;
     const { instead } = failure;
-    this.explanation.show(
+    this.#explanation.show(
       { view: failure, step, ...(scope && { scope }), ...(instead && { instead }) },
-      this.parts.setup(),
+      this.#parts.setup(),
     );
   }
 
-  private showTime(ms: number): void {
+  #showTime(ms: number): void {
     const seconds = Math.max(ms / 1000, 0.1).toLocaleString(language(), { maximumFractionDigits: 1 });
-    this.verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
+    this.#verdict.append(' ', $('<span class="redletter-ms">').text(word('test.total', { seconds })));
   }
 }
 

@@ -13,29 +13,31 @@ export interface PreviewParts {
 }
 
 export class PreviewPanel {
-  private readonly verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
-  private readonly list = $('<div>');
-  private busy = false;
-  private closed = false;
+  readonly #parts: PreviewParts;
+  readonly #verdict = $('<p class="redletter-verdict" role="status" aria-live="polite">');
+  readonly #list = $('<div>');
+  #busy = false;
+  #closed = false;
 
-  constructor(private readonly parts: PreviewParts) {
-    parts.start.on('click', () => this.look());
+  constructor(parts: PreviewParts) {
+    this.#parts = parts;
+    parts.start.on('click', () => this.#look());
   }
 
   /** The dialog closes. */
   close(): void {
-    this.closed = true;
+    this.#closed = true;
   }
 
-  private say(text: string, state: string): void {
-    if (!this.closed) this.verdict.text(text).attr('data-state', state);
+  #say(text: string, state: string): void {
+    if (!this.#closed) this.#verdict.text(text).attr('data-state', state);
   }
 
   /** Runs one request at a time. A button that is disabled loses the focus, so these only do nothing meanwhile. */
-  private async run(buttons: JQuery, request: () => Promise<void>): Promise<void> {
-    if (this.busy) return;
+  async #run(buttons: JQuery, request: () => Promise<void>): Promise<void> {
+    if (this.#busy) return;
     const wait = (is: boolean): void => {
-      this.busy = is;
+      this.#busy = is;
       buttons.attr('aria-disabled', String(is)).toggleClass('disabled', is);
     };
     wait(true);
@@ -43,32 +45,32 @@ export class PreviewPanel {
       await request();
     } catch (error) {
       const view = error instanceof RequestError ? error.view : undefined;
-      this.say((view && sentenceOf(view)) ?? word('test.unreachable'), 'failed');
+      this.#say((view && sentenceOf(view)) ?? word('test.unreachable'), 'failed');
     }
     wait(false);
   }
 
-  private look(): Promise<void> {
-    const { panel, start, api, draft } = this.parts;
-    return this.run(start, async () => {
-      this.list.empty();
+  #look(): Promise<void> {
+    const { panel, start, api, draft } = this.#parts;
+    return this.#run(start, async () => {
+      this.#list.empty();
       panel.siblings('.redletter-panel').hide();
-      panel.empty().append(this.verdict, this.list).show();
+      panel.empty().append(this.#verdict, this.#list).show();
       scrollIntoView(panel);
-      this.say(word('preview.looking'), 'running');
+      this.#say(word('preview.looking'), 'running');
       const answer = await api.preview(draft());
-      if (this.closed) return;
-      this.show(answer);
+      if (this.#closed) return;
+      this.#show(answer);
       scrollIntoView(panel);
     });
   }
 
-  private show({ mails, service }: PreviewResponse): void {
+  #show({ mails, service }: PreviewResponse): void {
     if (mails.length === 0) {
-      this.say(word('preview.empty'), 'ok');
+      this.#say(word('preview.empty'), 'ok');
       return;
     }
-    const table = $('<table class="redletter-mails">').appendTo(this.list);
+    const table = $('<table class="redletter-mails">').appendTo(this.#list);
     const head = $('<tr>').appendTo($('<thead>').appendTo(table));
     for (const name of ['subject', 'from', 'date', 'size']) {
       $('<th scope="col">')
@@ -77,22 +79,22 @@ export class PreviewPanel {
     }
     $('<td>').appendTo(head);
     const rows = $('<tbody>').appendTo(table);
-    for (const mail of mails) rows.append(this.row(mail, table));
-    this.say(word('preview.shown'), 'ok');
+    for (const mail of mails) rows.append(this.#row(mail, table));
+    this.#say(word('preview.shown'), 'ok');
     const note = (key: string): void => {
-      $('<p class="redletter-note">').text(word(key)).appendTo(this.list);
+      $('<p class="redletter-note">').text(word(key)).appendTo(this.#list);
     };
     note('preview.sendHint');
     if (service === 'google') note('preview.sendGmail');
   }
 
-  private row(mail: PreviewedMail, table: JQuery): JQuery {
+  #row(mail: PreviewedMail, table: JQuery): JQuery {
     const unknown = mail.subject === undefined;
     const subject = unknown ? word('preview.noHeaders') : mail.subject || word('preview.noSubject');
     const button = $('<button type="button" class="red-ui-button red-ui-button-small redletter-send">')
       .attr({ title: word('preview.send'), 'aria-label': word('preview.sendThis', { subject }) })
       .append('<i class="fa fa-paper-plane" aria-hidden="true"></i>')
-      .on('click', () => this.send(mail, table.find('.redletter-send')));
+      .on('click', () => this.#send(mail, table.find('.redletter-send')));
     const cell = (text: string, title = ''): JQuery => $('<td>').text(text).attr('title', title);
     return $('<tr>').append(
       cell('', subject).append($('<div class="redletter-subject" dir="auto">').text(subject)),
@@ -103,11 +105,11 @@ export class PreviewPanel {
     );
   }
 
-  private send({ key, subject }: PreviewedMail, buttons: JQuery): Promise<void> {
-    return this.run(buttons, async () => {
-      this.say(word('preview.sending'), 'running');
-      await this.parts.api.send({ key });
-      this.say(word('preview.sent', { subject: subject || word('preview.noSubject') }), 'ok');
+  #send({ key, subject }: PreviewedMail, buttons: JQuery): Promise<void> {
+    return this.#run(buttons, async () => {
+      this.#say(word('preview.sending'), 'running');
+      await this.#parts.api.send({ key });
+      this.#say(word('preview.sent', { subject: subject || word('preview.noSubject') }), 'ok');
     });
   }
 }

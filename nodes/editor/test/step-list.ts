@@ -14,16 +14,16 @@ const ICONS: Record<Step['state'], string> = {
 
 export class StepList {
   readonly element = $('<ol class="redletter-steps">');
-  private readonly rows = new Map<string, JQuery>();
+  readonly #rows = new Map<string, JQuery>();
 
   clear(): void {
-    this.rows.clear();
+    this.#rows.clear();
     this.element.empty();
   }
 
   show(steps: Step[]): void {
     for (const step of steps) {
-      const row = this.rowOf(step);
+      const row = this.#rowOf(step);
       if (row.attr('data-state') === step.state && step.state !== 'running') continue;
       row.attr('data-state', step.state);
       row.find('.fa').attr('class', `fa ${ICONS[step.state]}`);
@@ -33,8 +33,8 @@ export class StepList {
     }
   }
 
-  private rowOf({ step }: Step): JQuery {
-    const known = this.rows.get(step);
+  #rowOf({ step }: Step): JQuery {
+    const known = this.#rows.get(step);
     if (known !== undefined) return known;
     const row = $('<li>').attr('data-step', step);
     row.append(
@@ -44,7 +44,7 @@ export class StepList {
       $('<span class="redletter-ms">'),
       $('<span class="redletter-unseen">'),
     );
-    this.rows.set(step, row);
+    this.#rows.set(step, row);
     this.element.append(row);
     return row;
   }

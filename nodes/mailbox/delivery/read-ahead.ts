@@ -26,73 +26,80 @@ const MOST_AHEAD_BYTES = 1024 * 1024;
 
 /** A mail that has come in, whole, or as far as it goes without being read. */
 class AheadMail implements ReceivedMail {
+  readonly #meter: Meter;
+  readonly #canDownloadAgain: boolean;
   readonly whole = true;
-  private batch: Batch | undefined;
-  private index = 0;
+  #batch: Batch | undefined;
+  #index = 0;
 
   /** @param rest what comes behind the chunks; undefined where they are all */
   constructor(
     readonly chunks: Buffer[],
-    private readonly meter: Meter,
-    private readonly canDownloadAgain: boolean,
+    meter: Meter,
+    canDownloadAgain: boolean,
     readonly rest?: AsyncIterable<Buffer>,
-  ) {}
+  ) {
+    this.#meter = meter;
+    this.#canDownloadAgain = canDownloadAgain;
+  }
 
   get bytes(): number {
-    return this.meter.bytes;
+    return this.#meter.bytes;
   }
 
   get incomplete(): boolean {
-    return this.meter.incomplete;
+    return this.#meter.incomplete;
   }
 
   get fingerprint(): string {
-    return this.meter.fingerprint;
+    return this.#meter.fingerprint;
   }
 
   get receivedAt(): number | undefined {
-    return this.meter.receivedAt;
+    return this.#meter.receivedAt;
   }
 
   async *content(): AsyncGenerator<Buffer> {
     yield* this.chunks;
     if (this.rest === undefined) return;
     for await (const chunk of this.rest) {
-      this.meter.push(chunk);
+      this.#meter.push(chunk);
       yield chunk;
     }
   }
 
   putInto(batch: Batch): void {
-    this.batch = batch;
-    this.index = batch.mails.push(this) - 1;
+    this.#batch = batch;
+    this.#index = batch.mails.push(this) - 1;
     batch.bytes += this.bytes;
   }
 
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
-    const message = (await this.batch?.read())?.[this.index];
+    const message = (await this.#batch?.read())?.[this.#index];
     // What a batch reads are mails whose attachments are no files.
     if (message !== undefined) return noted(this, { message, discard: async () => undefined });
     return noted(
       this,
-      await readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain)),
+      await readMail(this.content(), optionsOf(reading, this, signal, this.#canDownloadAgain)),
     );
   }
 }
 
 class Batch {
+  readonly #reading: Reading;
+  readonly #signal: AbortSignal;
   readonly mails: AheadMail[] = [];
   bytes = 0;
-  private messages: Promise<MailMessage[] | undefined> | undefined;
+  #messages: Promise<MailMessage[] | undefined> | undefined;
 
-  constructor(
-    private readonly reading: Reading,
-    private readonly signal: AbortSignal,
-  ) {}
+  constructor(reading: Reading, signal: AbortSignal) {
+    this.#reading = reading;
+    this.#signal = signal;
+  }
 
   /** No mail may be put in any more. */
   get begun(): boolean {
-    return this.messages !== undefined;
+    return this.#messages !== undefined;
   }
 
   get full(): boolean {
@@ -100,8 +107,10 @@ class Batch {
   }
 
   read(): Promise<MailMessage[] | undefined> {
-    this.messages ??= new Promise((resolve) => {
-      const { mails, reading, signal } = this;
+    this.#messages ??= new Promise((resolve) => {
+      const { mails } = this;
+      const reading = this.#reading;
+      const signal = this.#signal;
       const giveUp = (): void => resolve(undefined);
       signal.addEventListener('abort', giveUp);
       void readBatch(
@@ -112,7 +121,7 @@ class Batch {
         resolve(messages);
       });
     });
-    return this.messages;
+    return this.#messages;
   }
 }
 

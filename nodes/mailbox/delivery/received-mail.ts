@@ -59,43 +59,46 @@ const LAST_LINE_END = 2;
 
 /** Counts what comes of a mail, and keeps its header. */
 export class Meter {
+  readonly #announced: number | undefined;
   bytes = 0;
-  private readonly header = new HeaderReader();
+  readonly #header = new HeaderReader();
   /** Lines that begin with a dot: some servers announce them with the dot that RFC 1939 section 3 adds. */
-  private dots = 0;
+  #dots = 0;
   /** Lines that end with a bare LF: some servers announce them with CR. */
-  private bareLines = 0;
-  private bare: boolean | undefined;
-  private last = NEWLINE;
+  #bareLines = 0;
+  #bare: boolean | undefined;
+  #last = NEWLINE;
 
-  constructor(private readonly announced: number | undefined) {}
+  constructor(announced: number | undefined) {
+    this.#announced = announced;
+  }
 
   push(chunk: Buffer): void {
     this.bytes += chunk.length;
-    this.header.push(chunk);
-    if (this.announced === undefined || chunk.length === 0) return;
-    if (this.last === NEWLINE && chunk[0] === DOT) this.dots += 1;
+    this.#header.push(chunk);
+    if (this.#announced === undefined || chunk.length === 0) return;
+    if (this.#last === NEWLINE && chunk[0] === DOT) this.#dots += 1;
     for (let at = chunk.indexOf(DOTTED_LINE); at !== -1; at = chunk.indexOf(DOTTED_LINE, at + 1))
-      this.dots += 1;
-    this.bare ??= bareLineEnds(chunk);
-    if (this.bare) {
+      this.#dots += 1;
+    this.#bare ??= bareLineEnds(chunk);
+    if (this.#bare) {
       for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1))
-        this.bareLines += 1;
+        this.#bareLines += 1;
     }
-    this.last = chunk[chunk.length - 1] as number;
+    this.#last = chunk[chunk.length - 1] as number;
   }
 
   get fingerprint(): string {
-    return fingerprintOf(this.header.text);
+    return fingerprintOf(this.#header.text);
   }
 
   get receivedAt(): number | undefined {
-    return receivedAt(this.header.text);
+    return receivedAt(this.#header.text);
   }
 
   /** Fewer bytes than were announced, beyond what different ways of counting explain. */
   get incomplete(): boolean {
-    return this.bytes + this.dots + this.bareLines + LAST_LINE_END < (this.announced ?? 0);
+    return this.bytes + this.#dots + this.#bareLines + LAST_LINE_END < (this.#announced ?? 0);
   }
 }
 
@@ -107,37 +110,41 @@ function bareLineEnds(chunk: Buffer): boolean | undefined {
 
 /** A mail that comes from the server, to be read while it comes. */
 export class NetworkMail implements ReceivedMail {
-  private readonly meter: Meter;
+  readonly #body: AsyncIterable<Buffer>;
+  readonly #canDownloadAgain: boolean;
+  readonly #meter: Meter;
 
   /** @param canDownloadAgain it could be downloaded once more */
   constructor(
-    private readonly body: AsyncIterable<Buffer>,
+    body: AsyncIterable<Buffer>,
     readonly whole: boolean,
-    private readonly canDownloadAgain: boolean,
+    canDownloadAgain: boolean,
     announced?: number,
   ) {
-    this.meter = new Meter(whole ? announced : undefined);
+    this.#body = body;
+    this.#canDownloadAgain = canDownloadAgain;
+    this.#meter = new Meter(whole ? announced : undefined);
   }
 
   get bytes(): number {
-    return this.meter.bytes;
+    return this.#meter.bytes;
   }
 
   get incomplete(): boolean {
-    return this.meter.incomplete;
+    return this.#meter.incomplete;
   }
 
   get fingerprint(): string {
-    return this.meter.fingerprint;
+    return this.#meter.fingerprint;
   }
 
   get receivedAt(): number | undefined {
-    return this.meter.receivedAt;
+    return this.#meter.receivedAt;
   }
 
   async *content(): AsyncIterable<Buffer> {
-    for await (const chunk of this.body) {
-      this.meter.push(chunk);
+    for await (const chunk of this.#body) {
+      this.#meter.push(chunk);
       yield chunk;
     }
   }
@@ -145,22 +152,23 @@ export class NetworkMail implements ReceivedMail {
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
     return noted(
       this,
-      await readMail(this.content(), optionsOf(reading, this, signal, this.canDownloadAgain)),
+      await readMail(this.content(), optionsOf(reading, this, signal, this.#canDownloadAgain)),
     );
   }
 }
 
 /** A mail of the spool, which can be read as often as one likes. */
 export class MailFromSpool implements ReceivedMail {
+  readonly #spool: Spool;
+  readonly #mail: SpooledMail;
   readonly whole: boolean;
   readonly bytes: number;
   readonly incomplete: boolean;
   declare readonly fingerprint?: string;
 
-  constructor(
-    private readonly spool: Spool,
-    private readonly mail: SpooledMail,
-  ) {
+  constructor(spool: Spool, mail: SpooledMail) {
+    this.#spool = spool;
+    this.#mail = mail;
     this.whole = mail.whole;
     this.bytes = mail.bytes;
     this.incomplete = mail.incomplete === true;
@@ -168,7 +176,7 @@ export class MailFromSpool implements ReceivedMail {
   }
 
   content(): AsyncIterable<Buffer> {
-    return this.spool.read(this.mail.key);
+    return this.#spool.read(this.#mail.key);
   }
 
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {

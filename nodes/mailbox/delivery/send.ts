@@ -12,15 +12,17 @@ import type { NumberedMail, Receipt, ReceivedMail } from './received-mail';
  * is written mail by mail after it. So a crash of the process repeats at most one mail.
  */
 export class SendDelivery implements Delivery {
-  private readonly check = randomUUID();
-  private intents: Intents | undefined;
-  private readonly records: Promise<unknown>[] = [];
-  private lastRecord: Promise<void> = Promise.resolve();
+  readonly #parts: DeliveryParts;
+  readonly #signal: AbortSignal;
+  readonly #check = randomUUID();
+  #intents: Intents | undefined;
+  readonly #records: Promise<unknown>[] = [];
+  #lastRecord: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly parts: DeliveryParts,
-    private readonly signal: AbortSignal,
-  ) {}
+  constructor(parts: DeliveryParts, signal: AbortSignal) {
+    this.#parts = parts;
+    this.#signal = signal;
+  }
 
   async awaitRoom(): Promise<{ room: number; redelivered: number }> {
     return { room: Number.POSITIVE_INFINITY, redelivered: 0 };
@@ -40,58 +42,58 @@ export class SendDelivery implements Delivery {
 
   async expect(mails: ListedMail[]): Promise<void> {
     // What was left out of the mails before comes at its own place among these.
-    await this.intents?.withdrawRest();
-    this.intents = new Intents(this.parts.ledger, mails);
+    await this.#intents?.withdrawRest();
+    this.#intents = new Intents(this.#parts.ledger, mails);
   }
 
   receive(source: AsyncIterable<RetrievedMail>, receipt: Receipt): AsyncIterable<NumberedMail> {
-    return readAhead(source, receipt, this.parts.reading, this.signal);
+    return readAhead(source, receipt, this.#parts.reading, this.#signal);
   }
 
   async deliver(mail: ListedMail, received: ReceivedMail): Promise<Delivered> {
-    const { ledger, reading, origin, deliver, assertOwner } = this.parts;
+    const { ledger, reading, origin, deliver, assertOwner } = this.#parts;
     let discard = (): Promise<void> => Promise.resolve();
     let delivered = false;
     try {
-      const read = await received.read(reading, this.signal);
+      const read = await received.read(reading, this.#signal);
       discard = read.discard;
       const { whole, bytes } = received;
-      const earlier = (await this.intents?.before(mail)) ?? 0;
+      const earlier = (await this.#intents?.before(mail)) ?? 0;
       // At most one mail may be delivered and not recorded: that is what a crash can repeat.
-      await this.lastRecord;
-      this.signal.throwIfAborted();
+      await this.#lastRecord;
+      this.#signal.throwIfAborted();
       const pop3 = pop3Fields(origin, mail, {
         delivery: randomUUID(),
         bytes: whole ? bytes : (mail.bytes ?? bytes),
-        check: this.check,
+        check: this.#check,
         earlier,
       });
       delivered = true;
-      this.intents?.markDelivered(mail);
+      this.#intents?.markDelivered(mail);
       await deliver(Object.assign(read.message, { pop3 }), assertOwner);
       const { state, identity } = outcomeOf(mail, received, reading);
-      this.record(ledger.markDone(mail.key, state, identity));
+      this.#record(ledger.markDone(mail.key, state, identity));
       return { bytes, redelivered: pop3.redelivered };
     } finally {
       if (!delivered) {
         await discard();
         // At once: the first mail that is recorded and not done is the one on which the process has ended.
-        await this.intents?.withdraw(mail);
+        await this.#intents?.withdraw(mail);
       }
     }
   }
 
   async finish(): Promise<void> {
-    this.records.push(this.intents?.withdrawRest() ?? Promise.resolve());
+    this.#records.push(this.#intents?.withdrawRest() ?? Promise.resolve());
     // Every record is tried; a disk that refuses is one error for the check, and the lines stay queued.
-    const refused = (await Promise.allSettled(this.records)).find(({ status }) => status === 'rejected');
+    const refused = (await Promise.allSettled(this.#records)).find(({ status }) => status === 'rejected');
     if (refused?.status === 'rejected') throw refused.reason;
   }
 
-  private record(written: Promise<void>): void {
-    this.lastRecord = written;
+  #record(written: Promise<void>): void {
+    this.#lastRecord = written;
     // The next mail hears of a refusal; until then it must not count as unhandled, which would end Node-RED.
     written.catch(() => undefined);
-    this.records.push(written);
+    this.#records.push(written);
   }
 }

@@ -50,76 +50,76 @@ export class LedgerState {
   /** What is recorded as about to be delivered, and neither finished, failed nor withdrawn: in this order. */
   readonly underWay = new Set<string>();
 
-  private readonly mails = new Map<string, KnownMail>();
+  readonly #mails = new Map<string, KnownMail>();
   /** The quarantined ones: a few, which are listed without a look at all the others. `at`: seconds since the epoch. */
-  private readonly isolated = new Map<string, { at: number; crashed: boolean }>();
+  readonly #isolated = new Map<string, { at: number; crashed: boolean }>();
   /** Missing because this node has deleted them. */
-  private readonly deleted = new Set<string>();
+  readonly #deleted = new Set<string>();
   /** To be deleted, whatever the node does with processed mail. */
-  private readonly deletions = new Set<string>();
+  readonly #deletions = new Set<string>();
 
   state(key: string): MailState | undefined {
-    return this.mails.get(key)?.state;
+    return this.#mails.get(key)?.state;
   }
 
   /** The mails that failed too often, in the order in which they did. */
   get quarantined(): string[] {
-    return [...this.isolated.keys()];
+    return [...this.#isolated.keys()];
   }
 
   /** When the mail was quarantined, seconds since the epoch, and whether for ending the process. */
   quarantine(key: string): Readonly<{ at: number; crashed: boolean }> | undefined {
-    return this.isolated.get(key);
+    return this.#isolated.get(key);
   }
 
   isKnown(key: string): boolean {
-    return this.mails.has(key);
+    return this.#mails.has(key);
   }
 
   isDeleted(key: string): boolean {
-    return this.deleted.has(key);
+    return this.#deleted.has(key);
   }
 
   deletionRequested(key: string): boolean {
-    return this.deletions.has(key);
+    return this.#deletions.has(key);
   }
 
   identity(key: string): Readonly<Partial<Identity>> | undefined {
-    const mail = this.mails.get(key);
+    const mail = this.#mails.get(key);
     if (mail === undefined) return undefined;
     const { fingerprint, bytes } = mail;
     return { ...(fingerprint !== undefined && { fingerprint }), ...(bytes >= 0 && { bytes }) };
   }
 
   fingerprint(key: string): string | undefined {
-    return this.mails.get(key)?.fingerprint;
+    return this.#mails.get(key)?.fingerprint;
   }
 
   /** By LIST; -1: unknown. */
   bytes(key: string): number {
-    return this.mails.get(key)?.bytes ?? -1;
+    return this.#mails.get(key)?.bytes ?? -1;
   }
 
   /** When the mail was processed, ms since the epoch; undefined where it was not. */
   processedAt(key: string): number | undefined {
-    const at = this.mails.get(key)?.at ?? 0;
+    const at = this.#mails.get(key)?.at ?? 0;
     return at > 0 ? at * 1000 : undefined;
   }
 
   /** The remembered mails, processed or not. */
   *keys(): Iterable<string> {
-    yield* this.mails.keys();
-    for (const key of this.openDeliveries.keys()) if (!this.mails.has(key)) yield key;
+    yield* this.#mails.keys();
+    for (const key of this.openDeliveries.keys()) if (!this.#mails.has(key)) yield key;
   }
 
   /** The mails that need no delivery any more, whether they are still listed or not. */
   known(): Iterable<string> {
-    return this.mails.keys();
+    return this.#mails.keys();
   }
 
   /** The mails that need no delivery any more and that the last listing still had. */
   *present(): Iterable<string> {
-    for (const key of this.mails.keys()) if (!this.missing.has(key)) yield key;
+    for (const key of this.#mails.keys()) if (!this.missing.has(key)) yield key;
   }
 
   apply(record: LedgerRecord): void {
@@ -129,7 +129,7 @@ export class LedgerState {
         this.firstCheck = { at: record.at, ignored: record.keys.length };
         for (const [index, key] of record.keys.entries()) {
           const fingerprint = record.fingerprints?.[index] || undefined;
-          this.settle(key, 'baseline', 0, { fingerprint, bytes: record.bytes?.[index] });
+          this.#settle(key, 'baseline', 0, { fingerprint, bytes: record.bytes?.[index] });
         }
         break;
       case 'paused':
@@ -138,22 +138,22 @@ export class LedgerState {
       case 'restart':
         this.hasBaseline = false;
         this.firstCheck = undefined;
-        for (const [key, { state }] of [...this.mails]) if (state === 'baseline') this.forget(key);
+        for (const [key, { state }] of [...this.#mails]) if (state === 'baseline') this.#forget(key);
         break;
       case 'old':
-        for (const key of record.keys) this.settle(key, 'baseline', 0);
+        for (const key of record.keys) this.#settle(key, 'baseline', 0);
         break;
       case 'done':
         this.openDeliveries.delete(record.key);
         this.underWay.delete(record.key);
-        this.settle(record.key, FROM_DISK[record.state ?? 'handled'], record.at, record);
+        this.#settle(record.key, FROM_DISK[record.state ?? 'handled'], record.at, record);
         break;
       case 'moved':
-        this.move(record.moves, record.replaced, record.at);
+        this.#move(record.moves, record.replaced, record.at);
         break;
       case 'identity':
         for (const [index, key] of record.keys.entries()) {
-          const mail = this.mails.get(key);
+          const mail = this.#mails.get(key);
           if (mail === undefined) continue;
           mail.fingerprint = record.fingerprints[index] || undefined;
           mail.bytes = record.bytes[index] ?? -1;
@@ -165,17 +165,17 @@ export class LedgerState {
       case 'deleted':
         for (const key of record.keys) {
           this.missing.set(key, record.at);
-          this.deleted.add(key);
+          this.#deleted.add(key);
         }
         break;
       case 'back':
         for (const key of record.keys) {
           this.missing.delete(key);
-          this.deleted.delete(key);
+          this.#deleted.delete(key);
         }
         break;
       case 'forget':
-        for (const key of record.keys) this.forget(key);
+        for (const key of record.keys) this.#forget(key);
         break;
       case 'checked':
         this.lastChecked = record.at * 1000;
@@ -185,17 +185,17 @@ export class LedgerState {
         this.distrusted = !record.trusted;
         break;
       case 'snapshot':
-        this.restore(record);
+        this.#restore(record);
         break;
       default:
-        this.applyDelivery(record);
+        this.#applyDelivery(record);
     }
   }
 
   snapshot(): Snapshot {
     const known: Snapshot['known'] = [];
-    for (const [key, { at, state, fingerprint, bytes }] of this.mails) {
-      const aside = this.isolated.get(key);
+    for (const [key, { at, state, fingerprint, bytes }] of this.#mails) {
+      const aside = this.#isolated.get(key);
       const letter = aside?.crashed ? CRASHED_LETTER : LETTER[state];
       const row: Snapshot['known'][number] = [key, letter, aside?.at ?? Math.max(0, at)];
       if (fingerprint !== undefined || bytes >= 0) row.push(fingerprint ?? '', bytes);
@@ -218,8 +218,8 @@ export class LedgerState {
       ]),
       gone: [...this.missing],
       underWay: [...this.underWay],
-      deleted: [...this.deleted],
-      deletions: [...this.deletions],
+      deleted: [...this.#deleted],
+      deletions: [...this.#deletions],
       countedFrom: this.countedFrom,
       distrusted: this.distrusted,
       ...(this.paused && { paused: true }),
@@ -230,16 +230,16 @@ export class LedgerState {
   /** How many bytes a snapshot would have, roughly. */
   estimateBytes(): number {
     let bytes = 200;
-    for (const [key, { fingerprint }] of this.mails) {
+    for (const [key, { fingerprint }] of this.#mails) {
       bytes += key.length + 20 + (fingerprint === undefined ? 0 : 20);
     }
     for (const key of this.missing.keys()) bytes += key.length + 16;
-    for (const key of this.deleted) bytes += key.length + 3;
+    for (const key of this.#deleted) bytes += key.length + 3;
     for (const key of this.openDeliveries.keys()) bytes += key.length + 40;
     return bytes;
   }
 
-  private applyDelivery(
+  #applyDelivery(
     record: Extract<
       LedgerRecord,
       { is: 'intend' | 'withdraw' | 'again' | 'lost' | 'failed' | 'crashed' | 'survived' | 'closed' }
@@ -248,7 +248,7 @@ export class LedgerState {
     switch (record.is) {
       case 'intend':
         for (const key of record.keys) {
-          const delivery = this.opened(key);
+          const delivery = this.#opened(key);
           delivery.deliveries += 1;
           delivery.lost = false;
           // At the end, also where it stood before.
@@ -257,12 +257,12 @@ export class LedgerState {
         }
         break;
       case 'withdraw':
-        for (const key of record.keys) this.withdraw(key);
+        for (const key of record.keys) this.#withdraw(key);
         break;
       case 'again': {
-        this.isolated.delete(record.key);
-        this.mails.delete(record.key);
-        const delivery = this.opened(record.key);
+        this.#isolated.delete(record.key);
+        this.#mails.delete(record.key);
+        const delivery = this.#opened(record.key);
         delivery.deliveries ||= 1;
         if (record.lastChance) delivery.lastChance = true;
         break;
@@ -273,16 +273,16 @@ export class LedgerState {
         break;
       }
       case 'failed': {
-        const delivery = this.opened(record.key);
+        const delivery = this.#opened(record.key);
         delivery.failures += 1;
         delivery.retryAt = record.retryAt * 1000;
         this.underWay.delete(record.key);
         break;
       }
       case 'crashed':
-        for (const key of record.keys) this.opened(key).suspected = true;
+        for (const key of record.keys) this.#opened(key).suspected = true;
         if (record.keys.length === 1) {
-          const delivery = this.opened(record.keys[0] as string);
+          const delivery = this.#opened(record.keys[0] as string);
           delivery.crashes += 1;
           delivery.retryAt = record.retryAt * 1000;
         }
@@ -300,7 +300,7 @@ export class LedgerState {
     }
   }
 
-  private restore(record: Snapshot): void {
+  #restore(record: Snapshot): void {
     this.hasBaseline = record.baseline;
     this.lastChecked = record.checked * 1000;
     this.countedFrom = record.countedFrom ?? 0;
@@ -309,7 +309,7 @@ export class LedgerState {
     if (record.first) this.firstCheck = { at: record.first[0], ignored: record.first[1] };
     for (const [key, letter, at, fingerprint, bytes] of record.known) {
       const crashed = letter === CRASHED_LETTER;
-      this.settle(key, STATE[letter] ?? 'baseline', at, {
+      this.#settle(key, STATE[letter] ?? 'baseline', at, {
         fingerprint: fingerprint || undefined,
         bytes,
         crashed,
@@ -323,11 +323,11 @@ export class LedgerState {
     }
     for (const [key, at] of record.gone) this.missing.set(key, at);
     for (const key of record.underWay ?? []) this.underWay.add(key);
-    for (const key of record.deleted ?? []) this.deleted.add(key);
-    for (const key of record.deletions ?? []) this.deletions.add(key);
+    for (const key of record.deleted ?? []) this.#deleted.add(key);
+    for (const key of record.deletions ?? []) this.#deletions.add(key);
   }
 
-  private settle(
+  #settle(
     key: string,
     state: MailState,
     at: number,
@@ -339,43 +339,43 @@ export class LedgerState {
     }: { [K in keyof DoneDetails]: DoneDetails[K] | undefined } = {},
   ): void {
     const code = state === 'processed' ? at : CODE[state];
-    this.mails.set(key, new KnownMail(code, fingerprint, bytes));
-    if (state === 'quarantined') this.isolated.set(key, { at, crashed: crashed === true });
-    else this.isolated.delete(key);
-    if (deletion) this.deletions.add(key);
-    else this.deletions.delete(key);
+    this.#mails.set(key, new KnownMail(code, fingerprint, bytes));
+    if (state === 'quarantined') this.#isolated.set(key, { at, crashed: crashed === true });
+    else this.#isolated.delete(key);
+    if (deletion) this.#deletions.add(key);
+    else this.#deletions.delete(key);
   }
 
   /** Takes all of them up before it puts one down: two may change places. */
-  private move(moves: [from: string, to: string][], replaced: string[], at: number): void {
+  #move(moves: [from: string, to: string][], replaced: string[], at: number): void {
     const taken = moves.flatMap(([from, to]) => {
-      const mail = this.mails.get(from);
-      const deletion = this.deletions.has(from);
-      return mail === undefined ? [] : [{ to, mail, deletion, aside: this.isolated.get(from) }];
+      const mail = this.#mails.get(from);
+      const deletion = this.#deletions.has(from);
+      return mail === undefined ? [] : [{ to, mail, deletion, aside: this.#isolated.get(from) }];
     });
-    for (const [from] of moves) this.forget(from);
-    for (const key of replaced) this.forget(key);
+    for (const [from] of moves) this.#forget(from);
+    for (const key of replaced) this.#forget(key);
     for (const { to, mail, aside, deletion } of taken) {
-      this.forget(to);
-      this.mails.set(to, mail);
-      if (aside !== undefined) this.isolated.set(to, aside);
-      if (deletion) this.deletions.add(to);
+      this.#forget(to);
+      this.#mails.set(to, mail);
+      if (aside !== undefined) this.#isolated.set(to, aside);
+      if (deletion) this.#deletions.add(to);
       // Under a key that no server can give: its mail is not listed now, and may be again.
       if (isDisplaced(to)) this.missing.set(to, at);
     }
   }
 
-  private forget(key: string): void {
-    this.mails.delete(key);
-    this.isolated.delete(key);
+  #forget(key: string): void {
+    this.#mails.delete(key);
+    this.#isolated.delete(key);
     this.missing.delete(key);
-    this.deleted.delete(key);
-    this.deletions.delete(key);
+    this.#deleted.delete(key);
+    this.#deletions.delete(key);
     this.openDeliveries.delete(key);
     this.underWay.delete(key);
   }
 
-  private withdraw(key: string): void {
+  #withdraw(key: string): void {
     this.underWay.delete(key);
     const delivery = this.openDeliveries.get(key);
     if (delivery === undefined) return;
@@ -384,7 +384,7 @@ export class LedgerState {
     if (deliveries + failures + crashes === 0 && !suspected && !lastChance) this.openDeliveries.delete(key);
   }
 
-  private opened(key: string): OpenDelivery {
+  #opened(key: string): OpenDelivery {
     let delivery = this.openDeliveries.get(key);
     if (delivery === undefined) {
       delivery = { deliveries: 0, failures: 0, crashes: 0, suspected: false, retryAt: 0, lost: false };

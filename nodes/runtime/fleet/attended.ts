@@ -50,212 +50,219 @@ export interface AttendingFleet {
   left(one: AttendedMailbox): Promise<void>;
 }
 
+/** The ledger of one lease; `open` once it has been read. */
+type OpenLedger = { lease: Lease; opening: Promise<Ledger>; open?: Ledger };
+
 /**
  * One node's mailbox in a fleet. While this replica owns the mailbox, a {@link Mailbox} runs in it; a new one for each
  * lease, so that nothing of an earlier lease is ever taken for one of the present.
  */
 export class AttendedMailbox implements LedgerLoan, RunningMailbox {
-  private parts: MailboxParts | undefined;
-  private lease: Lease | undefined;
-  private inner: Mailbox | undefined;
-  private ledger: { lease: Lease; opening: Promise<Ledger>; open?: Ledger } | undefined;
+  readonly #fleet: AttendingFleet;
+  #parts: MailboxParts | undefined;
+  #lease: Lease | undefined;
+  #inner: Mailbox | undefined;
+  #ledger: OpenLedger | undefined;
   /** What the last lease left is over when this resolves. */
-  private ending: Promise<void> = Promise.resolve();
-  private started = false;
+  #ending: Promise<void> = Promise.resolve();
+  #started = false;
   /** The deliveries of this lease are known: an acknowledgement of any other is of no use. */
   isReady = false;
   /** Ends the wait for another replica's check: the mailbox has come here. */
-  private taken = new AbortController();
-  private closed = new AbortController();
-  private reported: string | undefined;
-  private tell: MailboxParts['onError'] | undefined;
-  private state: MailboxState = { is: 'idle' };
+  #taken = new AbortController();
+  #closed = new AbortController();
+  #reported: string | undefined;
+  #tell: MailboxParts['onError'] | undefined;
+  #state: MailboxState = { is: 'idle' };
   /** Nodes elsewhere that want each mail of this mailbox too. */
-  private othersElsewhere = true;
+  #othersElsewhere = true;
 
   constructor(
-    private readonly fleet: AttendingFleet,
+    fleet: AttendingFleet,
     readonly node: string,
     readonly mailbox: string,
-  ) {}
+  ) {
+    this.#fleet = fleet;
+  }
 
   // What the node does with it.
 
   run(parts: MailboxParts): RunningMailbox {
-    this.tell = parts.onError;
-    this.parts = {
+    this.#tell = parts.onError;
+    this.#parts = {
       ...parts,
       onState: (state) => {
-        this.state = state;
+        this.#state = state;
         parts.onState(state);
       },
-      onError: (error) => this.report(error),
+      onError: (error) => this.#report(error),
     };
     return this;
   }
 
   start(): void {
-    this.started = true;
-    if (this.lease !== undefined) this.begin();
-    else this.showWhere();
+    this.#started = true;
+    if (this.#lease !== undefined) this.#begin();
+    else this.#showWhere();
   }
 
   async stop(): Promise<void> {
-    this.closed.abort();
-    this.started = false;
+    this.#closed.abort();
+    this.#started = false;
     await this.end();
   }
 
   async check(): Promise<CheckSummary> {
-    if (this.inner !== undefined) return this.inner.check();
-    const { connected, trouble } = this.fleet;
+    if (this.#inner !== undefined) return this.#inner.check();
+    const { connected, trouble } = this.#fleet;
     if (trouble !== undefined || connected === undefined) throw trouble ?? unavailable();
     // The mailbox may come here while its former owner is waited for.
-    this.taken = new AbortController();
-    const signal = AbortSignal.any([this.taken.signal, this.closed.signal]);
+    this.#taken = new AbortController();
+    const signal = AbortSignal.any([this.#taken.signal, this.#closed.signal]);
     try {
       return await connected.inbox.check(this.mailbox, this.node, signal);
     } catch (error) {
-      if (this.closed.signal.aborted) throw new MailboxError('CONNECT', 'stopped');
-      const inner = this.inner as Mailbox | undefined;
-      if (this.taken.signal.aborted && inner !== undefined) return inner.check();
+      if (this.#closed.signal.aborted) throw new MailboxError('CONNECT', 'stopped');
+      const inner = this.#inner as Mailbox | undefined;
+      if (this.#taken.signal.aborted && inner !== undefined) return inner.check();
       throw error;
     }
   }
 
   wake(): void {
-    if (this.inner !== undefined) this.inner.wake();
+    if (this.#inner !== undefined) this.#inner.wake();
     else this.check().catch(() => undefined);
   }
 
   retry(): void {
-    this.inner?.retry();
+    this.#inner?.retry();
   }
 
   async tryAgain(uid: string): Promise<boolean> {
-    return (await this.inner?.tryAgain(uid)) ?? false;
+    return (await this.#inner?.tryAgain(uid)) ?? false;
   }
 
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
-    const here = await this.inner?.acknowledge(delivery, outcome);
+    const here = await this.#inner?.acknowledge(delivery, outcome);
     if (here !== undefined && here !== 'unknown') return here;
-    const { connected } = this.fleet;
+    const { connected } = this.#fleet;
     if (connected === undefined) throw unavailable();
     return connected.inbox.acknowledge(this.node, delivery, outcome);
   }
 
   async pause(): Promise<void> {
-    await this.here().pause();
+    await this.#here().pause();
   }
 
   async resume(): Promise<void> {
-    await this.here().resume();
+    await this.#here().resume();
   }
 
   async restart(first: string): Promise<void> {
-    await this.here().restart(first);
+    await this.#here().restart(first);
   }
 
   get isPaused(): boolean {
-    return this.inner?.isPaused ?? false;
+    return this.#inner?.isPaused ?? false;
   }
 
   get firstCheck(): { at: number; ignored: number } | undefined {
-    return this.inner?.firstCheck;
+    return this.#inner?.firstCheck;
   }
 
   /** @throws MailboxError where another replica owns the mailbox */
-  private here(): Mailbox {
-    if (this.inner === undefined) throw this.fleet.trouble ?? ownedElsewhere();
-    return this.inner;
+  #here(): Mailbox {
+    if (this.#inner === undefined) throw this.#fleet.trouble ?? ownedElsewhere();
+    return this.#inner;
   }
 
   get inFlight(): number {
-    return this.inner?.inFlight ?? 0;
+    return this.#inner?.inFlight ?? 0;
   }
 
   get unacknowledged(): number {
-    return this.inner?.unacknowledged ?? 0;
+    return this.#inner?.unacknowledged ?? 0;
   }
 
   get quarantined(): string[] {
-    return this.inner?.quarantined ?? [];
+    return this.#inner?.quarantined ?? [];
   }
 
   get nextCheckAt(): number | undefined {
-    return this.inner?.nextCheckAt;
+    return this.#inner?.nextCheckAt;
   }
 
   // What the fleet does with it.
 
   /** True where moving the mailbox would end nothing. */
   get isIdle(): boolean {
-    const { is } = this.state;
+    const { is } = this.#state;
     return is !== 'checking' && is !== 'progress' && this.inFlight === 0;
   }
 
   /** The mailbox is owned here from now on. */
   own(lease: Lease): void {
-    this.lease = lease;
-    if (this.started) this.begin();
+    this.#lease = lease;
+    if (this.#started) this.#begin();
   }
 
   /** It is owned here no more: everything ends at once, and nothing more is written. */
   lose(): void {
-    this.lease = undefined;
-    const { ledger } = this;
-    this.ledger = undefined;
+    this.#lease = undefined;
+    const ledger = this.#ledger;
+    this.#ledger = undefined;
     ledger?.open?.abandon(ownedElsewhere()).catch(() => undefined);
-    this.stopInner();
-    this.showWhere();
+    this.#stopInner();
+    this.#showWhere();
   }
 
   /** Ends in order, and has written everything when it resolves; the lease is given back after that. */
   async end(): Promise<void> {
-    this.stopInner();
-    await this.ending;
-    const { ledger } = this;
-    this.lease = undefined;
-    this.ledger = undefined;
+    this.#stopInner();
+    await this.#ending;
+    const ledger = this.#ledger;
+    this.#lease = undefined;
+    this.#ledger = undefined;
     await (await ledger?.opening.catch(() => undefined))?.close();
-    if (this.started) this.showWhere();
+    if (this.#started) this.#showWhere();
   }
 
   /** An acknowledgement or a check that another replica has asked for. */
   get running(): Mailbox | undefined {
-    return this.inner;
+    return this.#inner;
   }
 
   /** Nothing can be owned any more, or it can again. */
   showTrouble(): void {
-    if (this.fleet.trouble === undefined) this.reported = undefined;
-    this.showWhere();
+    if (this.#fleet.trouble === undefined) this.#reported = undefined;
+    this.#showWhere();
   }
 
-  private showWhere(): void {
-    if (!this.started || this.inner !== undefined) return;
-    const { trouble } = this.fleet;
+  #showWhere(): void {
+    if (!this.#started || this.#inner !== undefined) return;
+    const { trouble } = this.#fleet;
     if (trouble === undefined) {
-      this.parts?.onState({ is: 'elsewhere' });
+      this.#parts?.onState({ is: 'elsewhere' });
       return;
     }
-    this.parts?.onState({ is: 'failed', error: trouble });
-    this.report(trouble);
+    this.#parts?.onState({ is: 'failed', error: trouble });
+    this.#report(trouble);
   }
 
   // What the mailbox needs of the store.
 
   open(): Promise<Ledger> {
-    return this.lease === undefined ? Promise.reject(ownedElsewhere()) : this.openLedger(this.lease);
+    return this.#lease === undefined ? Promise.reject(ownedElsewhere()) : this.#openLedger(this.#lease);
   }
 
   spool(): Promise<Spool> {
-    return this.lease === undefined ? Promise.reject(ownedElsewhere()) : this.openSpool(this.lease);
+    return this.#lease === undefined ? Promise.reject(ownedElsewhere()) : this.#openSpool(this.#lease);
   }
 
   mayDelete(mail: string): boolean {
-    if (this.othersElsewhere) return false;
-    return this.fleet.others(this).every(({ ledger }) => {
+    if (this.#othersElsewhere) return false;
+    return this.#fleet.others(this).every((other) => {
+      const ledger = other.#ledger;
       // As with files: a node has to have received this very mail, whole.
       const state = ledger?.open?.isMissing(mail) ? undefined : ledger?.open?.state(mail);
       return state !== undefined && state !== 'kept' && state !== 'quarantined';
@@ -263,111 +270,112 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   assertOwner: AssertOwner = () => {
-    if (this.lease === undefined) throw ownedElsewhere();
-    this.assertLease(this.lease);
+    if (this.#lease === undefined) throw ownedElsewhere();
+    this.#assertLease(this.#lease);
   };
 
   async giveBack(): Promise<void> {
-    await this.fleet.left(this);
+    await this.#fleet.left(this);
   }
 
-  private begin(): void {
-    const { lease, parts } = this;
-    if (lease === undefined || parts === undefined || this.inner !== undefined) return;
-    this.ending = this.ending.then(() => {
-      if (this.lease !== lease || !this.started || this.inner !== undefined) return;
-      this.reported = undefined;
+  #begin(): void {
+    const lease = this.#lease;
+    const parts = this.#parts;
+    if (lease === undefined || parts === undefined || this.#inner !== undefined) return;
+    this.#ending = this.#ending.then(() => {
+      if (this.#lease !== lease || !this.#started || this.#inner !== undefined) return;
+      this.#reported = undefined;
       this.isReady = false;
-      this.inner = new Mailbox({
+      this.#inner = new Mailbox({
         ...parts,
         ledger: async () => {
-          await this.lookForOthers();
-          return this.openLedger(lease);
+          await this.#lookForOthers();
+          return this.#openLedger(lease);
         },
         spool: async () => {
-          const spool = await this.openSpool(lease);
+          const spool = await this.#openSpool(lease);
           // What knows the deliveries is made of it in this very turn.
           setImmediate(() => {
-            this.isReady = this.lease === lease;
+            this.isReady = this.#lease === lease;
           });
           return spool;
         },
         // Not even a session is opened for a lease that does not stand any more.
         open: async (signal) => {
-          this.assertLease(lease);
+          this.#assertLease(lease);
           return parts.open(signal);
         },
         mayDelete: (mail) => this.mayDelete(mail),
-        assertOwner: () => this.assertLease(lease),
+        assertOwner: () => this.#assertLease(lease),
       });
-      this.inner.start();
-      this.taken.abort();
+      this.#inner.start();
+      this.#taken.abort();
     });
   }
 
-  private stopInner(): void {
-    const { inner } = this;
+  #stopInner(): void {
+    const inner = this.#inner;
     if (inner === undefined) return;
-    this.inner = undefined;
-    this.ending = inner.stop().catch(() => undefined);
+    this.#inner = undefined;
+    this.#ending = inner.stop().catch(() => undefined);
   }
 
-  private assertLease(lease: Lease): void {
-    if (this.fleet.connected?.leases.owns(lease)) return;
-    this.fleet.doubt();
+  #assertLease(lease: Lease): void {
+    if (this.#fleet.connected?.leases.owns(lease)) return;
+    this.#fleet.doubt();
     throw ownedElsewhere();
   }
 
-  private openLedger(lease: Lease): Promise<Ledger> {
-    this.assertLease(lease);
-    if (this.ledger?.lease === lease) return this.ledger.opening;
-    const kept: typeof this.ledger = { lease, opening: this.readLedger(lease) };
-    this.ledger = kept;
+  #openLedger(lease: Lease): Promise<Ledger> {
+    this.#assertLease(lease);
+    if (this.#ledger?.lease === lease) return this.#ledger.opening;
+    const kept: OpenLedger = { lease, opening: this.#readLedger(lease) };
+    this.#ledger = kept;
     kept.opening.then(
       (ledger) => {
         kept.open = ledger;
-        if (this.ledger !== kept) ledger.abandon(ownedElsewhere()).catch(() => undefined);
+        if (this.#ledger !== kept) ledger.abandon(ownedElsewhere()).catch(() => undefined);
       },
       () => {
-        if (this.ledger === kept) this.ledger = undefined;
+        if (this.#ledger === kept) this.#ledger = undefined;
       },
     );
     return kept.opening;
   }
 
-  private async readLedger(lease: Lease): Promise<Ledger> {
-    const { database } = this.connection();
-    const fenced = () => this.connection().leases.fence(lease);
+  async #readLedger(lease: Lease): Promise<Ledger> {
+    const { database } = this.#connection();
+    const fenced = () => this.#connection().leases.fence(lease);
     const log = databaseLog(database, lease, this.node, fenced);
-    const openSpool = () => this.openSpool(lease);
-    await this.fleet.local?.bringIn(this.node, lease.mailbox, log, openSpool, this.closed.signal);
-    const ledger = await Ledger.open(log, this.parts?.clock.now);
+    const openSpool = () => this.#openSpool(lease);
+    await this.#fleet.local?.bringIn(this.node, lease.mailbox, log, openSpool, this.#closed.signal);
+    const ledger = await Ledger.open(log, this.#parts?.clock.now);
     if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
       const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
       if (!row?.crashed) await ledger.recordTakeover();
     }
-    await this.applyWords(lease, ledger);
+    await this.#applyWords(lease, ledger);
     return ledger;
   }
 
-  private openSpool(lease: Lease): Promise<Spool> {
-    const { database, leases } = this.connection();
+  #openSpool(lease: Lease): Promise<Spool> {
+    const { database, leases } = this.#connection();
     return DatabaseSpool.open(database, lease, this.node, () => leases.fence(lease));
   }
 
   /** What the flow said while no replica owned the mailbox counts before anything is delivered again. */
-  private async applyWords(lease: Lease, ledger: Ledger): Promise<void> {
-    const { inbox } = this.connection();
+  async #applyWords(lease: Lease, ledger: Ledger): Promise<void> {
+    const { inbox } = this.#connection();
     const words = await inbox.acknowledgements(lease.mailbox, this.node);
-    if (words.length === 0 || this.parts === undefined) return;
-    const { reading, settings, clock } = this.parts;
+    if (words.length === 0 || this.#parts === undefined) return;
+    const { reading, settings, clock } = this.#parts;
     const delivery = new AckDelivery({
       ledger,
-      spool: await this.openSpool(lease),
+      spool: await this.#openSpool(lease),
       reading,
       origin: settings,
       deliver: () => Promise.reject(ownedElsewhere()),
-      assertOwner: () => this.assertLease(lease),
+      assertOwner: () => this.#assertLease(lease),
       settings: { ackTimeout: 0, maxAttempts: settings.maxAttempts, maxInFlight: 0 },
       clock,
       onRoom: () => undefined,
@@ -381,25 +389,25 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   /** A node that this replica's flows lack has not had its mail: nothing is deleted then. */
-  private async lookForOthers(): Promise<void> {
-    if (this.parts?.settings.after === 'keep') return;
-    const here = [this.node, ...this.fleet.others(this).map(({ node }) => node)];
-    const rows = await this.connection().database.query(OTHER_NODES, [this.mailbox, here]);
-    this.othersElsewhere = rows.length > 0;
+  async #lookForOthers(): Promise<void> {
+    if (this.#parts?.settings.after === 'keep') return;
+    const here = [this.node, ...this.#fleet.others(this).map(({ node }) => node)];
+    const rows = await this.#connection().database.query(OTHER_NODES, [this.mailbox, here]);
+    this.#othersElsewhere = rows.length > 0;
   }
 
-  private connection(): NonNullable<AttendingFleet['connected']> {
-    const { connected } = this.fleet;
-    if (connected === undefined) throw this.fleet.trouble ?? unavailable();
+  #connection(): NonNullable<AttendingFleet['connected']> {
+    const { connected } = this.#fleet;
+    if (connected === undefined) throw this.#fleet.trouble ?? unavailable();
     return connected;
   }
 
   /** Once for each change: a mailbox that was being checked when the database went away has said so already. */
-  private report(error: MailboxError): void {
+  #report(error: MailboxError): void {
     const state = `${error.code} ${error.reason}`;
-    if (this.reported === state) return;
-    this.reported = state;
-    this.tell?.(error);
+    if (this.#reported === state) return;
+    this.#reported = state;
+    this.#tell?.(error);
   }
 }
 

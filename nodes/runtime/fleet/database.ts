@@ -39,21 +39,22 @@ interface DatabaseEvents {
  * listener: without one a restart of the database would end Node-RED.
  */
 export class Database extends EventEmitter<DatabaseEvents> implements Querying {
-  private readonly pools: { quick: Pool; bulk: Pool };
-  private listener: Client | undefined;
-  private listening = new Set<string>();
-  private relisten: NodeJS.Timeout | undefined;
-  private over = false;
+  readonly #pg: typeof import('pg');
+  readonly #settings: FleetSettings;
+  readonly #pools: { quick: Pool; bulk: Pool };
+  #listener: Client | undefined;
+  #listening = new Set<string>();
+  #relisten: NodeJS.Timeout | undefined;
+  #over = false;
 
-  private constructor(
-    private readonly pg: typeof import('pg'),
-    private readonly settings: FleetSettings,
-  ) {
+  private constructor(pg: typeof import('pg'), settings: FleetSettings) {
     super();
+    this.#pg = pg;
+    this.#settings = settings;
     this.setMaxListeners(0);
-    this.pools = {
-      quick: this.pool(QUERY_TIMEOUT_MS, CONNECTIONS),
-      bulk: this.pool(BULK_TIMEOUT_MS, CONNECTIONS / 2),
+    this.#pools = {
+      quick: this.#pool(QUERY_TIMEOUT_MS, CONNECTIONS),
+      bulk: this.#pool(BULK_TIMEOUT_MS, CONNECTIONS / 2),
     };
   }
 
@@ -64,7 +65,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   static async open(settings: FleetSettings): Promise<Database> {
     const database = new Database(driver(), settings);
     try {
-      await database.migrate();
+      await database.#migrate();
       return database;
     } catch (error) {
       await database.close();
@@ -73,28 +74,28 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   }
 
   get schema(): string {
-    return this.settings.schema;
+    return this.#settings.schema;
   }
 
   /** Where it is, without user and password. */
   get name(): string {
-    const { options } = this.pools.quick as Pool & { options: { connectionString?: string } };
-    return placeOf(options.connectionString ?? (this.settings.database as Record<string, unknown>));
+    const { options } = this.#pools.quick as Pool & { options: { connectionString?: string } };
+    return placeOf(options.connectionString ?? (this.#settings.database as Record<string, unknown>));
   }
 
   async query<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
-    return this.stored(async () => (await this.pools.quick.query<Row>({ ...prepared, values })).rows);
+    return this.#stored(async () => (await this.#pools.quick.query<Row>({ ...prepared, values })).rows);
   }
 
   /** What may take long: whole logs and mails. */
   async bulk<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
-    return this.stored(async () => (await this.pools.bulk.query<Row>({ ...prepared, values })).rows);
+    return this.#stored(async () => (await this.#pools.bulk.query<Row>({ ...prepared, values })).rows);
   }
 
   /** All or nothing. Never across a POP3 session: a transaction holds a connection and old row versions. */
   async transaction<T>(run: (within: Querying) => Promise<T>): Promise<T> {
-    return this.stored(async () => {
-      const client = await this.pools.bulk.connect();
+    return this.#stored(async () => {
+      const client = await this.#pools.bulk.connect();
       let broken = true;
       try {
         await client.query('begin');
@@ -119,8 +120,8 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
 
   /** Hears what other replicas say on a channel. A notice may be missed: a replica that gets one checks, and checks at intervals anyway. */
   async listen(channel: string): Promise<void> {
-    this.listening.add(channel);
-    await this.startListening();
+    this.#listening.add(channel);
+    await this.#startListening();
   }
 
   async notify(channel: string, text: string): Promise<void> {
@@ -131,17 +132,17 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   }
 
   async close(): Promise<void> {
-    this.over = true;
-    clearTimeout(this.relisten);
-    const { listener } = this;
-    this.listener = undefined;
+    this.#over = true;
+    clearTimeout(this.#relisten);
+    const listener = this.#listener;
+    this.#listener = undefined;
     await listener?.end().catch(() => undefined);
-    await Promise.all(Object.values(this.pools).map((pool) => pool.end().catch(() => undefined)));
+    await Promise.all(Object.values(this.#pools).map((pool) => pool.end().catch(() => undefined)));
   }
 
-  private pool(timeout: number, max: number): Pool {
-    const pool = new this.pg.Pool({
-      ...this.connection(),
+  #pool(timeout: number, max: number): Pool {
+    const pool = new this.#pg.Pool({
+      ...this.#connection(),
       max,
       query_timeout: timeout,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -155,15 +156,15 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     return pool;
   }
 
-  private connection(): Record<string, unknown> {
-    const { database, schema } = this.settings;
+  #connection(): Record<string, unknown> {
+    const { database, schema } = this.#settings;
     const own = typeof database === 'string' ? { connectionString: database } : database;
     return { application_name: 'redletter', ...own, options: `-c search_path=${schema}` };
   }
 
-  private async migrate(): Promise<void> {
+  async #migrate(): Promise<void> {
     await this.transaction(async (within) => {
-      const { schema } = this.settings;
+      const { schema } = this.#settings;
       await within.query({ name: '', text: 'select pg_advisory_xact_lock($1)' }, [SCHEMA_LOCK]);
       const [there] = await within.query(
         { name: '', text: 'select 1 from pg_namespace where nspname = $1' },
@@ -203,48 +204,48 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     });
   }
 
-  private async startListening(): Promise<void> {
-    if (this.over || this.listener !== undefined) {
-      for (const channel of this.listening)
-        await this.listener?.query(`listen ${this.schema}_${channel}`).catch(() => undefined);
+  async #startListening(): Promise<void> {
+    if (this.#over || this.#listener !== undefined) {
+      for (const channel of this.#listening)
+        await this.#listener?.query(`listen ${this.schema}_${channel}`).catch(() => undefined);
       return;
     }
-    const client = new this.pg.Client({
-      ...this.connection(),
+    const client = new this.#pg.Client({
+      ...this.#connection(),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
     });
-    this.listener = client;
+    this.#listener = client;
     client.on('notification', ({ channel, payload }) =>
       this.emit('notice', channel.slice(this.schema.length + 1), payload ?? ''),
     );
     const again = (): void => {
-      if (this.listener !== client) return;
-      this.listener = undefined;
+      if (this.#listener !== client) return;
+      this.#listener = undefined;
       client.end().catch(() => undefined);
-      if (this.over) return;
-      this.relisten = setTimeout(() => this.startListening().catch(() => undefined), LISTEN_AGAIN_MS);
-      this.relisten.unref();
+      if (this.#over) return;
+      this.#relisten = setTimeout(() => this.#startListening().catch(() => undefined), LISTEN_AGAIN_MS);
+      this.#relisten.unref();
     };
     client.on('error', again);
     client.on('end', again);
     try {
       await client.connect();
-      for (const channel of this.listening) await client.query(`listen ${this.schema}_${channel}`);
+      for (const channel of this.#listening) await client.query(`listen ${this.schema}_${channel}`);
     } catch {
       again();
     }
   }
 
-  private async stored<T>(run: () => Promise<T>): Promise<T> {
+  async #stored<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {
-      throw this.errorOf(error);
+      throw this.#errorOf(error);
     }
   }
 
-  private errorOf(cause: unknown): MailboxError {
+  #errorOf(cause: unknown): MailboxError {
     if (cause instanceof MailboxError) return cause;
     const { code } = cause as { code?: string };
     const { name: database } = this;

@@ -48,43 +48,45 @@ interface Connected {
  * connects by itself, and goes on by itself whenever the database comes back.
  */
 export class Fleet implements LedgerRoom, AttendingFleet {
+  readonly #options: FleetOptions;
   connected: Connected | undefined;
   trouble: MailboxError | undefined;
 
   readonly local: LocalLedgers | undefined;
-  private readonly clocks: Clocks;
+  readonly #clocks: Clocks;
   /** By mailbox. */
-  private readonly attended = new Map<string, Set<AttendedMailbox>>();
-  private readonly moving = new Set<string>();
-  private connecting: Promise<void> | undefined;
-  private again: unknown;
-  private reading: Promise<void> | undefined;
-  private readAgain = false;
+  readonly #attended = new Map<string, Set<AttendedMailbox>>();
+  readonly #moving = new Set<string>();
+  #connecting: Promise<void> | undefined;
+  #again: unknown;
+  #reading: Promise<void> | undefined;
+  #readAgain = false;
   /** The last beat failed, though the session may have outlived that. */
-  private failing = false;
-  private over = false;
+  #failing = false;
+  #over = false;
 
-  constructor(private readonly options: FleetOptions) {
-    this.clocks = { ...options.clock, monotonic: () => performance.now() };
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    this.#clocks = { ...options.clock, monotonic: () => performance.now() };
     this.local = options.folder === undefined ? undefined : new LocalLedgers(options.folder, options.clock);
-    this.connect();
+    this.#connect();
   }
 
   attend(node: string, mailbox: string): LedgerLoan {
     const one = new AttendedMailbox(this, node, mailbox);
-    const all = this.attended.get(mailbox) ?? new Set();
-    this.attended.set(mailbox, all.add(one));
+    const all = this.#attended.get(mailbox) ?? new Set();
+    this.#attended.set(mailbox, all.add(one));
     if (this.connected !== undefined) {
       this.connected.leases.attend(mailbox, node);
       const lease = this.connected.leases.lease(mailbox);
-      if (lease !== undefined && !this.moving.has(mailbox)) one.own(lease);
+      if (lease !== undefined && !this.#moving.has(mailbox)) one.own(lease);
     }
     return one;
   }
 
   /** The tokens of all accounts, in place of those in this Node-RED's own settings. */
   get tokens(): FleetTokens {
-    return new FleetTokens(() => this.database(), this.options.secret ?? '');
+    return new FleetTokens(() => this.#database(), this.#options.secret ?? '');
   }
 
   /** An acknowledgement of a mail that no node here delivers. @throws MailboxError STORE */
@@ -94,7 +96,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   }
 
   others(of: AttendedMailbox): AttendedMailbox[] {
-    return [...(this.attended.get(of.mailbox) ?? [])].filter((one) => one !== of && one.node !== of.node);
+    return [...(this.#attended.get(of.mailbox) ?? [])].filter((one) => one !== of && one.node !== of.node);
   }
 
   doubt(): void {
@@ -102,13 +104,13 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   }
 
   async left(one: AttendedMailbox): Promise<void> {
-    const all = this.attended.get(one.mailbox);
+    const all = this.#attended.get(one.mailbox);
     if (!all?.delete(one)) return;
     const { connected } = this;
     // The same node, made again by a deploy, may be there already.
     if (![...all].some(({ node }) => node === one.node)) connected?.leases.unattend(one.mailbox, one.node);
     if (all.size > 0) return;
-    this.attended.delete(one.mailbox);
+    this.#attended.delete(one.mailbox);
     const lease = connected?.leases.lease(one.mailbox);
     // What cannot be given back now is given back at the next tick, or runs out.
     if (lease !== undefined) await connected?.leases.release(lease).catch(() => undefined);
@@ -116,163 +118,163 @@ export class Fleet implements LedgerRoom, AttendingFleet {
 
   /** Gives everything back and leaves the fleet. */
   async close(): Promise<void> {
-    this.over = true;
-    this.clocks.clearTimeout(this.again);
-    await this.connecting;
+    this.#over = true;
+    this.#clocks.clearTimeout(this.#again);
+    await this.#connecting;
     const { connected } = this;
     if (connected === undefined) return;
-    await Promise.all([...this.attended.keys()].map((mailbox) => this.moveAway(mailbox)));
+    await Promise.all([...this.#attended.keys()].map((mailbox) => this.#moveAway(mailbox)));
     await connected.leases.stop();
-    await this.reading;
+    await this.#reading;
     await connected.membership.stop();
     await connected.database.close();
   }
 
   /** Waits for the first connection. @throws MailboxError where there is none */
-  private async database(): Promise<Database> {
-    if (this.connected === undefined) await this.connecting;
+  async #database(): Promise<Database> {
+    if (this.connected === undefined) await this.#connecting;
     if (this.connected === undefined) throw this.trouble ?? unavailable();
     return this.connected.database;
   }
 
-  private connect(): void {
-    this.connecting = this.open().catch((error: MailboxError) => {
-      this.troubled(error);
-      if (!this.over) this.again = this.clocks.setTimeout(() => this.connect(), CONNECT_AGAIN_MS);
+  #connect(): void {
+    this.#connecting = this.#open().catch((error: MailboxError) => {
+      this.#troubled(error);
+      if (!this.#over) this.#again = this.#clocks.setTimeout(() => this.#connect(), CONNECT_AGAIN_MS);
     });
   }
 
-  private async open(): Promise<void> {
-    const { settings, secret, version, pace = PACE } = this.options;
+  async #open(): Promise<void> {
+    const { settings, secret, version, pace = PACE } = this.#options;
     if (secret === undefined) throw new MailboxError('CONFIG', 'fleet-secret-missing', { retryable: false });
     const database = await Database.open(settings);
     try {
       await compareSecret(database, secret);
-      if (this.over) throw new MailboxError('STORE', 'database-unavailable');
+      if (this.#over) throw new MailboxError('STORE', 'database-unavailable');
     } catch (error) {
       await database.close();
       throw error;
     }
     const { name, role } = settings;
     const load = () => leases.load();
-    const membership = new Membership(database, { name, version, role, load }, this.clocks, pace);
+    const membership = new Membership(database, { name, version, role, load }, this.#clocks, pace);
     const leases = new Leases(
       database,
       membership,
       { name, role },
-      (mailbox) => this.isIdle(mailbox),
+      (mailbox) => this.#isIdle(mailbox),
       2.5 * pace.beat,
     );
     const inbox = new Inbox(database);
     this.connected = { database, membership, leases, inbox };
-    this.hear(this.connected);
-    for (const [mailbox, all] of this.attended) for (const { node } of all) leases.attend(mailbox, node);
+    this.#hear(this.connected);
+    for (const [mailbox, all] of this.#attended) for (const { node } of all) leases.attend(mailbox, node);
     await database.listen(WORDS);
     await database.listen(ANSWERS);
     await database.listen(TOKENS);
     await membership.start();
   }
 
-  private hear({ database, membership, leases }: Connected): void {
+  #hear({ database, membership, leases }: Connected): void {
     leases.on('claimed', (lease) => {
-      for (const one of this.attended.get(lease.mailbox) ?? []) one.own(lease);
+      for (const one of this.#attended.get(lease.mailbox) ?? []) one.own(lease);
       // The last node may have been closed while the claim was under way.
-      if (!this.attended.has(lease.mailbox)) leases.release(lease).catch(() => undefined);
+      if (!this.#attended.has(lease.mailbox)) leases.release(lease).catch(() => undefined);
     });
     leases.on('lost', (mailbox) => {
-      for (const one of this.attended.get(mailbox) ?? []) one.lose();
+      for (const one of this.#attended.get(mailbox) ?? []) one.lose();
     });
     leases.on('wanted', (mailbox) => {
-      this.moveAway(mailbox).catch(() => undefined);
+      this.#moveAway(mailbox).catch(() => undefined);
     });
     membership.on('beat', () => {
-      this.untroubled();
-      if (this.failing) this.retryAll();
-      this.readWords();
+      this.#untroubled();
+      if (this.#failing) this.#retryAll();
+      this.#readWords();
     });
     membership.on('failed', (error) => {
-      this.failing = true;
-      if (!membership.certain()) this.troubled(error);
+      this.#failing = true;
+      if (!membership.certain()) this.#troubled(error);
     });
     database.on('notice', (channel, mailbox) => {
-      if (channel === WORDS && leases.lease(mailbox) !== undefined) this.readWords();
+      if (channel === WORDS && leases.lease(mailbox) !== undefined) this.#readWords();
     });
   }
 
-  private isIdle(mailbox: string): boolean {
-    return !this.moving.has(mailbox) && [...(this.attended.get(mailbox) ?? [])].every((one) => one.isIdle);
+  #isIdle(mailbox: string): boolean {
+    return !this.#moving.has(mailbox) && [...(this.#attended.get(mailbox) ?? [])].every((one) => one.isIdle);
   }
 
   /** Ends the checks of a mailbox in order, then gives it back. */
-  private async moveAway(mailbox: string): Promise<void> {
+  async #moveAway(mailbox: string): Promise<void> {
     const lease = this.connected?.leases.lease(mailbox);
-    if (lease === undefined || this.moving.has(mailbox)) return;
-    this.moving.add(mailbox);
+    if (lease === undefined || this.#moving.has(mailbox)) return;
+    this.#moving.add(mailbox);
     try {
-      await Promise.allSettled([...(this.attended.get(mailbox) ?? [])].map((one) => one.end()));
+      await Promise.allSettled([...(this.#attended.get(mailbox) ?? [])].map((one) => one.end()));
       await this.connected?.leases.release(lease);
     } finally {
-      this.moving.delete(mailbox);
+      this.#moving.delete(mailbox);
     }
   }
 
-  private troubled(error: MailboxError): void {
+  #troubled(error: MailboxError): void {
     const before = this.trouble;
     this.trouble = error;
     if (before?.reason === error.reason) return;
-    for (const all of this.attended.values()) for (const one of all) one.showTrouble();
+    for (const all of this.#attended.values()) for (const one of all) one.showTrouble();
   }
 
-  private untroubled(): void {
+  #untroubled(): void {
     if (this.trouble === undefined) return;
     this.trouble = undefined;
-    for (const all of this.attended.values()) for (const one of all) one.showTrouble();
+    for (const all of this.#attended.values()) for (const one of all) one.showTrouble();
   }
 
   /** What failed for want of the database waits no longer, now that it answers. */
-  private retryAll(): void {
-    this.failing = false;
-    for (const all of this.attended.values()) for (const one of all) one.retry();
+  #retryAll(): void {
+    this.#failing = false;
+    for (const all of this.#attended.values()) for (const one of all) one.retry();
   }
 
   /** Looks for words of other replicas; a notice that comes meanwhile is looked after at once. */
-  private readWords(): void {
-    this.readAgain = true;
-    this.reading ??= (async () => {
-      while (this.readAgain && !this.over) {
-        this.readAgain = false;
-        await this.applyWords();
+  #readWords(): void {
+    this.#readAgain = true;
+    this.#reading ??= (async () => {
+      while (this.#readAgain && !this.#over) {
+        this.#readAgain = false;
+        await this.#applyWords();
       }
     })()
       .catch(() => undefined)
       .finally(() => {
-        this.reading = undefined;
+        this.#reading = undefined;
       });
   }
 
-  private readonly answering = new Set<string>();
+  readonly #answering = new Set<string>();
 
-  private async applyWords(): Promise<void> {
+  async #applyWords(): Promise<void> {
     const { connected } = this;
     const replica = connected?.membership.id;
     if (connected === undefined || replica === undefined) return;
     for (const word of await connected.inbox.pending(replica)) {
-      const one = [...(this.attended.get(word.mailbox) ?? [])].find(({ node }) => node === word.node);
+      const one = [...(this.#attended.get(word.mailbox) ?? [])].find(({ node }) => node === word.node);
       const running = one?.running;
       // Not begun yet: its ledger applies the acknowledgements when it is opened.
-      if (running === undefined || this.answering.has(word.id)) continue;
+      if (running === undefined || this.#answering.has(word.id)) continue;
       if (word.kind === 'ack') {
         // A mailbox that has only just begun knows no delivery yet.
         const known = await running.acknowledge(word.delivery ?? '', word.outcome ?? 'done');
         if (known !== 'unknown' || one?.isReady) await connected.inbox.drop([word]);
-      } else this.answer(word, running.check());
+      } else this.#answer(word, running.check());
     }
     await connected.inbox.tidy();
   }
 
-  private answer(word: Word, check: Promise<CheckSummary>): void {
+  #answer(word: Word, check: Promise<CheckSummary>): void {
     const { inbox } = this.connected as Connected;
-    this.answering.add(word.id);
+    this.#answering.add(word.id);
     check
       .then(
         (summary) => inbox.answer(word, { summary }),
@@ -281,7 +283,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
           reason === 'stopped' ? undefined : inbox.answer(word, { error: { code, reason, facts } }),
       )
       .catch(() => undefined)
-      .finally(() => this.answering.delete(word.id));
+      .finally(() => this.#answering.delete(word.id));
   }
 }
 

@@ -62,7 +62,10 @@ type Answer = { summary: CheckSummary } | { error: Pick<MailboxError, 'code' | '
  * sender goes on, and is read by the owner, or by the next one before it delivers anything.
  */
 export class Inbox {
-  constructor(private readonly database: Database) {}
+  readonly #database: Database;
+  constructor(database: Database) {
+    this.#database = database;
+  }
 
   /**
    * An acknowledgement for whichever replica owns the mailbox.
@@ -71,26 +74,26 @@ export class Inbox {
    */
   async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<'accepted' | 'unknown'> {
     const name = delivery.split('-', 1)[0];
-    const values = [node, name, delivery, outcome, this.channel(WORDS)];
-    return (await this.database.query(PUT, values)).length > 0 ? 'accepted' : 'unknown';
+    const values = [node, name, delivery, outcome, this.#channel(WORDS)];
+    return (await this.#database.query(PUT, values)).length > 0 ? 'accepted' : 'unknown';
   }
 
   /** Acknowledgements that a node's next owner has to apply before it delivers. */
   acknowledgements(mailbox: string, node: string): Promise<Word[]> {
-    return this.database.query<Word & Record<string, unknown>>(OF_NODE, [mailbox, node]);
+    return this.#database.query<Word & Record<string, unknown>>(OF_NODE, [mailbox, node]);
   }
 
   /** Everything for the mailboxes of a replica. */
   pending(replica: string): Promise<Word[]> {
-    return this.database.query<Word & Record<string, unknown>>(OF_REPLICA, [replica]);
+    return this.#database.query<Word & Record<string, unknown>>(OF_REPLICA, [replica]);
   }
 
   async drop(words: Pick<Word, 'id'>[]): Promise<void> {
-    if (words.length > 0) await this.database.query(DROP, [words.map(({ id }) => id)]);
+    if (words.length > 0) await this.#database.query(DROP, [words.map(({ id }) => id)]);
   }
 
   async tidy(): Promise<void> {
-    await this.database.query(TIDY);
+    await this.#database.query(TIDY);
   }
 
   /**
@@ -99,14 +102,14 @@ export class Inbox {
    * @throws MailboxError what the check threw, or TIMEOUT
    */
   async check(mailbox: string, node: string, signal: AbortSignal): Promise<CheckSummary> {
-    const [asked] = await this.database.query<{ id: string }>(ASK, [mailbox, node, this.channel(WORDS)]);
+    const [asked] = await this.#database.query<{ id: string }>(ASK, [mailbox, node, this.#channel(WORDS)]);
     const id = asked?.id as string;
     const until = performance.now() + ANSWER_TIMEOUT_MS;
     try {
       while (performance.now() < until) {
-        await this.answered(id, signal);
+        await this.#answered(id, signal);
         signal.throwIfAborted();
-        const [row] = await this.database.query<{ answer: string | null }>(ANSWERED, [id]);
+        const [row] = await this.#database.query<{ answer: string | null }>(ANSWERED, [id]);
         if (row === undefined) break;
         if (row.answer === null) continue;
         const answer = JSON.parse(row.answer) as Answer;
@@ -121,20 +124,20 @@ export class Inbox {
   }
 
   async answer(word: Pick<Word, 'id'>, answer: Answer): Promise<void> {
-    await this.database.query(ANSWER, [word.id, JSON.stringify(answer), this.channel(ANSWERS)]);
+    await this.#database.query(ANSWER, [word.id, JSON.stringify(answer), this.#channel(ANSWERS)]);
   }
 
-  private channel(name: string): string {
-    return `${this.database.schema}_${name}`;
+  #channel(name: string): string {
+    return `${this.#database.schema}_${name}`;
   }
 
   /** Resolves at the notice of this answer, or when it is time to look again. */
-  private answered(id: string, signal: AbortSignal): Promise<void> {
+  #answered(id: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', finish);
-        this.database.off('notice', hear);
+        this.#database.off('notice', hear);
         resolve();
       };
       const hear = (channel: string, text: string): void => {
@@ -142,7 +145,7 @@ export class Inbox {
       };
       const timer = setTimeout(finish, LOOK_AGAIN_MS);
       signal.addEventListener('abort', finish, { once: true });
-      this.database.on('notice', hear);
+      this.#database.on('notice', hear);
     });
   }
 }

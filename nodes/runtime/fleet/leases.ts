@@ -89,30 +89,41 @@ const MINE = { name: 'my-leases', text: 'select id, term::text from mailbox wher
  * owner dies, stops or has more than its share.
  */
 export class Leases extends EventEmitter<LeaseEvents> {
-  private readonly held = new Map<string, Lease>();
+  readonly #database: Pick<Database, 'query'>;
+  readonly #membership: Membership;
+  readonly #replica: { name: string; role: 'runtime' | 'editor' };
+  /** True where a mailbox can be moved without ending a check: the surplus is chosen among these. */
+  readonly #isIdle: (mailbox: string) => boolean;
+  readonly #orphanedMs: number;
+  readonly #held = new Map<string, Lease>();
   /** Attended here: mailbox → the nodes. */
-  private readonly attended = new Map<string, Set<string>>();
+  readonly #attended = new Map<string, Set<string>>();
   /** What the database has to be told at the next tick. */
-  private readonly joining = new Map<string, [mailbox: string, node: string]>();
-  private readonly leaving = new Map<string, [mailbox: string, node: string]>();
-  private session: string | undefined;
+  readonly #joining = new Map<string, [mailbox: string, node: string]>();
+  readonly #leaving = new Map<string, [mailbox: string, node: string]>();
+  #session: string | undefined;
   /** A claim or a release went unanswered. */
-  private doubtful = false;
-  private working: Promise<void> | undefined;
-  private soon = false;
-  private stopped = false;
+  #doubtful = false;
+  #working: Promise<void> | undefined;
+  #soon = false;
+  #stopped = false;
 
   constructor(
-    private readonly database: Pick<Database, 'query'>,
-    private readonly membership: Membership,
-    private readonly replica: { name: string; role: 'runtime' | 'editor' },
-    /** True where a mailbox can be moved without ending a check: the surplus is chosen among these. */
-    private readonly isIdle: (mailbox: string) => boolean = () => true,
-    private readonly orphanedMs = ORPHANED_MS,
+    database: Pick<Database, 'query'>,
+    membership: Membership,
+    replica: { name: string; role: 'runtime' | 'editor' },
+
+    isIdle: (mailbox: string) => boolean = () => true,
+    orphanedMs = ORPHANED_MS,
   ) {
     super();
+    this.#database = database;
+    this.#membership = membership;
+    this.#replica = replica;
+    this.#isIdle = isIdle;
+    this.#orphanedMs = orphanedMs;
     this.setMaxListeners(0);
-    membership.on('lost', () => this.loseAll());
+    membership.on('lost', () => this.#loseAll());
     membership.on('beat', () => {
       this.tick().catch(() => undefined);
     });
@@ -120,160 +131,160 @@ export class Leases extends EventEmitter<LeaseEvents> {
 
   /** From now on this replica may own the mailbox for the node. */
   attend(mailbox: string, node: string): void {
-    const nodes = this.attended.get(mailbox) ?? new Set();
-    this.attended.set(mailbox, nodes.add(node));
-    this.leaving.delete(`${mailbox}\n${node}`);
-    this.joining.set(`${mailbox}\n${node}`, [mailbox, node]);
-    this.tickSoon();
+    const nodes = this.#attended.get(mailbox) ?? new Set();
+    this.#attended.set(mailbox, nodes.add(node));
+    this.#leaving.delete(`${mailbox}\n${node}`);
+    this.#joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+    this.#tickSoon();
   }
 
   /** The node wants the mailbox no more. Release it first where that was the last one. */
   unattend(mailbox: string, node: string): void {
-    const nodes = this.attended.get(mailbox);
+    const nodes = this.#attended.get(mailbox);
     if (!nodes?.delete(node)) return;
-    if (nodes.size === 0) this.attended.delete(mailbox);
-    this.joining.delete(`${mailbox}\n${node}`);
-    this.leaving.set(`${mailbox}\n${node}`, [mailbox, node]);
-    this.tickSoon();
+    if (nodes.size === 0) this.#attended.delete(mailbox);
+    this.#joining.delete(`${mailbox}\n${node}`);
+    this.#leaving.set(`${mailbox}\n${node}`, [mailbox, node]);
+    this.#tickSoon();
   }
 
   /** The lease of a mailbox that is owned here, certain or not. */
   lease(mailbox: string): Lease | undefined {
-    return this.held.get(mailbox);
+    return this.#held.get(mailbox);
   }
 
   /** For the others: how many mailboxes the flows here have, and how many of them are owned here. */
   load(): { attended: number; owned: number } {
-    return { attended: this.attended.size, owned: this.held.size };
+    return { attended: this.#attended.size, owned: this.#held.size };
   }
 
   /** True while the mailbox is owned here for certain. Good for the turn in which it was asked. */
   owns({ mailbox, replica, term }: Lease): boolean {
-    return this.held.get(mailbox)?.term === term && this.membership.certain(replica);
+    return this.#held.get(mailbox)?.term === term && this.#membership.certain(replica);
   }
 
   /** The database says that another replica has the mailbox. */
   fence(lease: Lease): void {
-    if (this.held.get(lease.mailbox)?.term !== lease.term) return;
-    this.held.delete(lease.mailbox);
-    this.doubtful = true;
+    if (this.#held.get(lease.mailbox)?.term !== lease.term) return;
+    this.#held.delete(lease.mailbox);
+    this.#doubtful = true;
     this.emit('lost', lease.mailbox);
   }
 
   /** Gives a mailbox back: another replica may claim it at once. @throws MailboxError */
   async release(lease: Lease): Promise<void> {
-    if (this.held.get(lease.mailbox)?.term === lease.term) this.held.delete(lease.mailbox);
+    if (this.#held.get(lease.mailbox)?.term === lease.term) this.#held.delete(lease.mailbox);
     try {
-      await this.database.query(RELEASE, [lease.mailbox, lease.replica, lease.term]);
+      await this.#database.query(RELEASE, [lease.mailbox, lease.replica, lease.term]);
     } catch (error) {
-      this.doubtful = true;
+      this.#doubtful = true;
       throw error;
     }
   }
 
   /** Compares with what the others have, and claims or gives back. Never two at once. */
   tick(): Promise<void> {
-    this.working ??= this.work().finally(() => {
-      this.working = undefined;
+    this.#working ??= this.#work().finally(() => {
+      this.#working = undefined;
     });
-    return this.working;
+    return this.#working;
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    await this.working?.catch(() => undefined);
+    this.#stopped = true;
+    await this.#working?.catch(() => undefined);
   }
 
-  private tickSoon(): void {
-    if (this.soon) return;
-    this.soon = true;
+  #tickSoon(): void {
+    if (this.#soon) return;
+    this.#soon = true;
     setImmediate(() => {
-      this.soon = false;
-      if (!this.stopped && this.membership.certain()) this.tick().catch(() => undefined);
+      this.#soon = false;
+      if (!this.#stopped && this.#membership.certain()) this.tick().catch(() => undefined);
     });
   }
 
-  private async work(): Promise<void> {
-    const session = this.membership.id;
-    if (session === undefined || this.stopped) return;
-    if (this.session !== session) {
-      this.session = session;
+  async #work(): Promise<void> {
+    const session = this.#membership.id;
+    if (session === undefined || this.#stopped) return;
+    if (this.#session !== session) {
+      this.#session = session;
       // The database knows nothing of what a new session attends.
-      for (const [mailbox, nodes] of this.attended)
-        for (const node of nodes) this.joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+      for (const [mailbox, nodes] of this.#attended)
+        for (const node of nodes) this.#joining.set(`${mailbox}\n${node}`, [mailbox, node]);
     }
-    await this.tellAttendance(session);
-    if (this.doubtful) await this.dropUnknown(session);
-    const [survey] = await this.database.query<{
+    await this.#tellAttendance(session);
+    if (this.#doubtful) await this.#dropUnknown(session);
+    const [survey] = await this.#database.query<{
       replicas: number;
       mailboxes: number;
       free: boolean;
       away: string[];
-    }>(SURVEY, [session, this.replica.name]);
-    if (survey === undefined || this.stopped) return;
+    }>(SURVEY, [session, this.#replica.name]);
+    if (survey === undefined || this.#stopped) return;
     const { replicas, mailboxes, free, away } = survey;
-    const { draining } = this.membership;
+    const { draining } = this.#membership;
     const share = draining ? 0 : Math.ceil(mailboxes / Math.max(1, replicas));
     for (const mailbox of away) this.emit('wanted', mailbox);
-    const surplus = Math.max(0, this.held.size - share);
-    const movable = [...this.held.keys()].filter((mailbox) => draining || this.isIdle(mailbox));
+    const surplus = Math.max(0, this.#held.size - share);
+    const movable = [...this.#held.keys()].filter((mailbox) => draining || this.#isIdle(mailbox));
     for (const mailbox of movable.slice(0, surplus)) this.emit('wanted', mailbox);
-    if (free && !draining && this.replica.role === 'runtime') await this.claim(session, share);
-    await this.database.query(FORGET_DEAD);
+    if (free && !draining && this.#replica.role === 'runtime') await this.#claim(session, share);
+    await this.#database.query(FORGET_DEAD);
   }
 
   /** After a claim whose answer was lost the database may have leases of ours that we do not know. */
-  private async dropUnknown(session: string): Promise<void> {
-    for (const { id, term } of await this.database.query<{ id: string; term: string }>(MINE, [session]))
-      if (this.held.get(id)?.term !== term) await this.database.query(RELEASE, [id, session, term]);
-    this.doubtful = false;
+  async #dropUnknown(session: string): Promise<void> {
+    for (const { id, term } of await this.#database.query<{ id: string; term: string }>(MINE, [session]))
+      if (this.#held.get(id)?.term !== term) await this.#database.query(RELEASE, [id, session, term]);
+    this.#doubtful = false;
   }
 
-  private async claim(session: string, share: number): Promise<void> {
-    const wanting = [...this.attended.keys()].filter((mailbox) => !this.held.has(mailbox));
+  async #claim(session: string, share: number): Promise<void> {
+    const wanting = [...this.#attended.keys()].filter((mailbox) => !this.#held.has(mailbox));
     for (const orphans of [false, true]) {
       for (;;) {
-        const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.held.size);
-        if (room <= 0 || wanting.length === 0 || this.stopped) break;
-        this.doubtful = true;
-        const values = [session, wanting, room, this.replica.name, orphans, this.orphanedMs];
-        const rows = await this.database.query<{ id: string; term: string; previous: string | null }>(
+        const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.#held.size);
+        if (room <= 0 || wanting.length === 0 || this.#stopped) break;
+        this.#doubtful = true;
+        const values = [session, wanting, room, this.#replica.name, orphans, this.#orphanedMs];
+        const rows = await this.#database.query<{ id: string; term: string; previous: string | null }>(
           CLAIM,
           values,
         );
-        this.doubtful = false;
+        this.#doubtful = false;
         for (const { id, term, previous } of rows)
-          this.take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
+          this.#take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
         if (rows.length < room) break;
       }
     }
   }
 
-  private take(lease: Lease): void {
+  #take(lease: Lease): void {
     // The session may have been lost while the answer was on its way.
-    if (this.membership.id !== lease.replica || this.stopped) return;
-    this.held.set(lease.mailbox, lease);
+    if (this.#membership.id !== lease.replica || this.#stopped) return;
+    this.#held.set(lease.mailbox, lease);
     this.emit('claimed', lease);
   }
 
-  private async tellAttendance(session: string): Promise<void> {
-    const [coming, going] = [[...this.joining], [...this.leaving]];
+  async #tellAttendance(session: string): Promise<void> {
+    const [coming, going] = [[...this.#joining], [...this.#leaving]];
     if (coming.length > 0) {
       const mailboxes = coming.map(([, [mailbox]]) => mailbox);
-      await this.database.query(ADD, [[...new Set(mailboxes)]]);
-      await this.database.query(ATTEND, [session, mailboxes, coming.map(([, [, node]]) => node)]);
-      for (const [key, pair] of coming) if (this.joining.get(key) === pair) this.joining.delete(key);
+      await this.#database.query(ADD, [[...new Set(mailboxes)]]);
+      await this.#database.query(ATTEND, [session, mailboxes, coming.map(([, [, node]]) => node)]);
+      for (const [key, pair] of coming) if (this.#joining.get(key) === pair) this.#joining.delete(key);
     }
     if (going.length > 0) {
       const columns = [going.map(([, [mailbox]]) => mailbox), going.map(([, [, node]]) => node)];
-      await this.database.query(LEAVE, [session, ...columns]);
-      for (const [key, pair] of going) if (this.leaving.get(key) === pair) this.leaving.delete(key);
+      await this.#database.query(LEAVE, [session, ...columns]);
+      for (const [key, pair] of going) if (this.#leaving.get(key) === pair) this.#leaving.delete(key);
     }
   }
 
-  private loseAll(): void {
-    const mailboxes = [...this.held.keys()];
-    this.held.clear();
+  #loseAll(): void {
+    const mailboxes = [...this.#held.keys()];
+    this.#held.clear();
     for (const mailbox of mailboxes) this.emit('lost', mailbox);
   }
 }

@@ -76,92 +76,97 @@ export const databaseLog =
  * process: so it survives the end of this process, and a power failure of the database costs marks, not mail.
  */
 class DatabaseLog<R extends object> implements Log<R> {
+  readonly #database: LogDatabase;
+  readonly #lease: Lease;
+  readonly #node: string;
+  readonly #content: LogContent<R>;
+  readonly #fenced: () => void;
   bytes = 0;
 
-  private next = 1;
-  private pending: PendingLine<R>[] = [];
+  #next = 1;
+  #pending: PendingLine<R>[] = [];
   /** Lines that count already and could not be written yet; they go before the next ones. */
-  private unwritten: Pick<PendingLine<R>, 'seq' | 'text'>[] = [];
-  private writing: Promise<void> | undefined;
-  private compactionWanted = false;
-  private over: MailboxError | undefined;
+  #unwritten: Pick<PendingLine<R>, 'seq' | 'text'>[] = [];
+  #writing: Promise<void> | undefined;
+  #compactionWanted = false;
+  #over: MailboxError | undefined;
 
-  constructor(
-    private readonly database: LogDatabase,
-    private readonly lease: Lease,
-    private readonly node: string,
-    private readonly content: LogContent<R>,
-    private readonly fenced: () => void,
-  ) {}
+  constructor(database: LogDatabase, lease: Lease, node: string, content: LogContent<R>, fenced: () => void) {
+    this.#database = database;
+    this.#lease = lease;
+    this.#node = node;
+    this.#content = content;
+    this.#fenced = fenced;
+  }
 
   get name(): string {
-    return `${this.database.name} ${this.lease.mailbox} ${this.node}`;
+    return `${this.#database.name} ${this.#lease.mailbox} ${this.#node}`;
   }
 
   async open(): Promise<void> {
-    const { mailbox } = this.lease;
-    const owner = ownerOf(this.lease);
-    const [row] = await this.database.bulk<{ own: number; version: number | null }>(OPEN, [
+    const { mailbox } = this.#lease;
+    const owner = ownerOf(this.#lease);
+    const [row] = await this.#database.bulk<{ own: number; version: number | null }>(OPEN, [
       ...owner,
-      this.node,
-      this.content.version,
+      this.#node,
+      this.#content.version,
     ]);
-    if (!row?.own) throw this.lost();
+    if (!row?.own) throw this.#lost();
     // What a statement has made, it does not see itself.
-    if ((row.version ?? this.content.version) !== this.content.version)
+    if ((row.version ?? this.#content.version) !== this.#content.version)
       throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.name }, retryable: false });
-    const [last] = await this.database.bulk<{ seq: string }>(LAST, [mailbox, this.node]);
-    this.next = Number(last?.seq ?? 0) + 1;
+    const [last] = await this.#database.bulk<{ seq: string }>(LAST, [mailbox, this.#node]);
+    this.#next = Number(last?.seq ?? 0) + 1;
     for (let from = 0; ; ) {
-      const rows = await this.database.bulk<{ seq: string; record: string }>(READ, [
+      const rows = await this.#database.bulk<{ seq: string; record: string }>(READ, [
         mailbox,
-        this.node,
+        this.#node,
         from,
       ]);
-      for (const { seq, record } of rows) this.read(Number(seq), record);
+      for (const { seq, record } of rows) this.#read(Number(seq), record);
       if (rows.length < MOST_LINES) return;
       from = Number(rows.at(-1)?.seq) + 1;
     }
   }
 
   durably(record: R): Promise<void> {
-    return this.enqueue(record, true);
+    return this.#enqueue(record, true);
   }
 
   atOnce(record: R): Promise<void> {
-    if (this.over === undefined) this.content.apply(record);
-    return this.enqueue(record, false);
+    if (this.#over === undefined) this.#content.apply(record);
+    return this.#enqueue(record, false);
   }
 
   async compact(): Promise<void> {
-    if (this.over !== undefined) return;
-    this.compactionWanted = true;
-    this.startWriting();
-    await this.drained();
+    if (this.#over !== undefined) return;
+    this.#compactionWanted = true;
+    this.#startWriting();
+    await this.#drained();
   }
 
   async rest(): Promise<void> {
-    await this.drained();
+    await this.#drained();
   }
 
   async close(): Promise<void> {
-    if (this.over !== undefined) return;
-    await this.drained();
+    if (this.#over !== undefined) return;
+    await this.#drained();
     try {
-      if (this.unwritten.length > 0) await this.write([], true);
+      if (this.#unwritten.length > 0) await this.#write([], true);
     } finally {
-      this.over ??= ended(this.name);
+      this.#over ??= ended(this.name);
     }
   }
 
   async abandon(why?: MailboxError): Promise<void> {
-    this.over = why ?? this.over ?? ended(this.name);
-    for (const { reject } of this.pending.splice(0)) reject(this.over);
+    this.#over = why ?? this.#over ?? ended(this.name);
+    for (const { reject } of this.#pending.splice(0)) reject(this.#over);
   }
 
-  private read(seq: number, text: string): void {
+  #read(seq: number, text: string): void {
     try {
-      this.content.apply(JSON.parse(text) as R);
+      this.#content.apply(JSON.parse(text) as R);
       this.bytes += text.length;
     } catch (cause) {
       const facts = { file: this.name, line: seq };
@@ -169,92 +174,92 @@ class DatabaseLog<R extends object> implements Log<R> {
     }
   }
 
-  private enqueue(record: R, durable: boolean): Promise<void> {
-    if (this.over !== undefined) return Promise.reject(this.over);
-    const seq = this.next;
-    this.next += 1;
+  #enqueue(record: R, durable: boolean): Promise<void> {
+    if (this.#over !== undefined) return Promise.reject(this.#over);
+    const seq = this.#next;
+    this.#next += 1;
     const text = JSON.stringify(record);
     const written = new Promise<void>((resolve, reject) => {
-      this.pending.push({ seq, record, text, durable, resolve, reject });
+      this.#pending.push({ seq, record, text, durable, resolve, reject });
     });
-    this.startWriting();
+    this.#startWriting();
     return written;
   }
 
-  private startWriting(): void {
-    this.writing ??= this.writeAll();
+  #startWriting(): void {
+    this.#writing ??= this.#writeAll();
   }
 
-  private async drained(): Promise<void> {
-    while (this.writing !== undefined) await this.writing;
+  async #drained(): Promise<void> {
+    while (this.#writing !== undefined) await this.#writing;
   }
 
   /** One statement for everything that is waiting; never two at once, since lines keep their order. */
-  private async writeAll(): Promise<void> {
+  async #writeAll(): Promise<void> {
     await Promise.resolve();
     do {
-      if (this.pending.length > 0) await this.writeBatch(this.takeBatch());
+      if (this.#pending.length > 0) await this.#writeBatch(this.#takeBatch());
       // Only with nothing waiting does the content say exactly what the lines say.
-      if (this.compactionWanted && this.pending.length === 0) await this.rebase();
-    } while (this.over === undefined && (this.pending.length > 0 || this.compactionWanted));
+      if (this.#compactionWanted && this.#pending.length === 0) await this.#rebase();
+    } while (this.#over === undefined && (this.#pending.length > 0 || this.#compactionWanted));
     // In one go with the last look at what is waiting: a record that came in between would wait for ever.
-    this.writing = undefined;
+    this.#writing = undefined;
   }
 
-  private takeBatch(): PendingLine<R>[] {
+  #takeBatch(): PendingLine<R>[] {
     let characters = 0;
     let count = 0;
-    for (const { text } of this.pending) {
+    for (const { text } of this.#pending) {
       characters += text.length;
       if (count > 0 && (count >= MOST_LINES || characters > MOST_CHARACTERS)) break;
       count += 1;
     }
-    return this.pending.splice(0, count);
+    return this.#pending.splice(0, count);
   }
 
-  private async writeBatch(batch: PendingLine<R>[]): Promise<void> {
+  async #writeBatch(batch: PendingLine<R>[]): Promise<void> {
     try {
-      await this.write(
+      await this.#write(
         batch,
         batch.some(({ durable }) => durable),
       );
       for (const { durable, record, resolve } of batch) {
-        if (durable) this.content.apply(record);
+        if (durable) this.#content.apply(record);
         resolve();
       }
     } catch (error) {
       // Intents and baselines are refused to their caller; what already happened has to be written later.
-      if (this.over === undefined) this.unwritten.push(...batch.filter(({ durable }) => !durable));
+      if (this.#over === undefined) this.#unwritten.push(...batch.filter(({ durable }) => !durable));
       for (const { reject } of batch) reject(error);
     }
   }
 
-  private async write(batch: Pick<PendingLine<R>, 'seq' | 'text'>[], sync: boolean): Promise<void> {
-    if (this.over !== undefined) throw this.over;
-    const lines = [...this.unwritten, ...batch];
-    const [row] = await this.database.query<{ own: number }>(APPEND, [
-      ...ownerOf(this.lease),
-      this.node,
+  async #write(batch: Pick<PendingLine<R>, 'seq' | 'text'>[], sync: boolean): Promise<void> {
+    if (this.#over !== undefined) throw this.#over;
+    const lines = [...this.#unwritten, ...batch];
+    const [row] = await this.#database.query<{ own: number }>(APPEND, [
+      ...ownerOf(this.#lease),
+      this.#node,
       lines.map(({ seq }) => seq),
       lines.map(({ text }) => text),
       sync ? 'on' : 'off',
     ]);
-    if (!row?.own) throw this.lost();
-    this.unwritten = [];
+    if (!row?.own) throw this.#lost();
+    this.#unwritten = [];
     for (const { text } of lines) this.bytes += text.length;
   }
 
   /** Writes the present state in place of the lines. */
-  private async rebase(): Promise<void> {
-    this.compactionWanted = false;
-    const text = JSON.stringify(this.content.snapshot());
-    const seq = this.next;
-    this.next += 1;
+  async #rebase(): Promise<void> {
+    this.#compactionWanted = false;
+    const text = JSON.stringify(this.#content.snapshot());
+    const seq = this.#next;
+    this.#next += 1;
     try {
-      const values = [...ownerOf(this.lease), this.node, seq, text];
-      const [row] = await this.database.bulk<{ own: number }>(REBASE, values);
-      if (!row?.own) throw this.lost();
-      this.unwritten = [];
+      const values = [...ownerOf(this.#lease), this.#node, seq, text];
+      const [row] = await this.#database.bulk<{ own: number }>(REBASE, values);
+      if (!row?.own) throw this.#lost();
+      this.#unwritten = [];
       this.bytes = text.length;
     } catch {
       // The lines go on growing; the next check tries again.
@@ -262,11 +267,11 @@ class DatabaseLog<R extends object> implements Log<R> {
   }
 
   /** Another replica has the mailbox: nothing more is written. */
-  private lost(): MailboxError {
-    this.over = ownedElsewhere();
-    for (const { reject } of this.pending.splice(0)) reject(this.over);
-    this.fenced();
-    return this.over;
+  #lost(): MailboxError {
+    this.#over = ownedElsewhere();
+    for (const { reject } of this.#pending.splice(0)) reject(this.#over);
+    this.#fenced();
+    return this.#over;
   }
 }
 

@@ -77,45 +77,48 @@ const BURY = {
  * before any other replica may act: its time counts from when the beat was sent.
  */
 export class Membership extends EventEmitter<MembershipEvents> {
-  private session: Session | undefined;
+  readonly #database: Pick<Database, 'query'>;
+  readonly #facts: ReplicaFacts;
+  readonly #clock: Clocks;
+  readonly #pace: Pace;
+  #session: Session | undefined;
   /** The last session there was. */
-  private earlier: string | null = null;
-  private timer: unknown;
-  private beating: Promise<void> | undefined;
-  private over = false;
+  #earlier: string | null = null;
+  #timer: unknown;
+  #beating: Promise<void> | undefined;
+  #over = false;
   /** Set by a person: this replica gives up what it has and claims nothing. */
   draining = false;
 
-  constructor(
-    private readonly database: Pick<Database, 'query'>,
-    private readonly facts: ReplicaFacts,
-    private readonly clock: Clocks,
-    private readonly pace: Pace = PACE,
-  ) {
+  constructor(database: Pick<Database, 'query'>, facts: ReplicaFacts, clock: Clocks, pace: Pace = PACE) {
     super();
+    this.#database = database;
+    this.#facts = facts;
+    this.#clock = clock;
+    this.#pace = pace;
     this.setMaxListeners(0);
   }
 
   /** The id of the session; undefined while there is none. */
   get id(): string | undefined {
-    return this.session?.id;
+    return this.#session?.id;
   }
 
   /** True while no other replica can own what this session does. Good for the turn in which it was asked. */
-  certain(id = this.session?.id): boolean {
-    const { session } = this;
+  certain(id = this.#session?.id): boolean {
+    const session = this.#session;
     if (session === undefined || session.id !== id) return false;
-    const wall = this.clock.now();
+    const wall = this.#clock.now();
     return (
-      this.clock.monotonic() < session.until &&
+      this.#clock.monotonic() < session.until &&
       wall < session.untilWall &&
-      wall >= session.sentWall - this.pace.timeToLive
+      wall >= session.sentWall - this.#pace.timeToLive
     );
   }
 
   /** Ends a session that has run out, at once rather than at the next beat. */
   suspect(): void {
-    if (this.session !== undefined && !this.certain()) this.lose();
+    if (this.#session !== undefined && !this.certain()) this.#lose();
   }
 
   /** Begins to beat. Never rejects: the database may come later. */
@@ -125,79 +128,79 @@ export class Membership extends EventEmitter<MembershipEvents> {
 
   /** Beats at once, joins where there is no session. */
   tick(): Promise<void> {
-    this.beating ??= this.beat().finally(() => {
-      this.beating = undefined;
-      this.arm();
+    this.#beating ??= this.#beat().finally(() => {
+      this.#beating = undefined;
+      this.#arm();
     });
-    return this.beating;
+    return this.#beating;
   }
 
   /** Leaves in order: what is still owned is free at once. Never rejects. */
   async stop(): Promise<void> {
-    this.over = true;
-    this.clock.clearTimeout(this.timer);
-    await this.beating;
-    const { session } = this;
-    this.session = undefined;
-    if (session !== undefined) await this.database.query(LEAVE, [session.id]).catch(() => undefined);
+    this.#over = true;
+    this.#clock.clearTimeout(this.#timer);
+    await this.#beating;
+    const session = this.#session;
+    this.#session = undefined;
+    if (session !== undefined) await this.#database.query(LEAVE, [session.id]).catch(() => undefined);
   }
 
-  private arm(): void {
-    if (this.over) return;
-    this.clock.clearTimeout(this.timer);
-    this.timer = this.clock.setTimeout(() => {
+  #arm(): void {
+    if (this.#over) return;
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(() => {
       this.tick().catch(() => undefined);
-    }, this.pace.beat);
+    }, this.#pace.beat);
   }
 
-  private async beat(): Promise<void> {
+  async #beat(): Promise<void> {
     try {
       // Lost first, so that nothing of an old session is taken for one of the new.
-      if (this.session !== undefined && !this.certain()) this.lose();
-      if (this.session === undefined) await this.join();
-      else await this.prolong(this.session);
-      await this.database.query(BURY, [this.pace.timeToLive]);
-      if (!this.over) this.emit('beat');
+      if (this.#session !== undefined && !this.certain()) this.#lose();
+      if (this.#session === undefined) await this.#join();
+      else await this.#prolong(this.#session);
+      await this.#database.query(BURY, [this.#pace.timeToLive]);
+      if (!this.#over) this.emit('beat');
     } catch (error) {
       // The session may have run out while the database was asked.
-      if (this.session !== undefined && !this.certain()) this.lose();
+      if (this.#session !== undefined && !this.certain()) this.#lose();
       this.emit('failed', error instanceof MailboxError ? error : unavailable(error));
     }
   }
 
-  private async join(): Promise<void> {
+  async #join(): Promise<void> {
     const id = randomUUID();
-    const sent = this.stamp();
-    const { name, version, role } = this.facts;
-    const { attended, owned } = this.facts.load();
-    await this.database.query(JOIN, [id, name, version, role, attended, owned, this.earlier]);
+    const sent = this.#stamp();
+    const { name, version, role } = this.#facts;
+    const { attended, owned } = this.#facts.load();
+    await this.#database.query(JOIN, [id, name, version, role, attended, owned, this.#earlier]);
     this.draining = false;
-    this.earlier = id;
-    this.session = { id, ...sent };
+    this.#earlier = id;
+    this.#session = { id, ...sent };
   }
 
-  private async prolong(session: Session): Promise<void> {
-    const sent = this.stamp();
-    const { attended, owned } = this.facts.load();
-    const values = [session.id, this.pace.timeToLive, attended, owned];
-    const [row] = await this.database.query<{ draining: boolean }>(BEAT, values);
+  async #prolong(session: Session): Promise<void> {
+    const sent = this.#stamp();
+    const { attended, owned } = this.#facts.load();
+    const values = [session.id, this.#pace.timeToLive, attended, owned];
+    const [row] = await this.#database.query<{ draining: boolean }>(BEAT, values);
     if (row === undefined) {
-      this.lose();
-      await this.join();
+      this.#lose();
+      await this.#join();
       return;
     }
     this.draining = row.draining;
-    if (this.session === session) this.session = { id: session.id, ...sent };
+    if (this.#session === session) this.#session = { id: session.id, ...sent };
   }
 
-  private stamp(): Omit<Session, 'id'> {
-    const sentWall = this.clock.now();
-    const lasts = this.pace.timeToLive - this.pace.margin;
-    return { until: this.clock.monotonic() + lasts, untilWall: sentWall + lasts, sentWall };
+  #stamp(): Omit<Session, 'id'> {
+    const sentWall = this.#clock.now();
+    const lasts = this.#pace.timeToLive - this.#pace.margin;
+    return { until: this.#clock.monotonic() + lasts, untilWall: sentWall + lasts, sentWall };
   }
 
-  private lose(): void {
-    this.session = undefined;
+  #lose(): void {
+    this.#session = undefined;
     this.emit('lost');
   }
 }

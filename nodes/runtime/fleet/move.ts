@@ -16,13 +16,15 @@ const MOVED = '.moved';
  * The files are renamed last, before anything is delivered: an interrupted move is repeated.
  */
 export class LocalLedgers {
+  readonly #folder: string;
+  readonly #clock: Clock;
   /** One lock for the folder, one move at a time. */
-  private moving: Promise<unknown> = Promise.resolve();
+  #moving: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly folder: string,
-    private readonly clock: Clock,
-  ) {}
+  constructor(folder: string, clock: Clock) {
+    this.#folder = folder;
+    this.#clock = clock;
+  }
 
   /** @throws MailboxError STORE, also while another Node-RED uses the folder */
   async bringIn(
@@ -32,11 +34,11 @@ export class LocalLedgers {
     openSpool: () => Promise<Spool>,
     signal: AbortSignal,
   ): Promise<void> {
-    const ledger = fileOf(this.folder, node, mailbox, 'ledger');
-    const spool = fileOf(this.folder, node, mailbox, 'spool');
+    const ledger = fileOf(this.#folder, node, mailbox, 'ledger');
+    const spool = fileOf(this.#folder, node, mailbox, 'spool');
     if (!existsSync(ledger)) return;
-    const moved = this.moving.then(async () => {
-      const lock = new FolderLock(this.folder, this.clock);
+    const moved = this.#moving.then(async () => {
+      const lock = new FolderLock(this.#folder, this.#clock);
       await lock.acquire(signal);
       try {
         const here = new LedgerState();
@@ -51,7 +53,7 @@ export class LocalLedgers {
         await lock.release();
       }
     });
-    this.moving = moved.catch(() => undefined);
+    this.#moving = moved.catch(() => undefined);
     await moved;
   }
 }

@@ -82,15 +82,26 @@ type Label = SpooledMail & { stored: number };
 
 /** The bytes of unacknowledged mails, in rows of a quarter of a megabyte, for as long as a lease lasts. */
 export class DatabaseSpool implements Spool {
-  private readonly mails = new Map<string, Kept>();
+  readonly #database: SpoolDatabase;
+  readonly #lease: Lease;
+  readonly #node: string;
+  readonly #fenced: () => void;
+  readonly #mostBytes: number;
+  readonly #mails = new Map<string, Kept>();
 
   private constructor(
-    private readonly database: SpoolDatabase,
-    private readonly lease: Lease,
-    private readonly node: string,
-    private readonly fenced: () => void,
-    private readonly mostBytes: number,
-  ) {}
+    database: SpoolDatabase,
+    lease: Lease,
+    node: string,
+    fenced: () => void,
+    mostBytes: number,
+  ) {
+    this.#database = database;
+    this.#lease = lease;
+    this.#node = node;
+    this.#fenced = fenced;
+    this.#mostBytes = mostBytes;
+  }
 
   /** @throws MailboxError STORE */
   static async open(
@@ -102,51 +113,51 @@ export class DatabaseSpool implements Spool {
   ): Promise<DatabaseSpool> {
     const spool = new DatabaseSpool(database, lease, node, fenced, mostBytes);
     // What an earlier owner had not finished: the server still has that mail.
-    await spool.owned(OPEN, [node]);
+    await spool.#owned(OPEN, [node]);
     const rows = await database.bulk<{ put: string; name: string; label: string }>(LIST, [
       lease.mailbox,
       node,
     ]);
     for (const { put, name, label } of rows) {
       const { stored, ...mail } = JSON.parse(label) as Label;
-      spool.mails.set(name, { mail, put, stored });
+      spool.#mails.set(name, { mail, put, stored });
     }
     return spool;
   }
 
   get place(): string {
-    return this.database.name;
+    return this.#database.name;
   }
 
   get size(): number {
-    return this.mails.size;
+    return this.#mails.size;
   }
 
   all(): SpooledMail[] {
-    return [...this.mails.values()].map(({ mail }) => mail);
+    return [...this.#mails.values()].map(({ mail }) => mail);
   }
 
   get(key: string): SpooledMail | undefined {
-    const mail = this.mails.get(spoolName(key))?.mail;
+    const mail = this.#mails.get(spoolName(key))?.mail;
     return mail?.key === key ? mail : undefined;
   }
 
   named(name: string): SpooledMail | undefined {
-    return this.mails.get(name)?.mail;
+    return this.#mails.get(name)?.mail;
   }
 
   async put(mail: ListedMail, body: AsyncIterable<Buffer>, facts: () => SpoolFacts): Promise<SpooledMail> {
     const name = spoolName(mail.key);
     let kept = 0;
-    for (const { stored } of this.mails.values()) kept += stored;
-    const [begun] = await this.owned<{ put: string }>(BEGIN, [this.node, name]);
+    for (const { stored } of this.#mails.values()) kept += stored;
+    const [begun] = await this.#owned<{ put: string }>(BEGIN, [this.#node, name]);
     const put = begun?.put as string;
     let stored = 0;
     let seq = 0;
     for await (const bytes of inChunks(body)) {
       stored += bytes.length;
-      if (kept + stored > this.mostBytes) throw this.full();
-      await this.owned(ADD, [this.node, name, put, seq, bytes]);
+      if (kept + stored > this.#mostBytes) throw this.#full();
+      await this.#owned(ADD, [this.#node, name, put, seq, bytes]);
       seq += 1;
     }
     const known = facts();
@@ -157,10 +168,10 @@ export class DatabaseSpool implements Spool {
       bytes: known.whole ? stored : (mail.bytes ?? stored),
       ...known,
     };
-    await this.owned(FINISH, [this.node, name, put, JSON.stringify({ ...label, stored })]);
+    await this.#owned(FINISH, [this.#node, name, put, JSON.stringify({ ...label, stored })]);
     // One that comes once more comes last.
-    this.mails.delete(name);
-    this.mails.set(name, { mail: label, put, stored });
+    this.#mails.delete(name);
+    this.#mails.set(name, { mail: label, put, stored });
     return label;
   }
 
@@ -170,12 +181,12 @@ export class DatabaseSpool implements Spool {
 
   async *read(key: string): AsyncIterable<Buffer> {
     const name = spoolName(key);
-    const kept = this.mails.get(name);
+    const kept = this.#mails.get(name);
     if (kept === undefined) throw spooledMailGone(this.place, undefined);
     let left = kept.stored;
     for (let seq = 0; left > 0; seq += 1) {
-      const values = [this.lease.mailbox, this.node, name, kept.put, seq];
-      const [row] = await this.database.bulk<{ bytes: Buffer }>(READ, values);
+      const values = [this.#lease.mailbox, this.#node, name, kept.put, seq];
+      const [row] = await this.#database.bulk<{ bytes: Buffer }>(READ, values);
       if (row === undefined) throw spooledMailGone(this.place, kept.mail.uid);
       left -= row.bytes.length;
       yield row.bytes;
@@ -183,27 +194,27 @@ export class DatabaseSpool implements Spool {
   }
 
   forget(key: string): void {
-    this.mails.delete(spoolName(key));
+    this.#mails.delete(spoolName(key));
   }
 
   async remove(key: string): Promise<void> {
     const name = spoolName(key);
-    this.mails.delete(name);
-    await this.owned(REMOVE, [this.node, name]);
+    this.#mails.delete(name);
+    await this.#owned(REMOVE, [this.#node, name]);
   }
 
-  private async owned<Row extends { [column: string]: unknown }>(
+  async #owned<Row extends { [column: string]: unknown }>(
     prepared: Prepared,
     values: unknown[],
   ): Promise<Row[]> {
-    const rows = await this.database.bulk<Row>(prepared, [...ownerOf(this.lease), ...values]);
+    const rows = await this.#database.bulk<Row>(prepared, [...ownerOf(this.#lease), ...values]);
     if (rows.length > 0 && rows[0]?.own !== 0) return rows;
-    this.fenced();
+    this.#fenced();
     throw ownedElsewhere();
   }
 
-  private full(): MailboxError {
-    const megabytes = Math.round(this.mostBytes / 1024 ** 2);
+  #full(): MailboxError {
+    const megabytes = Math.round(this.#mostBytes / 1024 ** 2);
     return new MailboxError('STORE', 'spool-full', { facts: { folder: this.place, megabytes } });
   }
 }

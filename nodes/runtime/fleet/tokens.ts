@@ -60,19 +60,18 @@ interface TokenRow {
 
 /** The tokens of all accounts of a fleet, sealed with its credentialSecret and bound as those of a single Node-RED are. */
 export class FleetTokens {
-  private readonly key: Buffer;
+  readonly #database: () => Promise<Database>;
+  readonly #key: Buffer;
 
   /** @param database waits for the first connection; throws where there is none */
-  constructor(
-    private readonly database: () => Promise<Database>,
-    secret: string,
-  ) {
-    this.key = Buffer.from(hkdfSync('sha256', secret, '', 'redletter fleet tokens', 32));
+  constructor(database: () => Promise<Database>, secret: string) {
+    this.#database = database;
+    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'redletter fleet tokens', 32));
   }
 
   /** One account's place; each call is another owner of it. */
   store(node: string, binding: string): TokenStore {
-    return new DatabaseTokenStore(this.database, this.key, node, binding);
+    return new DatabaseTokenStore(this.#database, this.#key, node, binding);
   }
 
   /** Nothing: a replica whose flows lack an account knows nothing of the others' flows. */
@@ -82,33 +81,34 @@ export class FleetTokens {
 }
 
 class DatabaseTokenStore implements TokenStore {
-  private readonly slot: string;
-  private readonly bound: Buffer;
-  private readonly owner = randomUUID();
+  readonly #database: () => Promise<Database>;
+  readonly #key: Buffer;
+  readonly #node: string;
+  readonly #slot: string;
+  readonly #bound: Buffer;
+  readonly #owner = randomUUID();
   /** The renewal under way: what it has read may be replaced only while no other replica has. */
-  private renewal: { id: string; generation: string } | undefined;
-  private renewals: Promise<unknown> = Promise.resolve();
+  #renewal: { id: string; generation: string } | undefined;
+  #renewals: Promise<unknown> = Promise.resolve();
 
-  constructor(
-    private readonly database: () => Promise<Database>,
-    private readonly key: Buffer,
-    private readonly node: string,
-    binding: string,
-  ) {
-    this.slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
-    this.bound = Buffer.from(`${node}\n${binding}`);
+  constructor(database: () => Promise<Database>, key: Buffer, node: string, binding: string) {
+    this.#database = database;
+    this.#key = key;
+    this.#node = node;
+    this.#slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
+    this.#bound = Buffer.from(`${node}\n${binding}`);
   }
 
   async load(): Promise<Tokens | undefined> {
-    const database = await this.database();
-    const [row] = await database.query<TokenRow>(LOAD, [this.node, this.slot]);
-    return this.open(row?.sealed);
+    const database = await this.#database();
+    const [row] = await database.query<TokenRow>(LOAD, [this.#node, this.#slot]);
+    return this.#open(row?.sealed);
   }
 
   async save(tokens: Tokens): Promise<void> {
-    const database = await this.database();
-    const values = [this.node, this.slot, this.seal(tokens), ...this.notice(database)];
-    const { renewal } = this;
+    const database = await this.#database();
+    const values = [this.#node, this.#slot, this.#seal(tokens), ...this.#notice(database)];
+    const renewal = this.#renewal;
     if (renewal === undefined) {
       await database.query(SAVE, values);
       return;
@@ -120,13 +120,13 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   async delete(): Promise<void> {
-    const database = await this.database();
-    await database.query(DELETE, [this.node, this.slot, ...this.notice(database)]);
+    const database = await this.#database();
+    await database.query(DELETE, [this.#node, this.#slot, ...this.#notice(database)]);
   }
 
   renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
-    const done = this.renewals.then(() => this.renewAlone(renew));
-    this.renewals = done.catch(() => undefined);
+    const done = this.#renewals.then(() => this.#renewAlone(renew));
+    this.#renewals = done.catch(() => undefined);
     return done;
   }
 
@@ -135,13 +135,13 @@ class DatabaseTokenStore implements TokenStore {
     let stop = (): void => {
       stopped = true;
     };
-    this.database().then(
+    this.#database().then(
       (database) => {
         if (stopped) return;
         const hear = (channel: string, text: string): void => {
           if (channel !== TOKENS) return;
           const [slot, owner] = text.split(' ');
-          if (slot === this.slot && owner !== this.owner) changed();
+          if (slot === this.#slot && owner !== this.#owner) changed();
         };
         database.on('notice', hear);
         stop = () => database.off('notice', hear);
@@ -151,34 +151,34 @@ class DatabaseTokenStore implements TokenStore {
     return () => stop();
   }
 
-  private async renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
-    const database = await this.database();
+  async #renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
+    const database = await this.#database();
     const id = randomUUID();
-    const { sealed, generation } = await this.take(database, id);
-    this.renewal = { id, generation };
+    const { sealed, generation } = await this.#take(database, id);
+    this.#renewal = { id, generation };
     try {
-      return await renew(this.open(sealed));
+      return await renew(this.#open(sealed));
     } finally {
-      this.renewal = undefined;
+      this.#renewal = undefined;
       // What cannot be given back runs out by itself.
-      const values = [this.node, this.slot, id, ...this.notice(database)];
+      const values = [this.#node, this.#slot, id, ...this.#notice(database)];
       await database.query(GIVE_BACK, values).catch(() => undefined);
     }
   }
 
-  private async take(database: Database, id: string): Promise<TokenRow> {
+  async #take(database: Database, id: string): Promise<TokenRow> {
     const until = performance.now() + WAIT_MS;
     for (;;) {
-      const values = [this.node, this.slot, id, RENEWAL_LEASE_MS];
+      const values = [this.#node, this.#slot, id, RENEWAL_LEASE_MS];
       const [row] = await database.query<TokenRow>(TAKE, values);
       if (row !== undefined) return row;
       if (performance.now() > until)
         throw new Error('another Node-RED has been renewing these tokens for too long');
-      await this.someChange(database);
+      await this.#someChange(database);
     }
   }
 
-  private someChange(database: Database): Promise<void> {
+  #someChange(database: Database): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
@@ -186,34 +186,34 @@ class DatabaseTokenStore implements TokenStore {
         resolve();
       };
       const hear = (channel: string, text: string): void => {
-        if (channel === TOKENS && text.startsWith(`${this.slot} `)) finish();
+        if (channel === TOKENS && text.startsWith(`${this.#slot} `)) finish();
       };
       const timer = setTimeout(finish, LOOK_AGAIN_MS);
       database.on('notice', hear);
     });
   }
 
-  private notice(database: Database): [channel: string, text: string] {
-    return [`${database.schema}_${TOKENS}`, `${this.slot} ${this.owner}`];
+  #notice(database: Database): [channel: string, text: string] {
+    return [`${database.schema}_${TOKENS}`, `${this.#slot} ${this.#owner}`];
   }
 
-  private seal(tokens: Tokens): string {
+  #seal(tokens: Tokens): string {
     const iv = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.key, iv);
-    cipher.setAAD(this.bound);
+    const cipher = createCipheriv('aes-256-gcm', this.#key, iv);
+    cipher.setAAD(this.#bound);
     const data = Buffer.concat([cipher.update(JSON.stringify(tokens), 'utf8'), cipher.final()]);
     return Buffer.concat([iv, cipher.getAuthTag(), data]).toString('base64');
   }
 
   /** What cannot be read counts as not signed in. */
-  private open(sealed: string | null | undefined): Tokens | undefined {
+  #open(sealed: string | null | undefined): Tokens | undefined {
     if (sealed === null || sealed === undefined) return undefined;
     try {
       const bytes = Buffer.from(sealed, 'base64');
-      const decipher = createDecipheriv('aes-256-gcm', this.key, bytes.subarray(0, 12), {
+      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12), {
         authTagLength: 16,
       });
-      decipher.setAAD(this.bound);
+      decipher.setAAD(this.#bound);
       decipher.setAuthTag(bytes.subarray(12, 28));
       const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
       return readTokens(JSON.parse(text));

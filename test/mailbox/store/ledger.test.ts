@@ -507,7 +507,7 @@ class Model {
   readonly goneSince = new Map<string, number>();
   underWay: string[] = [];
 
-  private delivery(key: string): OpenDelivery {
+  #delivery(key: string): OpenDelivery {
     const delivery = this.open.get(key) ?? { ...OPENED };
     this.open.set(key, delivery);
     return delivery;
@@ -524,15 +524,15 @@ class Model {
         break;
       case 'intend':
         for (const key of command.keys) {
-          const delivery = this.delivery(key);
+          const delivery = this.#delivery(key);
           delivery.deliveries += 1;
           delivery.lost = false;
         }
-        this.landed(command.keys);
+        this.#landed(command.keys);
         this.underWay.push(...command.keys);
         break;
       case 'withdraw':
-        this.landed(command.keys);
+        this.#landed(command.keys);
         for (const key of command.keys) {
           const delivery = this.open.get(key);
           if (delivery === undefined) continue;
@@ -542,9 +542,9 @@ class Model {
         }
         break;
       case 'killed':
-        for (const key of this.underWay) this.delivery(key).suspected = true;
+        for (const key of this.underWay) this.#delivery(key).suspected = true;
         if (this.underWay.length === 1) {
-          const delivery = this.delivery(this.underWay[0] ?? '');
+          const delivery = this.#delivery(this.underWay[0] ?? '');
           delivery.crashes += 1;
           delivery.retryAt = now + 30_000;
         }
@@ -553,7 +553,7 @@ class Model {
       case 'survived': {
         const delivery = this.open.get(command.key);
         if (delivery) delivery.suspected = false;
-        this.landed([command.key]);
+        this.#landed([command.key]);
         break;
       }
       case 'lost': {
@@ -562,18 +562,18 @@ class Model {
         break;
       }
       case 'done':
-        this.landed([command.key]);
+        this.#landed([command.key]);
         this.open.delete(command.key);
         this.mails.set(command.key, { state: command.state, at: now });
         break;
       case 'again':
         if (this.mails.get(command.key)?.state !== 'quarantined') break;
         this.mails.delete(command.key);
-        this.delivery(command.key).deliveries ||= 1;
+        this.#delivery(command.key).deliveries ||= 1;
         break;
       case 'failed': {
-        this.landed([command.key]);
-        const delivery = this.delivery(command.key);
+        this.#landed([command.key]);
+        const delivery = this.#delivery(command.key);
         delivery.failures += 1;
         delivery.retryAt = now + 60_000;
         break;
@@ -587,7 +587,7 @@ class Model {
             this.goneSince.delete(key);
             this.mails.delete(key);
             this.open.delete(key);
-            this.landed([key]);
+            this.#landed([key]);
           }
         }
         break;
@@ -605,7 +605,7 @@ class Model {
     }
   }
 
-  private landed(keys: string[]): void {
+  #landed(keys: string[]): void {
     this.underWay = this.underWay.filter((key) => !keys.includes(key));
   }
 

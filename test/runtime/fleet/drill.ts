@@ -56,8 +56,8 @@ export const QUICK: Pace = { beat: 400, timeToLive: 1_600, margin: 400 };
 /** Replicas as processes of their own on one database, and a mail server that sees who deletes. */
 export class Drill {
   readonly replicas = new Map<string, ChildProcess>();
-  private readonly sent: { user: string; uid: string }[] = [];
-  private starts = 0;
+  readonly #sent: { user: string; uid: string }[] = [];
+  #starts = 0;
 
   private constructor(
     readonly postgres: Postgres,
@@ -84,8 +84,8 @@ export class Drill {
   /** Starts a replica of this name, perhaps once more. */
   async replica(name: string): Promise<void> {
     const { database, server, users, options } = this;
-    this.starts += 1;
-    const file = join(this.folder, `${name}-${this.starts}`);
+    this.#starts += 1;
+    const file = join(this.folder, `${name}-${this.#starts}`);
     const orders: ReplicaOrders = { name, database, port: server.port, users, file, ...options };
     const script = join(__dirname, 'replica-child.ts');
     const child = startChild(process.execPath, ['--import', 'tsx', script, JSON.stringify(orders)], {
@@ -99,8 +99,8 @@ export class Drill {
   send(count: number, random: () => number): void {
     for (let at = 0; at < count; at += 1) {
       const user = this.users[Math.floor(random() * this.users.length)] as string;
-      const uid = `m${this.sent.length}`;
-      this.sent.push({ user, uid });
+      const uid = `m${this.#sent.length}`;
+      this.#sent.push({ user, uid });
       this.server.deliver(user, uid);
     }
   }
@@ -117,7 +117,7 @@ export class Drill {
 
   get delivered(): DeliveredLine[] {
     const lines: DeliveredLine[] = [];
-    for (let at = 1; at <= this.starts; at += 1)
+    for (let at = 1; at <= this.#starts; at += 1)
       for (const name of this.replicas.keys()) {
         const file = join(this.folder, `${name}-${at}`);
         if (!existsSync(file)) continue;
@@ -133,7 +133,7 @@ export class Drill {
     while (Date.now() < until) {
       const seen = new Set(this.delivered.map(({ user, uid }) => `${user} ${uid}`));
       const left = this.users.some((user) => this.server.left(user).length > 0);
-      if (!left && this.sent.every(({ user, uid }) => seen.has(`${user} ${uid}`))) return;
+      if (!left && this.#sent.every(({ user, uid }) => seen.has(`${user} ${uid}`))) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
@@ -143,7 +143,8 @@ export class Drill {
   }
 
   async findings(): Promise<Findings> {
-    const { delivered, sent, server, postgres, database } = this;
+    const { delivered, server, postgres, database } = this;
+    const sent = this.#sent;
     const boxOf = (user: string): string => mailboxId({ host: 'pop.example.test', port: server.port, user });
     return findingsOf(
       { delivered, sent, deletions: server.deletions, boxOf },

@@ -7,28 +7,28 @@ import type { Postgres } from '../../../servers/postgres';
 export class TestClock implements Clocks {
   wall = 1_700_000_000_000;
   mono = 1_000;
-  private timers = new Map<object, { at: number; run: () => void }>();
+  #timers = new Map<object, { at: number; run: () => void }>();
 
   now = (): number => this.wall;
   monotonic = (): number => this.mono;
 
   setTimeout = (run: () => void, ms: number): unknown => {
     const timer = {};
-    this.timers.set(timer, { at: this.mono + ms, run });
+    this.#timers.set(timer, { at: this.mono + ms, run });
     return timer;
   };
 
   clearTimeout = (timer: unknown): void => {
-    this.timers.delete(timer as object);
+    this.#timers.delete(timer as object);
   };
 
   /** Moves both clocks. */
   pass(ms: number): void {
     this.wall += ms;
     this.mono += ms;
-    for (const [timer, { at, run }] of [...this.timers]) {
+    for (const [timer, { at, run }] of [...this.#timers]) {
       if (at > this.mono) continue;
-      this.timers.delete(timer);
+      this.#timers.delete(timer);
       run();
     }
   }

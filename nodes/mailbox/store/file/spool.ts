@@ -24,15 +24,17 @@ const FACTS_ROOM = 256;
  * before the session ends, since some servers show a mail only once.
  */
 export class FileSpool implements Spool {
-  private readonly mails = new Map<string, SpooledMail>();
+  readonly #folder: string;
+  readonly #openFile: OpenFile;
+  readonly #mails = new Map<string, SpooledMail>();
 
   /** A file has come whose name may not be on the disk yet. */
-  private unsynced = false;
+  #unsynced = false;
 
-  private constructor(
-    private readonly folder: string,
-    private readonly openFile: OpenFile,
-  ) {}
+  private constructor(folder: string, openFile: OpenFile) {
+    this.#folder = folder;
+    this.#openFile = openFile;
+  }
 
   /** @throws MailboxError STORE */
   static async open(folder: string, openFile: OpenFile = open): Promise<FileSpool> {
@@ -43,43 +45,43 @@ export class FileSpool implements Spool {
         const file = join(folder, name);
         // A file that was being written when the process ended: the server still has that mail.
         if (name.endsWith('.new')) await rm(file, { force: true });
-        else found.push(...(await spool.look(name)));
+        else found.push(...(await spool.#look(name)));
       }
       // As they came: some clocks tell files of one session apart by their numbers only.
       found.sort((a, b) => a.at - b.at || a.mail.number - b.mail.number);
-      for (const { name, mail } of found) spool.mails.set(name, mail);
+      for (const { name, mail } of found) spool.#mails.set(name, mail);
     } catch (error) {
       // It is made when the first mail comes.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw spool.storeError(error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw spool.#storeError(error);
     }
     return spool;
   }
 
   get place(): string {
-    return this.folder;
+    return this.#folder;
   }
 
   get(key: string): SpooledMail | undefined {
-    const mail = this.mails.get(spoolName(key));
+    const mail = this.#mails.get(spoolName(key));
     return mail?.key === key ? mail : undefined;
   }
 
   /** By the name of its file. */
   named(name: string): SpooledMail | undefined {
-    return this.mails.get(name);
+    return this.#mails.get(name);
   }
 
   get size(): number {
-    return this.mails.size;
+    return this.#mails.size;
   }
 
   all(): SpooledMail[] {
-    return [...this.mails.values()];
+    return [...this.#mails.values()];
   }
 
   async put(mail: ListedMail, body: AsyncIterable<Buffer>, facts: () => SpoolFacts): Promise<SpooledMail> {
     const name = spoolName(mail.key);
-    const file = join(this.folder, name);
+    const file = join(this.#folder, name);
     const temporary = `${file}.new`;
     const label = { key: mail.key, uid: mail.uid ?? mail.key.slice(1), number: mail.number };
     const room = Buffer.byteLength(JSON.stringify(label)) + FACTS_ROOM;
@@ -87,19 +89,19 @@ export class FileSpool implements Spool {
     let known: SpoolFacts | undefined;
     let failure: unknown;
     // Not before it is needed, and the folder may have been removed while Node-RED runs.
-    await this.stored(mkdir(this.folder, { recursive: true, mode: 0o700 }));
-    const handle = await this.stored(this.openFile(temporary, 'w', 0o600));
+    await this.#stored(mkdir(this.#folder, { recursive: true, mode: 0o700 }));
+    const handle = await this.#stored(this.#openFile(temporary, 'w', 0o600));
     try {
       // Blanks until the facts are known: the label comes first in the file.
-      await this.stored(handle.writeFile(`${' '.repeat(room)}\n`));
+      await this.#stored(handle.writeFile(`${' '.repeat(room)}\n`));
       for await (const chunk of body) {
         bytes += chunk.length;
-        await this.stored(handle.writeFile(chunk));
+        await this.#stored(handle.writeFile(chunk));
       }
       known = facts();
       const line = Buffer.from(JSON.stringify({ ...label, ...known }));
-      await this.stored(handle.write(line, 0, line.length, 0));
-      await this.stored(handle.sync());
+      await this.#stored(handle.write(line, 0, line.length, 0));
+      await this.#stored(handle.sync());
     } catch (error) {
       failure = error;
     } finally {
@@ -109,19 +111,19 @@ export class FileSpool implements Spool {
       await rm(temporary, { force: true });
       throw failure;
     }
-    await this.stored(rename(temporary, file));
-    this.unsynced = true;
+    await this.#stored(rename(temporary, file));
+    this.#unsynced = true;
     const spooled = { ...label, ...known, bytes: known.whole ? bytes : (mail.bytes ?? bytes) };
-    this.mails.set(name, spooled);
+    this.#mails.set(name, spooled);
     return spooled;
   }
 
   /** Puts the names of what was taken in on the disk, as a power failure may ask for. Not every file system can. */
   async sync(): Promise<void> {
-    if (!this.unsynced) return;
-    this.unsynced = false;
-    for (const folder of [this.folder, dirname(this.folder)]) {
-      const handle = await this.openFile(folder, 'r').catch(() => undefined);
+    if (!this.#unsynced) return;
+    this.#unsynced = false;
+    for (const folder of [this.#folder, dirname(this.#folder)]) {
+      const handle = await this.#openFile(folder, 'r').catch(() => undefined);
       await handle?.sync().catch(() => undefined);
       await handle?.close();
     }
@@ -129,14 +131,14 @@ export class FileSpool implements Spool {
 
   /** Drops what is known of a mail whose file has gone. */
   forget(key: string): void {
-    this.mails.delete(spoolName(key));
+    this.#mails.delete(spoolName(key));
   }
 
   /** The bytes as they came. @throws MailboxError STORE; `spooled-mail-gone` where the file is no longer there */
   async *read(key: string): AsyncIterable<Buffer> {
     let labelled = true;
     try {
-      for await (const chunk of createReadStream(join(this.folder, spoolName(key)))) {
+      for await (const chunk of createReadStream(join(this.#folder, spoolName(key)))) {
         const bytes = chunk as Buffer;
         if (!labelled) yield bytes;
         else {
@@ -147,20 +149,20 @@ export class FileSpool implements Spool {
         }
       }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.storeError(error);
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.#storeError(error);
       const uid = this.get(key)?.uid;
-      throw spooledMailGone(this.folder, uid, error);
+      throw spooledMailGone(this.#folder, uid, error);
     }
   }
 
   async remove(key: string): Promise<void> {
-    this.mails.delete(spoolName(key));
-    await this.stored(rm(join(this.folder, spoolName(key)), { force: true }));
+    this.#mails.delete(spoolName(key));
+    await this.#stored(rm(join(this.#folder, spoolName(key)), { force: true }));
   }
 
   /** The mail in this file, if it is one of ours. */
-  private async look(name: string): Promise<Found[]> {
-    const handle = await open(join(this.folder, name), 'r');
+  async #look(name: string): Promise<Found[]> {
+    const handle = await open(join(this.#folder, name), 'r');
     try {
       const { size, mtimeMs } = await handle.stat();
       const start = Buffer.alloc(Math.min(size, LONGEST_LABEL));
@@ -175,17 +177,17 @@ export class FileSpool implements Spool {
     }
   }
 
-  private stored<T>(writing: Promise<T>): Promise<T> {
+  #stored<T>(writing: Promise<T>): Promise<T> {
     return writing.catch((error) => {
-      throw this.storeError(error);
+      throw this.#storeError(error);
     });
   }
 
-  private storeError(cause: unknown): MailboxError {
+  #storeError(cause: unknown): MailboxError {
     if (cause instanceof MailboxError) return cause;
     const system = (cause as NodeJS.ErrnoException).code ?? (cause as Error).message;
     return new MailboxError('STORE', system === 'ENOSPC' ? 'disk-full' : 'folder-unwritable', {
-      facts: { folder: this.folder, file: this.folder, system },
+      facts: { folder: this.#folder, file: this.#folder, system },
       cause,
     });
   }
