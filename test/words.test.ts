@@ -7,32 +7,61 @@ import { filesBelow, root } from './sources';
 /** Words that are not used, and the term to use instead. */
 const NEVER: [words: RegExp, term: string][] = [
   [/\bhand(s|ed|ing)?[ -]overs?\b/i, 'deliver, delivery'],
+  [/\b(send|sends|sent|sending|pass|passes) (it|them|mail|the mail) on\b/i, 'deliver, delivery'],
   [/\b(come|comes|came|coming) again\b/i, 'redeliver, duplicate'],
-  [/\b(handled|settled|unsettled)\b/i, 'processed, acknowledged'],
-  [/\b(set|sets|setting) aside\b/i, 'quarantined'],
+  [/\b(repeats|a repeat|every repeat|possible repeat)\b/i, 'redeliver, duplicate'],
+  [/\b(handled|settled|unsettled|done with it)\b/i, 'processed, acknowledged'],
+  [/\b(set|sets|setting|put|puts|laid) aside\b/i, 'quarantined'],
   [/\bpoison/, 'quarantined'],
+  [/\b(a|the|each|every|next|first|last|one) (look|looks|round|rounds)\b(?! trip)/i, 'check'],
+  [/\blooks? (into|at|in) (the|a|your) (mailbox|server)/i, 'check'],
   [/\bfetch(es|ed|ing)?\b/i, 'download'],
+  [/\b(brings?|brought) (the|a|all|every|no|new)? ?(mails?|emails?)\b/i, 'download'],
+  [/\boctets?\b/i, 'bytes'],
   [/\byounger than\b/i, 'received since'],
   [/\bunique-ids?\b/i, 'unique ID'],
   [/\b(withdrawn?|withdrew|withdraws|declared? .{0,20}void)\b/i, 'revoke'],
   [/\b(runs?|ran|running) out\b/i, 'expire'],
+  [/\b(dies|died|dying)\b/i, 'expire, stop, fail'],
+  [/\b(tokens?|sign-ins?|secrets?|certificates?) (ends?|ended)\b/i, 'expire, expiry'],
   [/\b(signed by nobody|nobody .{0,20}trusts?)\b/i, 'not signed by a trusted authority (CA)'],
   [/\b(TLS from the start|speaks? plain|in clear\b)/i, 'implicit TLS, unencrypted'],
   [/\b(hung|hang|hangs) up\b/i, 'closed the connection'],
   [/\b(for good|trouble that should pass|should pass)\b/i, 'permanent error, temporary error'],
-  [/\bpatience\b/i, 'backoff'],
-  [/\b(whoever|nobody|somebody)\b/i, 'the actor'],
-  [/\b(way to sign in|client proof|what for)\b/i, 'sign-in method, client authentication, scope'],
+  [/\b(patience|try(ing)? again later|tried again later|in vain)\b/i, 'retry, backoff'],
+  [/\b(whoever|nobody|somebody|someone)\b/i, 'the actor'],
+  [/\b(ways? to sign in|client proof|what for)\b/i, 'sign-in method, client authentication, scope'],
+  [/\b(takes?|took|taking) turns\b/i, 'session limiter'],
+  [
+    /\b(stands?|stood) (in|on|at|there|here|beside|below|above|once|under|folded)\b/i,
+    'is, is listed, is stored',
+  ],
+  [/\b(lies|lay) (beside|next to|in|on)\b/i, 'is stored'],
+  [/\b(goes|went|go) on\b/i, 'resumes, continues'],
+  [/\b(dear|on its own feet|anew|whence|thereby|hence|nowhere|for ever)\b/i, 'plain words'],
+  [/\b(sign|signs|signed) on\b/i, 'sign in'],
+  [/\b(log|logs|logged) on\b/i, 'log in'],
   [/\b(client|tenant|object|secret) ids?\b/, 'client ID'],
   [/\be-mail(?! (in\b|programs))/, 'email'],
   [/\bmail address/i, 'email address'],
-  [/\b(servers?|providers?|Google|Microsoft|Gmail) (wants?|takes?|speaks?)\b/, 'requires, accepts, uses'],
+  [
+    /\b(servers?|providers?|Google|Microsoft|Gmail|Node-RED|nodes?) (wants?|takes?|speaks?|says?|tells?|told|knew|likes?|refuses?|hangs?)\b/,
+    'requires, accepts, uses, reports, rejects',
+  ],
+  [/\b(afterwards|up to __)\b/i, 'after processing, maximum size'],
+  [
+    /\b(colour|behaviour|recognis|authoris|organis|cancell?ing|licence|dialogue|catalogue)/i,
+    'American spelling',
+  ],
+  [/\b(e-mails?|mails) addresses\b/i, 'email addresses'],
 ];
 
 /** Terms of a standard or of another product, where that is what is meant. */
 const ALLOWED: Record<string, RegExp[]> = {
   // The settings of the email node, by the names they have there.
   'docs/from-the-e-mail-node.md': [/Fetch: when triggered/],
+  // What a server may answer.
+  'docs/pop3.md': [/"try again later"/],
 };
 
 const english = (name: string): string => join(root, 'locales', 'en-US', name);
