@@ -158,13 +158,14 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     const { name, role } = settings;
     const load = () => leases.load();
     const membership = new Membership(database, { name, version, role, load }, this.#clocks, pace);
-    const leases = new Leases(
-      database,
-      membership,
-      { name, role },
-      (mailbox) => this.#isIdle(mailbox),
-      2.5 * pace.beat,
-    );
+    const leases = new Leases(database, membership, {
+      name,
+      role,
+      isIdle: (mailbox) => this.#isIdle(mailbox),
+      orphanedMs: 2.5 * pace.beat,
+      patienceMs: 15 * pace.beat,
+      monotonic: this.#clocks.monotonic,
+    });
     const inbox = new Inbox(database);
     this.connected = { database, membership, leases, inbox };
     this.#hear(this.connected);

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Database } from './database';
 import type { Membership } from './membership';
+import { FREE, Surplus, shareOf, surveyed } from './shares';
 
 /** One replica's hold on one mailbox. */
 export interface Lease {
@@ -22,11 +23,20 @@ interface LeaseEvents {
 
 /** How many mailboxes are claimed in one statement. */
 const CLAIM_AT_ONCE = 1_000;
-/** What no replica took for its share for so long, ms, is taken by any replica that attends it. */
-const ORPHANED_MS = 5_000;
 
-/** An array rather than a join, so that the index answers both halves. */
-const FREE = '(m.replica is null or m.replica = any (array(select id from replica where died is not null)))';
+export interface LeaseOptions {
+  /** Of this replica. */
+  name: string;
+  role: 'runtime' | 'editor';
+  /** True where a mailbox can be moved without ending a check. */
+  isIdle?: (mailbox: string) => boolean;
+  /** What no replica took for its share for so long, ms, is taken by any replica that attends it. */
+  orphanedMs?: number;
+  /** So long, ms, a surplus waits for mailboxes that are idle. */
+  patienceMs?: number;
+  /** ms of a monotonic clock. */
+  monotonic?: () => number;
+}
 
 const ADD = {
   name: 'add-mailboxes',
@@ -41,20 +51,6 @@ const LEAVE = {
   name: 'leave-mailboxes',
   text: `delete from attendance where replica = $1 and (mailbox, node) in
     (select mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node))`,
-};
-/**
- * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
- * much as there are replicas, not mailboxes.
- */
-const SURVEY = {
-  name: 'survey',
-  text: `select
-    count(*) filter (where not draining)::int as replicas,
-    coalesce(max(attended), 0)::int as mailboxes,
-    exists (select from mailbox m where ${FREE}) as free,
-    array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
-      and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
-    from replica where died is null and role = 'runtime'`,
 };
 const CLAIM = {
   name: 'claim',
@@ -92,9 +88,9 @@ export class Leases extends EventEmitter<LeaseEvents> {
   readonly #database: Pick<Database, 'query'>;
   readonly #membership: Membership;
   readonly #replica: { name: string; role: 'runtime' | 'editor' };
-  /** True where a mailbox can be moved without ending a check: the surplus is chosen among these. */
   readonly #isIdle: (mailbox: string) => boolean;
   readonly #orphanedMs: number;
+  readonly #surplus: Surplus;
   readonly #held = new Map<string, Lease>();
   /** Attended here: mailbox → the nodes. */
   readonly #attended = new Map<string, Set<string>>();
@@ -111,17 +107,22 @@ export class Leases extends EventEmitter<LeaseEvents> {
   constructor(
     database: Pick<Database, 'query'>,
     membership: Membership,
-    replica: { name: string; role: 'runtime' | 'editor' },
-
-    isIdle: (mailbox: string) => boolean = () => true,
-    orphanedMs = ORPHANED_MS,
+    {
+      name,
+      role,
+      isIdle = () => true,
+      orphanedMs = 5_000,
+      patienceMs = 30_000,
+      monotonic = () => performance.now(),
+    }: LeaseOptions,
   ) {
     super();
     this.#database = database;
     this.#membership = membership;
-    this.#replica = replica;
+    this.#replica = { name, role };
     this.#isIdle = isIdle;
     this.#orphanedMs = orphanedMs;
+    this.#surplus = new Surplus(patienceMs, monotonic);
     this.setMaxListeners(0);
     membership.on('lost', () => this.#loseAll());
     membership.on('beat', () => {
@@ -215,21 +216,17 @@ export class Leases extends EventEmitter<LeaseEvents> {
     }
     await this.#tellAttendance(session);
     if (this.#doubtful) await this.#dropUnknown(session);
-    const [survey] = await this.#database.query<{
-      replicas: number;
-      mailboxes: number;
-      free: boolean;
-      away: string[];
-    }>(SURVEY, [session, this.#replica.name]);
+    const survey = await surveyed(this.#database, session, this.#replica.name);
     if (survey === undefined || this.#stopped) return;
-    const { replicas, mailboxes, free, away } = survey;
     const { draining } = this.#membership;
-    const share = draining ? 0 : Math.ceil(mailboxes / Math.max(1, replicas));
-    for (const mailbox of away) this.emit('wanted', mailbox);
-    const surplus = Math.max(0, this.#held.size - share);
-    const movable = [...this.#held.keys()].filter((mailbox) => draining || this.#isIdle(mailbox));
-    for (const mailbox of movable.slice(0, surplus)) this.emit('wanted', mailbox);
-    if (free && !draining && this.#replica.role === 'runtime') await this.#claim(session, share);
+    const share = shareOf(survey);
+    for (const mailbox of survey.away) this.emit('wanted', mailbox);
+    const held = [...this.#held.keys()];
+    const surplus = draining
+      ? held
+      : await this.#surplus.of(held, { share, session, isIdle: this.#isIdle }, this.#database);
+    for (const mailbox of surplus) this.emit('wanted', mailbox);
+    if (survey.free && !draining && this.#replica.role === 'runtime') await this.#claim(session, share);
     await this.#database.query(FORGET_DEAD);
   }
 

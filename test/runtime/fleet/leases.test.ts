@@ -71,6 +71,46 @@ describe('runtime/fleet: leases', function () {
     assert.deepEqual(second.owned, before);
   });
 
+  it('move to a replica that joins within a bounded time, however busy the mailboxes are', async () => {
+    const mailboxes = names(12);
+    const first = replica('a', mailboxes);
+    await ticks(2);
+    first.busy = new Set(mailboxes);
+    const second = replica('b', mailboxes);
+    await ticks(3);
+    assert.deepEqual(counts(), [12, 0], 'idle ones are waited for');
+    // Within the session, which is prolonged meanwhile.
+    for (let waited = 0; waited < 30_000; waited += 5_000) {
+      first.clock.pass(5_000);
+      second.clock.pass(5_000);
+      await ticks(1);
+    }
+    await ticks(2);
+    assert.deepEqual(counts(), [6, 6]);
+  });
+
+  it('stay where they are while no other replica would take them', async () => {
+    const [xs, ys] = [names(10).map((name) => `x-${name}`), names(10).map((name) => `y-${name}`)];
+    replica('a', xs);
+    replica('b', [...ys, ...names(10)]);
+    await ticks(2);
+    await postgres.query(url, "update redletter.mailbox set since = since - interval '1 minute'");
+    await ticks(2);
+    assert.deepEqual(counts(), [10, 20]);
+    const terms = () => postgres.query(url, 'select id, replica, term from redletter.mailbox order by id');
+    const before = await terms();
+    await ticks(4);
+    assert.deepEqual(await terms(), before);
+    // What another one has too, unlike a mailbox that no flow has any more, goes there, and no more than its share.
+    await postgres.query(
+      url,
+      "insert into redletter.mailbox (id) select 'gone' || n from generate_series(1, 9) n",
+    );
+    replica('c', ys);
+    await ticks(6);
+    assert.deepEqual(counts(), [10, 13, 7]);
+  });
+
   it('are free at once where a replica stops, and after the time to live where it dies', async () => {
     const mailboxes = names(9);
     const [a, b, c] = ['a', 'b', 'c'].map((name) => replica(name, mailboxes)) as [Replica, Replica, Replica];

@@ -52,7 +52,12 @@ export class Replica {
   ) {
     const load = () => this.leases.load();
     this.membership = new Membership(database, { name, version: '1', role, load }, this.clock);
-    this.leases = new Leases(database, this.membership, { name, role }, (mailbox) => !this.busy.has(mailbox));
+    this.leases = new Leases(database, this.membership, {
+      name,
+      role,
+      isIdle: (mailbox) => !this.busy.has(mailbox),
+      monotonic: this.clock.monotonic,
+    });
     this.leases.on('lost', (mailbox) => this.lost.push(mailbox));
     this.leases.on('wanted', (mailbox) => {
       const lease = this.leases.lease(mailbox);
