@@ -205,8 +205,8 @@ for (const version of [4, 5] as const) {
       try {
         await open(german);
         const text = german.page.locator('.redletter-health');
-        await text.getByText('Mails der letzten 24 Stunden: 4').first().waitFor();
-        await text.getByText(/In Quarantäne: 4|Zurückgelegt: 4/).waitFor();
+        await text.getByText('E-Mails in den letzten 24 Stunden: 4').first().waitFor();
+        await text.getByText(/In Quarantäne: 4/).waitFor();
         assert.doesNotMatch(await text.innerText(), /health\.|panel\.|ago|Set aside/);
         await german.screenshot(`health-de-${version}`);
       } finally {

@@ -323,7 +323,7 @@ for (const version of [4, 5] as const) {
       assert.ok(!(await marked()).includes('node-input-user'));
       await editor.fill({ user: ALICE, auth: 'password', password: '' });
       await editor.done();
-      assert.deepEqual(await wrong(), ['Passwort: Passwort des Postfachs eintragen']);
+      assert.deepEqual(await wrong(), ['Passwort: Geben Sie das Passwort des Postfachs ein']);
       await editor.openDialog(node);
       await editor.fill({ user: '', password: PASSWORD, interval: 'often' });
       assert.deepEqual(await marked(), ['node-input-user', 'node-input-interval']);
