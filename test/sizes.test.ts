@@ -14,7 +14,6 @@ const TO_BE_SPLIT = new Set([
   'nodes/admin/sign-in-routes.ts',
   'nodes/connection-test/walk.ts',
   'nodes/editor/sign-in/panel.ts',
-  'nodes/mail/charset.ts',
   'nodes/mailbox/delivery/ack.ts',
   'nodes/mailbox/mailbox.ts',
   'nodes/mailbox/recognition.ts',

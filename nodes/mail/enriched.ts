@@ -1,4 +1,4 @@
-import type { CollectedText } from './charset';
+import type { CollectedText } from './collected-text';
 
 /** What a reader sees of text/enriched (RFC 1896): its commands left out, single line ends as blanks. */
 export function enrichedToText({ whole, head }: CollectedText): CollectedText {

@@ -1,6 +1,6 @@
 // One mail through the splitter and the decoders: what each part holds goes into its text or its attachment as it comes.
 import type { AttachmentHead, Attachments } from './attachments';
-import { type CollectedText, TextCollector } from './charset';
+import { type CollectedText, TextCollector } from './collected-text';
 import { enrichedToText } from './enriched';
 import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';

@@ -3,7 +3,7 @@
 // multipart mail empty that has no plain text at all.
 import type { AddressObject, HeaderValue } from 'mailparser';
 import { escaped } from './addresses';
-import type { CollectedText } from './charset';
+import type { CollectedText } from './collected-text';
 import { htmlToText } from './html-text';
 import { MAX_CONVERTED, MAX_SHOWN, TURN_MS } from './limits';
 import { textToHtml } from './mailparser';

@@ -55,8 +55,10 @@ describe('mail: read in the second thread', () => {
   }
 
   it('lost in the middle, leaves them to this one, and another does the next', async () => {
+    while (thread.runs) await new Promise((next) => setTimeout(next, 5));
+    const started = new Promise<Worker>((resolve) => process.once('worker', resolve));
     const lost = readBatch([[LONG_HTML]], { content: 'parsed', attachments: 'buffer' }, thread);
-    await (Reflect.get(thread, 'worker') as Worker).terminate();
+    await (await started).terminate();
     assert.equal(await lost, undefined);
     const [message] =
       (await readBatch([[LONG_HTML]], { content: 'parsed', attachments: 'buffer' }, thread)) ?? [];

@@ -1,27 +1,8 @@
 // The kinds of mail that mailers get wrong, or that are rare: each written by a generator here, in several forms.
 import assert from 'node:assert/strict';
 import { problems, read } from './support';
+import { bytes, HEAD, mail, multipart } from './writing';
 
-const HEAD = 'From: a@example.org\r\nSubject: s\r\nDate: Mon, 6 Apr 2026 08:00:00 +0000\r\n';
-const bytes = (text: string, latin1 = false): Buffer => Buffer.from(text, latin1 ? 'latin1' : 'utf8');
-
-/** A mail of one part, its content in an encoding. */
-function mail(fields: string, content: Buffer | string, encoding = '8bit'): Buffer {
-  const body = Buffer.from(content);
-  const encoded = /base64/i.test(encoding)
-    ? bytes(body.toString('base64').replace(/.{76}/g, '$&\r\n'))
-    : encoding === 'quoted-printable'
-      ? bytes(
-          [...body]
-            .map((octet) => `=${octet.toString(16).toUpperCase().padStart(2, '0')}`)
-            .join('')
-            .replace(/(?:=..){20}/g, '$&=\r\n'),
-        )
-      : body;
-  return Buffer.concat([bytes(`${HEAD}${fields}Content-Transfer-Encoding: ${encoding}\r\n\r\n`), encoded]);
-}
-const multipart = (type: string, ...parts: string[]): string =>
-  `${HEAD}Content-Type: multipart/${type}; boundary="=_b"\r\n\r\n${parts.map((part) => `--=_b\r\n${part}\r\n`).join('')}--=_b--\r\n`;
 const names = async (written: Buffer | string) =>
   (await read(written)).attachments.map(({ filename, content }) => [filename, content?.toString('latin1')]);
 
