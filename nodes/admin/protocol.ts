@@ -46,6 +46,8 @@ export interface SignInRequest extends AccountDraft {
   /** Where the window begins, if not beside the redirect URI. */
   callbackUrl?: string;
   texts?: WindowTexts;
+  /** Another person signed in before: the provider must ask who it is. */
+  anotherPerson?: boolean;
 }
 
 export interface DeviceCodeView {

@@ -93,13 +93,14 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
     adminUser: string,
     dialog: Dialog,
   ): Promise<{ id: string; url: string }> => {
-    const { callbackUrl, texts } = request.body as Unchecked<SignInRequest>;
+    const { callbackUrl, texts, anotherPerson } = request.body as Unchecked<SignInRequest>;
     const { id, beginUrl } = await consent.start({
       ...dialog,
       adminUser,
       redirectUri: redirectUriOf(request, dialog),
       ...(typeof callbackUrl === 'string' && callbackUrl !== '' && { callbackUrl }),
       texts: pageTexts(RED, texts),
+      anotherPerson: anotherPerson === true,
     });
     return { id, url: beginUrl };
   };

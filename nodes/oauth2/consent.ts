@@ -48,6 +48,11 @@ export interface StartRequest extends SignInRequest {
   callbackUrl?: string;
   /** For the page in the sign-in's window. Default: those of the constructor. */
   texts?: PageTexts;
+  /**
+   * Another person signed in before: the provider has to let this one choose, or its session's cookie signs the other
+   * one in again without a word.
+   */
+  anotherPerson?: boolean;
 }
 
 export interface StartedSignIn {
@@ -128,6 +133,7 @@ export class Consent {
         redirectUri: request.redirectUri,
         callbackUrl: callbackUrl.href,
         ...(request.texts && { texts: request.texts }),
+        ...(request.anotherPerson && { anotherPerson: true }),
         endpoints: writeEndpoints(endpoints),
         ticket,
         ticketExpiresAt: now + TICKET_MS,
@@ -316,6 +322,7 @@ function authorizationUrl({ id, config, pending }: Waiting): URL {
     code_challenge: createHash('sha256').update(verifier).digest('base64url'),
     code_challenge_method: 'S256',
     ...standing(config, url),
+    ...(pending.anotherPerson && { prompt: choosing(config, url) }),
     ...(config.user?.trim() && { login_hint: config.user.trim() }),
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
@@ -330,6 +337,14 @@ function standing(config: AccountConfig, url: URL): Record<string, string> {
     else parameters.prompt = config.prompt;
   }
   return Object.fromEntries(Object.entries(parameters).filter(([name]) => !url.searchParams.has(name)));
+}
+
+/** The `prompt` in force, and with it the one that lets the person choose; `none` forbids the choice. */
+function choosing(config: AccountConfig, url: URL): string {
+  const prompt = url.searchParams.get('prompt') ?? standing(config, url).prompt ?? '';
+  const choose = providerOf(config).choosePrompt ?? 'login';
+  const words = prompt.split(/\s+/).filter((word) => word !== '' && word !== 'none');
+  return [...new Set([choose, ...words])].join(' ');
 }
 
 /**

@@ -57,6 +57,11 @@ export interface Provider {
   clientSecret: 'required' | 'optional' | 'none';
   /** Added to the authorization request. */
   authorizationParameters?: Readonly<Record<string, string>>;
+  /**
+   * The `prompt` by which a person who is signed in there can choose another account. Absent: `login` (OpenID Connect Core
+   * section 3.1.2.1), which a server that does not know it ignores (RFC 6749 section 3.1).
+   */
+  choosePrompt?: 'select_account';
   /** SASL mechanisms to prefer, best first; absent: by CAPA. */
   mechanisms?: readonly string[];
   quirks: Quirks;
@@ -86,6 +91,8 @@ const MICROSOFT_CLOUD = {
   // National clouds have no personal accounts.
   tenant: 'organizations',
   clientSecret: 'optional',
+  // learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow, November 2026
+  choosePrompt: 'select_account',
   mechanisms: ['XOAUTH2'],
   quirks: { refreshSendsScope: true },
 } as const;
@@ -118,6 +125,8 @@ const rows: readonly Provider[] = [
     clientSecret: 'required',
     // Without these two there is no refresh token, or only at the very first consent.
     authorizationParameters: { access_type: 'offline', prompt: 'consent' },
+    // developers.google.com/identity/openid-connect/openid-connect, November 2026
+    choosePrompt: 'select_account',
     mechanisms: ['XOAUTH2', 'OAUTHBEARER'],
     quirks: { scopeMayBeUnticked: true, testingDiesWeekly: true },
     links: {

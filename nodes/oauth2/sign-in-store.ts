@@ -17,6 +17,8 @@ export interface PendingAnswer {
   /** The callback's address as the browser reaches it. */
   callbackUrl: string;
   texts?: PageTexts;
+  /** The person is asked who they are, even where the provider remembers them. */
+  anotherPerson?: true;
   /** The endpoints' addresses, as `writeEndpoints` gives them. */
   endpoints: Record<string, string | boolean>;
   /** One use each; absent once taken. */

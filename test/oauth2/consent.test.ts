@@ -549,6 +549,27 @@ describe('oauth2/consent', () => {
       assert.match(atMicrosoft.searchParams.get('scope') ?? '', / offline_access$/);
     });
 
+    it('after another person has signed in, the provider is asked to let this one choose', async () => {
+      for (const [overrides, prompt] of [
+        [{ provider: 'google', scope: '' }, 'select_account consent'],
+        [{ provider: 'microsoft', scope: '' }, 'select_account'],
+        [{ provider: 'microsoft-us', scope: '' }, 'select_account'],
+        [{ provider: 'fastmail', scope: '' }, 'login'],
+        [{}, 'login consent'],
+        [{ prompt: '' }, 'login'],
+        [{ prompt: 'none' }, 'login'],
+        [{ prompt: 'login' }, 'login'],
+        [
+          { authorizationUrl: 'https://login.example.com/authorize?prompt=select_account' },
+          'login select_account',
+        ],
+      ] as const) {
+        const { location } = await begun(overrides, { anotherPerson: true });
+        assert.deepEqual(location.searchParams.getAll('prompt'), [prompt], JSON.stringify(overrides));
+      }
+      assert.equal((await begun()).location.searchParams.get('prompt'), 'consent');
+    });
+
     it('a permission that was unticked at Google is missed at once', async () => {
       through = () => endpoint.agent;
       for (const [granted, state] of [

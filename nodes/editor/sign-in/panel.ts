@@ -201,7 +201,7 @@ export class SignInPanel {
       signInAgain: () => {
         // The window has to be opened in the click itself.
         this.#api.signOut(accountDraft(this.#node)).catch(() => undefined);
-        this.#begin();
+        this.#begin({ anotherPerson: true });
       },
       useAddress: () => {
         this.#api.signOut(accountDraft(this.#node)).catch(() => undefined);
@@ -218,12 +218,12 @@ export class SignInPanel {
 
   // ---- signing in ----
 
-  #begin(): void {
+  #begin(more: Pick<SignInRequest, 'anotherPerson'> = {}): void {
     const problem = missingFromAccount();
     if (problem !== undefined) {
       this.#line.say(problem, 'error');
       this.#line.scrollIntoView();
-    } else if (accountValue('grant') === 'authorization_code') this.#openWindow();
+    } else if (accountValue('grant') === 'authorization_code') this.#openWindow(more);
     else {
       this.#start(needsPerson() ? { redirectUri: redirectUri() } : {}).then((started) => {
         if (started === undefined) return;
@@ -240,10 +240,10 @@ export class SignInPanel {
   }
 
   /** By the provider's own pages, in a window. */
-  #openWindow(): void {
-    let more: ReturnType<typeof windowRequest>;
+  #openWindow(asked: Pick<SignInRequest, 'anotherPerson'>): void {
+    let more: ReturnType<typeof windowRequest> & typeof asked;
     try {
-      more = windowRequest();
+      more = { ...windowRequest(), ...asked };
     } catch {
       this.#line.say(accountWord('invalid.address'), 'error');
       return;
@@ -262,15 +262,19 @@ export class SignInPanel {
       scrollIntoView(pasted ? this.#paste.element : this.#line.element);
       if (popup.isBlocked) this.#line.addLink(accountWord('signIn.open'), started.url);
       // Where the address of the last page is pasted, the window may be closed any time.
-      else popup.open(started.url, () => !pasted && this.#windowClosed(started.id));
+      else popup.open(started.url, () => !pasted && this.#windowClosed(started.id, asked));
     });
   }
 
-  #windowClosed(id: string): void {
+  #windowClosed(id: string, asked: Pick<SignInRequest, 'anotherPerson'>): void {
     if (this.#closed || this.#signIn !== id) return;
     this.#line.say(accountWord('signIn.closed'), 'warning');
     this.#line.addButtons([
-      { text: accountWord('label.tryAgain'), kind: 'primary redletter-try-again', act: () => this.#begin() },
+      {
+        text: accountWord('label.tryAgain'),
+        kind: 'primary redletter-try-again',
+        act: () => this.#begin(asked),
+      },
       { text: accountWord('label.cancel'), kind: 'redletter-cancel-sign-in', act: () => this.#reset() },
     ]);
     this.#line.scrollIntoView();
