@@ -25,7 +25,6 @@ const TO_BE_SPLIT = new Set([
   'nodes/oauth2/token-source.ts',
   'nodes/pop3-in.ts',
   'nodes/pop3/connection.ts',
-  'nodes/runtime/fleet/attended.ts',
   'nodes/runtime/health.ts',
   'nodes/runtime/ledgers.ts',
 ]);

@@ -3,36 +3,21 @@ import {
   type AckOutcome,
   type AssertOwner,
   type CheckSummary,
-  Ledger,
+  type Ledger,
   Mailbox,
   MailboxError,
   type MailboxParts,
-  type MailboxState,
   type Spool,
 } from '../../mailbox';
-import { AckDelivery } from '../../mailbox/delivery/ack';
 import type { LedgerLoan } from '../ledgers';
 import type { RunningMailbox } from '../running-mailbox';
-import type { Database, Prepared } from './database';
+import type { Database } from './database';
 import type { Inbox } from './inbox';
+import { LeasedStore } from './leased-store';
 import type { Lease, Leases } from './leases';
-import { databaseLog } from './lines';
 import type { LocalLedgers } from './move';
 import { ownedElsewhere } from './owned';
-import { DatabaseSpool } from './spool';
-
-/** Nodes of this mailbox in flows of other replicas that live. */
-const OTHER_NODES: Prepared = {
-  name: 'other-nodes',
-  text: `select distinct a.node from attendance a join replica r on r.id = a.replica
-    where a.mailbox = $1 and r.died is null and a.node <> all ($2::text[])`,
-};
-/** A new process of the same name tells a crash from a replica that was cut off, which counts against no mail. */
-const CRASHED: Prepared = {
-  name: 'crashed',
-  text: `select exists (select from replica p join replica n on n.name = p.name and n.id <> p.id
-    where p.id = $1 and n.started >= p.beat and n.earlier is null) as crashed`,
-};
+import { ShownState } from './shown';
 
 /** What a mailbox needs of its fleet. */
 export interface AttendingFleet {
@@ -50,9 +35,6 @@ export interface AttendingFleet {
   left(one: AttendedMailbox): Promise<void>;
 }
 
-/** The ledger of one lease; `open` once it has been read. */
-type OpenLedger = { lease: Lease; opening: Promise<Ledger>; open?: Ledger };
-
 /**
  * One node's mailbox in a fleet. While this replica owns the mailbox, a {@link Mailbox} runs in it; a new one for each
  * lease, so that nothing of an earlier lease is ever taken for one of the present.
@@ -60,9 +42,9 @@ type OpenLedger = { lease: Lease; opening: Promise<Ledger>; open?: Ledger };
 export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   readonly #fleet: AttendingFleet;
   #parts: MailboxParts | undefined;
-  #lease: Lease | undefined;
+  /** Of the present lease. */
+  #store: LeasedStore | undefined;
   #inner: Mailbox | undefined;
-  #ledger: OpenLedger | undefined;
   /** What the last lease left is over when this resolves. */
   #ending: Promise<void> = Promise.resolve();
   #started = false;
@@ -71,9 +53,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   /** Ends the wait for another replica's check: the mailbox has come here. */
   #taken = new AbortController();
   #closed = new AbortController();
-  #reported: string | undefined;
-  #tell: MailboxParts['onError'] | undefined;
-  #state: MailboxState = { is: 'idle' };
+  readonly #shown: ShownState;
   /** Nodes elsewhere that want each mail of this mailbox too. */
   #othersElsewhere = true;
 
@@ -83,26 +63,19 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     readonly mailbox: string,
   ) {
     this.#fleet = fleet;
+    this.#shown = new ShownState(() => fleet.trouble);
   }
 
   // What the node does with it.
 
   run(parts: MailboxParts): RunningMailbox {
-    this.#tell = parts.onError;
-    this.#parts = {
-      ...parts,
-      onState: (state) => {
-        this.#state = state;
-        parts.onState(state);
-      },
-      onError: (error) => this.#report(error),
-    };
+    this.#parts = this.#shown.watch(parts);
     return this;
   }
 
   start(): void {
     this.#started = true;
-    if (this.#lease !== undefined) this.#begin();
+    if (this.#store !== undefined) this.#begin();
     else this.#showWhere();
   }
 
@@ -196,22 +169,27 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
 
   /** True where moving the mailbox would end nothing. */
   get isIdle(): boolean {
-    const { is } = this.#state;
-    return is !== 'checking' && is !== 'progress' && this.inFlight === 0;
+    return !this.#shown.isChecking && this.inFlight === 0;
   }
 
   /** The mailbox is owned here from now on. */
   own(lease: Lease): void {
-    this.#lease = lease;
+    const { connected, local } = this.#fleet;
+    if (connected === undefined) return;
+    this.#store = new LeasedStore(lease, this.node, {
+      ...connected,
+      local,
+      doubt: () => this.#fleet.doubt(),
+      closed: this.#closed.signal,
+      reading: () => this.#parts,
+    });
     if (this.#started) this.#begin();
   }
 
   /** It is owned here no more: everything ends at once, and nothing more is written. */
   lose(): void {
-    this.#lease = undefined;
-    const ledger = this.#ledger;
-    this.#ledger = undefined;
-    ledger?.open?.abandon(ownedElsewhere()).catch(() => undefined);
+    this.#store?.abandon();
+    this.#store = undefined;
     this.#stopInner();
     this.#showWhere();
   }
@@ -220,10 +198,9 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   async end(): Promise<void> {
     this.#stopInner();
     await this.#ending;
-    const ledger = this.#ledger;
-    this.#lease = undefined;
-    this.#ledger = undefined;
-    await (await ledger?.opening.catch(() => undefined))?.close();
+    const store = this.#store;
+    this.#store = undefined;
+    await store?.close();
     if (this.#started) this.#showWhere();
   }
 
@@ -234,44 +211,37 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
 
   /** Nothing can be owned any more, or it can again. */
   showTrouble(): void {
-    if (this.#fleet.trouble === undefined) this.#reported = undefined;
+    if (this.#fleet.trouble === undefined) this.#shown.forgetReported();
     this.#showWhere();
   }
 
   #showWhere(): void {
-    if (!this.#started || this.#inner !== undefined) return;
-    const { trouble } = this.#fleet;
-    if (trouble === undefined) {
-      this.#parts?.onState({ is: 'elsewhere' });
-      return;
-    }
-    this.#parts?.onState({ is: 'failed', error: trouble });
-    this.#report(trouble);
+    if (this.#started && this.#inner === undefined) this.#shown.showWhere();
   }
 
   // What the mailbox needs of the store.
 
   open(): Promise<Ledger> {
-    return this.#lease === undefined ? Promise.reject(ownedElsewhere()) : this.#openLedger(this.#lease);
+    return this.#store?.ledger() ?? Promise.reject(ownedElsewhere());
   }
 
   spool(): Promise<Spool> {
-    return this.#lease === undefined ? Promise.reject(ownedElsewhere()) : this.#openSpool(this.#lease);
+    return this.#store?.spool() ?? Promise.reject(ownedElsewhere());
   }
 
   mayDelete(mail: string): boolean {
     if (this.#othersElsewhere) return false;
     return this.#fleet.others(this).every((other) => {
-      const ledger = other.#ledger;
+      const ledger = other.#store?.opened;
       // As with files: a node has to have received this very mail, whole.
-      const state = ledger?.open?.isMissing(mail) ? undefined : ledger?.open?.state(mail);
+      const state = ledger?.isMissing(mail) ? undefined : ledger?.state(mail);
       return state !== undefined && state !== 'kept' && state !== 'quarantined';
     });
   }
 
   assertOwner: AssertOwner = () => {
-    if (this.#lease === undefined) throw ownedElsewhere();
-    this.#assertLease(this.#lease);
+    if (this.#store === undefined) throw ownedElsewhere();
+    this.#store.assertOwner();
   };
 
   async giveBack(): Promise<void> {
@@ -279,34 +249,36 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   #begin(): void {
-    const lease = this.#lease;
+    const store = this.#store;
     const parts = this.#parts;
-    if (lease === undefined || parts === undefined || this.#inner !== undefined) return;
+    if (store === undefined || parts === undefined || this.#inner !== undefined) return;
     this.#ending = this.#ending.then(() => {
-      if (this.#lease !== lease || !this.#started || this.#inner !== undefined) return;
-      this.#reported = undefined;
+      if (this.#store !== store || !this.#started || this.#inner !== undefined) return;
+      this.#shown.forgetReported();
       this.isReady = false;
       this.#inner = new Mailbox({
         ...parts,
         ledger: async () => {
-          await this.#lookForOthers();
-          return this.#openLedger(lease);
+          const here = [this.node, ...this.#fleet.others(this).map(({ node }) => node)];
+          this.#othersElsewhere =
+            parts.settings.after !== 'keep' && (await store.nodesBeside(here)).length > 0;
+          return store.ledger();
         },
         spool: async () => {
-          const spool = await this.#openSpool(lease);
+          const spool = await store.spool();
           // What knows the deliveries is made of it in this very turn.
           setImmediate(() => {
-            this.isReady = this.#lease === lease;
+            this.isReady = this.#store === store;
           });
           return spool;
         },
         // Not even a session is opened for a lease that does not stand any more.
         open: async (signal) => {
-          this.#assertLease(lease);
+          store.assertOwner();
           return parts.open(signal);
         },
         mayDelete: (mail) => this.mayDelete(mail),
-        assertOwner: () => this.#assertLease(lease),
+        assertOwner: () => store.assertOwner(),
       });
       this.#inner.start();
       this.#taken.abort();
@@ -318,96 +290,6 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     if (inner === undefined) return;
     this.#inner = undefined;
     this.#ending = inner.stop().catch(() => undefined);
-  }
-
-  #assertLease(lease: Lease): void {
-    if (this.#fleet.connected?.leases.owns(lease)) return;
-    this.#fleet.doubt();
-    throw ownedElsewhere();
-  }
-
-  #openLedger(lease: Lease): Promise<Ledger> {
-    this.#assertLease(lease);
-    if (this.#ledger?.lease === lease) return this.#ledger.opening;
-    const kept: OpenLedger = { lease, opening: this.#readLedger(lease) };
-    this.#ledger = kept;
-    kept.opening.then(
-      (ledger) => {
-        kept.open = ledger;
-        if (this.#ledger !== kept) ledger.abandon(ownedElsewhere()).catch(() => undefined);
-      },
-      () => {
-        if (this.#ledger === kept) this.#ledger = undefined;
-      },
-    );
-    return kept.opening;
-  }
-
-  async #readLedger(lease: Lease): Promise<Ledger> {
-    const { database } = this.#connection();
-    const fenced = () => this.#connection().leases.fence(lease);
-    const log = databaseLog(database, lease, this.node, fenced);
-    const openSpool = () => this.#openSpool(lease);
-    await this.#fleet.local?.bringIn(this.node, lease.mailbox, log, openSpool, this.#closed.signal);
-    const ledger = await Ledger.open(log, this.#parts?.clock.now);
-    if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
-      const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
-      if (!row?.crashed) await ledger.recordTakeover();
-    }
-    await this.#applyWords(lease, ledger);
-    return ledger;
-  }
-
-  #openSpool(lease: Lease): Promise<Spool> {
-    const { database, leases } = this.#connection();
-    return DatabaseSpool.open(database, lease, this.node, () => leases.fence(lease));
-  }
-
-  /** What the flow said while no replica owned the mailbox counts before anything is delivered again. */
-  async #applyWords(lease: Lease, ledger: Ledger): Promise<void> {
-    const { inbox } = this.#connection();
-    const words = await inbox.acknowledgements(lease.mailbox, this.node);
-    if (words.length === 0 || this.#parts === undefined) return;
-    const { reading, settings, clock } = this.#parts;
-    const delivery = new AckDelivery({
-      ledger,
-      spool: await this.#openSpool(lease),
-      reading,
-      origin: settings,
-      deliver: () => Promise.reject(ownedElsewhere()),
-      assertOwner: () => this.#assertLease(lease),
-      settings: { ackTimeout: 0, maxAttempts: settings.maxAttempts, maxInFlight: 0 },
-      clock,
-      onRoom: () => undefined,
-      onQuarantined: () => undefined,
-      onError: () => undefined,
-    });
-    for (const { delivery: name, outcome } of words)
-      if (name !== null && outcome !== null) await delivery.acknowledge(name, outcome);
-    delivery.stop();
-    await inbox.drop(words);
-  }
-
-  /** A node that this replica's flows lack has not had its mail: nothing is deleted then. */
-  async #lookForOthers(): Promise<void> {
-    if (this.#parts?.settings.after === 'keep') return;
-    const here = [this.node, ...this.#fleet.others(this).map(({ node }) => node)];
-    const rows = await this.#connection().database.query(OTHER_NODES, [this.mailbox, here]);
-    this.#othersElsewhere = rows.length > 0;
-  }
-
-  #connection(): NonNullable<AttendingFleet['connected']> {
-    const { connected } = this.#fleet;
-    if (connected === undefined) throw this.#fleet.trouble ?? unavailable();
-    return connected;
-  }
-
-  /** Once for each change: a mailbox that was being checked when the database went away has said so already. */
-  #report(error: MailboxError): void {
-    const state = `${error.code} ${error.reason}`;
-    if (this.#reported === state) return;
-    this.#reported = state;
-    this.#tell?.(error);
   }
 }
 

@@ -84,6 +84,14 @@ export function spoolContract(newPlace: () => Promise<SpoolPlace>): void {
     assert.equal((await place.open()).get('ua')?.whole, false);
   });
 
+  it('keeps what a mail is recognized by, and that it came incomplete', async () => {
+    const facts = { whole: true, fingerprint: 'f'.repeat(43), listedBytes: 4321, incomplete: true };
+    const put = await spool.put(listed('a', 7, 4321), pieces('Subject: a\r\n\r\n'), () => facts);
+    const expected = { key: 'ua', uid: 'a', number: 7, bytes: 14, ...facts };
+    assert.deepEqual(put, expected);
+    assert.deepEqual((await place.open()).get('ua'), expected);
+  });
+
   it('has a mail of no bytes, and keys of any text', async () => {
     const keys = ['', 'ü ', 'x'.repeat(500), "'; --", 'a/b', '..'];
     for (const uid of keys) await spool.put(listed(uid), pieces(), whole);

@@ -46,7 +46,12 @@ describe('runtime/fleet: ledgers kept in files before', function () {
     async function* body(): AsyncIterable<Buffer> {
       yield Buffer.from('Subject: four\r\n\r\nhello\r\n');
     }
-    await mails.put({ number: 4, uid: '4', key: 'u4', ambiguous: false }, body(), () => ({ whole: true }));
+    await mails.put({ number: 4, uid: '4', key: 'u4', ambiguous: false }, body(), () => ({
+      whole: true,
+      fingerprint: 'f',
+      listedBytes: 99,
+      incomplete: true,
+    }));
     await mails.sync();
 
     const log = databaseLog(database, lease, 'node', () => undefined);

@@ -1,0 +1,145 @@
+import { Ledger, type MailboxParts, type Spool } from '../../mailbox';
+import { AckDelivery } from '../../mailbox/delivery/ack';
+import type { Database, Prepared } from './database';
+import type { Inbox } from './inbox';
+import type { Lease, Leases } from './leases';
+import { databaseLog } from './lines';
+import type { LocalLedgers } from './move';
+import { ownedElsewhere } from './owned';
+import { DatabaseSpool } from './spool';
+
+/** Nodes of this mailbox in flows of other replicas that live. */
+const OTHER_NODES: Prepared = {
+  name: 'other-nodes',
+  text: `select distinct a.node from attendance a join replica r on r.id = a.replica
+    where a.mailbox = $1 and r.died is null and a.node <> all ($2::text[])`,
+};
+/** A new process of the same name tells a crash from a replica that was cut off, which counts against no mail. */
+const CRASHED: Prepared = {
+  name: 'crashed',
+  text: `select exists (select from replica p join replica n on n.name = p.name and n.id <> p.id
+    where p.id = $1 and n.started >= p.beat and n.earlier is null) as crashed`,
+};
+
+/** What a store needs of its fleet. */
+export interface StoreParts {
+  database: Database;
+  leases: Leases;
+  inbox: Inbox;
+  /** What this Node-RED kept in files before it joined. */
+  local: LocalLedgers | undefined;
+  /** Asked of a lease that does not stand any more: the session may have run out. */
+  doubt(): void;
+  /** Aborted when the node is closed. */
+  closed: AbortSignal;
+  /** Of the node; undefined before it has said how its mails are read. */
+  reading(): Pick<MailboxParts, 'reading' | 'settings' | 'clock'> | undefined;
+}
+
+/** What one node remembers of one mailbox, for as long as a lease lasts. */
+export class LeasedStore {
+  readonly #parts: StoreParts;
+  #opening: Promise<Ledger> | undefined;
+  #ledger: Ledger | undefined;
+  #over = false;
+
+  constructor(
+    readonly lease: Lease,
+    readonly node: string,
+    parts: StoreParts,
+  ) {
+    this.#parts = parts;
+  }
+
+  /** @throws MailboxError STORE where another replica owns the mailbox, or may */
+  assertOwner(): void {
+    if (!this.#over && this.#parts.leases.owns(this.lease)) return;
+    this.#parts.doubt();
+    throw ownedElsewhere();
+  }
+
+  /** Undefined until it has been read. */
+  get opened(): Ledger | undefined {
+    return this.#ledger;
+  }
+
+  /** The one ledger of this lease. */
+  async ledger(): Promise<Ledger> {
+    this.assertOwner();
+    this.#opening ??= this.#read().then(
+      (ledger) => {
+        this.#ledger = ledger;
+        if (this.#over) ledger.abandon(ownedElsewhere()).catch(() => undefined);
+        return ledger;
+      },
+      (error) => {
+        this.#opening = undefined;
+        throw error;
+      },
+    );
+    return this.#opening;
+  }
+
+  spool(): Promise<Spool> {
+    const { database, leases } = this.#parts;
+    return DatabaseSpool.open(database, this.lease, this.node, () => leases.fence(this.lease));
+  }
+
+  /** A node that this replica's flows lack has not had its mail: nothing is deleted then. */
+  async nodesBeside(here: string[]): Promise<string[]> {
+    const rows = await this.#parts.database.query<{ node: string }>(OTHER_NODES, [this.lease.mailbox, here]);
+    return rows.map(({ node }) => node);
+  }
+
+  /** The lease is lost: nothing more is written. */
+  abandon(): void {
+    this.#over = true;
+    this.#ledger?.abandon(ownedElsewhere()).catch(() => undefined);
+  }
+
+  /** Writes what is still to be written; the lease is given back after that. */
+  async close(): Promise<void> {
+    await (await this.#opening?.catch(() => undefined))?.close();
+    this.#over = true;
+  }
+
+  async #read(): Promise<Ledger> {
+    const { database, leases, local, closed } = this.#parts;
+    const { lease, node } = this;
+    const log = databaseLog(database, lease, node, () => leases.fence(lease));
+    await local?.bringIn(node, lease.mailbox, log, () => this.spool(), closed);
+    const ledger = await Ledger.open(log, this.#parts.reading()?.clock.now);
+    if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
+      const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
+      if (!row?.crashed) await ledger.recordTakeover();
+    }
+    await this.#applyWords(ledger);
+    return ledger;
+  }
+
+  /** What the flow said while no replica owned the mailbox counts before anything is delivered again. */
+  async #applyWords(ledger: Ledger): Promise<void> {
+    const { inbox } = this.#parts;
+    const reading = this.#parts.reading();
+    const words = await inbox.acknowledgements(this.lease.mailbox, this.node);
+    if (words.length === 0 || reading === undefined) return;
+    const { settings } = reading;
+    const delivery = new AckDelivery({
+      ledger,
+      spool: await this.spool(),
+      reading: reading.reading,
+      origin: settings,
+      deliver: () => Promise.reject(ownedElsewhere()),
+      assertOwner: () => this.assertOwner(),
+      settings: { ackTimeout: 0, maxAttempts: settings.maxAttempts, maxInFlight: 0 },
+      clock: reading.clock,
+      onRoom: () => undefined,
+      onQuarantined: () => undefined,
+      onError: () => undefined,
+    });
+    for (const { delivery: name, outcome } of words)
+      if (name !== null && outcome !== null) await delivery.acknowledge(name, outcome);
+    delivery.stop();
+    await inbox.drop(words);
+  }
+}
