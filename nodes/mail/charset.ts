@@ -51,7 +51,7 @@ export function charsetByMark(bytes: Buffer): string | undefined {
 }
 
 /** Decodes what is there as a whole, such as a file name; a byte order mark is no part of it. */
-export function decodeAll(bytes: Buffer, charset: string): string {
+export function decodeAll(bytes: Buffer, charset: string | undefined): string {
   const decoder = decoderOf(charset, bytes);
   const text = decoder.write(bytes) + (decoder.end() ?? '');
   return text.startsWith('\ufeff') ? text.slice(1) : text;
@@ -122,7 +122,7 @@ class GuessingDecoder implements Decoder {
 }
 
 /** Reads bytes as UTF-8, broken ones replaced, or as windows-1252 where they hold no UTF-8. */
-export function guessUtf8(bytes: Buffer): { text: string; kind: 'ascii' | 'utf8' | 'windows-1252' } {
+function guessUtf8(bytes: Buffer): { text: string; kind: 'ascii' | 'utf8' | 'windows-1252' } {
   const text = bytes.toString('utf8');
   // Every other character takes more bytes than units of a string.
   if (isUtf8(bytes)) return { text, kind: text.length === bytes.length ? 'ascii' : 'utf8' };

@@ -1,5 +1,5 @@
 // The bytes of headers → text: encoded words (RFC 2047), UTF-8 (RFC 6532), and what old devices write instead.
-import { decodeAll, guessUtf8 } from './charset';
+import { decodeAll } from './charset';
 
 const WORD = /=\?([^\s?*]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
 /** Bytes beyond ASCII, and the escape of ISO-2022-JP. */
@@ -7,7 +7,7 @@ const isOther = (text: string): boolean => /[\x80-\xff]/.test(text) || text.incl
 
 /** Decodes bytes in a charset; where there is none, or it is Unicode's or ASCII, by what they look like. */
 export function decodeBytes(bytes: Buffer, charset?: string): string {
-  return charset === undefined ? guessUtf8(bytes).text : decodeAll(bytes, charset);
+  return decodeAll(bytes, charset);
 }
 
 /**
