@@ -216,10 +216,10 @@ for (const version of [4, 5] as const) {
       await editor.openDialog(node);
       await editor.screenshot(`pop3-in-folded-${version}`);
       const stated = await editor.dialog.locator('.redletter-stated').allTextContents();
-      assert.equal(stated.length, 5);
+      assert.equal(stated.length, 6);
       assert.match(
         stated.join(' | '),
-        /jünger sind als 2026-10-01.*bis 25 MB.*gesendet.*ein Eingang, zwei Ausg.*localhost:\d+, TLS/,
+        /2026-10-01.*bis 25 MB.*gesendet.*ein Eingang, zwei Ausg.*localhost:\d+, TLS.*30 s, 300 s/,
       );
       await editor.dialog.locator('.redletter-preview-start').click();
       await verdict('ok', 'preview').waitFor();
