@@ -3,11 +3,11 @@
  * mail it is given into its file before anything else happens.
  */
 import { appendFileSync } from 'node:fs';
-import { openSession, systemClock } from '../../../nodes/mailbox';
-import { mailboxId } from '../../../nodes/runtime';
+import { systemClock } from '../../../nodes/mailbox';
 import { Database } from '../../../nodes/runtime/fleet/database';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
 import { Membership } from '../../../nodes/runtime/fleet/membership';
+import { attend } from './attend';
 import { type DeliveredLine, type ReplicaOrders, SECRET } from './drill';
 
 const orders = JSON.parse(process.argv[2] ?? '') as ReplicaOrders;
@@ -41,37 +41,11 @@ const fleet = new Fleet({
 });
 
 for (const user of users) {
-  const node = `node-${user}`;
-  const server = { host: 'pop.example.test', port, user };
-  const loan = fleet.attend(node, mailboxId(server));
-  const mailbox = loan.run({
-    settings: {
-      node,
-      ...server,
-      service: 'custom',
-      interval: 0.5,
-      first: 'all',
-      after: 'delete',
-      keepDays: 0,
-      maxAttempts: 5,
-      maxSize: 0,
-      oversize: 'headers',
-      maxPerCheck: 0,
-      content: 'parsed',
-    },
-    ...(ack && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 4 } }),
-    reading: { content: 'parsed', attachments: 'buffer' },
-    ledger: loan.open,
-    spool: loan.spool,
-    open: (signal) =>
-      openSession(
-        { host: '127.0.0.1', port, security: 'none' },
-        { user, password: name, mechanism: 'USER' },
-        signal,
-      ),
-    inTurn: (run) => run(),
-    mayDelete: loan.mayDelete,
-    assertOwner: loan.assertOwner,
+  const { mailbox } = attend(fleet, {
+    name,
+    user,
+    port,
+    ack: ack ?? false,
     deliver: async (mail, assertOwner) => {
       await assertOwner('deliver');
       const { uid, redelivered, attempt, delivery } = mail.pop3;
@@ -80,15 +54,9 @@ for (const user of users) {
       await new Promise((resolve) => setImmediate(resolve));
       if (ack) setTimeout(() => mailbox.acknowledge(delivery, 'done').catch(() => undefined), 20);
     },
-    onState: () => undefined,
     // Seen where REDLETTER_DRILL_LOUD is set.
     onError: ({ code, reason, facts }) => console.error(name, user, code, reason, JSON.stringify(facts)),
-    onQuarantined: () => undefined,
-    onSummary: () => undefined,
-    clock: systemClock,
-    random: Math.random,
   });
-  mailbox.start();
 }
 process.stdout.write('ready\n');
 process.on('SIGTERM', () => {

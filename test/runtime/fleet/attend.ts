@@ -1,0 +1,66 @@
+import { type MailboxParts, openSession, systemClock } from '../../../nodes/mailbox';
+import { mailboxId } from '../../../nodes/runtime';
+import type { Fleet } from '../../../nodes/runtime/fleet';
+import type { LedgerLoan } from '../../../nodes/runtime/ledgers';
+import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
+
+export interface AttendOptions {
+  /** Of the replica: its password, by which the server tells who deletes. */
+  name: string;
+  user: string;
+  port: number;
+  /** Seconds between two checks; 0: only when asked. */
+  interval?: number;
+  ack?: boolean;
+  deliver: MailboxParts['deliver'];
+  onState?: MailboxParts['onState'];
+  onError?: MailboxParts['onError'];
+}
+
+/** One node of a replica's flow, on a mailbox of {@link startManyMailboxes}. */
+export function attend(
+  fleet: Fleet,
+  { name, user, port, interval = 0.5, ack = false, deliver, onState, onError }: AttendOptions,
+): { mailbox: RunningMailbox; loan: LedgerLoan; node: string } {
+  const node = `node-${user}`;
+  const server = { host: 'pop.example.test', port, user };
+  const loan = fleet.attend(node, mailboxId(server));
+  const mailbox = loan.run({
+    settings: {
+      node,
+      ...server,
+      service: 'custom',
+      interval,
+      first: 'all',
+      after: 'delete',
+      keepDays: 0,
+      maxAttempts: 5,
+      maxSize: 0,
+      oversize: 'headers',
+      maxPerCheck: 0,
+      content: 'parsed',
+    },
+    ...(ack && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 4 } }),
+    reading: { content: 'parsed', attachments: 'buffer' },
+    ledger: loan.open,
+    spool: loan.spool,
+    open: (signal) =>
+      openSession(
+        { host: '127.0.0.1', port, security: 'none' },
+        { user, password: name, mechanism: 'USER' },
+        signal,
+      ),
+    inTurn: (run) => run(),
+    mayDelete: loan.mayDelete,
+    assertOwner: loan.assertOwner,
+    deliver,
+    onState: onState ?? (() => undefined),
+    onError: onError ?? (() => undefined),
+    onQuarantined: () => undefined,
+    onSummary: () => undefined,
+    clock: systemClock,
+    random: Math.random,
+  });
+  mailbox.start();
+  return { mailbox, loan, node };
+}
