@@ -10,11 +10,13 @@ export interface Flow {
 }
 
 /**
- * Bytes a reader is given at once, at most. What it has let go of is memory again when the garbage collector has
- * come by, which it does the sooner the smaller the pieces are: a mail of 500 MB leaves 35 MB lying about in pieces
- * of 64 kB, as they come from the socket, and 17 MB in pieces of 8 kB.
+ * Bytes of a large mail that a reader is given at once. V8 frees the chunks of the socket when its young generation is
+ * full of what goes with each piece, so the smaller the pieces, the less memory waits to be freed. Measured with a mail of
+ * 500 MB and a young generation of 4 MB: 27 MB in pieces of 8 kB, 13 MB in pieces of 4 kB.
  */
-const PIECE = 8192;
+const PIECE = 4096;
+/** What is no longer than this is one piece: most mails are. */
+const WHOLE = 8192;
 
 const END: Promise<IteratorResult<Buffer, undefined>> = Promise.resolve({ done: true, value: undefined });
 
@@ -65,7 +67,7 @@ export class Body implements AsyncIterableIterator<Buffer, undefined> {
 
   push(chunk: Buffer): void {
     if (this.#discarded || this.#error) return;
-    if (chunk.length <= PIECE) this.#hand(chunk);
+    if (chunk.length <= WHOLE) this.#hand(chunk);
     else for (let at = 0; at < chunk.length; at += PIECE) this.#hand(chunk.subarray(at, at + PIECE));
   }
 
