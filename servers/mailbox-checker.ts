@@ -206,6 +206,8 @@ export interface Quarantined {
 export class Checker {
   readonly delivered: DeliveredMail[] = [];
   readonly quarantined: Quarantined[] = [];
+  /** Unique IDs. */
+  readonly stillQuarantined: string[] = [];
   readonly incomplete: [key: string, cause: unknown][] = [];
   readonly doubted = new Set<string>();
   readonly unidentifiable = new Set<string>();
@@ -263,6 +265,7 @@ export class Checker {
       assertOwner,
       onProgress: () => undefined,
       onQuarantined: (error, pop3) => this.quarantined.push({ error, pop3 }),
+      onStillQuarantined: (uid) => this.stillQuarantined.push(uid),
       onIncomplete: (mail, cause) => this.incomplete.push([mail.key, cause]),
       doubted: this.doubted,
       unidentifiable: this.unidentifiable,

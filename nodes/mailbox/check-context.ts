@@ -1,6 +1,6 @@
 import type { ClockWatch } from './clock-watch';
 import type { Delivery } from './delivery/delivery';
-import type { OnQuarantined } from './failures';
+import type { OnQuarantined, OnStillQuarantined } from './failures';
 import type { ListedMail } from './listing';
 import type { AssertOwner } from './ownership';
 import type { Session } from './session';
@@ -55,6 +55,7 @@ export interface CheckContext {
   assertOwner: AssertOwner;
   onProgress(done: number, total: number): void;
   onQuarantined: OnQuarantined;
+  onStillQuarantined?: OnStillQuarantined | undefined;
   /** Called once for a mail of which a part may be missing: it was delivered all the same, and stays on the server. */
   onIncomplete(mail: ListedMail, cause?: unknown): void;
   /** Keys of mails at which sessions ended before any mail came; kept from check to check. */

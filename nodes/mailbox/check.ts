@@ -94,14 +94,14 @@ async function recordListing(
 /** A quarantined mail is tried once more when so much time has passed, ms: whatever kept it may be mended. */
 const QUARANTINE_MS = 24 * 60 * 60 * 1000;
 
-/** Gives quarantined mail one more attempt each day, silently; not mail that ended the process. */
+/** Gives quarantined mail one more attempt each day, which is not reported; not mail that ended the process. */
 async function retryQuarantined({ ledger, now }: CheckContext, listing: ListedMail[]): Promise<void> {
   if (ledger.quarantined.length === 0) return;
   for (const { key } of listing) {
     const found = ledger.quarantine(key);
     if (found === undefined || found.crashed) continue;
     // A clock that was set back must not put it off for years.
-    if (Math.abs(now() - found.at) >= QUARANTINE_MS) await ledger.retry(key, true);
+    if (Math.abs(now() - found.at) >= QUARANTINE_MS) await ledger.retry(key, { asked: false });
   }
 }
 

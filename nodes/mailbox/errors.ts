@@ -48,6 +48,7 @@ type OwnReason =
   | 'ledger-missing'
   | 'ledger-unwritable'
   | 'mail-ends-process'
+  | 'mail-failed-again'
   | 'mail-gone'
   | 'mail-incomplete'
   | 'other-node-not-logged-in'

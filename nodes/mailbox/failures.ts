@@ -5,8 +5,11 @@ import { retryDelay } from './rhythm';
 import type { Ledger } from './store/ledger';
 import type { OpenDelivery } from './store/ledger-records';
 
-/** Told of a mail that is quarantined: it stays on the server, and is not tried again by itself. */
+/** Told of a mail that is quarantined: it stays on the server. */
 export type OnQuarantined = (error: MailboxError, pop3: Pop3Fields, raw?: Buffer) => void;
+
+/** Told of a mail that was retried, failed again and was reported before. */
+export type OnStillQuarantined = (uid: string) => void;
 
 /**
  * Records what the end of the process before this one says about the mails that were being delivered. It may have been
@@ -75,9 +78,20 @@ export interface Quarantine extends Omit<DeliveryFacts, 'earlier'> {
   raw?: Buffer;
 }
 
-/** Quarantines a mail and reports it: the one place where that happens. */
+/** What a quarantine is recorded in, and who is told. */
+interface QuarantineParts {
+  ledger: Ledger;
+  origin: Origin;
+  onQuarantined: OnQuarantined;
+  onStillQuarantined?: OnStillQuarantined | undefined;
+}
+
+/**
+ * Quarantines a mail and reports it: the one place where that happens. The retry of each day is no news, one that a
+ * person asked for is.
+ */
 export async function quarantine(
-  { ledger, origin, onQuarantined }: { ledger: Ledger; origin: Origin; onQuarantined: OnQuarantined },
+  { ledger, origin, onQuarantined, onStillQuarantined }: QuarantineParts,
   mail: { key: string; uid?: string; number: number },
   { last, why, cause, raw, attempts: given, ...facts }: Quarantine,
 ): Promise<void> {
@@ -86,12 +100,25 @@ export async function quarantine(
   const crashed = last === 'crashed';
   if (ledger.state(mail.key) !== 'quarantined')
     await ledger.markDone(mail.key, 'quarantined', crashed ? { crashed } : {});
+  const retried = delivery?.lastChance === true;
   // It was reported before; that it ends the process was not.
-  if (delivery?.lastChance === true && !crashed) return;
-  const error = new MailboxError('POISON', crashed ? 'mail-ends-process' : 'mail-set-aside', {
-    facts: { uid: uidOf(mail), mail: uidOf(mail), attempts, why },
-    retryable: false,
-    cause,
-  });
-  onQuarantined(error, pop3Fields(origin, mail, { ...facts, earlier: Math.max(0, attempts - 1) }), raw);
+  if (retried && !delivery.asked && !crashed) {
+    onStillQuarantined?.(uidOf(mail));
+    return;
+  }
+  const uid = uidOf(mail);
+  const error = crashed
+    ? new MailboxError('POISON', 'mail-ends-process', {
+        facts: { uid, mail: uid, attempts },
+        retryable: false,
+        cause,
+      })
+    : new MailboxError('POISON', retried ? 'mail-failed-again' : 'mail-set-aside', {
+        facts: { uid, mail: uid, attempts, why },
+        retryable: false,
+        cause,
+      });
+  // A retried mail may have been delivered before, however often it failed since.
+  const earlier = Math.max(retried ? 1 : 0, attempts - 1, (delivery?.deliveries ?? 0) - 1);
+  onQuarantined(error, pop3Fields(origin, mail, { ...facts, earlier }), raw);
 }

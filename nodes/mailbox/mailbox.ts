@@ -9,7 +9,7 @@ import { type DeliveredMail, pop3Fields, uidOf } from './delivery/pop3-fields';
 import type { Reading } from './delivery/received-mail';
 import { SendDelivery } from './delivery/send';
 import { MailboxError } from './errors';
-import { type OnQuarantined, recordCrash } from './failures';
+import { type OnQuarantined, type OnStillQuarantined, recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
 import { type AssertOwner, soleOwner } from './ownership';
 import type { Ledger } from './store/ledger';
@@ -54,6 +54,8 @@ export interface MailboxParts {
   /** Called when the state changes for the worse, or to another failure; not once for each check. */
   onError(error: MailboxError): void;
   onQuarantined: OnQuarantined;
+  /** The retry of each day failed; that is no new error. */
+  onStillQuarantined?: OnStillQuarantined;
   /** A mail was delivered of which a part may be missing; reported once. */
   onIncomplete?: OnQuarantined;
   /** How a check went that came by itself; the caller of `check()` gets that of its own. */
@@ -127,6 +129,7 @@ export class Mailbox {
       onState: guarded(parts.onState),
       onError: guarded(parts.onError),
       onQuarantined: guarded(parts.onQuarantined),
+      onStillQuarantined: guarded(parts.onStillQuarantined ?? (() => undefined)),
       onIncomplete: guarded(parts.onIncomplete ?? (() => undefined)),
       onSummary: guarded(parts.onSummary),
       onChange: guarded(parts.onChange ?? (() => undefined)),
@@ -191,14 +194,14 @@ export class Mailbox {
   }
 
   /**
-   * Downloads a quarantined mail once more, at once. False where there is no such mail.
+   * Gives a quarantined mail one more attempt, at once; its failure is reported. False where there is no such mail.
    * @throws MailboxError STORE
    */
   async tryAgain(uid: string): Promise<boolean> {
     const ledger = this.#ledger;
     const key = ledger?.quarantined.find((one) => uidOf({ key: one }) === uid);
     if (ledger === undefined || key === undefined) return false;
-    await ledger.retry(key);
+    await ledger.retry(key, { asked: true });
     this.wake();
     return true;
   }
@@ -380,6 +383,7 @@ export class Mailbox {
           assertOwner: common.assertOwner,
           onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
           onQuarantined: parts.onQuarantined,
+          onStillQuarantined: parts.onStillQuarantined,
           onIncomplete: (mail, cause) => {
             const error = new MailboxError('PROTOCOL', 'mail-incomplete', {
               facts: { uid: uidOf(mail), host },
@@ -439,6 +443,7 @@ export class Mailbox {
         clock: parts.clock,
         onRoom: () => this.#useRoom(),
         onQuarantined: parts.onQuarantined,
+        onStillQuarantined: parts.onStillQuarantined,
         onError: (error) => parts.onError(asMailboxError(error)),
       });
     }

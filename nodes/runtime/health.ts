@@ -35,7 +35,7 @@ export interface QuarantinedMail {
   /** Where it was delivered since Node-RED was started. */
   subject?: string;
   from?: string;
-  /** ms since the epoch */
+  /** When its last attempt failed, ms since the epoch. */
   at?: number;
 }
 
@@ -66,7 +66,7 @@ export interface MailboxHealth extends Attended {
 
 type Listeners = Pick<
   MailboxParts,
-  'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange' | 'onCheck'
+  'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onStillQuarantined' | 'onChange' | 'onCheck'
 >;
 /** What of a mailbox is shown, and asked of it. */
 export type ShownMailbox = Pick<
@@ -209,11 +209,13 @@ export class WatchedMailbox {
         parts.onError(error);
       },
       onQuarantined: (error, pop3, raw) => {
+        this.#quarantined(pop3.uid);
         const shown = this.#subjects.get(pop3.uid);
-        remember(this.#quarantineFacts, pop3.uid, { at: this.#clock.now(), ...shown });
-        this.#history.recordQuarantine(pop3.uid);
-        this.#changed();
         parts.onQuarantined(shown === undefined ? error : naming(error, shown), pop3, raw);
+      },
+      onStillQuarantined: (uid) => {
+        this.#quarantined(uid);
+        parts.onStillQuarantined?.(uid);
       },
       onCheck: (check) => {
         this.#history.recordCheck(check);
@@ -268,6 +270,12 @@ export class WatchedMailbox {
       unacknowledged,
       quarantined: quarantined.map((uid) => ({ uid, ...this.#quarantineFacts.get(uid) })),
     };
+  }
+
+  #quarantined(uid: string): void {
+    remember(this.#quarantineFacts, uid, { at: this.#clock.now(), ...this.#subjects.get(uid) });
+    this.#history.recordQuarantine(uid);
+    this.#changed();
   }
 
   #hear(state: MailboxState): void {

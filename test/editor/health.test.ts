@@ -176,9 +176,16 @@ for (const version of [4, 5] as const) {
       await editor.screenshot(`health-${version}`);
       await editor.screenshot(`health-tab-${version}`, tab());
       await orders.getByText('Order 17').waitFor();
+      const heard = world.sink.received('errors').length;
       await orders.getByRole('button', { name: 'Retry: Order 18' }).click();
-      // Redelivered, failed again, and quarantined again.
-      while ((await mailbox('orders')).setAside.count !== 4) await editor.page.waitForTimeout(50);
+      for (;;) {
+        const { pop3, error } = (await world.sink.next('errors')) as Record<string, Record<string, unknown>>;
+        if (world.sink.received('errors').length <= heard || pop3?.uid === undefined) continue;
+        if (!pop3.redelivered) continue;
+        // Redelivered, marked, failed again, and quarantined again.
+        assert.equal(error?.code, 'POISON');
+        break;
+      }
       assert.equal((await mailbox('orders')).setAside.count, 4);
     });
 

@@ -514,11 +514,43 @@ describe('one check of a mailbox', () => {
       trouble.with = () => false;
       const again = await node.restarted();
       assert.deepEqual(again.ledger.quarantined, ['ua'], 'also after a restart');
-      await again.ledger.retry('ub');
-      await again.ledger.retry('ua');
+      await again.ledger.retry('ub', { asked: true });
+      await again.ledger.retry('ua', { asked: true });
       await again.check(box);
       assert.equal(again.uids, 'a*');
       assert.deepEqual(again.ledger.quarantined, []);
+    });
+
+    it('quarantined, fails again: told when a person asked for the retry, no new error when it was the daily one', async () => {
+      const trouble = await troubled('ab', 'RETR', () => REFUSED);
+      trouble.with = (argument) => argument === '1';
+      let node = await Checker.begun({ maxAttempts: 3 });
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        await node.check(box);
+        node.clock.advance(HOUR);
+      }
+      assert.deepEqual([node.quarantined.length, node.stillQuarantined], [1, []]);
+      node.clock.advance(DAY);
+      await node.check(box);
+      assert.deepEqual([node.quarantined.length, node.stillQuarantined], [1, ['a']]);
+      for (let retries = 1; retries <= 2; retries += 1) {
+        await node.ledger.retry('ua', { asked: true });
+        // Also where Node-RED is restarted in between.
+        if (retries === 2) node = await node.restarted();
+        const before = node.quarantined.length;
+        await node.check(box);
+        assert.deepEqual(node.ledger.quarantined, ['ua'], 'one attempt');
+        const told = node.quarantined.slice(before);
+        assert.deepEqual(
+          told.map(({ error, pop3 }) => [error.code, error.reason, pop3.uid, pop3.redelivered]),
+          [['POISON', 'mail-failed-again', 'a', true]],
+        );
+        await node.check(box);
+        assert.equal(node.quarantined.length, before + 1, 'once');
+      }
+      node.clock.advance(DAY);
+      await node.check(box);
+      assert.equal(node.stillQuarantined.length, 1, 'of the restarted node: the daily retry goes on');
     });
 
     it('though it ends every session, holds up the others for a while only', async () => {

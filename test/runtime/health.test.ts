@@ -48,7 +48,10 @@ describe('the health of the mailboxes', () => {
       onState: (state: MailboxState) => heard.push(state.is),
       onError: (error: MailboxError) => heard.push(`error ${error.code}`),
       onQuarantined: (_: MailboxError, { uid }: Pop3Fields) => heard.push(`aside ${uid}`),
-    } as Pick<MailboxParts, 'ack' | 'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onChange'>);
+    } as Pick<
+      MailboxParts,
+      'ack' | 'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onStillQuarantined' | 'onChange'
+    >);
     const shown = mailbox();
     watched.begin(shown);
     return { watched, parts, heard, shown };
@@ -144,6 +147,16 @@ describe('the health of the mailboxes', () => {
     ]);
     shown.quarantined = ['before'];
     assert.deepEqual(only().quarantined, [{ uid: 'before' }], 'tried again');
+  });
+
+  it('says when a quarantined mail was last retried, though that is no new error', async () => {
+    const { parts, shown } = attend(true);
+    shown.quarantined = ['a'];
+    parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields);
+    const before = clock.now();
+    clock.advance(24 * HOUR);
+    parts.onStillQuarantined?.('a');
+    assert.deepEqual(only().quarantined, [{ uid: 'a', at: before + 24 * HOUR }]);
   });
 
   it('does not remember without end', async () => {

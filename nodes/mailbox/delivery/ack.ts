@@ -2,7 +2,14 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock';
 import type { RetrievedMail } from '../../pop3';
 import { MailboxError } from '../errors';
-import { crashesProcess, dueAt, type OnQuarantined, quarantine, recordFailure } from '../failures';
+import {
+  crashesProcess,
+  dueAt,
+  type OnQuarantined,
+  type OnStillQuarantined,
+  quarantine,
+  recordFailure,
+} from '../failures';
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../store/spool';
@@ -41,6 +48,7 @@ export interface AckParts extends DeliveryParts {
   /** Called when something can be delivered that could not before. */
   onRoom(): void;
   onQuarantined: OnQuarantined;
+  onStillQuarantined?: OnStillQuarantined | undefined;
   /** Called with a failure of what nothing waits for. */
   onError(error: unknown): void;
 }

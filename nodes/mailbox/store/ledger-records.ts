@@ -31,8 +31,10 @@ export interface OpenDelivery {
   retryAt: number;
   /** It was nowhere any more, and that was reported. */
   lost: boolean;
-  /** It was quarantined and is tried once more: the next failure is its last, and is not reported. */
+  /** It was quarantined and is tried once more: the next failure is its last. */
   lastChance?: true;
+  /** A person asked for that, and is told when it fails. */
+  asked?: true;
 }
 
 /** As the lines name them: version 1 of the format, which must stay readable. */
@@ -75,7 +77,7 @@ export type LedgerRecord =
   | { is: 'gone'; at: number; keys: string[] }
   | { is: 'back'; keys: string[] }
   | { is: 'forget'; keys: string[] }
-  | { is: 'again'; key: string; lastChance?: true }
+  | { is: 'again'; key: string; lastChance?: true; asked?: true }
   | { is: 'lost'; key: string }
   | { is: 'checked'; at: number }
   | { is: 'paused'; paused: boolean }
@@ -97,8 +99,8 @@ export interface Snapshot {
   checked: number;
   /** key, state in one letter, at; what follows came later: fingerprint, bytes (-1: unknown) */
   known: [string, string, number, string?, number?][];
-  /** key, deliveries, failures, retry at (ms); came later: crashes, suspected, lost, last chance */
-  open: [string, number, number, number, number?, boolean?, boolean?, boolean?][];
+  /** key, deliveries, failures, retry at (ms); came later: crashes, suspected, lost, last chance, asked */
+  open: [string, number, number, number, number?, boolean?, boolean?, boolean?, boolean?][];
   gone: [string, number][];
   /** Came later. */
   underWay?: string[];

@@ -215,6 +215,7 @@ export class LedgerState {
         o.suspected,
         o.lost,
         o.lastChance ?? false,
+        o.asked ?? false,
       ]),
       gone: [...this.missing],
       underWay: [...this.underWay],
@@ -265,6 +266,7 @@ export class LedgerState {
         const delivery = this.#opened(record.key);
         delivery.deliveries ||= 1;
         if (record.lastChance) delivery.lastChance = true;
+        if (record.asked) delivery.asked = true;
         break;
       }
       case 'lost': {
@@ -316,9 +318,11 @@ export class LedgerState {
       });
     }
     for (const row of record.open) {
-      const [key, deliveries, failures, retryAt, crashes = 0, suspected = false, lost = false, last] = row;
+      const [key, deliveries, failures, retryAt, crashes = 0, suspected = false, lost = false, last, asked] =
+        row;
       const delivery: OpenDelivery = { deliveries, failures, retryAt, crashes, suspected, lost };
       if (last) delivery.lastChance = true;
+      if (asked) delivery.asked = true;
       this.openDeliveries.set(key, delivery);
     }
     for (const [key, at] of record.gone) this.missing.set(key, at);

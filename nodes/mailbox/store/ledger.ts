@@ -251,10 +251,10 @@ export class Ledger {
     await this.#log.atOnce({ is: 'clock', at: this.#seconds(), trusted });
   }
 
-  /** A quarantined mail is new once more. It may have been delivered, so the next delivery is marked. */
-  async retry(key: string, lastChance = false): Promise<void> {
+  /** A quarantined mail gets one more attempt. It may have been delivered, so the next delivery is marked. */
+  async retry(key: string, { asked }: { asked: boolean }): Promise<void> {
     if (this.#remembered.quarantine(key) === undefined) return;
-    await this.#log.atOnce({ is: 'again', key, ...(lastChance && { lastChance }) });
+    await this.#log.atOnce({ is: 'again', key, lastChance: true, ...(asked && { asked }) });
   }
 
   /** Other mails may have these IDs now. They may be the known ones all the same, so they are delivered marked. */

@@ -153,6 +153,26 @@ describe('delivering mail that has to be acknowledged', () => {
     assert.deepEqual([flow.ledger.state('ua'), flow.spool.size], ['quarantined', 0]);
   });
 
+  it('reports a mail that a person has retried and that fails again, as one that was delivered before', async () => {
+    flow.delivery.stop();
+    flow = await flow.killed(1);
+    await flow.take('a');
+    await flow.settle('a', 'failed');
+    for (const asked of [false, true]) {
+      await flow.ledger.retry('ua', { asked });
+      await flow.take('a');
+      await flow.settle('a', 'failed');
+    }
+    assert.deepEqual(
+      flow.quarantined.map(({ error, pop3 }) => [error.code, error.reason, pop3.redelivered]),
+      [
+        ['POISON', 'mail-set-aside', false],
+        ['POISON', 'mail-failed-again', true],
+      ],
+    );
+    assert.equal(flow.uids, 'a a* a*');
+  });
+
   it('after a crash hands the suspects over one at a time: the one that ends the process again is known', async () => {
     await flow.take('abc');
     flow = await flow.killed();

@@ -537,8 +537,8 @@ class Model {
           const delivery = this.open.get(key);
           if (delivery === undefined) continue;
           delivery.deliveries = Math.max(0, delivery.deliveries - 1);
-          const { deliveries, failures, crashes, suspected } = delivery;
-          if (deliveries === 0 && failures === 0 && crashes === 0 && !suspected) this.open.delete(key);
+          const { deliveries, failures, crashes, suspected, lastChance } = delivery;
+          if (deliveries + failures + crashes === 0 && !suspected && !lastChance) this.open.delete(key);
         }
         break;
       case 'killed':
@@ -570,6 +570,8 @@ class Model {
         if (this.mails.get(command.key)?.state !== 'quarantined') break;
         this.mails.delete(command.key);
         this.#delivery(command.key).deliveries ||= 1;
+        this.#delivery(command.key).lastChance = true;
+        if (command.asked) this.#delivery(command.key).asked = true;
         break;
       case 'failed': {
         this.#landed([command.key]);
@@ -631,7 +633,8 @@ class Model {
 type Command =
   | { is: 'baseline' | 'old' | 'intend' | 'withdraw' | 'listed'; keys: string[] }
   | { is: 'done'; key: string; state: MailState }
-  | { is: 'failed' | 'again' | 'survived' | 'lost'; key: string }
+  | { is: 'failed' | 'survived' | 'lost'; key: string }
+  | { is: 'again'; key: string; asked: boolean }
   /** `killed`: opened again without having been closed, and the crash is noted. */
   | { is: 'checked' | 'reopen' | 'killed' }
   | { is: 'wait'; days: number }
@@ -649,9 +652,10 @@ const atOnce = fc.oneof(
     state: fc.constantFrom<MailState>('processed', 'kept', 'quarantined'),
   }),
   fc.record({
-    is: fc.constantFrom('failed' as const, 'again' as const, 'survived' as const, 'lost' as const),
+    is: fc.constantFrom('failed' as const, 'survived' as const, 'lost' as const),
     key,
   }),
+  fc.record({ is: fc.constant('again' as const), key, asked: fc.boolean() }),
   fc.record({ is: fc.constant('checked' as const) }),
 );
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -690,7 +694,7 @@ async function agreesWithModel(given: Command[]): Promise<void> {
       case 'failed':
         return ledger.recordFailure(command.key, now + 60_000);
       case 'again':
-        return ledger.retry(command.key);
+        return ledger.retry(command.key, command);
       case 'survived':
         return ledger.recordSurvival(command.key);
       case 'lost':
