@@ -24,7 +24,6 @@ const TO_BE_SPLIT = new Set([
   'nodes/oauth2/consent.ts',
   'nodes/oauth2/token-source.ts',
   'nodes/pop3-in.ts',
-  'nodes/pop3/connection.ts',
   'nodes/runtime/health.ts',
   'nodes/runtime/ledgers.ts',
 ]);

@@ -1,4 +1,4 @@
-import type { Pop3Error } from './error';
+import { Pop3Error } from './error';
 import type { Response } from './response';
 
 /** One command and what becomes of its reply. Exactly one of `end` and `fail` is called, once. */
@@ -27,4 +27,11 @@ export interface Exchange {
 /** The command word of an exchange, as it may be shown. */
 export function wordOf({ line, shown }: Pick<Exchange, 'line' | 'shown'>): string | undefined {
   return (shown ?? line).split(' ')[0] || undefined;
+}
+
+/** Why a command cannot be sent: an argument holds what ends a command or cuts a string. */
+export function unsafeArgument({ line }: Exchange): Pop3Error | undefined {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: exactly these end a command or cut a string
+  if (!/[\r\n\u0000]/.test(line)) return undefined;
+  return new Pop3Error('CONFIG', 'CR, LF and NUL have no place in a command', { reason: 'unsafe-argument' });
 }

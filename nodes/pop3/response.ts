@@ -1,3 +1,6 @@
+import type { Secrets } from './secrets';
+import { showable } from './shown';
+
 /** One status line (RFC 1939 section 3), or one continuation of a SASL exchange (RFC 5034 section 4). */
 export interface Response {
   status: 'ok' | 'err' | 'continue';
@@ -34,4 +37,11 @@ export function parseResponse(line: string): Response | undefined {
     }
   }
   return { status, code, text, line };
+}
+
+/** A refusal is shown in errors. A `+OK` is not, and comes once a mail: it is left as it is. */
+export function fitToShow(response: Response | undefined, secrets: Secrets): Response | undefined {
+  if (response?.status !== 'err') return response;
+  const { text, line } = response;
+  return { ...response, text: secrets.mask(text), line: showable(secrets.mask(line)) };
 }

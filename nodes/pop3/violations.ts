@@ -1,4 +1,5 @@
 import { Pop3Error, type Pop3Reason } from './error';
+import type { Response } from './response';
 import { showable } from './shown';
 
 /** What a server said outside the protocol, as errors that end the session. */
@@ -6,6 +7,15 @@ import { showable } from './shown';
 export function unsolicited(): Pop3Error {
   return new Pop3Error('PROTOCOL', 'The server sent data that was not requested', {
     reason: 'unsolicited-bytes',
+  });
+}
+
+/** Servers end a session unasked: "-ERR Disconnected for inactivity." */
+export function unasked(response: Response | undefined): Pop3Error {
+  if (response?.status !== 'err') return unsolicited();
+  return new Pop3Error('CONNECT', `The server ended the session: ${showable(response.text)}`, {
+    response,
+    reason: 'hung-up',
   });
 }
 
