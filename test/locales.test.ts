@@ -4,17 +4,7 @@ import { join, posix } from 'node:path';
 import { MAILBOX_ERROR_CODES } from '../nodes/mailbox';
 import { COUNTED } from '../nodes/node-red/data/counted-status';
 import { accountStatusTexts, statusTexts } from '../nodes/node-red/messages';
-import {
-  callsOf,
-  filesBelow,
-  formOf,
-  importsOf,
-  propertiesOf,
-  root,
-  type Token,
-  tokensOf,
-  unionOf,
-} from './sources';
+import { callsOf, filesBelow, formOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
 
 /** A catalogue with its keys written out, `errors.AUTH`. */
 type Catalogue = Record<string, string>;
@@ -83,8 +73,7 @@ function filesOf(set: string): string[] {
   const follow = (path: string): void => {
     if (found.has(path) || !nodes.has(path)) return;
     found.add(path);
-    for (const { specifier } of importsOf(source(path))) {
-      if (!specifier?.startsWith('.')) continue;
+    for (const [, specifier = ''] of source(path).matchAll(/\b(?:from|import) '(\.[^']*)'/g)) {
       const target = `${posix.join(posix.dirname(path), specifier)}.ts`;
       // The one that puts every key together names none.
       if (target.startsWith('nodes/editor/') && target !== 'nodes/editor/i18n.ts') follow(target);

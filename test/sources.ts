@@ -102,54 +102,6 @@ export function tokensOf(source: string): Token[] {
   return tokens;
 }
 
-export interface Import {
-  /** Undefined where it is no literal, so that it is unknown what is imported. */
-  specifier: string | undefined;
-  /** Nothing of it is left when the types are gone. */
-  typesOnly: boolean;
-}
-
-/** What a file imports: import, export … from, import(), require() and its resolve, types by reference. */
-export function importsOf(source: string): Import[] {
-  const imports: Import[] = [];
-  for (const [, name] of source.matchAll(
-    /^\s*\/\/\/\s*<reference\s+(?:types|path)\s*=\s*["']([^"']*)["']/gm,
-  )) {
-    imports.push({ specifier: name, typesOnly: true });
-  }
-  const tokens = tokensOf(source);
-  const is = (at: number, text: string): boolean =>
-    tokens[at]?.text === text && (tokens[at]?.kind === 'word' || tokens[at]?.kind === 'sign');
-  for (const [at, { kind, text }] of tokens.entries()) {
-    if (kind !== 'word' || is(at - 1, '.')) continue;
-    const next = tokens[at + 1];
-    if (text === 'from' && next?.kind === 'string') {
-      let start = at;
-      while (start > 0 && !is(start, 'import') && !is(start, 'export')) start -= 1;
-      imports.push({ specifier: next.text, typesOnly: onlyTypes(tokens.slice(start + 1, at)) });
-    } else if (text === 'import' && next?.kind === 'string') {
-      imports.push({ specifier: next.text, typesOnly: false });
-    } else if (text === 'import' || text === 'require') {
-      const open = is(at + 1, '.') && is(at + 2, 'resolve') ? at + 3 : at + 1;
-      if (!is(open, '(')) continue;
-      const given = tokens[open + 1];
-      const literal = (given?.kind === 'string' || given?.kind === 'template') && !is(open + 2, '+');
-      const whole = literal && (is(open + 2, ')') || is(open + 2, ','));
-      imports.push({ specifier: whole ? given?.text : undefined, typesOnly: false });
-    }
-  }
-  return imports;
-}
-
-/** The words between `import` and `from`: `type …`, or braces in which each name is a type. */
-function onlyTypes(clause: Token[]): boolean {
-  const [first, second] = clause;
-  if (first?.text === 'type' && second !== undefined && second.text !== ',') return true;
-  if (first?.text !== '{') return false;
-  const names = clause.filter((_, at) => at > 0 && (at === 1 || clause[at - 1]?.text === ','));
-  return names.every(({ text }) => text === 'type' || text === '}');
-}
-
 /** The words of a union of strings, as it is declared: `type Name = 'a' | 'b';`. */
 export function unionOf(source: string, name: string): string[] {
   const tokens = tokensOf(source);
