@@ -1,8 +1,9 @@
-import { type ChildProcess, execFileSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { endChild, startChild } from './child';
 import { freePorts } from './ports';
@@ -28,6 +29,10 @@ export interface Postgres {
   freeze(): () => void;
   /** The processes of it that run now. */
   pids(): number[];
+  /** A standby that follows it by this port, on a port of its own. Changes come to it some time after they were answered. */
+  standby(by?: number): Promise<Postgres>;
+  /** Makes a standby a server of its own: a new timeline begins. */
+  promote(): Promise<void>;
   /** Ends it and removes everything. */
   stop(): Promise<void>;
 }
@@ -126,6 +131,24 @@ class RunningPostgres implements Postgres {
     return () => {
       for (const pid of pids) signal(pid, 'SIGCONT');
     };
+  }
+
+  async standby(by = this.port): Promise<Postgres> {
+    const folder = await mkdtemp(join(tmpdir(), 'redletter-postgres-'));
+    if (this.owner) await chown(folder, this.owner.uid, this.owner.gid);
+    const from = ['-h', '127.0.0.1', '-p', String(by), '-U', 'postgres'];
+    const how = ['-D', join(folder, 'data'), '-R', '-X', 'stream', '-c', 'fast', '--no-sync'];
+    await promisify(execFile)(program('pg_basebackup') as string, [...from, ...how], {
+      ...this.owner,
+      cwd: folder,
+    });
+    const standby = new RunningPostgres(folder, this.owner, this.settings);
+    await standby.start();
+    return standby;
+  }
+
+  async promote(): Promise<void> {
+    await this.query(this.url, 'select pg_promote()');
   }
 
   pids(): number[] {

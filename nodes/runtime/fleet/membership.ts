@@ -71,6 +71,17 @@ const BURY = {
 };
 
 /**
+ * Which history of the database this is: it changes when a standby is promoted, which may not have the last
+ * transactions. Empty where the server does not say.
+ */
+const TIMELINE = {
+  name: 'timeline',
+  text: 'select substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) as timeline',
+};
+/** There is no such function, it is not supported, or not allowed to this role. */
+const NO_TIMELINE = ['42883', '0A000', '42501'];
+
+/**
  * One replica's session. The replica is leased, not each mailbox, so that beats cost as much as there are replicas.
  *
  * What is owned under a session is owned for certain only until {@link certain} says otherwise, which happens
@@ -82,6 +93,8 @@ export class Membership extends EventEmitter<MembershipEvents> {
   readonly #clock: Clocks;
   readonly #pace: Pace;
   #session: Session | undefined;
+  /** Of the present session: terms of another one prove nothing. */
+  #timeline = '';
   /** The last session there was. */
   #earlier: string | null = null;
   #timer: unknown;
@@ -174,6 +187,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
     const { name, version, role } = this.#facts;
     const { attended, owned } = this.#facts.load();
     await this.#database.query(JOIN, [id, name, version, role, attended, owned, this.#earlier]);
+    this.#timeline = await this.#readTimeline();
     this.draining = false;
     this.#earlier = id;
     this.#session = { id, ...sent };
@@ -184,13 +198,24 @@ export class Membership extends EventEmitter<MembershipEvents> {
     const { attended, owned } = this.#facts.load();
     const values = [session.id, this.#pace.timeToLive, attended, owned];
     const [row] = await this.#database.query<{ draining: boolean }>(BEAT, values);
-    if (row === undefined) {
+    if (row === undefined || (await this.#readTimeline()) !== this.#timeline) {
       this.#lose();
       await this.#join();
       return;
     }
     this.draining = row.draining;
     if (this.#session === session) this.#session = { id: session.id, ...sent };
+  }
+
+  async #readTimeline(): Promise<string> {
+    try {
+      const [row] = await this.#database.query<{ timeline: string }>(TIMELINE);
+      return row?.timeline ?? '';
+    } catch (error) {
+      const { code } = ((error as Error).cause ?? error) as { code?: string };
+      if (code === undefined || !NO_TIMELINE.includes(code)) throw error;
+      return '';
+    }
   }
 
   #stamp(): Omit<Session, 'id'> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
+import { startRelay } from '../../../servers/relay';
 import { openDatabase, Replica, silence } from './support';
 
 const names = (count: number): string[] =>
@@ -36,6 +37,20 @@ describe('runtime/fleet: leases', function () {
   };
   const ticks = async (count: number): Promise<void> => {
     for (let at = 0; at < count; at += 1) for (const one of replicas) await one.tick();
+  };
+  const ownerIn = async (server: Postgres): Promise<string | null | undefined> => {
+    const there = url.replace(String(postgres.port), String(server.port));
+    const rows = await postgres
+      .query<{ replica: string | null }>(there, "select replica from redletter.mailbox where id = 'box'")
+      .catch(() => []);
+    return rows[0]?.replica;
+  };
+  const until = async (so: () => Promise<boolean>): Promise<void> => {
+    const end = Date.now() + 20_000;
+    while (!(await so())) {
+      assert.ok(Date.now() < end, 'not in time');
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
   };
   const counts = (): number[] => replicas.map(({ owned }) => owned.length);
 
@@ -200,6 +215,47 @@ describe('runtime/fleet: leases', function () {
     await postgres.query(url, "update redletter.replica set draining = true where name = 'a'");
     await ticks(3);
     assert.deepEqual(counts(), [0, 10]);
+  });
+
+  it('end with the history of the database that gave them: a promoted standby may lack the last of it', async () => {
+    const replication = await startRelay(postgres.port);
+    const standby = await postgres.standby(replication.port);
+    const relay = await startRelay(postgres.port);
+    const through = await openDatabase(url.replace(String(postgres.port), String(relay.port)));
+    try {
+      const a = new Replica(through, 'a').attend('box');
+      await a.tick();
+      await a.tick();
+      const first = a.leases.lease('box');
+      assert.ok(first && a.leases.owns(first));
+      await until(async () => (await ownerIn(standby)) === first.replica);
+      // From here on the standby sees nothing.
+      replication.cut();
+      await postgres.query(url, 'create table redletter.lost (one int)');
+      await postgres.kill();
+      await standby.promote();
+      relay.restore(standby.port);
+      await until(() =>
+        a.membership.tick().then(() => a.membership.id !== first.replica && a.membership.certain()),
+      );
+      assert.deepEqual(a.lost, ['box']);
+      assert.ok(!a.leases.owns(first));
+      await a.tick();
+      const second = a.leases.lease('box');
+      assert.ok(second && a.leases.owns(second) && second.previous === first.replica);
+      const lost = await postgres.query(
+        url.replace(String(postgres.port), String(standby.port)),
+        "select to_regclass('redletter.lost') as there",
+      );
+      assert.deepEqual(lost, [{ there: null }]);
+      await a.stop();
+    } finally {
+      await through.close();
+      await relay.close();
+      await replication.close();
+      await standby.stop();
+      await postgres.start();
+    }
   });
 
   it('that a claim has taken without an answer are given back', async () => {
