@@ -2,6 +2,7 @@ import { lookup, resolveSrv } from 'node:dns/promises';
 import { request } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
+import { untilAborted } from '../base/abort';
 import { MailboxError } from '../mailbox';
 import { readAutoconfig } from './autoconfig';
 import type { FoundServer } from './protocol';
@@ -40,7 +41,7 @@ export async function findServer(
     ...files.map((url) => byFile(new URL(url), network, both)),
     byRecord(`_pop3s._tcp.${domain}`, 'tls', network),
     byRecord(`_pop3._tcp.${domain}`, 'starttls', network),
-  ].map((answer) => unlessAborted(answer, both).catch(() => undefined));
+  ].map((answer) => untilAborted(answer, both).catch(() => undefined));
   for (const answer of asked) {
     const found = await answer;
     if (found !== undefined) return found;
@@ -123,15 +124,6 @@ export function isPublic(address: string): boolean {
   const version = isIP(address);
   if (version === 4) return !RESERVED.check(address, 'ipv4');
   return version === 6 && GLOBAL.check(address, 'ipv6') && !RESERVED.check(address, 'ipv6');
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    if (signal.aborted) abort();
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
 
 export const systemNetwork: Network = {

@@ -208,6 +208,11 @@ export class OAuth2Error extends Error {
   }
 }
 
+/** What was thrown may be anything. */
+export function asOAuth2Error(error: unknown): OAuth2Error {
+  return error instanceof OAuth2Error ? error : new OAuth2Error('TEMPORARY', 'unreachable', { cause: error });
+}
+
 /** A stranger's error may carry the whole request; only its name, code and message go on. */
 function bare(cause: unknown): Error {
   const original = cause instanceof Error ? cause : new Error(String(cause));

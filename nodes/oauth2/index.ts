@@ -1,6 +1,11 @@
+export {
+  type AuthorizationCodeOptions,
+  AuthorizationCodeSignIn,
+  type StartedSignIn,
+  type StartRequest,
+} from './authorization-code';
 export { type AccountConfig, bindingOf, type ClientAuth, type Grant } from './config';
-export { Consent, type ConsentOptions, type StartedSignIn, type StartRequest } from './consent';
-export { DeviceSignIn, type DeviceSignInOptions, type StartedDeviceSignIn } from './device';
+export { type DeviceCodeOptions, DeviceCodeSignIn, type StartedDeviceCode } from './device-code';
 export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
 export type { AgentFor } from './http';
@@ -16,7 +21,14 @@ export {
   type SignInStore,
   type StoredSignIn,
 } from './sign-in-store';
-export type { SignedIn, SignInOutcome, SignInQuestion, SignInRequest } from './sign-ins';
+export {
+  type SignedIn,
+  type SignInOutcome,
+  type SignInQuestion,
+  type SignInRequest,
+  SignIns,
+  type SignInsOptions,
+} from './sign-ins';
 export {
   type RevocationResult,
   type TokenQuestion,

@@ -28,3 +28,22 @@ export function checkRedirectUri(config: AccountConfig, redirectUri: string | un
   }
   return url;
 }
+
+/** Where the browser reaches the callback: the editor's own address, whatever it is. Nothing is sent there but a cookie. */
+export function checkCallbackUrl(config: AccountConfig, callbackUrl: string): URL {
+  const url = URL.canParse(callbackUrl) ? new URL(callbackUrl) : undefined;
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username ||
+    url.password ||
+    !url.pathname.endsWith('/callback')
+  ) {
+    throw new OAuth2Error('CONFIG', 'redirect-uri-malformed', {
+      facts: { provider: config.provider, ...(url && { uri: plain(url) }) },
+    });
+  }
+  url.search = '';
+  url.hash = '';
+  return url;
+}

@@ -1,11 +1,11 @@
 import type { TokenAnswer } from './answer';
 import { readCredential, signAssertion } from './assertion';
-import { requestTokens } from './client';
 import { identify } from './client-authentication';
 import { type AccountConfig, type Grant, isMicrosoft } from './config';
 import { type Endpoints, providerOf, scopeOf } from './endpoints';
 import { OAuth2Error } from './errors';
 import type { AgentFor } from './http';
+import { requestTokens } from './token-request';
 
 export interface RenewalContext {
   config: AccountConfig;

@@ -49,6 +49,12 @@ export interface StoredSignIn {
   renewable?: boolean;
 }
 
+/** A sign-in by authorization code that waits for its answer. */
+export type WaitingForCode = StoredSignIn & { config: AccountConfig; pending: PendingAnswer };
+
+export const isWaitingForCode = (signIn: StoredSignIn): signIn is WaitingForCode =>
+  signIn.state === 'waiting' && signIn.config !== undefined && signIn.pending !== undefined;
+
 /** How a sign-in ended. */
 export type SignInEnd = Pick<StoredSignIn, 'error' | 'label' | 'renewable'> & {
   state: 'signed-in' | 'failed';

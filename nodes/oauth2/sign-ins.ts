@@ -67,14 +67,20 @@ export interface SignInsOptions {
 export class SignIns {
   readonly store: SignInStore;
   readonly #onSignedIn: SignInsOptions['onSignedIn'];
-  readonly #onOutcome: (outcome: SignInOutcome) => void;
-  readonly #now: () => number;
+  readonly #onOutcome: ((outcome: SignInOutcome) => void)[];
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
 
   constructor({ onSignedIn, onOutcome, store, now }: SignInsOptions) {
     this.#onSignedIn = onSignedIn;
-    this.#onOutcome = onOutcome ?? (() => {});
-    this.#now = now ?? Date.now;
-    this.store = store ?? new MemorySignInStore(this.#now);
+    this.#onOutcome = onOutcome ? [onOutcome] : [];
+    this.now = now ?? Date.now;
+    this.store = store ?? new MemorySignInStore(this.now);
+  }
+
+  /** Tells the end of each sign-in. */
+  onOutcome(listener: (outcome: SignInOutcome) => void): void {
+    this.#onOutcome.push(listener);
   }
 
   /** Makes room where there are too many, by ending the oldest. */
@@ -130,7 +136,7 @@ export class SignIns {
 
   async #current(id: string): Promise<StoredSignIn | undefined> {
     const signIn = await this.store.get(id);
-    if (signIn?.state !== 'waiting' || this.#now() < signIn.expiresAt) return signIn;
+    if (signIn?.state !== 'waiting' || this.now() < signIn.expiresAt) return signIn;
     await this.#end(id, failedBy(new OAuth2Error('DECLINED', 'sign-in-expired-here')));
     return this.store.get(id);
   }
@@ -141,10 +147,12 @@ export class SignIns {
   }
 
   #tell(outcome: SignInOutcome): void {
-    try {
-      this.#onOutcome(outcome);
-    } catch {
-      // A listener's mistake changes nothing about how the sign-in went.
+    for (const listener of this.#onOutcome) {
+      try {
+        listener(outcome);
+      } catch {
+        // A listener's mistake changes nothing about how the sign-in went.
+      }
     }
   }
 }

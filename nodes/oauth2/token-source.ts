@@ -1,13 +1,13 @@
-// One class over 300 lines: which token is current, and what may change it, is one state.
+import { untilAborted } from '../base/abort';
 import { audienceOf } from './answer';
 import { Backoff } from './backoff';
 import type { AccountConfig } from './config';
-import { OAuth2Error } from './errors';
+import { asOAuth2Error, OAuth2Error } from './errors';
+import { HeldTokens } from './held-tokens';
 import type { AgentFor } from './http';
 import { keepsTokens } from './renewal';
 import { Renewer } from './renewer';
-import { StoredTokens } from './stored-tokens';
-import { sameState, stateOf, type TokenState } from './token-state';
+import type { TokenState } from './token-state';
 import { isAlive, isFresh, newest, type TokenStore, type Tokens } from './tokens';
 
 const DAY = 86_400_000;
@@ -63,27 +63,16 @@ export interface RevocationResult {
  */
 export class TokenSource {
   readonly #renewer: Renewer;
-  readonly #stored: StoredTokens;
-  readonly #backoff: Backoff;
+  readonly #held: HeldTokens;
   readonly #now: () => number;
-  readonly #onState: (state: TokenState) => void;
-
-  #tokens: Tokens | undefined;
-  #loaded = false;
-  #loading: Promise<void> | undefined;
   #renewing: Promise<Tokens> | undefined;
   #trying: Promise<void> | undefined;
-  /** Counts sign-ins and sign-outs, so that a renewal that began before one does not undo it. */
-  #epoch = 0;
-  #stopped: OAuth2Error | undefined;
-  #state: TokenState = { kind: 'unknown' };
 
   constructor({ config, store, agent, now, random, onState, timeoutMs }: TokenSourceOptions) {
     this.#now = now ?? Date.now;
     this.#renewer = new Renewer({ config, agent, now: this.#now, timeoutMs });
-    this.#stored = new StoredTokens(store, () => this.#config.provider);
-    this.#backoff = new Backoff(this.#now, random ?? Math.random);
-    this.#onState = onState ?? (() => {});
+    const backoff = new Backoff(this.#now, random ?? Math.random);
+    this.#held = new HeldTokens({ config: () => this.#config, store, backoff, now: this.#now, onState });
   }
 
   get #config(): AccountConfig {
@@ -91,7 +80,7 @@ export class TokenSource {
   }
 
   get state(): TokenState {
-    return this.#state;
+    return this.#held.state;
   }
 
   /**
@@ -104,20 +93,15 @@ export class TokenSource {
    */
   async token({ rejected, signal }: TokenQuestion = {}): Promise<AccessToken> {
     signal?.throwIfAborted();
-    const { accessToken, expiresAt, scope } = await unlessAborted(this.#current(rejected), signal);
+    const current = this.#current(rejected);
+    const { accessToken, expiresAt, scope } = await (signal ? untilAborted(current, signal) : current);
     const audience = audienceOf(accessToken);
     return { accessToken, expiresAt, ...(scope && { scope }), ...(audience && { audience }) };
   }
 
   /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person goes on. */
   async accept(tokens: Tokens): Promise<void> {
-    this.#epoch++;
-    this.#loaded = true;
-    this.#tokens = tokens;
-    this.#stopped = undefined;
-    this.#backoff.clear();
-    await this.#save(tokens);
-    this.#tell();
+    await this.#held.accept(tokens);
   }
 
   /**
@@ -125,14 +109,14 @@ export class TokenSource {
    * way is waited for, so that it is the newest refresh token that becomes void.
    */
   async revoke(): Promise<RevocationResult> {
-    const epoch = ++this.#epoch;
+    const epoch = ++this.#held.epoch;
     // Where no person signs in there is nothing to stop for: the next question simply asks again.
-    const stopped = keepsTokens(this.#config.grant) ? this.#notSignedIn() : undefined;
-    this.#stopped = stopped;
-    await this.#load().catch(() => {});
+    const stopped = keepsTokens(this.#config.grant) ? this.#held.notSignedIn() : undefined;
+    this.#held.stopped = stopped;
+    await this.#held.load().catch(() => {});
     await this.#trying?.catch(() => {});
     await this.#renewing?.catch(() => {});
-    const tokens = this.#tokens;
+    const tokens = this.#held.tokens;
     let result: RevocationResult = { revoked: false };
     if (tokens) {
       try {
@@ -142,11 +126,8 @@ export class TokenSource {
       }
     }
     // A person has signed in again in the meantime: those tokens are not the ones to forget.
-    if (this.#epoch !== epoch) return result;
-    this.#tokens = undefined;
-    this.#stopped = stopped;
-    const error = await this.#stored.delete();
-    this.#tell();
+    if (this.#held.epoch !== epoch) return result;
+    const error = await this.#held.forget(stopped);
     return error ? { ...result, error } : result;
   }
 
@@ -156,9 +137,9 @@ export class TokenSource {
    */
   configure(config: AccountConfig, agent?: AgentFor): void {
     this.#renewer.configure(config, agent);
-    this.#backoff.clear();
-    if (!keepsTokens(config.grant)) this.#tokens = undefined;
-    this.#tell();
+    this.#held.backoff.clear();
+    if (!keepsTokens(config.grant)) this.#held.tokens = undefined;
+    this.#held.tell();
   }
 
   /**
@@ -168,14 +149,14 @@ export class TokenSource {
    * @throws {OAuth2Error}
    */
   async tryOut(config: AccountConfig, agent?: AgentFor): Promise<void> {
-    await this.#load();
+    await this.#held.load();
     for (;;) {
       const underWay = this.#trying ?? this.#renewing;
       if (underWay === undefined) break;
       await underWay.catch(() => {});
     }
-    if (!this.#tokens?.refreshToken && config.grant !== 'refresh_token') return;
-    const waiting = this.#backoff.error;
+    if (!this.#held.tokens?.refreshToken && config.grant !== 'refresh_token') return;
+    const waiting = this.#held.backoff.error;
     if (waiting?.retryable) throw waiting;
     this.#trying = this.#tryAndSave(config, agent).finally(() => {
       this.#trying = undefined;
@@ -185,7 +166,7 @@ export class TokenSource {
 
   /** Ends the pause after a refused configuration, because it was changed elsewhere. */
   retry(): void {
-    if (this.#backoff.error && !this.#backoff.error.retryable) this.#backoff.clear();
+    if (this.#held.backoff.error && !this.#held.backoff.error.retryable) this.#held.backoff.clear();
   }
 
   /**
@@ -194,10 +175,10 @@ export class TokenSource {
    */
   async keepAlive(): Promise<void> {
     if (!keepsTokens(this.#config.grant)) return;
-    await this.#load();
-    const tokens = this.#tokens;
-    if (!tokens?.refreshToken || this.#stopped || this.#now() - tokens.obtainedAt < 7 * DAY) return;
-    const waiting = this.#backoff.error;
+    await this.#held.load();
+    const tokens = this.#held.tokens;
+    if (!tokens?.refreshToken || this.#held.stopped || this.#now() - tokens.obtainedAt < 7 * DAY) return;
+    const waiting = this.#held.backoff.error;
     if (waiting) throw waiting;
     await this.#renew();
   }
@@ -206,21 +187,21 @@ export class TokenSource {
   async settled(): Promise<void> {
     await this.#trying?.catch(() => {});
     await this.#renewing?.catch(() => {});
-    await this.#stored.settled();
+    await this.#held.stored.settled();
   }
 
   // Reuse
 
   async #current(rejected: string | undefined): Promise<Tokens> {
-    await this.#load();
-    if (this.#stopped) throw this.#stopped;
-    const held = this.#tokens;
+    await this.#held.load();
+    if (this.#held.stopped) throw this.#held.stopped;
+    const held = this.#held.tokens;
     if (held && held.accessToken !== rejected && isFresh(held, this.#now())) {
-      if (this.#stored.error) await this.#save(held);
+      if (this.#held.stored.error) await this.#held.save(held);
       return held;
     }
     const usable = () => held && held.accessToken !== rejected && isAlive(held, this.#now());
-    const waiting = this.#backoff.error;
+    const waiting = this.#held.backoff.error;
     if (waiting) {
       if (held && usable() && waiting.retryable) return held;
       throw waiting;
@@ -244,163 +225,76 @@ export class TokenSource {
 
   /** What was tried out may have brought what is wanted; how it failed is no matter here. */
   async #afterTrying(trying: Promise<void>): Promise<Tokens> {
-    const before = this.#tokens;
+    const before = this.#held.tokens;
     await trying.catch(() => {});
-    return this.#tokens !== undefined && this.#tokens !== before ? this.#tokens : this.#renewAndSave();
+    return this.#held.tokens !== undefined && this.#held.tokens !== before
+      ? this.#held.tokens
+      : this.#renewAndSave();
   }
 
   // Saved before used
 
   async #renewAndSave(): Promise<Tokens> {
-    const epoch = this.#epoch;
-    const old = this.#tokens;
+    const epoch = this.#held.epoch;
+    const old = this.#held.tokens;
     let fresh: Tokens;
     try {
-      fresh = await this.#stored.renewing((stored) => this.#renewOnce(stored, old));
+      fresh = await this.#held.stored.renewing((stored) => this.#renewOnce(stored, old));
     } catch (error) {
-      if (this.#epoch !== epoch && this.#tokens && !this.#stopped) return this.#tokens;
+      if (this.#held.epoch !== epoch && this.#held.tokens && !this.#held.stopped) return this.#held.tokens;
       throw this.#fail(asOAuth2Error(error), old);
     }
     // A person signed in meanwhile: theirs is the newer sign-in. (A sign-out waits for this one.)
-    if (this.#epoch !== epoch && this.#tokens !== old && this.#tokens) return this.#tokens;
-    this.#tokens = fresh;
-    this.#backoff.clear();
-    this.#tell();
+    if (this.#held.epoch !== epoch && this.#held.tokens !== old && this.#held.tokens)
+      return this.#held.tokens;
+    this.#held.replace(fresh);
     return fresh;
   }
 
   /** Under the store's lock. What another owner of the store has renewed meanwhile is good for this one too. */
   async #renewOnce(stored: Tokens | undefined, old: Tokens | undefined): Promise<Tokens> {
-    const epoch = this.#epoch;
+    const epoch = this.#held.epoch;
     const newer = newest(old, stored);
     if (newer !== undefined && newer !== old && isFresh(newer, this.#now())) return newer;
     const fresh = await this.#renewer.obtain(newer);
     // A sign-in made meanwhile has been saved already, and must not be saved over.
-    if (this.#epoch === epoch || this.#tokens === old) await this.#save(fresh);
+    if (this.#held.epoch === epoch || this.#held.tokens === old) await this.#held.save(fresh);
     return fresh;
   }
 
   /** Another owner of the store has saved, or deleted: what is kept there counts. */
   async reload(): Promise<void> {
-    const stored = await this.#stored.load();
-    if (stored?.accessToken === this.#tokens?.accessToken) return;
-    this.#loaded = true;
-    this.#tokens = stored;
-    this.#stopped = undefined;
-    this.#backoff.clear();
-    if (stored === undefined && this.#config.grant !== 'refresh_token') this.#stopped = this.#notSignedIn();
-    this.#tell();
+    await this.#held.reload();
   }
 
   async #tryAndSave(config: AccountConfig, agent: AgentFor | undefined): Promise<void> {
-    const epoch = this.#epoch;
-    const old = this.#tokens;
+    const epoch = this.#held.epoch;
+    const old = this.#held.tokens;
     let fresh: Tokens;
     try {
-      fresh = await this.#stored.renewing(async (stored) => {
+      fresh = await this.#held.stored.renewing(async (stored) => {
         const tokens = await this.#renewer.obtainBy(config, agent, newest(old, stored));
-        await this.#save(tokens);
+        await this.#held.save(tokens);
         return tokens;
       });
     } catch (error) {
       throw this.#renewer.explain(asOAuth2Error(error), old);
     }
     // A person signed in meanwhile: theirs is the newer sign-in. (A sign-out waits for this one.)
-    if (this.#epoch !== epoch && this.#tokens !== old) return;
-    this.#tokens = fresh;
-    this.#stopped = undefined;
-    this.#backoff.clear();
-    this.#tell();
+    if (this.#held.epoch !== epoch && this.#held.tokens !== old) return;
+    this.#held.stopped = undefined;
+    this.#held.replace(fresh);
   }
 
   #fail(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
     if (error.code === 'SIGN_IN_AGAIN') {
-      this.#stopped = this.#renewer.explain(error, tokens);
-      this.#tell();
-      return this.#stopped;
+      this.#held.stopped = this.#renewer.explain(error, tokens);
+      this.#held.tell();
+      return this.#held.stopped;
     }
-    this.#backoff.extend(error);
-    const waiting = this.#backoff.error ?? error;
-    this.#tell();
+    this.#held.backoff.extend(error);
+    const waiting = this.#held.backoff.error ?? error;
+    this.#held.tell();
     return waiting;
   }
-
-  // Keeping
-
-  async #load(): Promise<void> {
-    if (this.#loaded) return;
-    if (!keepsTokens(this.#config.grant)) {
-      this.#loaded = true;
-      return;
-    }
-    this.#loading ??= this.#loadOnce().finally(() => {
-      this.#loading = undefined;
-    });
-    await this.#loading;
-  }
-
-  async #loadOnce(): Promise<void> {
-    let tokens: Tokens | undefined;
-    try {
-      tokens = await this.#stored.load();
-    } catch (error) {
-      // Asked again the next time: what cannot be read now may only be locked.
-      if (!this.#loaded) this.#show({ kind: 'sign-in-again', error: asOAuth2Error(error) });
-      throw error;
-    }
-    // A person signed in while this was being read.
-    if (this.#loaded) return;
-    this.#loaded = true;
-    this.#tokens = tokens;
-    if (!tokens && this.#config.grant !== 'refresh_token') this.#stopped ??= this.#notSignedIn();
-    this.#tell();
-  }
-
-  async #save(tokens: Tokens): Promise<void> {
-    if (!keepsTokens(this.#config.grant)) return;
-    await this.#stored.save(tokens);
-    this.#tell();
-  }
-
-  #notSignedIn(): OAuth2Error {
-    return new OAuth2Error('SIGN_IN_AGAIN', 'not-signed-in', { facts: { provider: this.#config.provider } });
-  }
-
-  // What others see
-
-  #tell(): void {
-    this.#show(
-      stateOf({
-        tokens: this.#tokens,
-        stopped: this.#stopped,
-        waiting: this.#backoff.error,
-        storeError: this.#stored.error,
-        renewable: !!this.#tokens?.refreshToken || !keepsTokens(this.#config.grant),
-        now: this.#now(),
-      }),
-    );
-  }
-
-  #show(state: TokenState): void {
-    if (sameState(state, this.#state)) return;
-    this.#state = state;
-    try {
-      this.#onState(state);
-    } catch {
-      // A listener's mistake must not cost the tokens it was told about.
-    }
-  }
-}
-
-function asOAuth2Error(error: unknown): OAuth2Error {
-  return error instanceof OAuth2Error ? error : new OAuth2Error('TEMPORARY', 'unreachable', { cause: error });
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

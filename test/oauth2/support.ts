@@ -3,11 +3,13 @@ import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import {
   type AccountConfig,
+  type AuthorizationCodeOptions,
+  AuthorizationCodeSignIn,
   CALLBACK_PATH,
-  Consent,
-  type ConsentOptions,
   type PageTexts,
   type SignedIn,
+  SignIns,
+  type SignInsOptions,
   type StartRequest,
   type TokenStore,
   type Tokens,
@@ -81,17 +83,27 @@ export function accountAt(issuer: string, changes: Partial<AccountConfig> = {}):
   };
 }
 
-/** A consent room with the two routes it needs, on a server of its own, as Node-RED would serve them. */
-export async function startCallbackHost(options: Partial<ConsentOptions> = {}) {
+/** Sign-ins by authorization code with the two routes they need, on a server of its own, as Node-RED would serve them. */
+export async function startCallbackHost({
+  agentOf,
+  timeoutMs,
+  ...options
+}: Partial<SignInsOptions> & Omit<Partial<AuthorizationCodeOptions>, 'signIns' | 'texts'> = {}) {
   const signedIn: SignedIn[] = [];
-  const consent = new Consent({ texts, onSignedIn: (one) => void signedIn.push(one), ...options });
+  const signIns = new SignIns({ onSignedIn: (one) => void signedIn.push(one), ...options });
+  const byCode = new AuthorizationCodeSignIn({
+    signIns,
+    texts,
+    ...(agentOf && { agentOf }),
+    ...(timeoutMs && { timeoutMs }),
+  });
   const requests: string[] = [];
   const server = createServer(async (request, response) => {
     requests.push(request.url ?? '');
     const url = new URL(request.url ?? '', 'http://localhost');
     const reply = url.pathname.endsWith('/begin')
-      ? await consent.begin({ ticket: url.searchParams.get('ticket') })
-      : await consent.callback({ query: url.search, cookies: request.headers.cookie });
+      ? await byCode.begin({ ticket: url.searchParams.get('ticket') })
+      : await byCode.callback({ query: url.search, cookies: request.headers.cookie });
     response.writeHead(reply.status, reply.headers).end(reply.body);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -99,16 +111,17 @@ export async function startCallbackHost(options: Partial<ConsentOptions> = {}) {
   const redirectUri = `http://127.0.0.1:${port}${CALLBACK_PATH}`;
   const person = { account: 'account-1', adminUser: 'admin' };
   return {
-    consent,
+    byCode,
+    signIns,
     signedIn,
     requests,
     redirectUri,
     person,
     start: (config: AccountConfig, changes: Partial<StartRequest> = {}) =>
-      consent.start({ ...person, config, redirectUri, ...changes }),
+      byCode.start({ ...person, config, redirectUri, ...changes }),
     /** From start to tokens, by real login and consent pages. */
     async signIn(config: AccountConfig): Promise<Tokens> {
-      const { beginUrl } = await consent.start({ ...person, config, redirectUri });
+      const { beginUrl } = await byCode.start({ ...person, config, redirectUri });
       await consentAt(beginUrl, { login: config.user ?? 'alice@example.com' });
       const tokens = signedIn.at(-1)?.tokens;
       if (!tokens) throw new Error('the sign-in came to nothing');

@@ -20,7 +20,7 @@ import { accountAt, Clock, MemoryStore, seen, startCallbackHost, texts } from '.
 
 const MINUTE = 60_000;
 
-describe('oauth2/consent', () => {
+describe('oauth2/authorization code', () => {
   describe('with a real sign-in server', () => {
     let provider: TestProvider;
     let host: Awaited<ReturnType<typeof startCallbackHost>>;
@@ -38,11 +38,11 @@ describe('oauth2/consent', () => {
 
     it('signs in, and gives tokens that can be renewed', async () => {
       const { id, beginUrl, expiresAt } = await host.start(config);
-      assert.equal((await host.consent.outcome({ id, ...host.person }))?.state, 'waiting');
+      assert.equal((await host.signIns.outcome({ id, ...host.person }))?.state, 'waiting');
       const { page } = await consentAt(beginUrl, { login: 'alice@example.com' });
       assert.equal(page?.status, 200);
       assert.match(page?.html ?? '', /Done, you can close this\./);
-      assert.deepEqual(await host.consent.outcome({ id, ...host.person }), {
+      assert.deepEqual(await host.signIns.outcome({ id, ...host.person }), {
         id,
         account: 'account-1',
         state: 'signed-in',
@@ -85,7 +85,7 @@ describe('oauth2/consent', () => {
       assert.ok(beginUrl.startsWith(host.redirectUri.replace('callback', 'begin')));
       const { redirect } = await consentAt(beginUrl, { login: 'alice@example.com' });
       assert.equal(redirect.origin + redirect.pathname, redirectUri);
-      const outcome = await host.consent.paste({ ...host.person, text: redirect.href });
+      const outcome = await host.byCode.paste({ ...host.person, text: redirect.href });
       assert.equal(outcome.state, 'signed-in');
       assert.equal(outcome.id, id);
     });
@@ -106,7 +106,7 @@ describe('oauth2/consent', () => {
       const { page } = await consentAt(beginUrl, { login: 'alice@example.com', answer: 'deny' });
       assert.equal(page?.status, 400);
       assert.match(page?.html ?? '', /That did not work/);
-      const outcome = await host.consent.outcome({ id, ...host.person });
+      const outcome = await host.signIns.outcome({ id, ...host.person });
       assert.deepEqual(
         [outcome?.state, outcome?.error?.code, outcome?.error?.reason],
         ['failed', 'DECLINED', 'declined'],
@@ -124,7 +124,7 @@ describe('oauth2/consent', () => {
       const verifier = provider.tokenRequests[before]?.parameters.get('code_verifier') ?? '';
       assert.match(verifier, /^[\w-]{43}$/);
       assert.doesNotMatch(
-        location.href + cookie + text + host.requests.join() + seen(host.consent),
+        location.href + cookie + text + host.requests.join() + seen(host.byCode),
         new RegExp(verifier),
       );
     });
@@ -140,7 +140,7 @@ describe('oauth2/consent', () => {
         const { redirect } = await consentAt(beginUrl, { login: 'alice@example.com' });
         change(redirect);
         const before = provider.count();
-        const { state, error } = await host.consent.paste({ ...host.person, text: redirect.href });
+        const { state, error } = await host.byCode.paste({ ...host.person, text: redirect.href });
         assert.deepEqual([state, error?.code, error?.reason], ['failed', 'DECLINED', 'issuer-mismatch']);
         assert.equal(provider.count(), before);
       }
@@ -151,7 +151,7 @@ describe('oauth2/consent', () => {
       const { id, beginUrl } = await host.start(config);
       await consentAt(beginUrl, { login: 'alice@example.com' });
       forget();
-      const { error } = (await host.consent.outcome({ id, ...host.person })) ?? {};
+      const { error } = (await host.signIns.outcome({ id, ...host.person })) ?? {};
       assert.deepEqual([error?.code, error?.reason], ['DECLINED', 'code-used-or-expired']);
     });
   });
@@ -201,13 +201,13 @@ describe('oauth2/consent', () => {
       const state = location.searchParams.get('state') ?? '';
       const crumb = cookie.split(';')[0] ?? '';
       const query = new URLSearchParams({ code: 'canary-code', state });
-      const outcome = () => host.consent.outcome({ id: started.id, ...host.person });
+      const outcome = () => host.signIns.outcome({ id: started.id, ...host.person });
       return { ...started, location, cookie, crumb, state, query, outcome };
     }
 
     it('the right answer from the right browser is taken', async () => {
       const { query, crumb, outcome } = await begun();
-      const reply = await host.consent.callback({ query: `?${query}`, cookies: `a=b; ${crumb}; c=d` });
+      const reply = await host.byCode.callback({ query: `?${query}`, cookies: `a=b; ${crumb}; c=d` });
       assert.equal(reply.status, 200);
       assert.equal((await outcome())?.state, 'signed-in');
       const form = Object.fromEntries(endpoint.requests[0]?.form ?? []);
@@ -218,7 +218,7 @@ describe('oauth2/consent', () => {
 
     it('the query may come as an object, as express has it', async () => {
       const { query, crumb, outcome } = await begun();
-      await host.consent.callback({ query: Object.fromEntries(query), cookies: crumb });
+      await host.byCode.callback({ query: Object.fromEntries(query), cookies: crumb });
       assert.equal((await outcome())?.state, 'signed-in');
     });
 
@@ -231,9 +231,9 @@ describe('oauth2/consent', () => {
 
     it('the same answer again is refused (replay)', async () => {
       const { query, crumb } = await begun();
-      await host.consent.callback({ query, cookies: crumb });
-      assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 400);
-      await assert.rejects(host.consent.paste({ ...host.person, text: `?${query}` }), {
+      await host.byCode.callback({ query, cookies: crumb });
+      assert.equal((await host.byCode.callback({ query, cookies: crumb })).status, 400);
+      await assert.rejects(host.byCode.paste({ ...host.person, text: `?${query}` }), {
         reason: 'sign-in-unknown',
       });
       assert.equal(endpoint.requests.length, 1);
@@ -242,9 +242,7 @@ describe('oauth2/consent', () => {
 
     it('the same answer at the same time is taken once', async () => {
       const { query, crumb } = await begun();
-      const replies = await Promise.all(
-        [1, 2, 3].map(() => host.consent.callback({ query, cookies: crumb })),
-      );
+      const replies = await Promise.all([1, 2, 3].map(() => host.byCode.callback({ query, cookies: crumb })));
       assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 400, 400]);
       assert.equal(endpoint.requests.length, 1);
     });
@@ -253,11 +251,11 @@ describe('oauth2/consent', () => {
       const { query, crumb, outcome } = await begun();
       const other = await begun();
       for (const cookies of [undefined, '', 'a=b', `${crumb}x`, crumb.replace(/=.*/, '='), other.crumb]) {
-        assert.equal((await host.consent.callback({ query, cookies })).status, 400, cookies);
+        assert.equal((await host.byCode.callback({ query, cookies })).status, 400, cookies);
       }
       assert.equal(endpoint.requests.length, 0);
       assert.equal((await outcome())?.state, 'waiting');
-      assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 200);
+      assert.equal((await host.byCode.callback({ query, cookies: crumb })).status, 200);
     });
 
     it('a state that was changed or invented is refused', async () => {
@@ -273,18 +271,18 @@ describe('oauth2/consent', () => {
         `${state.split('.')[0]}.`,
         state.split('.')[1],
       ]) {
-        const reply = await host.consent.callback({ query: { code: 'c', state: wrong }, cookies: crumb });
+        const reply = await host.byCode.callback({ query: { code: 'c', state: wrong }, cookies: crumb });
         assert.equal(reply.status, 400, wrong);
       }
-      assert.equal((await host.consent.callback({ query: { code: 'c' }, cookies: crumb })).status, 400);
-      assert.equal((await host.consent.callback({ query: undefined, cookies: crumb })).status, 400);
+      assert.equal((await host.byCode.callback({ query: { code: 'c' }, cookies: crumb })).status, 400);
+      assert.equal((await host.byCode.callback({ query: undefined, cookies: crumb })).status, 400);
       assert.equal(endpoint.requests.length, 0);
     });
 
     it('an answer after ten minutes is refused', async () => {
       const { query, crumb, outcome } = await begun();
       clock.pass(10 * MINUTE);
-      assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 400);
+      assert.equal((await host.byCode.callback({ query, cookies: crumb })).status, 400);
       assert.deepEqual(
         [(await outcome())?.state, (await outcome())?.error?.reason],
         ['failed', 'sign-in-expired-here'],
@@ -300,13 +298,13 @@ describe('oauth2/consent', () => {
       const [one = assert.fail(), two = assert.fail(), three = assert.fail()] = hosts;
       const { id, beginUrl } = await one.start(config(), { route: { proxy: 'proxy-1' } });
       const ticket = new URL(beginUrl).searchParams.get('ticket');
-      const { headers } = await two.consent.begin({ ticket });
+      const { headers } = await two.byCode.begin({ ticket });
       const state = new URL(headers.location ?? '').searchParams.get('state') ?? '';
       const cookies = headers['set-cookie']?.split(';')[0];
       const query = { code: 'canary-code', state };
-      const replies = await Promise.all(hosts.map(({ consent }) => consent.callback({ query, cookies })));
+      const replies = await Promise.all(hosts.map(({ byCode }) => byCode.callback({ query, cookies })));
       assert.deepEqual(replies.map(({ status }) => status).sort(), [200, 400, 400]);
-      assert.equal((await three.consent.outcome({ id, ...three.person }))?.state, 'signed-in');
+      assert.equal((await three.signIns.outcome({ id, ...three.person }))?.state, 'signed-in');
       assert.equal(hosts.flatMap(({ signedIn }) => signedIn).length, 1);
       assert.equal(endpoint.requests.length, 1);
       for (const { close } of hosts) await close();
@@ -315,16 +313,16 @@ describe('oauth2/consent', () => {
     it('an answer after a restart is refused', async () => {
       const { query, crumb } = await begun();
       const afterwards = await startCallbackHost();
-      assert.equal((await afterwards.consent.callback({ query, cookies: crumb })).status, 400);
+      assert.equal((await afterwards.byCode.callback({ query, cookies: crumb })).status, 400);
       await afterwards.close();
     });
 
     it('an answer after cancelling is refused', async () => {
       const { id, query, crumb, outcome } = await begun();
-      await host.consent.cancel({ ...host.person, id, adminUser: 'somebody else' });
+      await host.signIns.cancel({ ...host.person, id, adminUser: 'somebody else' });
       assert.equal((await outcome())?.state, 'waiting');
-      await host.consent.cancel({ ...host.person, id });
-      assert.equal((await host.consent.callback({ query, cookies: crumb })).status, 400);
+      await host.signIns.cancel({ ...host.person, id });
+      assert.equal((await host.byCode.callback({ query, cookies: crumb })).status, 400);
       assert.equal((await outcome())?.error?.reason, 'sign-in-cancelled');
       assert.deepEqual(
         outcomes.map(({ state }) => state),
@@ -339,9 +337,9 @@ describe('oauth2/consent', () => {
       });
       endpoint.answer({ ...tokens(), after: held });
       const { id, query, crumb, outcome } = await begun();
-      const coming = host.consent.callback({ query, cookies: crumb });
+      const coming = host.byCode.callback({ query, cookies: crumb });
       await endpoint.nextRequest();
-      await host.consent.cancel({ ...host.person, id });
+      await host.signIns.cancel({ ...host.person, id });
       release();
       assert.equal((await coming).status, 400);
       assert.equal((await outcome())?.error?.reason, 'sign-in-cancelled');
@@ -356,7 +354,7 @@ describe('oauth2/consent', () => {
       clock.pass(MINUTE);
       assert.equal((await fetch(late.beginUrl, { redirect: 'manual' })).status, 400);
       for (const ticket of [undefined, '', 'x', '.', ['a'], `${late.id}.`, `${late.id}.x`]) {
-        assert.equal((await host.consent.begin({ ticket })).status, 400);
+        assert.equal((await host.byCode.begin({ ticket })).status, 400);
       }
     });
 
@@ -381,7 +379,7 @@ describe('oauth2/consent', () => {
         beginUrl,
         /^https:\/\/red\.example\.com\/home\/admin\/redletter\/oauth2-account\/begin\?ticket=[\w.-]+$/,
       );
-      const { headers } = await host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
+      const { headers } = await host.byCode.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
       assert.match(headers['set-cookie'] ?? '', /; Secure$/);
       assert.match(headers['set-cookie'] ?? '', /Path=\/home\/admin\/redletter\/oauth2-account\/callback;/);
     });
@@ -389,20 +387,20 @@ describe('oauth2/consent', () => {
     it('pasting is for the person and the account that started it', async () => {
       const { query, outcome } = await begun();
       const text = `?${query}`;
-      await assert.rejects(host.consent.paste({ ...host.person, adminUser: 'mallory', text }), {
+      await assert.rejects(host.byCode.paste({ ...host.person, adminUser: 'mallory', text }), {
         reason: 'other-person',
       });
-      await assert.rejects(host.consent.paste({ ...host.person, account: 'account-2', text }), {
+      await assert.rejects(host.byCode.paste({ ...host.person, account: 'account-2', text }), {
         reason: 'sign-in-unknown',
       });
       assert.equal((await outcome())?.state, 'waiting');
-      assert.equal((await host.consent.paste({ ...host.person, text })).state, 'signed-in');
+      assert.equal((await host.byCode.paste({ ...host.person, text })).state, 'signed-in');
     });
 
     it('a paste that is of no use leaves the sign-in waiting', async () => {
       const { outcome, location } = await begun();
-      await assert.rejects(host.consent.paste({ ...host.person, text: ' ' }), { reason: 'paste-empty' });
-      await assert.rejects(host.consent.paste({ ...host.person, text: location.href }), {
+      await assert.rejects(host.byCode.paste({ ...host.person, text: ' ' }), { reason: 'paste-empty' });
+      await assert.rejects(host.byCode.paste({ ...host.person, text: location.href }), {
         reason: 'paste-not-the-answer',
       });
       assert.equal((await outcome())?.state, 'waiting');
@@ -410,23 +408,23 @@ describe('oauth2/consent', () => {
 
     it('the state of a sign-in is visible to the person who started it only', async () => {
       const { id } = await begun();
-      assert.equal(await host.consent.outcome({ ...host.person, id, adminUser: 'mallory' }), undefined);
-      assert.equal(await host.consent.outcome({ ...host.person, id, account: 'account-2' }), undefined);
-      assert.equal(await host.consent.outcome({ ...host.person, id: 'constructor' }), undefined);
+      assert.equal(await host.signIns.outcome({ ...host.person, id, adminUser: 'mallory' }), undefined);
+      assert.equal(await host.signIns.outcome({ ...host.person, id, account: 'account-2' }), undefined);
+      assert.equal(await host.signIns.outcome({ ...host.person, id: 'constructor' }), undefined);
     });
 
     it('sign-ins are bounded in number; the oldest gives way', async () => {
       const first = await begun();
       for (let times = 0; times < 5; times += 1) await begun();
-      assert.equal((await host.consent.callback({ query: first.query, cookies: first.crumb })).status, 400);
+      assert.equal((await host.byCode.callback({ query: first.query, cookies: first.crumb })).status, 400);
       assert.equal(outcomes[0]?.error?.reason, 'sign-in-superseded');
       const mine = await begun();
       for (let times = 0; times < 99; times += 1)
         await host.start(config(), { account: `account-${times + 10}` });
       assert.equal((await mine.outcome())?.state, 'waiting');
       await host.start(config(), { account: 'one more' });
-      assert.equal((await host.consent.outcome({ ...host.person, id: mine.id }))?.state, undefined);
-      assert.equal((await host.consent.callback({ query: mine.query, cookies: mine.crumb })).status, 400);
+      assert.equal((await host.signIns.outcome({ ...host.person, id: mine.id }))?.state, undefined);
+      assert.equal((await host.byCode.callback({ query: mine.query, cookies: mine.crumb })).status, 400);
     });
 
     it('what the dialog does afterwards does not change a sign-in under way', async () => {
@@ -435,7 +433,7 @@ describe('oauth2/consent', () => {
       given.tokenUrl = 'https://evil.example.com/token';
       given.clientId = 'other';
       const { location, cookie } = await begin(beginUrl);
-      await host.consent.callback({
+      await host.byCode.callback({
         query: { code: 'c', state: location.searchParams.get('state') },
         cookies: cookie.split(';')[0],
       });
@@ -448,23 +446,23 @@ describe('oauth2/consent', () => {
         query.delete('code');
         query.set('error', 'access_denied');
         const forged = new URLSearchParams({ error: 'access_denied', state: 'x.y' });
-        await host.consent.callback({ query: forged, cookies: crumb });
-        await host.consent.callback({ query, cookies: undefined });
+        await host.byCode.callback({ query: forged, cookies: crumb });
+        await host.byCode.callback({ query, cookies: undefined });
         assert.equal((await outcome())?.state, 'waiting');
-        await host.consent.callback({ query, cookies: crumb });
+        await host.byCode.callback({ query, cookies: crumb });
         assert.equal((await outcome())?.error?.reason, 'declined');
       });
 
       it('the page runs no script, allows no frame, is not cached and sends no referrer (S5)', async () => {
         const good = await begun();
-        const done = await host.consent.callback({ query: good.query, cookies: good.crumb });
-        const unknown = await host.consent.callback({ query: good.query, cookies: good.crumb });
+        const done = await host.byCode.callback({ query: good.query, cookies: good.crumb });
+        const unknown = await host.byCode.callback({ query: good.query, cookies: good.crumb });
         const bad = await begun();
-        const failed = await host.consent.callback({
+        const failed = await host.byCode.callback({
           query: { error: 'x', state: bad.state },
           cookies: bad.crumb,
         });
-        const sent = await host.consent.begin({
+        const sent = await host.byCode.begin({
           ticket: new URL((await host.start(config())).beginUrl).searchParams.get('ticket'),
         });
         for (const { headers } of [done, unknown, failed, sent]) {
@@ -493,14 +491,14 @@ describe('oauth2/consent', () => {
         query.delete('code');
         query.set('error', 'server_error');
         query.set('error_description', evil);
-        const { body } = await host.consent.callback({ query, cookies: crumb });
+        const { body } = await host.byCode.callback({ query, cookies: crumb });
         assert.doesNotMatch(body, /<script|'1'/);
         assert.equal(body.split('&#60;script&#62;').length, 5);
       });
 
       it('the texts are those of the person who started it', async () => {
         const { query, crumb } = await begun({}, { texts: { ...texts, lang: 'de', done: 'Fertig.' } });
-        const { body } = await host.consent.callback({ query, cookies: crumb });
+        const { body } = await host.byCode.callback({ query, cookies: crumb });
         assert.match(body, /<html lang="de">.*<p>Fertig\.<\/p>/);
       });
 
@@ -509,7 +507,7 @@ describe('oauth2/consent', () => {
           const { query, crumb } = await begun();
           query.set(extra, 'https://evil.example.com/');
           for (const cookies of [undefined, crumb]) {
-            const reply = await host.consent.callback({ query, cookies });
+            const reply = await host.byCode.callback({ query, cookies });
             assert.ok(reply.status === 200 || reply.status === 400);
             assert.equal(reply.headers.location, undefined);
             assert.doesNotMatch(reply.body, /evil/);
@@ -579,7 +577,7 @@ describe('oauth2/consent', () => {
       ] as const) {
         endpoint.answer(tokens({ scope: granted }));
         const { query, crumb, outcome } = await begun({ provider: 'google', scope: '' });
-        await host.consent.callback({ query, cookies: crumb });
+        await host.byCode.callback({ query, cookies: crumb });
         assert.equal((await outcome())?.state, state);
         if (state === 'failed') assert.equal((await outcome())?.error?.reason, 'scope-not-granted');
       }
@@ -588,10 +586,10 @@ describe('oauth2/consent', () => {
     it('a parameter given twice is refused (RFC 6749 section 3.1)', async () => {
       const { query, crumb, outcome } = await begun();
       query.append('code', 'another');
-      await host.consent.callback({ query, cookies: crumb });
+      await host.byCode.callback({ query, cookies: crumb });
       assert.equal((await outcome())?.error?.reason, 'answer-incomplete');
       const two = await begun();
-      const reply = await host.consent.callback({
+      const reply = await host.byCode.callback({
         query: { code: 'c', state: [two.state, two.state] },
         cookies: two.crumb,
       });
@@ -606,12 +604,12 @@ describe('oauth2/consent', () => {
       const { id, beginUrl } = await failing.start(config());
       const { location, cookie } = await begin(beginUrl);
       const state = location.searchParams.get('state');
-      const reply = await failing.consent.callback({
+      const reply = await failing.byCode.callback({
         query: { code: 'c', state },
         cookies: cookie.split(';')[0],
       });
       assert.equal(reply.status, 400);
-      assert.equal((await failing.consent.outcome({ id, ...failing.person }))?.error?.code, 'STORE');
+      assert.equal((await failing.signIns.outcome({ id, ...failing.person }))?.error?.code, 'STORE');
       await failing.close();
     });
 
@@ -664,28 +662,28 @@ describe('oauth2/consent', () => {
 
     async function begunAt(redirectUri: string) {
       const { beginUrl } = await host.start(config(), { redirectUri });
-      const { headers } = await host.consent.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
+      const { headers } = await host.byCode.begin({ ticket: new URL(beginUrl).searchParams.get('ticket') });
       return { location: new URL(headers.location ?? '') };
     }
 
     it('secrets, codes and tokens are in nothing that is shown (S8)', async () => {
       const good = await begun();
-      const replies = [await host.consent.callback({ query: good.query, cookies: good.crumb })];
+      const replies = [await host.byCode.callback({ query: good.query, cookies: good.crumb })];
       endpoint.answer({
         status: 400,
         body: { error: 'invalid_client', error_description: 'canary-code canary-secret' },
       });
       const bad = await begun();
-      replies.push(await host.consent.callback({ query: bad.query, cookies: bad.crumb }));
+      replies.push(await host.byCode.callback({ query: bad.query, cookies: bad.crumb }));
       endpoint.answer(google.redirectUri);
       const pasted = await begun();
-      await host.consent.paste({ ...host.person, text: `?${pasted.query}` });
+      await host.byCode.paste({ ...host.person, text: `?${pasted.query}` });
       const waiting = await begun();
       host.signedIn.length = 0;
       const all = [
         replies,
         outcomes,
-        host.consent,
+        host.byCode,
         waiting.outcome(),
         waiting.beginUrl,
         waiting.location.href,
@@ -696,7 +694,7 @@ describe('oauth2/consent', () => {
     it('an error of the exchange is known by its reason', async () => {
       endpoint.answer(google.redirectUri);
       const { query, crumb, outcome } = await begun();
-      await host.consent.callback({ query, cookies: crumb });
+      await host.byCode.callback({ query, cookies: crumb });
       assert.ok((await outcome())?.error instanceof OAuth2Error);
       assert.equal((await outcome())?.error?.reason, 'redirect-uri-mismatch');
     });

@@ -5,10 +5,10 @@ import { createServer as createTlsServer, Agent as TlsAgent } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { promisify } from 'node:util';
 import type { AccountConfig } from '../../nodes/oauth2';
-import { requestTokens, type TokenRequest } from '../../nodes/oauth2/client';
 import { identify } from '../../nodes/oauth2/client-authentication';
 import { resolveEndpoints } from '../../nodes/oauth2/endpoints';
 import { OAuth2Error } from '../../nodes/oauth2/errors';
+import { requestTokens, type TokenRequest } from '../../nodes/oauth2/token-request';
 import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
 import { needs } from '../../servers/needs';
 import { startTokenEndpoint, type TokenEndpoint, tokens } from '../../servers/token-endpoint';
@@ -16,7 +16,7 @@ import { Clock, seen } from './support';
 
 const SECRET = 'canary-secret/+=&%';
 
-describe('oauth2/client', () => {
+describe('oauth2/token-request', () => {
   let endpoint: TokenEndpoint;
   const clock = new Clock();
 
@@ -235,7 +235,7 @@ describe('oauth2/client', () => {
     it('DEBUG=* shows neither the secret nor the tokens', async function () {
       this.timeout(30_000);
       const program = `
-        const { requestTokens } = require('./nodes/oauth2/client');
+        const { requestTokens } = require('./nodes/oauth2/token-request');
         const config = { provider: 'custom', grant: 'authorization_code', clientId: 'client', clientSecret: 'canary-secret' };
         const identification = { in: process.argv[2], first: ['client_id', 'client'], second: ['client_secret', 'canary-secret'] };
         requestTokens({

@@ -1,19 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { requestTokens } from './client';
 import { identify, identifyInForm } from './client-authentication';
 import { type Endpoints, isLoopback, movedFrom, resolveEndpoints, scopeOf } from './endpoints';
 import { failed, isRecord, OAuth2Error, retryAfter } from './errors';
 import { type AgentFor, exchange } from './http';
 import { judgedBy, refused } from './refusals';
-import {
-  randomText,
-  SIGN_IN_MS,
-  type SignInOutcome,
-  type SignInQuestion,
-  type SignInRequest,
-  SignIns,
-  type SignInsOptions,
-} from './sign-ins';
+import { randomText, SIGN_IN_MS, type SignInRequest, type SignIns } from './sign-ins';
+import { requestTokens } from './token-request';
 import { signedIn, type Tokens } from './tokens';
 
 const GRANT_TYPE = 'urn:ietf:params:oauth:grant-type:device_code';
@@ -24,12 +16,12 @@ const INTERVAL = 5;
 /** Seconds; no server has a reason to make anybody wait longer. */
 const LONGEST_INTERVAL = 60;
 
-export interface DeviceStartRequest extends SignInRequest {
+export interface DeviceCodeRequest extends SignInRequest {
   agent?: AgentFor | undefined;
 }
 
 /** What the person has to be shown. */
-export interface StartedDeviceSignIn {
+export interface StartedDeviceCode {
   id: string;
   /** To be typed in at the address. */
   userCode: string;
@@ -41,7 +33,8 @@ export interface StartedDeviceSignIn {
   expiresAt: number;
 }
 
-export interface DeviceSignInOptions extends SignInsOptions {
+export interface DeviceCodeOptions {
+  signIns: SignIns;
   /** Resolves after so many milliseconds, rejects when aborted. */
   wait?: (ms: number, signal: AbortSignal) => Promise<unknown>;
   /** Milliseconds for one answer of the sign-in server; for tests. */
@@ -50,7 +43,7 @@ export interface DeviceSignInOptions extends SignInsOptions {
 
 interface Polling {
   id: string;
-  request: DeviceStartRequest;
+  request: DeviceCodeRequest;
   endpoints: Endpoints;
   deviceCode: string;
   /** Seconds. */
@@ -63,26 +56,21 @@ interface Polling {
  * Sign-ins by device code (RFC 8628): the person goes to an address, with any browser anywhere, and types in a code; in
  * the meantime the token endpoint is asked again and again. Needs neither redirect URI nor callback.
  */
-export class DeviceSignIn {
+export class DeviceCodeSignIn {
   readonly #now: () => number;
   readonly #wait: (ms: number, signal: AbortSignal) => Promise<unknown>;
   readonly #timeoutMs: number | undefined;
   readonly #signIns: SignIns;
   readonly #waiting = new Map<string, AbortController>();
 
-  constructor({ onSignedIn, onOutcome, store, now, wait, timeoutMs }: DeviceSignInOptions) {
-    this.#now = now ?? Date.now;
+  constructor({ signIns, wait, timeoutMs }: DeviceCodeOptions) {
+    this.#now = signIns.now;
     this.#wait = wait ?? ((ms, signal) => sleep(ms, undefined, { signal, ref: false }));
     this.#timeoutMs = timeoutMs;
-    this.#signIns = new SignIns({
-      onSignedIn,
-      store,
-      now,
-      onOutcome: (outcome) => {
-        this.#waiting.get(outcome.id)?.abort();
-        this.#waiting.delete(outcome.id);
-        onOutcome?.(outcome);
-      },
+    this.#signIns = signIns;
+    signIns.onOutcome(({ id }) => {
+      this.#waiting.get(id)?.abort();
+      this.#waiting.delete(id);
     });
   }
 
@@ -90,7 +78,7 @@ export class DeviceSignIn {
    * Asks for a code, and from then on for the tokens.
    * @throws {OAuth2Error}
    */
-  async start(request: DeviceStartRequest): Promise<StartedDeviceSignIn> {
+  async start(request: DeviceCodeRequest): Promise<StartedDeviceCode> {
     const { config, account, agent } = request;
     const { provider } = config;
     const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
@@ -146,16 +134,6 @@ export class DeviceSignIn {
       ...(complete && { verificationUriComplete: complete.href }),
       expiresAt,
     };
-  }
-
-  /** How a sign-in stands; undefined where it is not known, or belongs to another user. */
-  outcome(question: SignInQuestion): Promise<SignInOutcome | undefined> {
-    return this.#signIns.outcome(question);
-  }
-
-  /** Ends a sign-in before its time. */
-  cancel(question: SignInQuestion): Promise<void> {
-    return this.#signIns.cancel(question);
   }
 
   /** Never rejects: whatever happens is the sign-in's outcome. */

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import {
   type AccountConfig,
-  DeviceSignIn,
-  type DeviceSignInOptions,
+  type DeviceCodeOptions,
+  DeviceCodeSignIn,
   OAuth2Error,
   type SignedIn,
   type SignInOutcome,
+  SignIns,
+  type SignInsOptions,
   TokenSource,
 } from '../../nodes/oauth2';
 import { CookieJar, startProvider } from '../../servers/oidc';
@@ -22,7 +24,8 @@ const person = { account: 'account-1', adminUser: 'admin' };
 describe('oauth2/device code', () => {
   let clock: Clock;
   let endpoint: TokenEndpoint;
-  let room: DeviceSignIn;
+  let room: DeviceCodeSignIn;
+  let signIns: SignIns;
   let signedIn: SignedIn[];
   let waits: number[];
   let ended: Promise<SignInOutcome>;
@@ -48,19 +51,27 @@ describe('oauth2/device code', () => {
   });
   afterEach(() => endpoint.close());
 
-  function make(options: Partial<DeviceSignInOptions> = {}): void {
+  function make({
+    wait,
+    ...options
+  }: Partial<SignInsOptions> & Pick<Partial<DeviceCodeOptions>, 'wait'> = {}): void {
     signedIn = [];
     waits = [];
     ended = new Promise((resolve) => {
-      room = new DeviceSignIn({
+      signIns = new SignIns({
         onSignedIn: (one) => void signedIn.push(one),
         onOutcome: resolve,
         now: clock.now,
-        wait: async (ms) => {
-          waits.push(ms);
-          clock.pass(ms);
-        },
         ...options,
+      });
+      room = new DeviceCodeSignIn({
+        signIns,
+        wait:
+          wait ??
+          (async (ms) => {
+            waits.push(ms);
+            clock.pass(ms);
+          }),
       });
     });
   }
@@ -100,8 +111,8 @@ describe('oauth2/device code', () => {
       client_id: 'client',
     });
     assert.equal(signedIn[0]?.tokens.refreshToken, 'canary-refresh');
-    assert.deepEqual((await room.outcome({ id, ...person }))?.renewable, true);
-    assert.doesNotMatch(seen([started, room, await room.outcome({ id, ...person })]), /canary/);
+    assert.deepEqual((await signIns.outcome({ id, ...person }))?.renewable, true);
+    assert.doesNotMatch(seen([started, room, await signIns.outcome({ id, ...person })]), /canary/);
   });
 
   it('a real sign-in server, and a person’s way through its pages', async () => {
@@ -197,12 +208,12 @@ describe('oauth2/device code', () => {
     endpoint.answer(device(), given);
     const { id } = await start();
     await asleep;
-    await room.cancel({ id, ...person, adminUser: 'mallory' });
-    assert.equal((await room.outcome({ id, ...person }))?.state, 'waiting');
-    await room.cancel({ id, ...person });
+    await signIns.cancel({ id, ...person, adminUser: 'mallory' });
+    assert.equal((await signIns.outcome({ id, ...person }))?.state, 'waiting');
+    await signIns.cancel({ id, ...person });
     assert.equal((await ended).error?.reason, 'sign-in-cancelled');
     await awake;
-    assert.equal(await room.outcome({ id, ...person, adminUser: 'mallory' }), undefined);
+    assert.equal(await signIns.outcome({ id, ...person, adminUser: 'mallory' }), undefined);
     assert.equal(endpoint.requests.length, 1);
   });
 
@@ -214,7 +225,7 @@ describe('oauth2/device code', () => {
     endpoint.answer(device(), { ...given, after: held });
     const { id } = await start();
     await endpoint.nextRequest();
-    await room.cancel({ id, ...person });
+    await signIns.cancel({ id, ...person });
     release();
     await ended;
     while ((await endpoint.connections()) > 0) await new Promise(setImmediate);

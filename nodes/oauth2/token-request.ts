@@ -1,0 +1,114 @@
+import { readAnswer, type TokenAnswer } from './answer';
+import { type Identification, identifyInForm } from './client-authentication';
+import type { AccountConfig } from './config';
+import { type Endpoints, movedFrom } from './endpoints';
+import { failed, isRecord, OAuth2Error, type OAuth2ErrorOptions, retryAfter } from './errors';
+import { type AgentFor, certificateIssuer, TIMEOUT_MS } from './http';
+import { judgedBy, refused, type Step } from './refusals';
+import { type LibraryFailure, sendByLibrary } from './simple-oauth2';
+
+/** A request to the token endpoint. */
+export interface TokenRequest {
+  config: AccountConfig;
+  endpoints: Endpoints;
+  step: Step;
+  /** `grant_type` and what belongs to it. The client's own identification is added. */
+  parameters: { grant_type: string } & Record<string, string | undefined>;
+  /** How the client identifies itself. */
+  identification: Identification;
+  /** The one of this sign-in, for the sentence about one that is not registered. */
+  redirectUri?: string;
+  agent?: AgentFor | undefined;
+  now: () => number;
+  /** Milliseconds; for tests. */
+  timeoutMs?: number | undefined;
+}
+
+/** Asks the token endpoint for tokens. @throws {OAuth2Error} */
+export async function requestTokens(request: TokenRequest): Promise<TokenAnswer> {
+  const { config, endpoints, step, identification, agent, now, timeoutMs = TIMEOUT_MS } = request;
+  const { token: url } = endpoints;
+  const facts = { provider: config.provider, host: url.host };
+  const parameters = defined({ ...request.parameters, ...identification.parameters });
+  const secrets = [
+    ...secretParameters(parameters),
+    identification.second[1],
+    identifyInForm(identification).headers.authorization?.replace('Basic ', ''),
+  ];
+  const judged = { step, ...judgedBy(config, secrets), host: url.host, redirectUri: request.redirectUri };
+
+  const { failure, response, ...sent } = await sendByLibrary({
+    url,
+    identification,
+    parameters,
+    agent,
+    timeoutMs,
+  });
+  const status = response?.statusCode ?? 0;
+  const answer = failure ? readLoosely(status, failure.payload) : sent.answer;
+  if (status >= 300 && status < 400) throw movedFrom(url, response?.headers.location, facts);
+  if (failure && answer === undefined) {
+    const retryAfterMs = retryAfter(response?.headers['retry-after'], now());
+    const told = { ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    const said = Buffer.isBuffer(failure.payload) ? readForm(failure.payload) : failure.payload;
+    if (status >= 400 && !failure.unsent && isRecord(said))
+      throw refused({ ...judged, status, answer: said, ...told });
+    const error = failedRequest(failure, status, { facts, ...told });
+    const detail =
+      error.reason === 'certificate-inspected' && !agent?.(url) ? await certificateIssuer(url) : undefined;
+    throw detail ? error.with({ detail }) : error;
+  }
+  // Some servers say no with status 200.
+  if (isRecord(answer) && answer.error !== undefined && answer.access_token === undefined) {
+    throw refused({ ...judged, answer });
+  }
+  return readAnswer(answer, now(), facts);
+}
+
+/** No answer, or one that says nothing. */
+function failedRequest(failure: LibraryFailure, status: number, told: OAuth2ErrorOptions): OAuth2Error {
+  const { unsent, late, tooLarge, brokenOff, arrived, cause } = failure;
+  if (unsent) return new OAuth2Error('CONFIG', 'secret-malformed', told);
+  const seen = { ...told, facts: { ...told.facts, ...(status && { status }) } };
+  if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', seen);
+  if (status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', seen);
+  if (late) return new OAuth2Error('TEMPORARY', 'timeout', seen);
+  if (tooLarge) return new OAuth2Error('TEMPORARY', 'too-large', seen);
+  if (brokenOff) return new OAuth2Error('TEMPORARY', 'unreachable', seen);
+  // An answer that came, but was no JSON, or JSON that is no object.
+  if (arrived) return new OAuth2Error('TEMPORARY', 'not-json', seen);
+  return failed(cause, told.facts ?? {});
+}
+
+/** A successful answer that is no plain JSON: with a byte order mark, or form-encoded (older GitHub, Facebook, Slack). */
+function readLoosely(status: number, payload: unknown): Record<string, unknown> | undefined {
+  return status < 300 && Buffer.isBuffer(payload) ? readForm(payload) : undefined;
+}
+
+function readForm(body: Buffer): Record<string, unknown> | undefined {
+  const text = body
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trim();
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) ? value : undefined;
+  } catch {
+    if (!/^(\w+=[^\s&<>]*)(&\w+=[^\s&<>]*)*$/.test(text)) return undefined;
+    const fields = Object.fromEntries(new URLSearchParams(text));
+    return 'access_token' in fields || 'error' in fields || 'id_token' in fields ? fields : undefined;
+  }
+}
+
+function defined(parameters: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(parameters).filter((entry): entry is [string, string] => !!entry[1]),
+  );
+}
+
+/** What a server might repeat in its words of what it was sent. */
+function secretParameters(parameters: Record<string, string>): string[] {
+  return ['code', 'code_verifier', 'refresh_token', 'device_code', 'assertion', 'client_assertion'].flatMap(
+    (name) => parameters[name] ?? [],
+  );
+}
