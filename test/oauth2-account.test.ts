@@ -4,7 +4,7 @@ import { type AccountNode, accountConfig } from '../nodes/node-red/account';
 import { bindingOf } from '../nodes/oauth2';
 import type { FlowNode } from '../servers/node-red';
 import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
-import { Palette } from './palette';
+import { customAccount, failOnUnhandledRejections, Palette } from './palette';
 import { ALICE } from './world';
 
 const SECRET = 'canary-client-secret';
@@ -13,11 +13,6 @@ const HOUR = 3_600_000;
 describe('oauth2-account', () => {
   let palette: Palette;
   let endpoint: TokenEndpoint;
-  const rejections: unknown[] = [];
-  const rejected = (reason: unknown): void => void rejections.push(reason);
-
-  before(() => process.on('unhandledRejection', rejected));
-  after(() => process.off('unhandledRejection', rejected));
   beforeEach(async () => {
     palette = await Palette.open();
     endpoint = await startTokenEndpoint(
@@ -27,20 +22,10 @@ describe('oauth2-account', () => {
   afterEach(async () => {
     await palette.close();
     await endpoint.close();
-    assert.deepEqual(rejections.splice(0), [], 'an unhandled rejection would have ended Node-RED');
   });
+  failOnUnhandledRejections();
 
-  const account = (more: Partial<FlowNode> = {}): FlowNode => ({
-    id: 'account',
-    type: 'oauth2-account',
-    provider: 'custom',
-    grant: 'authorization_code',
-    authorizationUrl: endpoint.url,
-    tokenUrl: endpoint.url,
-    clientAuth: 'body',
-    credentials: { user: ALICE, clientId: 'client', clientSecret: SECRET },
-    ...more,
-  });
+  const account = (more: Partial<FlowNode> = {}): FlowNode => customAccount(endpoint.url, more);
   const node = (): AccountNode => palette.node<AccountNode>('account');
   /** As a sign-in in the dialog ends. */
   const signIn = (flow = account(), expiresAt = Date.now() + HOUR): Promise<void> =>

@@ -11,7 +11,7 @@ import { needs } from '../servers/needs';
 import { type FlowNode, nodeRed5Missing } from '../servers/node-red';
 import type { Received } from '../servers/sink';
 import { google, startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
-import { Palette } from './palette';
+import { customAccount, failOnUnhandledRejections, Palette } from './palette';
 import { ALICE, account, flows, signIn, startWorld, type World } from './world';
 
 const HOUR = 3_600_000;
@@ -29,11 +29,6 @@ const token = (more: Partial<FlowNode> = {}): FlowNode => ({
 describe('oauth2 token', () => {
   let palette: Palette;
   let endpoint: TokenEndpoint;
-  const rejections: unknown[] = [];
-  const rejected = (reason: unknown): void => void rejections.push(reason);
-
-  before(() => process.on('unhandledRejection', rejected));
-  after(() => process.off('unhandledRejection', rejected));
   beforeEach(async () => {
     palette = await Palette.open();
     endpoint = await startTokenEndpoint(tokens({ access_token: 'canary-renewed' }));
@@ -41,19 +36,10 @@ describe('oauth2 token', () => {
   afterEach(async () => {
     await palette.close();
     await endpoint.close();
-    assert.deepEqual(rejections.splice(0), [], 'an unhandled rejection would have ended Node-RED');
   });
+  failOnUnhandledRejections();
 
-  const box = (): FlowNode => ({
-    id: 'account',
-    type: 'oauth2-account',
-    provider: 'custom',
-    grant: 'authorization_code',
-    authorizationUrl: endpoint.url,
-    tokenUrl: endpoint.url,
-    clientAuth: 'body',
-    credentials: { user: ALICE, clientId: 'client', clientSecret: 'canary-secret' },
-  });
+  const box = (): FlowNode => customAccount(endpoint.url);
   const load = (...nodes: FlowNode[]): Promise<void> =>
     palette.load([
       { id: 'tab', type: 'tab' },

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,6 +7,7 @@ import type { Node, NodeAPI, NodeMessage } from 'node-red';
 import { runtimeOf } from '../nodes/node-red/lifecycle';
 import type { Runtime } from '../nodes/runtime';
 import type { FlowNode } from '../servers/node-red';
+import { ALICE } from './world';
 
 interface Call {
   args: unknown[];
@@ -175,3 +177,27 @@ function collecting(RED: NodeAPI): void {
     });
   });
 }
+
+/** In a `describe`: fails the test in which a promise was rejected that nothing handles. */
+export function failOnUnhandledRejections(): void {
+  const rejections: unknown[] = [];
+  const rejected = (reason: unknown): void => void rejections.push(reason);
+  before(() => process.on('unhandledRejection', rejected));
+  after(() => process.off('unhandledRejection', rejected));
+  afterEach(() => {
+    assert.deepEqual(rejections.splice(0), [], 'an unhandled rejection would have ended Node-RED');
+  });
+}
+
+/** A deployed account of a provider whose only server is this one. */
+export const customAccount = (url: string, more: Partial<FlowNode> = {}): FlowNode => ({
+  id: 'account',
+  type: 'oauth2-account',
+  provider: 'custom',
+  grant: 'authorization_code',
+  authorizationUrl: url,
+  tokenUrl: url,
+  clientAuth: 'body',
+  credentials: { user: ALICE, clientId: 'client', clientSecret: 'canary-client-secret' },
+  ...more,
+});

@@ -5,7 +5,7 @@ import { bindingOf } from '../nodes/oauth2';
 import type { FlowNode } from '../servers/node-red';
 import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../servers/scripted-pop3';
 import { startTokenEndpoint, type TokenEndpoint, tokens } from '../servers/token-endpoint';
-import { Palette } from './palette';
+import { failOnUnhandledRejections, Palette } from './palette';
 import { ALICE, mail, PASSWORD } from './world';
 
 /** A `pop3 in` as the form saves it, by password. */
@@ -61,19 +61,14 @@ describe('pop3 in', () => {
   let palette: Palette;
   let server: ScriptedPop3;
   const servers: { close(): Promise<void> }[] = [];
-  const rejections: unknown[] = [];
-  const rejected = (reason: unknown): void => void rejections.push(reason);
-
-  before(() => process.on('unhandledRejection', rejected));
-  after(() => process.off('unhandledRejection', rejected));
   beforeEach(async () => {
     palette = await Palette.open();
   });
   afterEach(async () => {
     await palette.close();
     await Promise.all(servers.splice(0).map((one) => one.close()));
-    assert.deepEqual(rejections.splice(0), [], 'an unhandled rejection would have ended Node-RED');
   });
+  failOnUnhandledRejections();
 
   const serve = async (options: ScriptedOptions = {}): Promise<ScriptedPop3> => {
     server = await startScripted({
