@@ -18,13 +18,15 @@ interface Pending {
   hasQuotes: boolean;
   comments: string[];
   angle: string | undefined;
+  /** How much of the phrase stood before the angle brackets. */
+  before: number;
 }
 
 /** Bytes of the words of one mailbox; more is no name. */
 const MAX_PHRASE = 4096;
 
 const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
-const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined });
+const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined, before: 0 });
 
 /**
  * Reads the body of an address field, one byte per character.
@@ -41,7 +43,10 @@ export function readAddresses(field: string, charset?: string): Addresses {
     if (one.phrase.length < MAX_PHRASE) one.phrase += words;
   };
   const finish = (): void => {
-    const address = mailboxOf(one, charset);
+    // A comment behind the last mailbox is none.
+    const isBehind =
+      one.angle === undefined && one.phrase.trim() === '' && (group !== undefined || list.length > 0);
+    const address = isBehind ? undefined : mailboxOf(one, charset);
     one = fresh();
     if (!address) return;
     count++;
@@ -76,9 +81,22 @@ export function readAddresses(field: string, charset?: string): Addresses {
       add(' ');
       at = end;
     } else if (char === '<') {
+      while (text[at + 1] === '<') at++;
       const end = endOfAngle(text, at);
-      one.angle ??= text.slice(at + 1, end);
+      if (one.angle !== undefined) {
+        // The comma between two mailboxes is missing.
+        const behind = one.phrase.slice(one.before);
+        one.phrase = one.phrase.slice(0, one.before);
+        finish();
+        add(behind);
+      }
+      one.angle = text.slice(at + 1, end);
+      one.before = one.phrase.length;
       at = end + 1;
+    } else if (char === '>') {
+      // It closes nothing.
+      add(' ');
+      at++;
     } else if (char === ',' || char === ';') {
       finish();
       if (char === ';' && group) {
@@ -142,7 +160,7 @@ function mailboxOf(
   if (words === '' && comment === '') return undefined;
   if (words.includes('@')) {
     const spec = words.replace(/ ?([@.]) ?/g, '$1');
-    const found = /(?:^| )("[^"]*"@[^ ]+|[^ ]+@[^ ]+)(?= |$)/.exec(spec);
+    const found = /(?:^| )("(?:[^"\\]|\\.)*"@[^ ]+|[^ ]+@[^ ]+)(?= |$)/.exec(spec);
     if (found) {
       const address = addrSpec(found[1] as string, charset);
       const rest = (spec.slice(0, found.index) + spec.slice(found.index + found[0].length)).trim();

@@ -62,10 +62,11 @@ export function parseDate(written: string): Date | undefined {
   const text = written
     .slice(0, LONGEST)
     .replace(/\([^()]*\)/g, ' ')
-    .replace(/\s+/g, ' ')
+    .replace(/["\s]+/g, ' ')
+    .replace(/ ?: ?/g, ':')
     .trim();
   const rfc =
-    /^(?:[a-z]+\.?,? ?)?(\d{1,2})[ -]([a-z]{3})[a-z]*\.?[ ,-]+(\d{2,4}),? (\d{1,2})[:.](\d{2})(?:[:.](\d{1,2})(?:[.,]\d+)?)? ?(am\b|pm\b)? ?(.*)$/i.exec(
+    /^(?:[a-z]+\.?,? ?)?(\d{1,2})[ -]([a-z]{3})[a-z]*\.?[ ,-]+(\d{2,4})(?:,? (\d{1,2})[:.](\d{2})(?:[:.](\d{1,2})(?:[.,]\d+)?)? ?(am\b|pm\b)? ?(.*))?$/i.exec(
       text,
     );
   if (rfc) {
@@ -74,8 +75,8 @@ export function parseDate(written: string): Date | undefined {
       fullYear(year as string),
       month as string,
       day as string,
-      [hour, minute, second, half],
-      zone as string,
+      [hour ?? '0', minute ?? '0', second, half],
+      zone ?? '',
     );
   }
   // As C's asctime() writes it.

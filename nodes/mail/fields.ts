@@ -20,7 +20,9 @@ export function fieldsOf(headers: Headers): HeaderFields {
   const header = headerObject(headers);
   const date = dateOf(headers, problems);
   const from = addresses(headers.get('from'));
-  const sender = [...from, ...addresses(headers.get('sender'))].find(({ address }) => address)?.address ?? '';
+  const senders = [...from, ...addresses(headers.get('sender'))].map(({ address }) => address);
+  // `Doe, John <john@example.org>` names an account Doe first, if taken at its word.
+  const sender = senders.find((one) => one.includes('@')) ?? senders.find(Boolean) ?? '';
   if (!sender) problems.push(problem('FROM_MISSING'));
   const subject = textOf(headers.get('subject'));
   const messageId = textOf(headers.get('message-id'));

@@ -1,5 +1,6 @@
 // The lines of a header block (RFC 5322 section 2.2) as they come, up to the line that ends it.
 import { MAX_FIELD_BYTES, MAX_HEADER_BYTES, MAX_HEADER_FIELDS } from './limits';
+import { readParameters } from './parameters';
 
 /** A field as it came, one byte per character, line ends within it kept. */
 export interface HeaderLine {
@@ -49,7 +50,8 @@ export class HeaderBlock {
   add(line: Buffer): 'separator' | 'content' | undefined {
     let end = line.length;
     if (end && line[end - 1] === 0x0a) end--;
-    if (end && line[end - 1] === 0x0d) end--;
+    // More than one CR comes of gateways that convert line ends twice.
+    while (end && line[end - 1] === 0x0d) end--;
     if (end === 0) return 'separator';
     this.bytes += line.length;
     const isFirst = this.#isFirst;
@@ -73,7 +75,7 @@ export class HeaderBlock {
       this.text = Buffer.from(line);
       return undefined;
     }
-    if (this.#isBlank) return 'content';
+    if (this.#isBlank || this.#isDelimiter(text)) return 'content';
     // A field that some server has cut in two: nothing of it can be known.
     this.#addField('', text);
     return undefined;
@@ -89,6 +91,14 @@ export class HeaderBlock {
   close(): this {
     if (this.lines.length) this.text = undefined;
     return this;
+  }
+
+  /** The empty line in front of the first part is missing. */
+  #isDelimiter(text: string): boolean {
+    if (!text.startsWith('--')) return false;
+    const type = this.lines.find(({ key }) => key === 'content-type')?.line ?? '';
+    const { value, params } = readParameters(type.slice(type.indexOf(':') + 1));
+    return value.toLowerCase().startsWith('multipart/') && params.boundary === text.slice(2).trimEnd();
   }
 
   #addFolded(text: string): 'content' | undefined {

@@ -97,7 +97,7 @@ function fieldValue(
 
 /** RFC 5322 section 2.2.3. */
 const unfolded = (text: string): string =>
-  (text.includes('\n') ? text.replace(/[\r\n]+[ \t]*/g, ' ') : text).trim();
+  (/[\r\n]/.test(text) ? text.replace(/[\r\n]+[ \t]*/g, ' ') : text).trim();
 
 const inBrackets = (id: string): string =>
   `${id.startsWith('<') ? '' : '<'}${id}${id.endsWith('>') ? '' : '>'}`;

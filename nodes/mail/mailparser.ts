@@ -2,7 +2,6 @@
 // other. test/mail/mailparser.test.ts names each, so that a mailparser which has changed there fails a test and no mail.
 import { createRequire } from 'node:module';
 import type { Headers } from 'mailparser';
-import type { HeaderLine } from './header-block';
 
 interface Decoder {
   write(bytes: Buffer): string;
@@ -21,9 +20,12 @@ interface He {
   encode(text: string, options?: { useNamedReferences?: boolean }): string;
 }
 
+/** A field: its name in lower case, and all of it as it came. */
+type Line = { key: string; line: string };
+
 /** Of mailparser and libmime. */
 interface Internals {
-  processHeaders(lines: HeaderLine[]): Headers;
+  processHeaders(lines: Line[]): Headers;
   libmime: { detectMimeType(fileName: string): string };
 }
 
@@ -51,7 +53,7 @@ function internals(): Internals {
 }
 
 /** The values of header fields, as flows of the e-mail node know them. */
-export function headerValues(lines: HeaderLine[]): Headers {
+export function headerValues(lines: Line[]): Headers {
   return internals().processHeaders(lines);
 }
 

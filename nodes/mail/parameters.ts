@@ -53,15 +53,15 @@ interface Segment {
 function joined(list: Segment[], charset: string | undefined): string {
   list.sort((a, b) => a.number - b.number);
   let label = '';
+  let prefix = '';
   const octets = list.map(({ text, isEncoded }, index) => {
     let rest = text;
     if (index === 0 && isEncoded) {
-      const match = /^([^']*)'[^']*'/.exec(text);
-      if (match) {
-        label = match[1] as string;
-        rest = text.slice(match[0].length);
-      }
+      prefix = /^([^']*)'[^']*'/.exec(text)?.[0] ?? '';
+      label = prefix.slice(0, Math.max(0, prefix.indexOf("'")));
     }
+    // Some mailers name the charset in every segment.
+    if (isEncoded && prefix !== '' && text.startsWith(prefix)) rest = text.slice(prefix.length);
     return isEncoded
       ? rest.replace(/%([0-9a-f]{2})/gi, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
       : rest;
@@ -124,7 +124,8 @@ function readQuoted(text: string, from: number): { value: string; end: number } 
   let value = '';
   let at = from + 1;
   for (; at < text.length && text[at] !== '"'; at++) {
-    if (text[at] === '\\' && at + 1 < text.length) at++;
+    // Paths come with single backslashes; what the RFC lets them quote besides needs none.
+    if (text[at] === '\\' && (text[at + 1] === '"' || text[at + 1] === '\\')) at++;
     value += text[at];
   }
   return { value, end: at + 1 };

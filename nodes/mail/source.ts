@@ -75,9 +75,8 @@ export async function eachChunk(
 
 /** Finds the end of the header block: the first empty line (RFC 5322, section 2.1). */
 export class HeadCutter {
-  /** Whether the line so far is empty but for a CR. */
+  /** Whether the line so far is empty but for CRs. */
   #empty = true;
-  #sawCr = false;
 
   /** How many of these bytes belong to the header block, its empty line included; undefined: all, and more. */
   write(chunk: Buffer): number | undefined {
@@ -86,9 +85,7 @@ export class HeadCutter {
       if (byte === 0x0a) {
         if (this.#empty) return at + 1;
         this.#empty = true;
-        this.#sawCr = false;
-      } else if (byte === 0x0d && this.#empty && !this.#sawCr) this.#sawCr = true;
-      else this.#empty = false;
+      } else if (byte !== 0x0d) this.#empty = false;
     }
     return undefined;
   }

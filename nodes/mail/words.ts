@@ -39,7 +39,9 @@ export function decodeText(text: string, charset?: string): string {
     at = match.index + whole.length;
   }
   flush();
-  return out + raw(text.slice(at), charset);
+  out += raw(text.slice(at), charset);
+  // A line end that was encoded would begin a field where a flow writes the text into a mail.
+  return /[\r\n]/.test(out) ? out.replace(/[\r\n]+[ \t]*/g, ' ') : out;
 }
 
 function fromQ(content: string): Buffer {

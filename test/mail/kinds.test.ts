@@ -114,6 +114,8 @@ describe('mail: kinds of text', () => {
       'a <b> ä €!',
     );
     assert.equal(await text('<pre>a\n  b</pre>'), 'a\n  b');
+    assert.equal(await text('<select><option>a<option>b</select>'), 'a\nb');
+    assert.equal(await text('<table><tr><td><table><tr><td>in</table><td>x</table>'), 'in\n\nx');
     assert.equal(await text('1 < 2 and <b>bold</b> x'), '1 < 2 and bold x');
   });
 
@@ -157,6 +159,84 @@ describe('mail: kinds of structure', () => {
     assert.equal((await read('Pump 3 has stopped.\r\nLook.\r\n')).payload, 'Pump 3 has stopped.\nLook.\n');
     assert.equal((await read(multipart('mixed', 'no headers here'))).payload, 'no headers here');
     assert.equal((await read(`junk\r\n${HEAD}\r\ntext`)).topic, 's');
+  });
+
+  it('finds the first part without an empty line before it, and header lines with two CRs', async () => {
+    const bare = `${HEAD}Content-Type: multipart/mixed; boundary=b\r\n--b\r\nContent-Type: text/html\r\n\r\n<p>in\r\n--b--`;
+    for (const size of [1, 40, 1000]) assert.equal((await read(bare, {}, size)).payload, 'in');
+    assert.equal((await read(`${HEAD}X: y\r\n--b\r\nZ: z\r\n\r\nin`)).payload, 'in');
+    const doubled = await read(multipart('mixed', '\r\nin').replaceAll('\r\n', '\r\r\n'));
+    assert.deepEqual([doubled.topic, doubled.payload.trim(), problems(doubled)], ['s', 'in', []]);
+    const head = await read(`${HEAD.replaceAll('\r\n', '\r\r\n')}\r\r\nbody`, { content: 'headers' });
+    assert.equal(head.topic, 's');
+  });
+
+  it('takes the word of no field about lengths and versions', async () => {
+    for (const field of ['Content-Length: 3', 'Lines: 1', 'MIME-Version: 2.0', 'Content-Length: 9999'])
+      assert.equal((await read(`${HEAD}${field}\r\n\r\nfour letters`)).payload, 'four letters');
+    assert.equal(
+      (await read(`${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nx`)).payload,
+      'x',
+    );
+    // Of fields that may stand once the first counts.
+    const twice = await read(
+      `Subject: one\r\nSubject: two\r\nFrom: a@x\r\nFrom: b@x\r\nContent-Type: text/html\r\nContent-Type: text/plain\r\n\r\n<p>x`,
+    );
+    assert.deepEqual([twice.topic, twice.from, twice.payload], ['one', 'a@x', 'x']);
+  });
+
+  it('lists what is no text: signatures, encrypted content, calendars, reports', async () => {
+    const listed = async (type: string, ...parts: string[]) => {
+      const { attachments, payload } = await read(multipart(type, ...parts));
+      return [payload, ...attachments.map(({ contentType }) => contentType)];
+    };
+    assert.deepEqual(
+      await listed(
+        'signed',
+        '\r\nsigned',
+        'Content-Type: application/pgp-signature; name=signature.asc\r\n\r\nx',
+      ),
+      ['signed', 'application/pgp-signature'],
+    );
+    assert.deepEqual(
+      await listed(
+        'encrypted',
+        'Content-Type: application/pgp-encrypted\r\n\r\nVersion: 1',
+        'Content-Type: application/octet-stream\r\n\r\nx',
+      ),
+      ['', 'application/pgp-encrypted', 'application/octet-stream'],
+    );
+    assert.deepEqual(
+      await listed(
+        'alternative',
+        '\r\nmeeting',
+        'Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR',
+      ),
+      ['meeting', 'text/calendar'],
+    );
+    assert.deepEqual(
+      await listed(
+        'report; report-type=delivery-status',
+        '\r\nSorry',
+        'Content-Type: message/delivery-status\r\n\r\nAction: failed',
+        'Content-Type: message/rfc822\r\n\r\nSubject: lost\r\n\r\nx',
+      ),
+      ['Sorry\nAction: failed', 'message/rfc822'],
+    );
+    assert.deepEqual(
+      await listed(
+        'report; report-type=disposition-notification',
+        '\r\nRead',
+        'Content-Type: message/disposition-notification\r\n\r\nDisposition: displayed',
+      ),
+      ['Read', 'message/disposition-notification'],
+    );
+    assert.deepEqual(
+      (
+        await read(mail('Content-Type: application/pkcs7-mime; name=smime.p7m\r\n', 'x', 'base64'))
+      ).attachments.map(({ filename }) => filename),
+      ['smime.p7m'],
+    );
   });
 
   it('mends what is missing in fields', async () => {
@@ -350,6 +430,16 @@ describe('mail: kinds of header', () => {
       ['<a@x.org>', '', 'a@x.org'],
       ['"a b"@x.org', '', '"a b"@x.org'],
       ['Pump Station', 'Pump Station', ''],
+      [
+        '"very.(),:;<>[]\\".\\"very@\\\\ unusual"@x.org',
+        '',
+        '"very.(),:;<>[]\\".\\"very@\\\\ unusual"@x.org',
+      ],
+      ['a@x.org>', '', 'a@x.org'],
+      ['<<a@x.org>>', '', 'a@x.org'],
+      ['Ada <a@x.org', 'Ada', 'a@x.org'],
+      ['=?utf-8?Q?Ada=0D=0ABcc:_x?= <a@x.org>', 'Ada Bcc: x', 'a@x.org'],
+      ['user@[IPv6:2001:db8::1]', '', 'user@[IPv6:2001:db8::1]'],
     ];
     for (const [field, name, address] of cases)
       assert.deepEqual(await from(field), [{ name, address }], field);
@@ -359,6 +449,55 @@ describe('mail: kinds of header', () => {
       { name: 'Chris Jones', address: 'c@x' },
       { name: '', address: 'joe@y' },
     ]);
+  });
+
+  it('reads mailboxes without a comma between them, and finds the sender among accounts', async () => {
+    assert.deepEqual(await from('A <a@x.org> B <b@y.org> <c@z.org>'), [
+      { name: 'A', address: 'a@x.org' },
+      { name: 'B', address: 'b@y.org' },
+      { name: '', address: 'c@z.org' },
+    ]);
+    assert.equal((await read('From: Doe, John <j@x.org>\r\n\r\n')).from, 'j@x.org');
+  });
+
+  it('lets no line end of an encoded word into a text', async () => {
+    const message = await read(
+      'Subject: =?utf-8?Q?a=0D=0ABcc:_x?=\r\nContent-Disposition: attachment; filename="=?utf-8?Q?a=0Ab?="\r\n\r\n',
+    );
+    assert.equal(message.topic, 'a Bcc: x');
+    assert.equal(message.attachments[0]?.filename, 'a b');
+    assert.equal((await read('Subject: a\rBcc: x\r\n\r\n')).topic, 'a Bcc: x');
+  });
+
+  it('reads the examples of RFC 5322, appendix A', async () => {
+    const old = await read(
+      'From  : John Doe <jdoe@machine(comment).  example>\r\nTo    : Mary Smith\r\n  \r\n          <mary@example.net>\r\nSubject     : Saying Hello\r\nDate  : Fri, 21 Nov 1997 09(comment):   55  :  06 -0600\r\nMessage-ID  : <1234   @   local(blah)  .machine .example>\r\n\r\nHi',
+    );
+    assert.deepEqual(old.mail.from, [{ name: 'John Doe', address: 'jdoe@machine.example' }]);
+    assert.deepEqual(old.mail.to, [{ name: 'Mary Smith', address: 'mary@example.net' }]);
+    assert.equal(old.date?.toISOString(), '1997-11-21T15:55:06.000Z');
+    assert.equal(old.payload, 'Hi');
+    const two = await read(
+      'From: Joe Q. Public <john.q.public@example.com>\r\nTo: Mary Smith <@node.test:mary@example.net>, , jdoe@test  . example\r\nDate: 21 Nov 97 09:55:06 GMT\r\n\r\n',
+    );
+    assert.deepEqual(
+      two.mail.to.map(({ address }) => address),
+      ['mary@example.net', 'jdoe@test.example'],
+    );
+    assert.equal(two.date?.toISOString(), '1997-11-21T09:55:06.000Z');
+    const three = await read(
+      "From: Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>\r\nTo:A Group(Some people)\r\n     :Chris Jones <c@(Chris's host.)public.example>,\r\n         joe@example.org,\r\n  John <jdoe@one.test> (my dear friend); (the end of the group)\r\nCc:(Empty list)(start)Hidden recipients  :(nobody(that I know))  ;\r\nDate: Thu,\r\n      13\r\n        Feb\r\n          1969\r\n      23:32\r\n               -0330 (Newfoundland Time)\r\n\r\n",
+    );
+    assert.deepEqual(
+      three.mail.to.map(({ name, address }) => [name, address]),
+      [
+        ['Chris Jones', 'c@public.example'],
+        ['', 'joe@example.org'],
+        ['John', 'jdoe@one.test'],
+      ],
+    );
+    assert.deepEqual(three.mail.cc, []);
+    assert.equal(three.date?.toISOString(), '1969-02-14T03:02:00.000Z');
   });
 
   it('reads dates without zones, with names for them, and as old standards have them', async () => {
@@ -378,6 +517,8 @@ describe('mail: kinds of header', () => {
           ['Mon Apr  6 08:00:00 2026', '2026-04-06T08:00:00.000Z'],
           ['2026-04-06T08:00:00', '2026-04-06T08:00:00.000Z'],
           ['2026-04-06 08:00:00+02:00', '2026-04-06T06:00:00.000Z'],
+          ['Mon, 6 Apr 2026 08:00:00 "GMT"', '2026-04-06T08:00:00.000Z'],
+          ['Mon, 6 Apr 2026', '2026-04-06T00:00:00.000Z'],
           ['Mon, 6 Apr 2026 08:00:00 GMT+0200', '2026-04-06T06:00:00.000Z'],
         ] as const)
           assert.equal(
@@ -400,6 +541,13 @@ describe('mail: kinds of header', () => {
       ['filename="=?utf-8?Q?Gr=C3=B6=C3=9Fe.pdf?="', 'Größe.pdf'],
       ["filename*=utf-8''a%ff%C3%B6.txt", 'a\ufffdö.txt'],
       ['filename="a%20b.txt"', 'a%20b.txt'],
+      ['filename="C:\\dir\\a \\"b\\".txt"', 'C:\\dir\\a "b".txt'],
+      ["filename*0*=utf-8''%C3%B6; filename*1*=utf-8''.txt", 'ö.txt'],
+      ['filename*="utf-8\'\'%E2%82%AC.txt"', '€.txt'],
+      ['filename*=%E2%82%AC.txt', '€.txt'],
+      ['filename*0="a"; filename*1="b.txt"; filename=z.txt', 'ab.txt'],
+      ['filename*01=b; filename*00=a', 'ab'],
+      ['filename="unclosed.txt', 'unclosed.txt'],
     ] as const)
       assert.equal(
         (await names(multipart('mixed', `Content-Disposition: attachment; ${written}\r\n\r\nx`)))[0]?.[0],
