@@ -34,88 +34,118 @@ const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angl
  * @param charset what raw bytes are in, as far as the mail says
  */
 export function readAddresses(field: string, charset?: string): Addresses {
-  const text = field.replace(/[\r\n]+[ \t]*/g, ' ');
-  const list: EmailAddress[] = [];
-  let group: { name: string; group: EmailAddress[] } | undefined;
-  let count = 0;
-  let one = fresh();
-  const add = (words: string): void => {
-    if (one.phrase.length < MAX_PHRASE) one.phrase += words;
-  };
-  const finish = (): void => {
-    // A comment behind the last mailbox is none.
-    const isBehind =
-      one.angle === undefined && one.phrase.trim() === '' && (group !== undefined || list.length > 0);
-    const address = isBehind ? undefined : mailboxOf(one, charset);
-    one = fresh();
-    if (!address) return;
-    count++;
-    (group?.group ?? list).push(address);
-  };
-  let at = 0;
-  for (; at < text.length && count < MAX_ADDRESSES; ) {
-    const char = text[at] as string;
-    if (char === '=' && text[at + 1] === '?') {
-      ENCODED_WORD.lastIndex = at;
-      const word = ENCODED_WORD.exec(text)?.[0];
-      if (word !== undefined) {
-        add(word);
-        at += word.length;
-        continue;
-      }
-    }
-    if (char === '"') {
-      const quoted = readQuoted(text, at);
-      add(isAddressPart(text, quoted.end, one.phrase) ? text.slice(at, quoted.end) : quoted.value);
-      one.hasQuotes = true;
-      at = quoted.end;
-    } else if (char === '(') {
-      const end = endOfComment(text, at);
-      const close = text[end - 1] === ')' ? end - 1 : end;
-      one.comments.push(
-        text
-          .slice(at + 1, close)
-          .replace(/\\(.)/g, '$1')
-          .trim(),
-      );
-      add(' ');
-      at = end;
-    } else if (char === '<') {
-      while (text[at + 1] === '<') at++;
-      const end = endOfAngle(text, at);
-      if (one.angle !== undefined) {
-        // The comma between two mailboxes is missing.
-        const behind = one.phrase.slice(one.before);
-        one.phrase = one.phrase.slice(0, one.before);
-        finish();
-        add(behind);
-      }
-      one.angle = text.slice(at + 1, end);
-      one.before = one.phrase.length;
-      at = end + 1;
-    } else if (char === '>') {
-      // It closes nothing.
-      add(' ');
-      at++;
-    } else if (char === ',' || char === ';') {
-      finish();
-      if (char === ';' && group) {
-        list.push({ name: group.name, group: group.group } as EmailAddress);
-        group = undefined;
-      }
-      at++;
-    } else if (char === ':' && !group && one.angle === undefined && !one.phrase.includes('@')) {
-      group = { name: decodeText(one.phrase.trim(), charset), group: [] };
-      one = fresh();
-      at++;
+  return new Reading(field.replace(/[\r\n]+[ \t]*/g, ' '), charset).all();
+}
+
+class Reading {
+  readonly #text: string;
+  readonly #charset: string | undefined;
+  readonly #list: EmailAddress[] = [];
+  #group: { name: string; group: EmailAddress[] } | undefined;
+  #count = 0;
+  #one = fresh();
+  #at = 0;
+
+  constructor(text: string, charset: string | undefined) {
+    this.#text = text;
+    this.#charset = charset;
+  }
+
+  all(): Addresses {
+    const text = this.#text;
+    while (this.#at < text.length && this.#count < MAX_ADDRESSES) this.#next(text[this.#at] as string);
+    this.#finish();
+    this.#closeGroup();
+    return { list: this.#list, isCut: this.#at < text.length };
+  }
+
+  #next(char: string): void {
+    if (char === '=' && this.#encodedWord()) return;
+    if (char === '"') this.#quoted();
+    else if (char === '(') this.#comment();
+    else if (char === '<') this.#angle();
+    else if (char === ',' || char === ';') {
+      this.#finish();
+      if (char === ';') this.#closeGroup();
+      this.#at++;
+    } else if (
+      char === ':' &&
+      !this.#group &&
+      this.#one.angle === undefined &&
+      !this.#one.phrase.includes('@')
+    ) {
+      this.#group = { name: decodeText(this.#one.phrase.trim(), this.#charset), group: [] };
+      this.#one = fresh();
+      this.#at++;
     } else {
-      add(char);
-      at++;
+      // A bracket here closes nothing.
+      this.#add(char === '>' ? ' ' : char);
+      this.#at++;
     }
   }
-  finish();
-  if (group) list.push({ name: group.name, group: group.group } as EmailAddress);
-  return { list, isCut: at < text.length };
+
+  #add(words: string): void {
+    if (this.#one.phrase.length < MAX_PHRASE) this.#one.phrase += words;
+  }
+
+  /** Whatever stands in it, it is a word. */
+  #encodedWord(): boolean {
+    if (this.#text[this.#at + 1] !== '?') return false;
+    ENCODED_WORD.lastIndex = this.#at;
+    const word = ENCODED_WORD.exec(this.#text)?.[0];
+    if (word === undefined) return false;
+    this.#add(word);
+    this.#at += word.length;
+    return true;
+  }
+
+  #quoted(): void {
+    const { value, end } = readQuoted(this.#text, this.#at);
+    this.#add(isAddressPart(this.#text, end, this.#one.phrase) ? this.#text.slice(this.#at, end) : value);
+    this.#one.hasQuotes = true;
+    this.#at = end;
+  }
+
+  #comment(): void {
+    const end = endOfComment(this.#text, this.#at);
+    const close = this.#text[end - 1] === ')' ? end - 1 : end;
+    const comment = this.#text.slice(this.#at + 1, close).replace(/\\(.)/g, '$1');
+    this.#one.comments.push(comment.trim());
+    this.#add(' ');
+    this.#at = end;
+  }
+
+  #angle(): void {
+    while (this.#text[this.#at + 1] === '<') this.#at++;
+    if (this.#one.angle !== undefined) {
+      // The comma between two mailboxes is missing.
+      const { phrase, before } = this.#one;
+      this.#one.phrase = phrase.slice(0, before);
+      this.#finish();
+      this.#add(phrase.slice(before));
+    }
+    const end = endOfAngle(this.#text, this.#at);
+    this.#one.angle = this.#text.slice(this.#at + 1, end);
+    this.#one.before = this.#one.phrase.length;
+    this.#at = end + 1;
+  }
+
+  #finish(): void {
+    const one = this.#one;
+    this.#one = fresh();
+    // A comment behind the last mailbox is none.
+    const hasBefore = this.#group !== undefined || this.#list.length > 0;
+    if (hasBefore && one.angle === undefined && one.phrase.trim() === '') return;
+    const address = mailboxOf(one, this.#charset);
+    if (!address) return;
+    this.#count++;
+    (this.#group?.group ?? this.#list).push(address);
+  }
+
+  #closeGroup(): void {
+    if (this.#group) this.#list.push(this.#group as EmailAddress);
+    this.#group = undefined;
+  }
 }
 
 /** A quoted local part belongs to its address with the quotes. */
