@@ -7,6 +7,8 @@ import { decodeText } from './words';
 
 export interface Addresses {
   list: EmailAddress[];
+  /** How many there are, those of groups included. */
+  count: number;
   /** There were more. */
   isCut: boolean;
 }
@@ -32,9 +34,10 @@ const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angl
  * Reads the body of an address field, one byte per character.
  *
  * @param charset what raw bytes are in, as far as the mail says
+ * @param most addresses that are read
  */
-export function readAddresses(field: string, charset?: string): Addresses {
-  return new Reading(field.replace(/[\r\n]+[ \t]*/g, ' '), charset).all();
+export function readAddresses(field: string, charset?: string, most = MAX_ADDRESSES): Addresses {
+  return new Reading(field.replace(/[\r\n]+[ \t]*/g, ' '), charset).all(Math.min(most, MAX_ADDRESSES));
 }
 
 class Reading {
@@ -51,12 +54,12 @@ class Reading {
     this.#charset = charset;
   }
 
-  all(): Addresses {
+  all(most: number): Addresses {
     const text = this.#text;
-    while (this.#at < text.length && this.#count < MAX_ADDRESSES) this.#next(text[this.#at] as string);
+    while (this.#at < text.length && this.#count < most) this.#next(text[this.#at] as string);
     this.#finish();
     this.#closeGroup();
-    return { list: this.#list, isCut: this.#at < text.length };
+    return { list: this.#list, count: this.#count, isCut: this.#at < text.length };
   }
 
   #next(char: string): void {

@@ -1,12 +1,5 @@
-import type { CollectedText } from './collected-text';
-
 /** What a reader sees of text/enriched (RFC 1896): its commands left out, single line ends as blanks. */
-export function enrichedToText({ whole, head }: CollectedText): CollectedText {
-  const text = plain(whole);
-  return { whole: text, head: head === whole ? text : plain(head) };
-}
-
-function plain(text: string): string {
+export function enrichedToText(text: string): string {
   return text
     .replace(/<param>[^<]*<\/param>/gi, '')
     .replace(/<<|<\/?[a-z][a-z0-9-]*>/gi, (command) => (command === '<<' ? '<' : ''))

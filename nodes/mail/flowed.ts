@@ -1,3 +1,5 @@
+import { MAX_QUOTES } from './limits';
+
 /** A signature begins behind this line, and no line flows into it (RFC 3676 section 4.3). */
 const SIGNATURE = '-- ';
 
@@ -32,7 +34,7 @@ export class Unflow {
 
   #join(line: string): string {
     let depth = 0;
-    while (line.charCodeAt(depth) === 0x3e) depth++;
+    while (depth < MAX_QUOTES && line.charCodeAt(depth) === 0x3e) depth++;
     const content = line.startsWith(' ', depth) ? line.slice(depth + 1) : line.slice(depth);
     const isSignature = content === SIGNATURE || (depth === 0 && line === SIGNATURE);
     const goesOn = this.#isOpen && depth === this.#depth && !isSignature;

@@ -33,6 +33,7 @@ export class HeaderBlock {
   readonly longestLine = MAX_FIELD_BYTES;
   /** Bytes of the block so far. */
   bytes = 0;
+  readonly #essential = new Set<string>();
   #isFirst = true;
   #isKept = false;
   /** The line before held blanks only. */
@@ -123,11 +124,12 @@ export class HeaderBlock {
   #addField(key: string, text: string): void {
     this.#isKept =
       (this.bytes <= this.#limit && this.lines.length < MAX_HEADER_FIELDS) ||
-      (ESSENTIAL.has(key) && !this.lines.some((line) => line.key === key));
+      (ESSENTIAL.has(key) && !this.#essential.has(key));
     if (!this.#isKept) {
       this.isCut = true;
       return;
     }
+    if (ESSENTIAL.has(key)) this.#essential.add(key);
     const field = { key, line: '' };
     this.lines.push(field);
     this.#extend(field, text);

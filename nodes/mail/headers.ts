@@ -1,17 +1,25 @@
 // Header lines → the values flows of the e-mail node know. Addresses, dates and texts are read here, and what is plain
 // as it stands; the rest is left to mailparser.
-import type { Headers, HeaderValue } from 'mailparser';
+import type { HeaderValue } from 'mailparser';
 import { addressObject, readAddresses } from './addresses';
 import { parseDate } from './dates';
 import type { HeaderLine } from './header-block';
+import { MAX_ALL_ADDRESSES, MAX_REFERENCES, MAX_SPECIAL_BYTES } from './limits';
 import { headerValues } from './mailparser';
 import { readParameters } from './parameters';
 import { decodeText } from './words';
 
 export interface Fields {
-  headers: Headers;
-  /** A field held more addresses than are read. */
+  readonly headers: Map<string, HeaderValue>;
+  /** There were more addresses, or references, than are read. */
   isCut: boolean;
+}
+
+/** What may still be read of a header, or of several that share it. */
+export class HeaderRoom {
+  addresses = MAX_ALL_ADDRESSES;
+  references = MAX_REFERENCES;
+  special = MAX_SPECIAL_BYTES;
 }
 
 const ADDRESSES = new Set(
@@ -30,37 +38,48 @@ const isMailparsers = (key: string): boolean =>
   /^(list-|priority$|x-priority$|x-msmail-priority$|importance$|dkim-signature$)/.test(key);
 
 /**
- * Reads fields.
+ * Reads fields into what is given, and may be paused between them.
  *
  * @param charset what raw bytes are in, as far as the mail says
  */
-export function readFields(lines: readonly HeaderLine[], charset?: string): Fields {
-  const headers = new Map<string, HeaderValue[] | HeaderValue>();
-  let isCut = false;
+export function* readFields(
+  lines: readonly HeaderLine[],
+  charset: string | undefined,
+  fields: Fields,
+  room: HeaderRoom,
+): Generator<void, void> {
+  const headers = fields.headers as Map<string, HeaderValue[] | HeaderValue>;
   const special: HeaderLine[] = [];
   for (const { key, line } of lines) {
     if (key === '') continue;
+    yield;
     if (isMailparsers(key)) {
-      special.push({ key, line });
+      room.special -= line.length;
+      if (room.special >= 0) special.push({ key, line });
+      else fields.isCut = true;
       continue;
     }
     const value = line.slice(line.indexOf(':') + 1);
     if (ADDRESSES.has(key)) {
-      const addresses = readAddresses(value, charset);
-      isCut ||= addresses.isCut;
+      const addresses = readAddresses(value, charset, room.addresses);
+      room.addresses -= addresses.count;
+      fields.isCut ||= addresses.isCut;
       put(headers, key, addressObject(addresses.list));
     } else {
       const read = fieldValue(key, unfolded(value), charset);
-      if (Array.isArray(read)) for (const one of read) put(headers, key, one);
-      else if (read) put(headers, key, read);
+      if (Array.isArray(read)) {
+        if (read.length > room.references) fields.isCut = true;
+        for (const one of read.slice(0, room.references)) put(headers, key, one);
+        room.references -= Math.min(read.length, room.references);
+      } else if (read) put(headers, key, read);
     }
   }
   for (const [key, value] of headers) {
     if (Array.isArray(value) && (value.length === 1 || SINGLE.has(key)))
       headers.set(key, value[0] as HeaderValue);
   }
+  yield;
   if (special.length) for (const [key, value] of headerValues(special)) headers.set(key, value);
-  return { headers: headers as Headers, isCut };
 }
 
 function put(headers: Map<string, HeaderValue[] | HeaderValue>, key: string, value: HeaderValue): void {
@@ -81,7 +100,10 @@ function fieldValue(
     case 'date':
       return parseDate(text) ?? text;
     case 'references':
-      return decodeText(text, charset).split(/\s+/).filter(Boolean).map(inBrackets);
+      return decodeText(text, charset)
+        .split(/\s+/, MAX_REFERENCES + 2)
+        .filter(Boolean)
+        .map(inBrackets);
     case 'message-id':
     case 'in-reply-to': {
       const id = decodeText(text, charset);

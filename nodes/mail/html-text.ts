@@ -22,6 +22,9 @@ const MAX_ADDRESS = 500;
 const NAME = /[a-z][a-z0-9:-]*/iy;
 const BLANKS = /[ \t\n\r\f]+/g;
 
+/** The longest character reference of HTML has 33 characters; a number may have any. */
+const MAX_REFERENCE = 64;
+
 /** Characters converted before there is a pause. */
 const STRETCH = 16 * 1024;
 
@@ -38,7 +41,12 @@ export function* htmlToText(html: string): Generator<void, string> {
     }
     const open = html.indexOf('<', at);
     const end = open < 0 ? html.length : open;
-    if (end > at && skipped.length === 0) writer.text(html.slice(at, end));
+    for (let from = at; from < end && skipped.length === 0; ) {
+      const to = endOfStretch(html, from, end);
+      writer.text(html.slice(from, to));
+      from = to;
+      if (to < end) yield;
+    }
     if (open < 0) break;
     const tag = readTag(html, open);
     if (!tag) {
@@ -54,7 +62,18 @@ export function* htmlToText(html: string): Generator<void, string> {
       else if (skipped.at(-1) === tag.name) skipped.pop();
     } else if (skipped.length === 0) writer.tag(tag);
   }
+  yield;
   return writer.end();
+}
+
+/** Where a part of a long text ends: not within a character reference, a line end or a character. */
+function endOfStretch(html: string, from: number, end: number): number {
+  if (end - from <= STRETCH) return end;
+  const to = from + STRETCH;
+  const reference = html.lastIndexOf('&', to - 1);
+  if (reference > to - MAX_REFERENCE) return reference;
+  const torn = html[to - 1] === '\r' || (html.charCodeAt(to - 1) & 0xfc00) === 0xd800;
+  return torn ? to - 1 : to;
 }
 
 interface Tag {

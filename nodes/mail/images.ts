@@ -1,6 +1,6 @@
 // Images an HTML shows by `cid:` (RFC 2392) are put into it as `data:` addresses, so that a dashboard shows them: in
 // `src`, `background`, `srcset` and CSS alike. They stay attachments too.
-import { MAX_IMAGE_URLS } from './limits';
+import { MAX_IMAGE_HTML, MAX_IMAGE_PLACES, MAX_IMAGE_URLS, MAX_SHOWN_IMAGES } from './limits';
 import type { MailAttachment } from './message';
 
 /** Characters of a content ID that are looked for. */
@@ -8,21 +8,36 @@ const MAX_ID = 256;
 /** What ends an address, in attributes, `srcset` and CSS; brackets only where they are not part of it. */
 const ADDRESS = /^[^'"\s<>]{1,256}/;
 
-/** The HTML with its images; the same string when it shows none that the mail brought in memory. */
-export function inlineImages(html: string, attachments: MailAttachment[]): string {
+export interface WithImages {
+  /** The same string when it shows no image that the mail brought in memory. */
+  html: string;
+  /** The HTML is too long, or has more places that may show an image than are looked at. */
+  isCut: boolean;
+}
+
+/** The HTML with its images; may be paused meanwhile. */
+export function* inlineImages(html: string, attachments: MailAttachment[]): Generator<void, WithImages> {
   const images = new Map<string, MailAttachment>();
   for (const one of attachments) {
     if (one.cid && one.content && /^image\/[\w.+-]+$/i.test(one.contentType) && !images.has(one.cid))
       images.set(one.cid, one);
   }
-  if (!images.size) return html;
+  if (!images.size) return { html, isCut: false };
+  if (html.length > MAX_IMAGE_HTML) return { html, isCut: true };
+  yield;
   const urls = new Map<string, string>();
-  const pieces: string[] = [];
+  // Grows by concatenation, which copies nothing.
+  let out = '';
   let written = 0;
   let copied = 0;
+  let places = 0;
+  let shown = 0;
   // Looking for the four letters first: a regular expression over 25 MB of HTML would hold up the event loop.
   const cids = new Occurrences(html, ['cid:', 'CID:']);
   for (let at = cids.next(0); at >= 0; at = cids.next(at + 4)) {
+    yield;
+    if (++places > MAX_IMAGE_PLACES || shown === MAX_SHOWN_IMAGES)
+      return { html: out + html.slice(copied), isCut: true };
     if (at > 0 && /\w/.test(html[at - 1] as string)) continue;
     const found = imageAt(html.slice(at + 4, at + 4 + MAX_ID), images);
     if (!found) continue;
@@ -34,10 +49,11 @@ export function inlineImages(html: string, attachments: MailAttachment[]): strin
     }
     if (written + url.length > MAX_IMAGE_URLS) continue;
     written += url.length;
-    pieces.push(html.slice(copied, at), url);
+    shown++;
+    out += html.slice(copied, at) + url;
     copied = at + 4 + length;
   }
-  return pieces.length ? pieces.join('') + html.slice(copied) : html;
+  return { html: copied ? out + html.slice(copied) : html, isCut: false };
 }
 
 /** Where any of some texts stands next; each is looked for only once. */

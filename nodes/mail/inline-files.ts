@@ -1,12 +1,15 @@
 // Files within a plain text, from before there was MIME: uuencode (POSIX) and yEnc. They are taken out of the text.
 import type { Sink } from './transfer';
 
-/** Where files that are found go: their bytes into the sink that is given back. */
-export type OpenFile = (name: string) => Sink;
+/** Where files that are found go: their bytes into the sink that is given back. Undefined: it stays in the text. */
+export type OpenFile = (name: string) => Sink | undefined;
 
 const LF = 0x0a;
 /** Longest first line of a file that is waited for. */
 const MAX_LINE = 1024;
+
+/** Bytes decoded before they are passed on: lines may hold one byte each. */
+const GATHERED = 16 * 1024;
 
 type Mode = 'text' | 'uu' | 'yenc';
 
@@ -16,7 +19,12 @@ export class InlineFiles implements Sink {
   #mode: Mode = 'text';
   #held: Buffer | undefined;
   #file: Sink | undefined;
+  /** Decoded lines that wait to go into the file together. */
+  #decoded: Buffer | undefined;
+  #decodedSize = 0;
   #isMidLine = false;
+  /** No more files are taken out. */
+  #isFull = false;
 
   constructor(text: Sink, open: OpenFile) {
     this.#text = text;
@@ -44,6 +52,10 @@ export class InlineFiles implements Sink {
   }
 
   #takeText(chunk: Buffer, from: number, last: boolean): number | undefined {
+    if (this.#isFull) {
+      this.#passOn(chunk, from, chunk.length);
+      return undefined;
+    }
     for (let at = from; ; ) {
       const line = nextCandidate(chunk, at, this.#isMidLine && at === from);
       if (line < 0) {
@@ -63,13 +75,15 @@ export class InlineFiles implements Sink {
       const start = end
         ? beginning(lineText(chunk, line, end), lineText(chunk, end, next || chunk.length))
         : undefined;
-      if (start) {
+      const file = start && this.#open(start.name);
+      if (start && file) {
         this.#passOn(chunk.subarray(0, line), from, line);
         this.#mode = start.mode;
-        this.#file = this.#open(start.name);
+        this.#file = file;
         return end;
       }
-      at = end || chunk.length;
+      this.#isFull = start !== undefined;
+      at = this.#isFull ? chunk.length : end || chunk.length;
       if (at >= chunk.length) {
         this.#passOn(chunk, from, chunk.length);
         return undefined;
@@ -103,15 +117,31 @@ export class InlineFiles implements Sink {
           this.#close();
           return from;
         }
-        this.#file?.write(bytes);
+        this.#put(bytes);
       }
     } else if (chunk.toString('latin1', from, from + 6) === '=yend ') this.#close();
-    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ')
-      this.#file?.write(yLine(chunk, from, to));
+    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ') this.#put(yLine(chunk, from, to));
     return to;
   }
 
+  #put(bytes: Buffer): void {
+    if (this.#decodedSize + bytes.length > GATHERED) this.#flush();
+    if (bytes.length > GATHERED) this.#file?.write(bytes);
+    else {
+      this.#decoded ??= Buffer.allocUnsafe(GATHERED);
+      bytes.copy(this.#decoded, this.#decodedSize);
+      this.#decodedSize += bytes.length;
+    }
+  }
+
+  #flush(): void {
+    const decoded = this.#decoded?.subarray(0, this.#decodedSize);
+    if (decoded?.length) this.#file?.write(Buffer.from(decoded));
+    this.#decodedSize = 0;
+  }
+
   #close(): void {
+    this.#flush();
     this.#file?.end();
     this.#file = undefined;
     this.#mode = 'text';
@@ -144,6 +174,7 @@ export class Uudecoder implements Sink {
 }
 
 const NOTHING: Sink = { write() {}, end() {} };
+const EMPTY = Buffer.alloc(0);
 
 function nextCandidate(chunk: Buffer, from: number, isMidLine: boolean): number {
   const isOne = (at: number): boolean => {
@@ -206,6 +237,7 @@ function uuLine(line: string): Buffer | undefined {
 }
 
 function yLine(chunk: Buffer, from: number, to: number): Buffer {
+  if (to - from < 3 && (chunk[from] === LF || chunk[from] === 0x0d)) return EMPTY;
   const out = Buffer.allocUnsafe(to - from);
   let written = 0;
   for (let at = from; at < to; at++) {

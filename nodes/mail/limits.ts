@@ -22,6 +22,15 @@ export const MAX_FIELD_BYTES = 64 * 1024;
 /** Addresses of one field: the limit of recipients of the large providers is 1,000. */
 export const MAX_ADDRESSES = 2000;
 
+/** Addresses of all fields of the mail's header, and of all its parts' headers: some 5 µs and 500 bytes each. */
+export const MAX_ALL_ADDRESSES = 10_000;
+
+/** Message IDs in the References of a header: a thread of as many mails is cut by its mailers long before. */
+export const MAX_REFERENCES = 2000;
+
+/** Bytes of the fields of a header that mailparser reads (List-*, DKIM-Signature, priorities): 50 ms of work. */
+export const MAX_SPECIAL_BYTES = 128 * 1024;
+
 /** Characters of the name of an attachment: four times what file systems take. */
 export const MAX_NAME = 1024;
 
@@ -36,6 +45,22 @@ export const MAX_INDENT = 8;
 
 /** Characters of `data:` addresses written into the HTML for the images of a mail; mailparser's own limit. */
 export const MAX_IMAGE_URLS = 20 * 1024 * 1024;
+
+/** Characters of an HTML in which images are looked for: beyond, only having it in one piece takes 100 ms. */
+export const MAX_IMAGE_HTML = 8 * 1024 * 1024;
+
+/** Images put into the HTML, and places in it that may show one: 3 µs for each. */
+export const MAX_SHOWN_IMAGES = 10_000;
+export const MAX_IMAGE_PLACES = 100_000;
+
+/** Files taken out of the plain texts and the winmail.dat files of one mail, all together. */
+export const MAX_FOUND_FILES = 1000;
+
+/** Bytes that compressed RTF of one mail unpacks to: eighteen times what came, at the most. */
+export const MAX_RTF = 16 * 1024 * 1024;
+
+/** Quote marks of a line of format=flowed. */
+export const MAX_QUOTES = 1000;
 
 /** Bytes of a winmail.dat whose contents are looked for: above what providers accept as a mail. */
 export const MAX_TNEF = 50 * 1024 * 1024;

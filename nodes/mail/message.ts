@@ -67,15 +67,19 @@ const MAIL_PROBLEMS = {
   /** A text in a character set that is unknown or not what the text is in. */
   CHARSET: 'A text is not in the character set it declares',
   /** Text or HTML was made from the first part of a long HTML or text. */
-  TEXT_SHORTENED: 'The text was made from the first 512 kB of the HTML',
+  TEXT_SHORTENED: 'The text was made from the first 512 kB of the HTML or enriched text',
   /** The HTML shows only the first part of a long plain text; `payload` has all of it. */
   HTML_SHORTENED: 'The HTML shows the first 128 kB of a text; the payload has all of it',
+  /** The HTML shows more images that the mail brought than are put into it; they are among the attachments. */
+  IMAGES_LEFT_OUT: 'The HTML is too long or shows too many images; not all of them were put into it',
   /** Something other than base64 stood behind the end of a base64 part, and was left out. */
   CONTENT_AFTER_END: 'Content behind the end of a base64 part was left out',
   /** Parts inside each other beyond MAX_LEVELS: the innermost came out as one attachment, undecoded. */
   TOO_DEEP: 'The parts are nested too deeply; the innermost are one attachment',
   /** More parts than MAX_PARTS: what is left came out as one attachment, undecoded. */
   TOO_MANY_PARTS: 'The mail has too many parts; the last ones are one attachment',
+  /** More files in plain text or winmail.dat than MAX_FOUND_FILES: the rest is still where it was. */
+  TOO_MANY_FILES: 'The text or winmail.dat holds too many files; the last ones were left in it',
   /** A header block, a field or a list of addresses beyond its limit: the rest of it was left out. */
   HEADERS_SHORTENED: 'The headers are too long; some of them were left out',
   /** The name of an attachment was cut. */

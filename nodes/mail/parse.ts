@@ -1,24 +1,26 @@
 // One mail through the splitter and the decoders: what each part holds goes into its text or its attachment as it comes.
 import type { AttachmentHead, Attachments } from './attachments';
 import { type CollectedText, TextCollector } from './collected-text';
-import { enrichedToText } from './enriched';
 import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';
 import { InlineFiles, Uudecoder } from './inline-files';
-import { MAX_NAME, MAX_TNEF, SLICE, TURN_MS } from './limits';
+import { MAX_FOUND_FILES, MAX_NAME, MAX_RTF, MAX_TNEF, SLICE } from './limits';
 import { typeByName } from './mailparser';
 import { type MailProblem, type MailProblemCode, problem } from './message';
 import { Part } from './part';
 import { Splitter, type Structure } from './split';
 import { assembleText } from './text';
-import { readTnef } from './tnef';
+import { readTnef, type Tnef, type TnefRoom } from './tnef';
 import { Base64Decoder, decoderFor, type Sink } from './transfer';
+import { atOnce, Turn } from './turn';
 
 export interface ParsedMail {
   fields: Fields;
   /** The header lines of the mail. */
   lines: readonly HeaderLine[];
   text: string;
+  /** Of a long text more than its first MAX_CONVERTED characters. */
+  head: string;
   html: string | undefined;
   problems: MailProblem[];
   /** A multipart in which no part was found: its content is in none of these fields. */
@@ -26,6 +28,9 @@ export interface ParsedMail {
 }
 
 const NOTHING: Sink = { write() {}, end() {} };
+
+/** A winmail.dat that is unpacked as soon as it is there; a larger one, when there is time for it. */
+const SMALL_TNEF = 64 * 1024;
 
 export class Parsing implements Structure<Part> {
   readonly #attachments: Attachments;
@@ -36,17 +41,22 @@ export class Parsing implements Structure<Part> {
   readonly #messages = new Map<Part, MessageBytes>();
   readonly #problems = new Map<MailProblemCode, MailProblem>();
   readonly #base64: Base64Decoder[] = [];
-  /** Texts of winmail.dat files. */
-  readonly #found: { text?: string; html?: string }[] = [];
+  /** Texts of winmail.dat files, and such files that wait to be unpacked. */
+  readonly #found: Pick<Tnef, 'text' | 'html'>[] = [];
+  #winmails: Buffer[] = [];
+  readonly #room: TnefRoom = { files: MAX_FOUND_FILES, rtf: MAX_RTF };
+  /** The parts that are attachments: their headers are read when the mail is over. */
+  readonly #attached: Part[] = [];
   #root: Part | undefined;
   /** The first one the mail declares: what raw bytes of its headers are in, most likely. */
   #charset: string | undefined;
-  #turnBegan = performance.now();
+  readonly #turn: Turn;
 
   /** @param bytes how many the mail has, where that is known */
-  constructor(attachments: Attachments, bytes = 0) {
+  constructor(attachments: Attachments, bytes = 0, turn = new Turn()) {
     this.#attachments = attachments;
     this.#bytes = bytes;
+    this.#turn = turn;
   }
 
   /**
@@ -58,7 +68,7 @@ export class Parsing implements Structure<Part> {
     for (let at = 0; at < chunk.length; at += SLICE) {
       this.#attachments.most = Math.max(this.#bytes, chunk.length);
       this.#splitter.write(chunk.subarray(at, at + SLICE));
-      if (this.#attachments.isBehind || performance.now() - this.#turnBegan > TURN_MS)
+      if (this.#attachments.isBehind || this.#winmails.length || this.#turn.isOver)
         return this.#goOn(chunk.subarray(at + SLICE));
     }
     return undefined;
@@ -71,26 +81,34 @@ export class Parsing implements Structure<Part> {
    */
   async end(): Promise<ParsedMail> {
     this.#splitter.end();
+    await this.#unpack();
     await this.#attachments.written();
+    await this.#turn.pause();
     const root = this.#root as Part;
-    const fields = root.headers(this.#charset);
+    const fields = await this.#turn.run(root.readHeaders(this.#charset));
     if (fields.isCut) this.#note('HEADERS_SHORTENED');
+    for (const part of this.#attached) {
+      const { isCut } = await this.#turn.run(part.readHeaders(this.#charset));
+      if (isCut) this.#note('HEADERS_SHORTENED');
+    }
     if (this.#base64.some(({ hasTrailer }) => hasTrailer)) this.#note('CONTENT_AFTER_END');
     const contents = new Map<Part, CollectedText>();
     for (const [part, collector] of this.#texts) {
-      const text = collector.result();
-      contents.set(part, isEnriched(part) ? enrichedToText(text) : text);
+      contents.set(part, collector.result());
       if (collector.problem) this.#note('CHARSET', collector.problem);
     }
     const assembled = contents.size
-      ? await assembleText(root, contents)
-      : { text: '', html: undefined, problems: [] };
-    const more = this.#found.find(({ text, html }) => text || html);
+      ? await assembleText(root, contents, this.#turn)
+      : { text: '', head: '', html: undefined, problems: [] };
+    const more = this.#found.find(({ text, html }) => text?.whole || html?.whole);
+    const isBlank = assembled.head.length === assembled.text.length && assembled.head.trim() === '';
+    const text = more?.text && isBlank ? more.text : { whole: assembled.text, head: assembled.head };
     return {
       fields,
       lines: root.block.lines,
-      text: assembled.text.trim() === '' && more?.text ? more.text : assembled.text,
-      html: assembled.html ?? more?.html,
+      text: text.whole,
+      head: text.head,
+      html: assembled.html ?? more?.html?.whole,
       problems: [...this.#problems.values(), ...assembled.problems],
       isPartless: isPartless(root),
     };
@@ -129,9 +147,9 @@ export class Parsing implements Structure<Part> {
   }
 
   async #goOn(rest: Buffer): Promise<void> {
+    await this.#unpack();
     await this.#attachments.written();
-    await new Promise(setImmediate);
-    this.#turnBegan = performance.now();
+    await this.#turn.next();
     await this.write(rest);
   }
 
@@ -162,24 +180,42 @@ export class Parsing implements Structure<Part> {
   }
 
   #attachmentOf(part: Part): Sink {
-    const head = part.attachmentHead(this.#charset);
+    const head = part.attachmentHead();
+    this.#attached.push(part);
     const isTnef =
       /^application\/(vnd\.)?ms-tnef$/.test(part.contentType) || /^winmail\.dat$/i.test(part.filename ?? '');
-    return this.#attachments.begin(head, isTnef ? (bytes) => this.#readTnef(bytes) : undefined);
+    return this.#attachments.begin(head, isTnef ? (bytes) => this.#winmail(bytes) : undefined);
   }
 
-  #inlineFile(name: string): Sink {
+  #inlineFile(name: string): Sink | undefined {
+    if (this.#room.files < 1) {
+      this.#note('TOO_MANY_FILES');
+      return undefined;
+    }
+    this.#room.files--;
     return this.#attachments.begin(bare(name));
   }
 
-  #readTnef(bytes: Buffer): void {
+  #winmail(bytes: Buffer): void {
+    if (bytes.length <= SMALL_TNEF) atOnce(this.#readTnef(bytes));
+    else this.#winmails.push(bytes);
+  }
+
+  async #unpack(): Promise<void> {
+    for (let next = this.#winmails.shift(); next; next = this.#winmails.shift())
+      await this.#turn.run(this.#readTnef(next));
+  }
+
+  *#readTnef(bytes: Buffer): Generator<void, void> {
     try {
       if (bytes.length > MAX_TNEF) throw new Error(`larger than ${MAX_TNEF} bytes`);
-      const { files, text, html } = readTnef(bytes);
+      const { files, text, html, isCut } = yield* readTnef(bytes, this.#room);
+      if (isCut) this.#note('TOO_MANY_FILES');
       for (const { name, type, content } of files) {
         const sink = this.#attachments.begin({ ...bare(name), ...(type && { contentType: type }) });
         sink.write(content);
         sink.end();
+        yield;
       }
       this.#found.push({ ...(text && { text }), ...(html && { html }) });
     } catch (error) {
@@ -206,8 +242,6 @@ function both(one: Sink, other: Sink): Sink {
     },
   };
 }
-
-const isEnriched = ({ contentType }: Part): boolean => /^text\/(enriched|richtext)$/.test(contentType);
 
 function isWithinMessage(part: Part): boolean {
   for (let above = part.parent; above; above = above.parent) if (above.holdsMessage) return true;

@@ -1,7 +1,7 @@
 // What the headers of a part say it is (RFC 2045, 2183), mended where mailers get it wrong.
 import type { AttachmentHead } from './attachments';
 import type { HeaderBlock } from './header-block';
-import { type Fields, readFields } from './headers';
+import { type Fields, HeaderRoom, readFields } from './headers';
 import { MAX_NAME } from './limits';
 import { typeByName } from './mailparser';
 import { readParameters, type WithParameters } from './parameters';
@@ -35,7 +35,12 @@ export class Part implements Entity {
   /** The part number as in IMAP: that of a message's own content is the message's. */
   readonly numbers: readonly number[];
   #childCount = 0;
-  #fields: Fields | undefined;
+  /** Its headers, as flows know them; empty until they are read. */
+  readonly fields: Fields = { headers: new Map(), isCut: false };
+  #isRead = false;
+  /** What may be read of its headers: those of all parts of a mail have one in common. */
+  readonly #room: HeaderRoom;
+  readonly #roomBelow: HeaderRoom;
 
   /** @param isRaw all of it is content, whatever its headers say */
   constructor(
@@ -43,6 +48,8 @@ export class Part implements Entity {
     readonly parent: Part | undefined,
     isRaw: boolean,
   ) {
+    this.#room = parent ? parent.#roomBelow : new HeaderRoom();
+    this.#roomBelow = parent ? parent.#roomBelow : new HeaderRoom();
     const type = contentTypeOf(block, parent);
     const disposition = first(block, 'content-disposition');
     const placed = disposition === undefined ? undefined : readParameters(disposition);
@@ -92,15 +99,17 @@ export class Part implements Entity {
     return !this.isMultipart && (!this.isText || this.filename !== undefined);
   }
 
-  /** The headers, as flows know them. */
-  headers(charset?: string): Fields {
-    this.#fields ??= readFields(this.block.lines, charset);
-    return this.#fields;
+  /** Reads the headers, once, and may be paused meanwhile. */
+  *readHeaders(charset: string | undefined): Generator<void, Fields> {
+    if (!this.#isRead) {
+      this.#isRead = true;
+      yield* readFields(this.block.lines, charset, this.fields, this.#room);
+    }
+    return this.fields;
   }
 
   /** What is known of it as an attachment. */
-  attachmentHead(charset: string | undefined): AttachmentHead {
-    const { headers } = this.headers(charset);
+  attachmentHead(): AttachmentHead {
     const contentId = first(this.block, 'content-id')?.trim();
     let related = false;
     for (let above = this.parent; above; above = above.parent)
@@ -117,7 +126,7 @@ export class Part implements Entity {
         cid: contentId.replace(/^<|>$/g, '').trim(),
         ...(related && { related }),
       }),
-      headers,
+      headers: this.fields.headers,
       partId: this.numbers.length ? this.numbers.join('.') : null,
     };
   }

@@ -3,6 +3,7 @@ import { authenticationOf } from './authentication';
 import { MailError } from './error';
 import { fieldsOf } from './fields';
 import { inlineImages } from './images';
+import { MAX_CONVERTED } from './limits';
 import { load, loaded } from './mailparser';
 import {
   type AttachmentMode,
@@ -14,6 +15,7 @@ import {
 import { type ParsedMail, Parsing } from './parse';
 import { replyOf } from './reply';
 import { Abortable, eachChunk, HeadCutter } from './source';
+import { Turn } from './turn';
 
 export interface MailOptions {
   /** `parsed`: texts and attachments; `raw`: the bytes, and what the headers tell; `both`; `headers`: only these. */
@@ -72,11 +74,13 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
   const abortable = new Abortable(options.signal);
   // Where it is loaded already, no mail waits a turn for it.
   if (!loaded()) await load();
-  const parsing = new Parsing(attachments, options.bytes);
+  const turn = new Turn();
+  const parsing = new Parsing(attachments, options.bytes, turn);
   try {
     const kept = await feed(bytes, parsing, abortable, options);
     const parsed = await abortable.race(parsing.end());
-    const message = compose(parsed, options, withBody ? attachments : undefined, kept);
+    const composing = compose(parsed, options, withBody ? attachments : undefined, kept);
+    const message = await abortable.race(turn.run(composing));
     return { message, discard: () => attachments.discard() };
   } catch (error) {
     await attachments.discard();
@@ -118,26 +122,32 @@ async function feed(
   return { raw, size };
 }
 
-function compose(
+/** May be paused between its steps. */
+function* compose(
   parsed: ParsedMail,
   options: MailOptions,
   attachments: Attachments | undefined,
   kept: Kept,
-): MailMessage {
+): Generator<void, MailMessage> {
   const truncated = options.truncated ?? options.content === 'headers';
   const hasFailed = attachments !== undefined && !truncated && parsed.isPartless;
   let whole: Buffer | undefined;
   if (hasFailed || options.content === 'raw' || options.content === 'both') {
     if (!kept.raw) throw new MailError('BYTES_NEEDED', 'The mail could not be parsed');
-    whole = Buffer.concat(kept.raw);
+    whole = yield* joined(kept.raw);
   }
   kept.raw = undefined;
   const list = attachments?.list ?? [];
-  const html = attachments && parsed.html !== undefined ? inlineImages(parsed.html, list) : undefined;
+  yield;
+  const shown = attachments && parsed.html !== undefined ? yield* inlineImages(parsed.html, list) : undefined;
+  yield;
   const { topic, from, date, header, mail } = fieldsOf(parsed.fields.headers);
   mail.truncated = truncated;
+  yield;
   if (options.trustedServers) mail.authentication = authenticationOf(parsed.lines, options.trustedServers);
-  if (options.reply && attachments) mail.reply = replyOf(parsed.text);
+  yield;
+  if (options.reply && attachments) mail.reply = replyOf(parsed.head.slice(0, MAX_CONVERTED));
+  if (shown?.isCut) mail.problems.push(problem('IMAGES_LEFT_OUT'));
   mail.problems = problemsOf(kept.size, hasFailed, [...mail.problems, ...parsed.problems]);
   const message: MailMessage = {
     topic,
@@ -147,10 +157,21 @@ function compose(
     attachments: list,
     mail,
   };
-  if (html !== undefined) message.html = html;
+  if (shown) message.html = shown.html;
   if (date) message.date = date;
   if (whole) message.raw = whole;
   return message;
+}
+
+/** What was kept, in one piece; may be paused meanwhile. */
+function* joined(chunks: Buffer[]): Generator<void, Buffer> {
+  const whole = Buffer.allocUnsafeSlow(chunks.reduce((all, { length }) => all + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    at += chunk.copy(whole, at);
+    yield;
+  }
+  return whole;
 }
 
 function problemsOf(size: number, hasFailed: boolean, others: MailProblem[]): MailProblem[] {

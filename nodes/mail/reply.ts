@@ -26,7 +26,11 @@ const SENDER = /^\*?(from|von|de|da|van|от|差出人|发件人|보낸 사람)\
 const SENT =
   /^\*?(sent|gesendet|envoyé|enviado|inviato|verzonden|date|datum|fecha|data|отправлено|送信日時|发送时间|보낸 날짜)\s?:/i;
 
-/** The text that the sender added. */
+/**
+ * The text that the sender added.
+ *
+ * @param text of a long one, the first MAX_CONVERTED characters
+ */
 export function replyOf(text: string): string {
   const lines = text.split('\n', MAX_LINES);
   const kept: string[] = [];

@@ -4,19 +4,26 @@
 import type { AddressObject, HeaderValue } from 'mailparser';
 import { escaped } from './addresses';
 import type { CollectedText } from './collected-text';
+import { enrichedToText } from './enriched';
 import { htmlToText } from './html-text';
-import { MAX_CONVERTED, MAX_SHOWN, TURN_MS } from './limits';
+import { MAX_CONVERTED, MAX_SHOWN } from './limits';
 import { textToHtml } from './mailparser';
 import { type MailProblem, problem } from './message';
 import type { Part } from './part';
+import type { Turn } from './turn';
 
 export interface AssembledText {
   text: string;
+  /** Of a long text more than its first MAX_CONVERTED characters, which can be had without copying it all. */
+  head: string;
   html: string | undefined;
   problems: MailProblem[];
 }
 
-type Piece = string | { to: 'text' | 'html'; input: CollectedText };
+type Piece =
+  | CollectedText
+  | { to: 'text' | 'html' | 'plain'; input: CollectedText }
+  | { meta: Part; as: 'text' | 'html' };
 
 /** Characters of a text, and texts, in which links are looked for: that is slow. */
 const MAX_LINKED = 16 * 1024;
@@ -29,6 +36,7 @@ const MOST_LINKED = 10;
 export async function assembleText(
   root: Part,
   contents: ReadonlyMap<Part, CollectedText>,
+  turn: Turn,
 ): Promise<AssembledText> {
   const parts = [...contents].filter(([, text]) => !isBlank(text)).map(([part]) => part);
   const hasHtml = parts.some(({ isHtml }) => isHtml);
@@ -39,17 +47,16 @@ export async function assembleText(
 
   const walk = (part: Part, alternative: Part | undefined): void => {
     if (part.parent?.holdsMessage) {
-      const meta = metaOf(part);
-      if (hasHtml) html.push(metaHtml(meta));
-      if (hasText) text.push(`\n${meta.map((one) => `${one.key}: ${one.text}`).join('\n')}\n`);
+      if (hasHtml) html.push({ meta: part, as: 'html' });
+      if (hasText) text.push({ meta: part, as: 'text' });
     }
     const content = contents.get(part);
     if (content && !isEmpty(content, hasHtml)) {
       if (part.isHtml) {
-        html.push(content.whole);
+        html.push(content);
         if (!alternative || !withPlain.has(alternative)) text.push({ to: 'text', input: content });
       } else {
-        text.push(content.whole);
+        text.push(isEnriched(part) ? { to: 'plain', input: content } : content);
         if (!alternative && hasHtml) html.push({ to: 'html', input: content });
       }
     }
@@ -58,26 +65,24 @@ export async function assembleText(
   };
   walk(root, undefined);
 
-  const conversions = new Conversions();
-  const texts = await conversions.all(text);
-  const htmls = await conversions.all(html);
+  const conversions = new Conversions(turn);
+  const texts = await conversions.all(text, '\n');
+  const htmls = await conversions.all(html, '<br/>\n');
   return {
-    text: joined(texts, '\n'),
-    html: htmls.length ? joined(htmls, '<br/>\n') : undefined,
+    text: texts.whole,
+    head: texts.head,
+    html: html.length ? htmls.whole : undefined,
     problems: conversions.problems,
   };
 }
+
+const isEnriched = ({ contentType }: Part): boolean => /^text\/(enriched|richtext)$/.test(contentType);
 
 /** A text of blanks only hides nothing. */
 const isBlank = ({ whole }: CollectedText): boolean => whole.length < 1024 && whole.trim() === '';
 
 const isEmpty = (text: CollectedText, hasHtml: boolean): boolean =>
   hasHtml ? isBlank(text) : text.whole === '';
-
-/** Array.join would copy, all at once. */
-function joined(texts: string[], separator: string): string {
-  return texts.length ? texts.reduce((all, text) => all + separator + text) : '';
-}
 
 /** The parts that hold plain text, at whatever level. */
 function plainTextHolders(root: Part, contents: ReadonlyMap<Part, CollectedText>): Set<Part> {
@@ -95,47 +100,55 @@ function plainTextHolders(root: Part, contents: ReadonlyMap<Part, CollectedText>
 /** One budget for all parts of a mail: what is beyond is not converted. Other flows get their turn in between. */
 class Conversions {
   readonly problems: MailProblem[] = [];
-  readonly #left = { text: MAX_CONVERTED, html: MAX_SHOWN };
+  readonly #left = { text: MAX_CONVERTED, plain: MAX_CONVERTED, html: MAX_SHOWN };
+  readonly #turn: Turn;
   #linked = 0;
-  #turnBegan = performance.now();
 
-  async all(pieces: Piece[]): Promise<string[]> {
-    const done: string[] = [];
-    for (const piece of pieces) done.push(typeof piece === 'string' ? piece : await this.#one(piece));
-    return done;
+  constructor(turn: Turn) {
+    this.#turn = turn;
   }
 
-  async #one({ to, input }: Exclude<Piece, string>): Promise<string> {
+  /** Grown by concatenation: Array.join would copy, all at once. */
+  async all(pieces: Piece[], separator: string): Promise<CollectedText> {
+    let whole = '';
+    let head = '';
+    for (const [index, piece] of pieces.entries()) {
+      const one = 'whole' in piece ? piece : await this.#one(piece);
+      const before = index ? separator : '';
+      if (head.length < MAX_CONVERTED) head += before + (typeof one === 'string' ? one : one.head);
+      whole += before + (typeof one === 'string' ? one : one.whole);
+      await this.#turn.pause();
+    }
+    return { whole, head };
+  }
+
+  async #one(piece: Exclude<Piece, CollectedText>): Promise<string> {
+    if ('meta' in piece) {
+      await this.#turn.run(piece.meta.readHeaders(piece.meta.charset));
+      const meta = metaOf(piece.meta);
+      return piece.as === 'html'
+        ? metaHtml(meta)
+        : `\n${meta.map((one) => `${one.key}: ${one.text}`).join('\n')}\n`;
+    }
+    const { to, input } = piece;
     const head = cut(to, input.head, this.#left[to]);
     this.#left[to] -= head.length;
     if (head.length < input.whole.length && !this.problems.some(({ code }) => code === SHORTENED[to]))
       this.problems.push(problem(SHORTENED[to]));
     if (head === '') return '';
-    if (to === 'html') {
-      await this.#pause();
-      return textToHtml(head, head.length < MAX_LINKED && this.#linked++ < MOST_LINKED);
-    }
-    const converting = htmlToText(head);
-    for (let next = converting.next(); ; next = converting.next()) {
-      if (next.done) return next.value;
-      await this.#pause();
-    }
-  }
-
-  async #pause(): Promise<void> {
-    if (performance.now() - this.#turnBegan < TURN_MS) return;
-    await new Promise(setImmediate);
-    this.#turnBegan = performance.now();
+    await this.#turn.pause();
+    if (to === 'html') return textToHtml(head, head.length < MAX_LINKED && this.#linked++ < MOST_LINKED);
+    return to === 'plain' ? enrichedToText(head) : this.#turn.run(htmlToText(head));
   }
 }
 
-const SHORTENED = { text: 'TEXT_SHORTENED', html: 'HTML_SHORTENED' } as const;
+const SHORTENED = { text: 'TEXT_SHORTENED', plain: 'TEXT_SHORTENED', html: 'HTML_SHORTENED' } as const;
 
 /** Cuts before the tag, or behind the line, that would be torn apart; between surrogates never. */
-function cut(to: 'text' | 'html', input: string, most: number): string {
+function cut(to: 'text' | 'html' | 'plain', input: string, most: number): string {
   if (input.length <= most) return input;
   if (most <= 0) return '';
-  const at = to === 'text' ? input.lastIndexOf('<', most) : input.lastIndexOf('\n', most);
+  const at = to !== 'html' ? input.lastIndexOf('<', most) : input.lastIndexOf('\n', most);
   if (at > most / 2) return input.slice(0, at);
   const torn = (input.charCodeAt(most - 1) & 0xfc00) === 0xd800;
   return input.slice(0, torn ? most - 1 : most);
@@ -150,7 +163,7 @@ interface Meta {
 /** The headers a forwarded mail shows above its text. */
 function metaOf(part: Part): Meta[] {
   const meta: Meta[] = [];
-  const { headers } = part.headers(part.charset);
+  const { headers } = part.fields;
   for (const key of ['From', 'Subject', 'Date', 'To', 'Cc', 'Bcc']) {
     const found = headers.get(key.toLowerCase());
     const value = Array.isArray(found) ? (found.at(-1) as HeaderValue) : found;

@@ -1,5 +1,5 @@
 // winmail.dat: what Outlook makes of a mail in its own format (MS-OXTNEF). The files and the text in it come out.
-import { decodeAll } from './charset';
+import { type CollectedText, TextCollector } from './collected-text';
 
 export interface TnefFile {
   name: string;
@@ -9,8 +9,17 @@ export interface TnefFile {
 
 export interface Tnef {
   files: TnefFile[];
-  text?: string;
-  html?: string;
+  text?: CollectedText;
+  html?: CollectedText;
+  /** Something of it was left out. */
+  isCut: boolean;
+}
+
+/** What may still be taken out of the winmail.dat files of a mail. */
+export interface TnefRoom {
+  files: number;
+  /** Bytes that RTF unpacks to. */
+  rtf: number;
 }
 
 const SIGNATURE = 0x223e9f78;
@@ -32,22 +41,33 @@ const PR_LONG_NAME = 0x3707;
 const PR_NAME = 0x3704;
 const PR_TYPE = 0x370e;
 
-/** Files and properties that are read; beyond there is nothing that anybody has sent. */
-const MAX_FILES = 1000;
+/** Properties that are read; beyond there is nothing that anybody has sent. */
 const MAX_PROPERTIES = 10_000;
+/** Bytes of a name or a type. */
+const MAX_STRING = 4096;
+/** Bytes of a text decoded, or unpacked, before there may be a pause. */
+const STRETCH = 64 * 1024;
 
-/** @throws Error where it is not in this format, or cut short before its first attribute */
-export function readTnef(bytes: Buffer): Tnef {
+/**
+ * Reads it, and may be paused meanwhile.
+ *
+ * @throws Error where it is not in this format, or cut short before its first attribute
+ */
+export function* readTnef(bytes: Buffer, room: TnefRoom): Generator<void, Tnef> {
   if (bytes.length < 6 || bytes.readUInt32LE(0) !== SIGNATURE) throw new Error('it is in no known format');
-  const found: Tnef = { files: [] };
+  const found: Tnef = { files: [], isCut: false };
   let charset = 'windows-1252';
   let file: Partial<TnefFile> | undefined;
+  const add = (one: TnefFile): void => {
+    if (room.files-- > 0) found.files.push(one);
+    else found.isCut = true;
+  };
   const complete = (): void => {
-    if (file?.content && found.files.length < MAX_FILES)
-      found.files.push({ ...file, name: file.name || 'attachment', content: file.content });
+    if (file?.content) add({ ...file, name: file.name || 'attachment', content: file.content });
     file = undefined;
   };
   for (let at = 6; at + 9 <= bytes.length; ) {
+    yield;
     const id = bytes.readUInt16LE(at + 1);
     const length = bytes.readUInt32LE(at + 5);
     const from = at + 9;
@@ -55,42 +75,71 @@ export function readTnef(bytes: Buffer): Tnef {
     const data = bytes.subarray(from, from + length);
     at = from + length + 2;
     if (id === CODE_PAGE && length >= 4) charset = charsetOfPage(data.readUInt32LE(0));
-    else if (id === BODY) found.text = textOf(data, charset);
+    else if (id === BODY) found.text = yield* decoded(untilZero(data), charset);
     else if (id === ATTACH_BEGINS) {
       complete();
       file = {};
-    } else if (id === ATTACH_TITLE && file) file.name ||= textOf(data, charset);
+    } else if (id === ATTACH_TITLE && file) file.name ||= yield* string(data, charset);
     else if (id === ATTACH_DATA && file) file.content = Buffer.from(data);
     else if (id === ATTACH_PROPERTIES && file) {
-      const properties = readProperties(data, charset);
-      const name = text(properties.get(PR_LONG_NAME)) ?? text(properties.get(PR_NAME));
+      const properties = readProperties(data);
+      const name =
+        (yield* stringOf(properties.get(PR_LONG_NAME), charset)) ??
+        (yield* stringOf(properties.get(PR_NAME), charset));
       if (name) file.name = name;
-      const type = text(properties.get(PR_TYPE));
+      const type = yield* stringOf(properties.get(PR_TYPE), charset);
       if (type && /^[\w.+-]+\/[\w.+-]+$/.test(type)) file.type = type.toLowerCase();
       const content = properties.get(PR_DATA);
-      if (!file.content && Buffer.isBuffer(content)) file.content = Buffer.from(content);
+      if (!file.content && content && !content.isString) file.content = Buffer.from(content.bytes);
     } else if (id === MESSAGE_PROPERTIES) {
-      const properties = readProperties(data, charset);
-      const body = text(properties.get(PR_BODY));
-      if (body) found.text = body;
+      const properties = readProperties(data);
+      const body = properties.get(PR_BODY);
+      if (body?.isString && body.bytes.length) found.text = yield* textOf(body, charset);
       const html = properties.get(PR_HTML);
-      if (html) found.html = Buffer.isBuffer(html) ? textOf(html, charset) : html;
+      if (html?.bytes.length) found.html = yield* textOf(html, charset);
       const rtf = properties.get(PR_RTF);
-      if (Buffer.isBuffer(rtf))
-        found.files.push({ name: 'body.rtf', type: 'text/rtf', content: unpackRtf(rtf) });
+      if (rtf && !rtf.isString) {
+        const size = unpackedSize(rtf.bytes);
+        room.rtf -= size;
+        if (room.rtf < 0 || room.files < 1) found.isCut = true;
+        else add({ name: 'body.rtf', type: 'text/rtf', content: yield* unpackRtf(rtf.bytes, size) });
+      }
     }
   }
   complete();
-  if (found.text !== undefined) found.text = found.text.replaceAll('\r\n', '\n');
   return found;
 }
 
-const text = (value: string | Buffer | undefined): string | undefined =>
-  typeof value === 'string' ? value : undefined;
-
-function textOf(data: Buffer, charset: string): string {
+function untilZero(data: Buffer): Buffer {
   const end = data.indexOf(0);
-  return decodeAll(end < 0 ? data : data.subarray(0, end), charset);
+  return end < 0 ? data : data.subarray(0, end);
+}
+
+/** A text, its line ends LF. */
+function* decoded(data: Buffer, charset: string): Generator<void, CollectedText> {
+  const collector = new TextCollector({ charset });
+  for (let at = 0; at < data.length; at += STRETCH) {
+    collector.write(data.subarray(at, at + STRETCH));
+    yield;
+  }
+  return collector.result();
+}
+
+/** A short text as a whole. */
+function* string(data: Buffer, charset: string): Generator<void, string> {
+  return (yield* decoded(untilZero(data.subarray(0, MAX_STRING)), charset)).whole;
+}
+
+function* stringOf(value: Value | undefined, charset: string): Generator<void, string | undefined> {
+  if (!value?.isString) return undefined;
+  return (yield* textOf({ ...value, bytes: value.bytes.subarray(0, MAX_STRING) }, charset)).whole;
+}
+
+function textOf({ bytes, isUnicode }: Value, charset: string): Generator<void, CollectedText> {
+  if (!isUnicode) return decoded(untilZero(bytes), charset);
+  let end = 0;
+  while (end + 1 < bytes.length && (bytes[end] !== 0 || bytes[end + 1] !== 0)) end += 2;
+  return decoded(bytes.subarray(0, end), 'utf-16le');
 }
 
 const charsetOfPage = (page: number): string =>
@@ -131,8 +180,15 @@ const BINARY = 0x102;
 /** In front of an object stands the ID of its interface. */
 const INTERFACE_ID = 16;
 
-function readProperties(data: Buffer, charset: string): Map<number, string | Buffer> {
-  const found = new Map<number, string | Buffer>();
+interface Value {
+  bytes: Buffer;
+  isString: boolean;
+  /** In UTF-16; else in the character set of the file. */
+  isUnicode: boolean;
+}
+
+function readProperties(data: Buffer): Map<number, Value> {
+  const found = new Map<number, Value>();
   if (data.length < 4) return found;
   const count = Math.min(data.readUInt32LE(0), MAX_PROPERTIES);
   const padded = (length: number): number => Math.ceil(length / 4) * 4;
@@ -167,9 +223,11 @@ function readProperties(data: Buffer, charset: string): Map<number, string | Buf
       if (at + length > data.length) return found;
       const bytes = data.subarray(at, at + length);
       at += padded(length);
-      if (base === STRING) found.set(id, textOf(bytes, charset));
-      else if (base === UNICODE) found.set(id, bytes.toString('utf16le').replace(/\0.*$/s, ''));
-      else found.set(id, base === OBJECT ? bytes.subarray(INTERFACE_ID) : bytes);
+      found.set(id, {
+        bytes: base === OBJECT ? bytes.subarray(INTERFACE_ID) : bytes,
+        isString: base === STRING || base === UNICODE,
+        isUnicode: base === UNICODE,
+      });
     }
   }
   return found;
@@ -179,21 +237,29 @@ function readProperties(data: Buffer, charset: string): Map<number, string | Buf
 const DICTIONARY =
   '{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \\fmodern \\fscript \\fdecor MS Sans SerifSymbolArialTimes New RomanCourier{\\colortbl\\red0\\green0\\blue0\r\n\\par \\pard\\plain\\f0\\fs20\\b\\i\\u\\tab\\tx';
 
-/** Unpacks the RTF of a message (MS-OXRTFCP): as large as it says, but never more than eighteen times as it came. */
-function unpackRtf(packed: Buffer): Buffer {
-  if (packed.length < 16) return Buffer.alloc(0);
-  const size = Math.min(packed.readUInt32LE(4), packed.length * 18);
+/** As large as it says, but never more than eighteen times as it came. */
+const unpackedSize = (packed: Buffer): number =>
+  packed.length < 16 ? 0 : Math.min(packed.readUInt32LE(4), packed.length * 18);
+
+/** Unpacks the RTF of a message (MS-OXRTFCP). */
+function* unpackRtf(packed: Buffer, size: number): Generator<void, Buffer> {
+  if (size === 0) return Buffer.alloc(0);
   if (packed.readUInt32LE(8) === 0x414c454d) return Buffer.from(packed.subarray(16, 16 + size));
   const dictionary = Buffer.alloc(4096);
   let place = dictionary.write(DICTIONARY, 'latin1');
   const out = Buffer.allocUnsafe(size);
   let written = 0;
+  let pause = STRETCH;
   const put = (octet: number): void => {
     dictionary[place] = octet;
     place = (place + 1) & 4095;
     if (written < size) out[written++] = octet;
   };
   for (let at = 16; at < packed.length && written < size; ) {
+    if (written >= pause) {
+      pause = written + STRETCH;
+      yield;
+    }
     const control = packed[at++] as number;
     for (let bit = 0; bit < 8 && at < packed.length && written < size; bit++) {
       if ((control & (1 << bit)) === 0) {

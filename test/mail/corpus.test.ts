@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MailAttachment } from '../../nodes/mail';
 import { inlineImages } from '../../nodes/mail/images';
+import { atOnce } from '../../nodes/mail/turn';
 import { corpus, problems, read } from './support';
 
 const NAMES = readdirSync(join(__dirname, 'corpus'))
@@ -142,12 +143,12 @@ describe('mail: a corpus', () => {
     const html = `<img src="cid:a"> acid:a <img src='cid:a'> cid:ab <img src="cid:b">`;
     const url = 'data:image/png;base64,eA==';
     assert.equal(
-      inlineImages(html, [image, page]),
+      atOnce(inlineImages(html, [image, page])).html,
       `<img src="${url}"> acid:a <img src='${url}'> cid:ab <img src="cid:b">`,
     );
     // A small mail that shows one picture a hundred times must not become a huge one.
     const large = { ...image, content: Buffer.alloc(1024 * 1024) };
-    const inlined = inlineImages('<img src="cid:a">'.repeat(100), [large]);
+    const { html: inlined } = atOnce(inlineImages('<img src="cid:a">'.repeat(100), [large]));
     assert.ok(inlined.length < 21 * 1024 * 1024 && inlined.endsWith('<img src="cid:a">'));
   });
 
