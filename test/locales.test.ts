@@ -246,7 +246,7 @@ describe('the sentences for what goes wrong', () => {
     // The account's reasons, after a prefix, are in the account's catalogue.
     'nodes/runtime/from-oauth2.ts: ACCOUNT error . reason',
     // The same error with more facts.
-    'nodes/runtime/health.ts: reason',
+    'nodes/runtime/watched-mailbox.ts: reason',
     // The client's reason; for that of a code alone the sentence of the code stands.
     'nodes/mailbox/from-pop3.ts: error . reason',
     // What the replica that owns a mailbox has said.

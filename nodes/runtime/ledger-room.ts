@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Clock, Mailbox, MailboxError, soleOwner } from '../mailbox';
 import { KnownMailboxes } from './known-mailboxes';
-import { type LedgerRoom, Ledgers } from './ledgers';
+import type { LedgerRoom } from './ledger-loan';
+import { Ledgers } from './ledgers';
 import type { SettingsStore } from './token-vault';
 
 type Fleet = import('./fleet').Fleet;

@@ -1,9 +1,5 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { isLoopback } from '../base/loopback';
 import {
-  type AssertOwner,
   type Clock,
   FileSpool,
   fileLog,
@@ -11,33 +7,12 @@ import {
   Mailbox,
   MailboxError,
   type MailboxParts,
-  type Spool,
   soleOwner,
 } from '../mailbox';
 import { FolderLock } from './folder-lock';
 import type { KnownMailboxes } from './known-mailboxes';
-import type { RunningMailbox } from './running-mailbox';
-
-/** A mailbox as the server knows it. */
-export interface MailboxName {
-  host: string;
-  port: number;
-  user: string;
-}
-
-/**
- * Names a mailbox in file names. The port does not count, since a maildrop is the same by 110 and by 995; but on
- * loopback, where each port may be another server's.
- */
-export function mailboxId({ host, port, user }: MailboxName): string {
-  const name = host.toLowerCase();
-  // Ledgers of 0.1.0 do not count the port of a name below localhost.
-  const portCounts = isLoopback(name) && !name.endsWith('.localhost');
-  return createHash('sha256')
-    .update(`${name}\n${portCounts ? port : ''}\n${user}`)
-    .digest('hex')
-    .slice(0, 16);
-}
+import type { LedgerLoan, LedgerRoom } from './ledger-loan';
+import { fileOf } from './mailbox-name';
 
 interface Place {
   key: string;
@@ -266,34 +241,8 @@ export class Ledgers implements LedgerRoom {
   }
 }
 
-/** Where the ledger, or the spool, of a node and mailbox is kept. */
-export const fileOf = (folder: string, node: string, mailbox: string, kind: 'ledger' | 'spool'): string =>
-  join(folder, `${node.replace(/[^\w-]/g, '_')}-${mailbox}.${kind}`);
-
 /** True where a fleet has it now: a new baseline here would lose mail. */
 const movedAway = (file: string): boolean => existsSync(`${file}.moved`) && !existsSync(file);
-
-/** Where the ledgers of a runtime are. */
-export interface LedgerRoom {
-  /** From now on this node receives every mail of the mailbox, and nothing is deleted there without it. */
-  attend(node: string, mailbox: string): LedgerLoan;
-}
-
-/** One node's hold on one ledger. */
-export interface LedgerLoan {
-  /** @throws MailboxError STORE */
-  open(signal: AbortSignal): Promise<Ledger>;
-  /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
-  spool(): Promise<Spool>;
-  /** True where every other node on this mailbox is done with the mail. */
-  mayDelete(mail: string): boolean;
-  /** Whether this runtime still owns the mailbox. */
-  assertOwner: AssertOwner;
-  /** What checks the mailbox, not started yet. */
-  run(parts: MailboxParts): RunningMailbox;
-  /** Closes the ledger when no other node holds it. */
-  giveBack(): Promise<void>;
-}
 
 async function raceAbort(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {

@@ -3,8 +3,8 @@ import { type Acknowledgement, type AckOutcome, type Clock, type Mailbox, system
 import { Accounts } from './accounts';
 import { Health } from './health';
 import { keyFileIn } from './key-file';
+import type { LedgerRoom } from './ledger-loan';
 import { openLedgerRoom } from './ledger-room';
-import type { LedgerRoom } from './ledgers';
 import { Turns } from './session-limiter';
 import { type SettingsStore, TokenVault } from './token-vault';
 import { VaultLock } from './vault-lock';

@@ -309,7 +309,7 @@ export class Day {
             host: '127.0.0.1',
             port: this.#server.port,
             security: 'none',
-            timeouts: { quit: 30 },
+            timeouts: { quit: 30, quitAfterDeletions: 30 },
           } as Parameters<typeof openSession>[0],
           { user: 'alice', password: 'secret', mechanism: 'auto' },
           signal,
@@ -332,6 +332,13 @@ export class Day {
   #ended: (() => void) | undefined;
   #busy = true;
 
+  /** Changes whenever a command is heard or a mail is delivered. */
+  get #activity(): string {
+    const { sessions } = this.#server;
+    const deliveries = this.#all.reduce((sum, mail) => sum + mail.deliveries, 0);
+    return `${sessions.length} ${sessions.at(-1)?.received.length} ${deliveries}`;
+  }
+
   #heard(state: MailboxState, life: number): void {
     if (life !== this.#life) return;
     this.#busy = state.is === 'checking' || state.is === 'progress';
@@ -340,10 +347,18 @@ export class Day {
 
   /** Resolves when the present check is over. */
   async #settled(): Promise<void> {
-    if (this.#busy) {
+    while (this.#busy && !this.#died) {
+      const before = this.#activity;
+      let timer: NodeJS.Timeout | undefined;
       await new Promise<void>((resolve) => {
         this.#ended = resolve;
+        timer = setTimeout(resolve, 20);
       });
+      clearTimeout(timer);
+      const [wait] = this.#clock.waits;
+      // A session that waits for the flow waits by this clock.
+      if (this.#busy && !this.#died && this.#activity === before && wait !== undefined)
+        this.#clock.advance(Math.max(1, wait));
     }
     // What was told within the same turn, and what the disk has still to take.
     for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate);
@@ -352,9 +367,10 @@ export class Day {
   /** On to the next check, or to what the flow does before it. */
   async #next(): Promise<void> {
     if (this.#died) await this.#rise();
-    // A check is under way: no time passes but that of the machine.
+    // A check is under way, or about to be.
     if (this.#mailbox.nextCheckAt === undefined && !this.#died) {
-      await new Promise((resolve) => setTimeout(resolve, 1));
+      if (this.#busy) await this.#settled();
+      else await new Promise((resolve) => setTimeout(resolve, 1));
       if (this.#died) await this.#rise();
       return;
     }

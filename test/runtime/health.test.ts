@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { MailboxError, type MailboxParts, type MailboxState, soleOwner } from '../../nodes/mailbox';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
-import { COUNTED_HOURS, Health, type WatchedMailbox } from '../../nodes/runtime/health';
+import { Health } from '../../nodes/runtime/health';
+import { COUNTED_HOURS } from '../../nodes/runtime/hours';
+import type { WatchedMailbox } from '../../nodes/runtime/watched-mailbox';
 import { HOUR, MINUTE, TestClock } from '../../servers/mailbox-checker';
 
 const name = { id: 'mail', node: 'mail', name: 'Orders', host: 'pop.example.com', user: 'alice@example.com' };

@@ -3,7 +3,8 @@ import { appendFile, mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MailboxError, type MailboxParts } from '../../nodes/mailbox';
 import { KnownMailboxes } from '../../nodes/runtime/known-mailboxes';
-import { Ledgers, mailboxId } from '../../nodes/runtime/ledgers';
+import { Ledgers } from '../../nodes/runtime/ledgers';
+import { mailboxId } from '../../nodes/runtime/mailbox-name';
 import { cleanUp, newFolder, TestClock } from '../../servers/mailbox-checker';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -9,7 +9,7 @@ import {
   type MailboxParts,
   type Spool,
 } from '../../mailbox';
-import type { LedgerLoan } from '../ledgers';
+import type { LedgerLoan } from '../ledger-loan';
 import type { RunningMailbox } from '../running-mailbox';
 import type { Database } from './database';
 import type { Inbox } from './inbox';

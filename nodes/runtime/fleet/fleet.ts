@@ -5,7 +5,7 @@ import {
   type Clock,
   MailboxError,
 } from '../../mailbox';
-import type { LedgerLoan, LedgerRoom } from '../ledgers';
+import type { LedgerLoan, LedgerRoom } from '../ledger-loan';
 import { AttendedMailbox, type AttendingFleet } from './attended';
 import { Database, type Prepared } from './database';
 import { ANSWERS, Inbox, WORDS, type Word } from './inbox';

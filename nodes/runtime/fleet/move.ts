@@ -4,7 +4,7 @@ import { type Clock, FileSpool, fileLog, type LogContent, type OpenLog, type Spo
 import type { LedgerRecord } from '../../mailbox/store/ledger-records';
 import { LedgerState } from '../../mailbox/store/ledger-state';
 import { FolderLock } from '../folder-lock';
-import { fileOf } from '../ledgers';
+import { fileOf } from '../mailbox-name';
 
 /** What says that a file's content is in the database now. */
 const MOVED = '.moved';

@@ -1,7 +1,7 @@
 import { type MailboxParts, openSession, systemClock } from '../../../nodes/mailbox';
 import { mailboxId } from '../../../nodes/runtime';
 import type { Fleet } from '../../../nodes/runtime/fleet';
-import type { LedgerLoan } from '../../../nodes/runtime/ledgers';
+import type { LedgerLoan } from '../../../nodes/runtime/ledger-loan';
 import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
 
 export interface AttendOptions {
