@@ -271,6 +271,7 @@ export class Checker {
       unidentifiable: this.unidentifiable,
       clockWatch: this.clockWatch,
       now: clock.now,
+      monotonic: clock.monotonic,
       signal,
     });
   }

@@ -8,6 +8,10 @@ export interface Clock {
   clearTimeout(timer: unknown): void;
 }
 
+/** For durations, ms: a clock that is set meanwhile makes none longer or shorter. */
+export const monotonicNow = (clock: Pick<Clock, 'now' | 'monotonic'>): number =>
+  clock.monotonic?.() ?? clock.now();
+
 export const systemClock: Clock = {
   now: Date.now,
   monotonic: () => performance.now(),

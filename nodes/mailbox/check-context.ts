@@ -65,6 +65,8 @@ export interface CheckContext {
   /** Kept from check to check. */
   clockWatch: ClockWatch;
   now(): number;
+  /** For durations, ms: never set. */
+  monotonic(): number;
   signal: AbortSignal;
 }
 

@@ -15,8 +15,8 @@ export class CheckRhythm {
   #everChecked = false;
   /** Connections closed during the login, with no login in between. */
   #drops = 0;
-  /** ms since the epoch */
-  #lastLogin = 0;
+  /** By a clock that is never set, ms. */
+  #lastLogin = Number.NEGATIVE_INFINITY;
 
   constructor(interval: number) {
     this.#interval = interval;
@@ -28,6 +28,7 @@ export class CheckRhythm {
     return this.#state.failure !== undefined;
   }
 
+  /** @param now by a clock that is never set, ms */
   loggedIn(now: number): void {
     this.#drops = 0;
     this.#lastLogin = now;
@@ -36,8 +37,7 @@ export class CheckRhythm {
   /** Milliseconds for which the server accepts no login yet (CAPA LOGIN-DELAY, RFC 2449). */
   loginDelay(now: number): number {
     const delay = this.#state.loginDelay * 1000;
-    // A clock that was set back makes no wait longer.
-    return Math.min(delay, Math.max(0, this.#lastLogin + delay - now));
+    return Math.max(0, this.#lastLogin + delay - now);
   }
 
   succeeded({ loginDelay }: CheckResult, more: boolean): void {

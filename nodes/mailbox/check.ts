@@ -25,7 +25,7 @@ export interface CheckResult {
  */
 export async function checkMailbox(context: CheckContext): Promise<CheckResult> {
   const { ledger, delivery, settings, signal } = context;
-  const started = context.now();
+  const started = context.monotonic();
   const session = await context.open(signal);
   const { client, messages } = session;
   try {
@@ -40,7 +40,7 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
     // The sizes of a first check are not learned before, and where nothing is new they do not matter.
     if (settings.maxSize > 0 && wanted.length > 0) await addSizes(client, listing);
-    const since = context.now();
+    const since = context.monotonic();
     let downloads: Downloads;
     try {
       downloads = await download(context, client, { wanted, listing, since }, summary, recognized);
@@ -52,7 +52,7 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const { trouble, left } = downloads;
     if (trouble !== undefined) throw trouble;
     await ledger.recordCheck(wanted.length - left === fresh.length);
-    summary.ms = context.now() - started;
+    summary.ms = Math.round(context.monotonic() - started);
     const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
     return { summary, loginDelay, first, left };
   } finally {

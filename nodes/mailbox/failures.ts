@@ -40,13 +40,14 @@ export const hasFailed = (delivery: Readonly<OpenDelivery> | undefined): boolean
 export const crashesProcess = (delivery: Readonly<OpenDelivery> | undefined, maxAttempts: number): boolean =>
   (delivery?.crashes ?? 0) > 0 && (delivery?.lastChance === true || failedAttempts(delivery) >= maxAttempts);
 
-/** A mail that has failed waits six hours at most; a longer wait means that the clock was set back meanwhile. */
-const LONGEST_RETRY_MS = 6.5 * 60 * 60 * 1000;
+/** What is recorded in whole seconds may be due so much later, ms. */
+const ROUNDED_MS = 1000;
 
 /** When the mail may be tried again, ms since the epoch; never later than it can have been meant. */
 export function dueAt(delivery: Readonly<OpenDelivery> | undefined, now: number): number {
   const at = delivery?.retryAt ?? 0;
-  return at - now > LONGEST_RETRY_MS ? now : at;
+  // A longer wait than its failures can have led to means that the clock was set back meanwhile.
+  return at - now > retryDelay(Math.max(1, failedAttempts(delivery))) + ROUNDED_MS ? now : at;
 }
 
 /**

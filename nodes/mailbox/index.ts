@@ -1,6 +1,11 @@
 export { type Clock, systemClock } from '../base/clock';
 export type { CheckSettings, CheckSummary } from './check-context';
-export { ACK_OUTCOMES, type Acknowledgement, type AckOutcome, type AckSettings } from './delivery/ack';
+export {
+  ACK_OUTCOMES,
+  type Acknowledgement,
+  type AckOutcome,
+  type AckSettings,
+} from './delivery/acknowledgement';
 export type { DeliveredMail, Pop3Fields } from './delivery/pop3-fields';
 export {
   type ErrorFacts,

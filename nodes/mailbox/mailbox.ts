@@ -1,9 +1,10 @@
-import type { Clock } from '../base/clock';
+import { type Clock, monotonicNow } from '../base/clock';
 import { type CheckResult, checkMailbox } from './check';
 import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
 import { CheckRhythm } from './check-rhythm';
 import { ClockWatch } from './clock-watch';
-import { AckDelivery, type Acknowledgement, type AckOutcome, type AckSettings } from './delivery/ack';
+import { AckDelivery } from './delivery/ack';
+import type { Acknowledgement, AckOutcome, AckSettings } from './delivery/acknowledgement';
 import type { DeliveryParts } from './delivery/delivery';
 import { type DeliveredMail, pop3Fields, uidOf } from './delivery/pop3-fields';
 import type { Reading } from './delivery/received-mail';
@@ -281,7 +282,7 @@ export class Mailbox {
     if (!this.#acknowledged?.hasRoomForRound) return;
     this.#continuing = true;
     const now = this.#parts.clock.now();
-    const delay = this.#rhythm.loginDelay(now);
+    const delay = this.#rhythm.loginDelay(monotonicNow(this.#parts.clock));
     if (delay === 0) this.wake();
     else if (now + delay < (this.nextCheckAt ?? Number.POSITIVE_INFINITY)) this.#arm(delay);
   }
@@ -302,7 +303,9 @@ export class Mailbox {
       this.#wanted = false;
       this.#roomToUse = false;
       const asked = checking ? this.#asked.splice(0) : [];
-      const started = this.#parts.clock.now();
+      const { clock } = this.#parts;
+      const startedAt = clock.now();
+      const started = monotonicNow(clock);
       let tell: (wait: number | undefined) => void;
       try {
         if (!checking) {
@@ -315,7 +318,7 @@ export class Mailbox {
         this.#checking = true;
         const result = await this.#checkOnce();
         const { summary } = result;
-        this.#parts.onCheck?.({ startedAt: started, endedAt: this.#parts.clock.now(), summary });
+        this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), summary });
         tell = () => this.#succeeded(result, asked);
       } catch (cause) {
         if (this.#stopping.signal.aborted) {
@@ -335,14 +338,14 @@ export class Mailbox {
         }
         const { host, port, user } = this.#parts.settings;
         const error = this.#rhythm.judge(asMailboxError(cause, { host, port, user }));
-        this.#parts.onCheck?.({ startedAt: started, endedAt: this.#parts.clock.now(), error });
+        this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), error });
         const blip = this.#rhythm.failed(error, this.#delivered > 0);
         tell = (wait) => this.#tellFailure(error, asked, blip, wait);
       } finally {
         this.#checking = false;
         await this.#ledger?.rest();
       }
-      const wait = this.#rhythm.nextIn(this.#parts.clock.now() - started, this.#parts.random);
+      const wait = this.#rhythm.nextIn(monotonicNow(clock) - started, this.#parts.random);
       this.#arm(wait);
       this.#continueCheck();
       tell(wait);
@@ -375,7 +378,7 @@ export class Mailbox {
           ledger,
           open: async (signal) => {
             const session = await parts.open(signal);
-            this.#rhythm.loggedIn(parts.clock.now());
+            this.#rhythm.loggedIn(monotonicNow(parts.clock));
             return session;
           },
           delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
@@ -396,6 +399,7 @@ export class Mailbox {
           unidentifiable: this.#unidentifiable,
           clockWatch: this.#clockWatch,
           now: parts.clock.now,
+          monotonic: () => monotonicNow(parts.clock),
           signal,
         }),
       signal,

@@ -12,9 +12,12 @@ import {
 } from '../failures';
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
-import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../store/spool';
+import { type Spool, type SpooledMail, type SpoolFacts, spooledBytes, spoolName } from '../store/spool';
+import type { Acknowledgement, AckOutcome, AckSettings } from './acknowledgement';
 import { type Delivered, type Delivery, type DeliveryParts, outcomeOf, type SessionHold } from './delivery';
-import { type Pop3Fields, pop3Fields, uidOf } from './pop3-fields';
+import { Flights } from './flights';
+import { reportLost } from './lost';
+import { pop3Fields } from './pop3-fields';
 import {
   fromNetwork,
   MailFromSpool,
@@ -22,24 +25,7 @@ import {
   type Receipt,
   type ReceivedMail,
 } from './received-mail';
-
-/** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
-const ALONE_MS = 10_000;
-
-/** A session that waits for the flow says NOOP so often, ms: some servers close one that is idle for a minute (quirk 17). */
-const KEEP_ALIVE_MS = 20_000;
-/** How long a session waits for the flow to acknowledge enough for a next round, ms. It locks the mailbox meanwhile. */
-const MOST_WAITING_MS = 30_000;
-/** No round begins in a session that is older, ms: servers end sessions of many minutes, and DELE needs their QUIT. */
-const MOST_SESSION_MS = 10 * 60_000;
-
-export interface AckSettings {
-  /** Seconds a flow has for a mail. */
-  ackTimeout: number;
-  maxAttempts: number;
-  /** Mails delivered and not acknowledged, at most: what a crash can repeat. */
-  maxInFlight: number;
-}
+import { RoomWait } from './room-wait';
 
 export interface AckParts extends DeliveryParts {
   settings: AckSettings;
@@ -54,41 +40,21 @@ export interface AckParts extends DeliveryParts {
 }
 
 /**
- * `done`: processed. `keep`: processed, and stays on the server. `delete`: processed, and deleted though the node keeps
- * its mail. `failed`: to be delivered again later.
- */
-export const ACK_OUTCOMES = ['done', 'failed', 'keep', 'delete'] as const;
-export type AckOutcome = (typeof ACK_OUTCOMES)[number];
-
-/** What an acknowledgement did. `late`: another attempt has the mail. `unknown`: no such delivery. */
-export type Acknowledgement = 'accepted' | 'late' | 'unknown';
-
-interface Flight {
-  delivery: string;
-  pop3: Pop3Fields;
-  timer: unknown;
-}
-
-/**
  * `ack`: a mail is processed when the flow has acknowledged it. Its bytes wait in the spool and are delivered again
  * from there: after a failure, after a time-out, after a restart. The server is not asked twice, and no session waits
  * for the flow.
  */
 export class AckDelivery implements Delivery {
   readonly #parts: AckParts;
-  /** By key; an entry without delivery is one being prepared. */
-  readonly #flights = new Map<string, Flight | undefined>();
+  readonly #flights: Flights;
+  readonly #roomWait: RoomWait;
   readonly #check = randomUUID();
   readonly #stopping = new AbortController();
   #retryTimer: unknown;
-  /** The suspected mail that is with the flow, and nothing is delivered after it for a while. */
-  #alone: { key: string; timer: unknown } | undefined;
-
-  /** Called when there may be room, for the session that waits for it. */
-  readonly #waiting = new Set<() => void>();
-
   constructor(parts: AckParts) {
     this.#parts = parts;
+    this.#flights = new Flights(parts.clock, parts.settings.maxInFlight);
+    this.#roomWait = new RoomWait(parts.clock);
   }
 
   /** What it records in. */
@@ -97,9 +63,7 @@ export class AckDelivery implements Delivery {
   }
 
   room(): number {
-    return this.#stopping.signal.aborted || this.#alone !== undefined
-      ? 0
-      : Math.max(0, this.#parts.settings.maxInFlight - this.#flights.size);
+    return this.#stopping.signal.aborted ? 0 : this.#flights.room;
   }
 
   /** Room for so many that a round of downloads, or a session, is worth it: a mail each would cost too much. */
@@ -107,19 +71,12 @@ export class AckDelivery implements Delivery {
     return this.room() >= this.#parts.settings.maxInFlight / 2;
   }
 
-  async awaitRoom({ since, keepAlive }: SessionHold): Promise<{ room: number; redelivered: number }> {
-    const { clock } = this.#parts;
-    const began = clock.now();
-    // What waits in the spool for its next attempt comes first.
-    let redelivered = await this.redeliver();
-    while (!this.#stopping.signal.aborted && clock.now() - since < MOST_SESSION_MS) {
-      if (this.hasRoomForRound) return { room: this.room(), redelivered };
-      const left = MOST_WAITING_MS - (clock.now() - began);
-      if (left <= 0) break;
-      if (await this.#roomWithin(Math.min(left, KEEP_ALIVE_MS))) redelivered += await this.redeliver();
-      else if (!this.#stopping.signal.aborted) await keepAlive();
-    }
-    return { room: 0, redelivered };
+  awaitRoom(session: SessionHold): Promise<{ room: number; redelivered: number }> {
+    return this.#roomWait.wait(session, {
+      room: () => (this.hasRoomForRound ? this.room() : 0),
+      redeliver: () => this.redeliver(),
+      stopped: () => this.#stopping.signal.aborted,
+    });
   }
 
   /** Mails delivered and not acknowledged. */
@@ -140,17 +97,8 @@ export class AckDelivery implements Delivery {
     return this.#parts.spool.all();
   }
 
-  /** What the flow has had, and neither the spool nor the server has any more, is lost: that is reported once. */
-  async recordListing(keys: ReadonlySet<string>): Promise<void> {
-    const { ledger, spool, origin, onQuarantined } = this.#parts;
-    for (const key of [...ledger.unprocessed()]) {
-      if (keys.has(key) || this.holds(key)) continue;
-      const mail = { key, number: 0 };
-      const attempts = ledger.openDelivery(key)?.deliveries ?? 0;
-      const error = spooledMailGone(spool.place, uidOf(mail));
-      onQuarantined(error, pop3Fields(origin, mail, { bytes: 0, earlier: attempts - 1 }));
-      await ledger.recordLoss(key);
-    }
+  recordListing(keys: ReadonlySet<string>): Promise<void> {
+    return reportLost(this.#parts, (key) => keys.has(key) || this.holds(key));
   }
 
   async expect(): Promise<void> {
@@ -208,13 +156,12 @@ export class AckDelivery implements Delivery {
     const { ledger, spool, reading } = this.#parts;
     const mail = spool.named(delivery.split('-', 1)[0] ?? '');
     if (mail === undefined) return 'unknown';
-    const flight = this.#flights.get(mail.key);
     if (outcome === 'failed') {
-      if (flight?.delivery !== delivery) return 'late';
+      if (this.#flights.delivery(mail.key) !== delivery) return 'late';
       await this.#failed(mail, 'flow-failed');
       return 'accepted';
     }
-    this.#land(mail.key);
+    this.#flights.land(mail.key);
     const listed = { ...(mail.listedBytes !== undefined && { bytes: mail.listedBytes }) };
     const { state, identity } = outcomeOf(listed, new MailFromSpool(spool, mail), reading);
     // What did not come whole is never deleted, whatever the flow wants.
@@ -228,23 +175,8 @@ export class AckDelivery implements Delivery {
     return 'accepted';
   }
 
-  /** False where nothing has changed in this time, ms. */
-  #roomWithin(ms: number): Promise<boolean> {
-    const { clock } = this.#parts;
-    return new Promise((resolve) => {
-      const end = (changed: boolean): void => {
-        clock.clearTimeout(timer);
-        this.#waiting.delete(wake);
-        resolve(changed);
-      };
-      const wake = (): void => end(true);
-      const timer = clock.setTimeout(() => end(false), ms);
-      this.#waiting.add(wake);
-    });
-  }
-
   readonly #roomChanged = (): void => {
-    for (const wake of [...this.#waiting]) wake();
+    this.#roomWait.wake();
     this.#parts.onRoom();
   };
 
@@ -252,18 +184,16 @@ export class AckDelivery implements Delivery {
   stop(): void {
     this.#stopping.abort();
     this.#parts.clock.clearTimeout(this.#retryTimer);
-    this.#parts.clock.clearTimeout(this.#alone?.timer);
-    for (const key of [...this.#flights.keys()]) this.#land(key);
-    for (const wake of [...this.#waiting]) wake();
+    this.#flights.landAll();
+    this.#roomWait.wake();
   }
 
   async #deliverSpooled(key: string): Promise<boolean> {
-    const { ledger, spool, reading, origin, deliver, assertOwner, clock, settings } = this.#parts;
+    const { ledger, spool, reading, origin, deliver, assertOwner, settings } = this.#parts;
     const { signal } = this.#stopping;
     const mail = spool.get(key);
     if (mail === undefined) throw new TypeError('a mail that is not in the spool');
-    // Its place is taken before the first await, so that two at once never exceed the limit.
-    this.#flights.set(key, undefined);
+    this.#flights.prepare(key);
     let withdrawable = false;
     try {
       const earlier = ledger.openDelivery(key)?.deliveries ?? 0;
@@ -275,14 +205,14 @@ export class AckDelivery implements Delivery {
       const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
       const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.#check, earlier });
       signal.throwIfAborted();
-      const timer = clock.setTimeout(() => this.#timedOut(mail, delivery), settings.ackTimeout * 1000);
-      this.#flights.set(key, { delivery, pop3, timer });
+      const onTimeout = (): void => this.#timedOut(mail, delivery);
+      this.#flights.begin(key, delivery, { ms: settings.ackTimeout * 1000, onTimeout });
       if (suspected) this.#leaveAlone(key);
       withdrawable = false;
       await deliver(Object.assign(message, { pop3 }), assertOwner);
       return pop3.redelivered;
     } catch (error) {
-      this.#land(key);
+      this.#flights.land(key);
       if (withdrawable) await ledger.withdrawIntents([key]);
       throw error;
     }
@@ -307,26 +237,23 @@ export class AckDelivery implements Delivery {
     return [...all.filter(suspected), ...all.filter((mail) => !suspected(mail))];
   }
 
-  /** Nothing else is delivered until the flow has processed this one, or has had it for a while and lives. */
+  /** Alone with the flow: if Node-RED ends now, it is this one. */
   #leaveAlone(key: string): void {
-    const { ledger, clock, onError } = this.#parts;
-    const timer = clock.setTimeout(() => {
-      this.#alone = undefined;
-      ledger.recordSurvival(key).catch(onError);
+    this.#flights.leaveAlone(key, () => {
+      this.#parts.ledger.recordSurvival(key).catch(this.#parts.onError);
       this.#roomChanged();
-    }, ALONE_MS);
-    this.#alone = { key, timer };
+    });
   }
 
   #timedOut(mail: SpooledMail, delivery: string): void {
-    if (this.#flights.get(mail.key)?.delivery !== delivery) return;
+    if (this.#flights.delivery(mail.key) !== delivery) return;
     this.#failed(mail, 'ack-timeout').catch(this.#parts.onError);
   }
 
   async #failed(mail: SpooledMail, why: string): Promise<void> {
     const { ledger, settings, clock } = this.#parts;
-    const delivery = this.#flights.get(mail.key)?.delivery ?? '';
-    this.#land(mail.key);
+    const delivery = this.#flights.delivery(mail.key) ?? '';
+    this.#flights.land(mail.key);
     const { maxAttempts } = settings;
     if (await recordFailure(ledger, mail.key, { maxAttempts, now: clock.now() }))
       await this.#unlessGone(mail.key, () => this.#quarantine(mail, { last: 'failed', why, delivery }));
@@ -339,20 +266,10 @@ export class AckDelivery implements Delivery {
     how: { last: 'failed' | 'crashed'; why?: string; delivery?: string; attempts?: number },
   ): Promise<void> {
     const { spool } = this.#parts;
-    const raw = await bytesOf(spool.read(mail.key));
+    const raw = await spooledBytes(spool, mail.key);
     await quarantine(this.#parts, mail, { ...how, bytes: mail.bytes, check: this.#check, raw });
     // Last of all: the server may not show these bytes again.
     await spool.remove(mail.key);
-  }
-
-  #land(key: string): void {
-    if (this.#alone?.key === key) {
-      this.#parts.clock.clearTimeout(this.#alone.timer);
-      this.#alone = undefined;
-    }
-    const flight = this.#flights.get(key);
-    if (flight !== undefined) this.#parts.clock.clearTimeout(flight.timer);
-    this.#flights.delete(key);
   }
 
   /** Wakes when the next mail of the spool may be tried again. */
@@ -379,10 +296,4 @@ function factsOf({ bytes }: ListedMail, { whole, fingerprint, incomplete }: Rece
     ...(bytes !== undefined && { listedBytes: bytes }),
     ...(incomplete && { incomplete }),
   };
-}
-
-async function bytesOf(source: AsyncIterable<Buffer>): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of source) chunks.push(chunk);
-  return Buffer.concat(chunks);
 }

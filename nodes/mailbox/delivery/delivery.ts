@@ -15,7 +15,7 @@ export interface Delivered {
 
 /** A session that is held while the flow is busy. */
 export interface SessionHold {
-  /** ms since the epoch */
+  /** By a clock that is never set, ms. */
   since: number;
   /** NOOP (RFC 1939 section 5). @throws Pop3Error where the session is over */
   keepAlive(): Promise<void>;

@@ -59,3 +59,10 @@ export const spoolName = (key: string): string => createHash('sha256').update(ke
 /** What is reported of a mail that should be in the spool and is not. */
 export const spooledMailGone = (place: string, uid: string | undefined, cause?: unknown): MailboxError =>
   new MailboxError('STORE', 'spooled-mail-gone', { facts: { folder: place, uid }, cause });
+
+/** A mail of the spool in one piece. @throws MailboxError where it is gone */
+export async function spooledBytes(spool: Spool, key: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of spool.read(key)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
