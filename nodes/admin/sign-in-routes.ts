@@ -65,12 +65,14 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   const signIns = new SignIns({
     onSignedIn: (signedIn) => runtime.accounts.signedIn(signedIn),
     onOutcome: ({ account, state }) => tell(account, state),
+    store: runtime.fleet?.signIns,
   });
+  // The answer may reach another replica than the one that this editor is connected to.
+  runtime.fleet?.signIns.watch(tell);
   const agentOf = ({ tls, proxy }: Record<string, unknown>) => agentFor(RED, tls, proxy);
   const byCode = new AuthorizationCodeSignIn({ signIns, texts: pageTexts(RED, undefined), agentOf });
   const byDevice = new DeviceCodeSignIn({ signIns });
   const context = { RED, runtime, signIns, byCode, byDevice, tell };
-
   const guarded = [onlyFromTheEditor, RED.auth.needsPermission(PERMISSION) as unknown as RequestHandler];
   const post = (name: string, answer: (context: Context, request: Request) => Promise<object>): void => {
     const handler = answering(RED, (request) => answer(context, request));

@@ -6,10 +6,10 @@ import type { PageTexts } from './pages';
 export const SIGN_IN_MS = 600_000;
 
 /** How many sign-ins are remembered, running and ended together. */
-const MAX_SIGN_INS = 100;
+export const MAX_SIGN_INS = 100;
 
 /** How many of them for one account; a new one ends the oldest. */
-const MAX_PER_ACCOUNT = 5;
+export const MAX_PER_ACCOUNT = 5;
 
 /** What the authorization answer is checked by and exchanged with. Holds secrets. */
 export interface PendingAnswer {

@@ -26,10 +26,13 @@ export interface Querying {
   query<Row extends QueryResultRow>(prepared: Prepared, values?: unknown[]): Promise<Row[]>;
 }
 
-interface DatabaseEvents {
+export interface DatabaseEvents {
   /** Another replica said so: the channel without the schema, and its text. */
   notice: [channel: string, text: string];
 }
+
+/** Where notices are heard, whether the database is there yet or not. */
+export type Notices = Pick<EventEmitter<DatabaseEvents>, 'on' | 'off' | 'emit'>;
 
 /**
  * The database of a fleet. Every failure is a `MailboxError`: `STORE` where it passes, `CONFIG` where a person has to

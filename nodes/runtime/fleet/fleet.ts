@@ -1,19 +1,16 @@
-import {
-  type Acknowledgement,
-  type AckOutcome,
-  type CheckSummary,
-  type Clock,
-  MailboxError,
-} from '../../mailbox';
+import { EventEmitter } from 'node:events';
+import { type Acknowledgement, type AckOutcome, type Clock, MailboxError } from '../../mailbox';
 import type { LedgerLoan, LedgerRoom } from '../ledger-loan';
 import { AttendedMailbox, type AttendingFleet } from './attended';
-import { Database, type Prepared } from './database';
-import { ANSWERS, Inbox, WORDS, type Word } from './inbox';
+import { Database, type DatabaseEvents, type Notices, type Prepared } from './database';
+import { ANSWERS, Inbox, WORDS } from './inbox';
 import { Leases } from './leases';
 import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { LocalLedgers } from './move';
 import { type FleetSettings, secretFingerprint } from './settings';
+import { FleetSignIns, SIGN_INS } from './sign-ins';
 import { FleetTokens, TOKENS } from './tokens';
+import { Words } from './words';
 
 /** After the database, or its schema, was not to be had. */
 const CONNECT_AGAIN_MS = 3_000;
@@ -41,6 +38,7 @@ interface Connected {
   membership: Membership;
   leases: Leases;
   inbox: Inbox;
+  words: Words;
 }
 
 /**
@@ -53,14 +51,18 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   trouble: MailboxError | undefined;
 
   readonly local: LocalLedgers | undefined;
+  /** The tokens of all accounts, in place of those in this Node-RED's own settings. */
+  readonly tokens: FleetTokens;
+  /** The sign-ins of all accounts: begun here, perhaps, and answered elsewhere. */
+  readonly signIns: FleetSignIns;
+  /** What other replicas say, whenever the database is there. */
+  readonly #notices: Notices = new EventEmitter<DatabaseEvents>().setMaxListeners(0);
   readonly #clocks: Clocks;
   /** By mailbox. */
   readonly #attended = new Map<string, Set<AttendedMailbox>>();
   readonly #moving = new Set<string>();
   #connecting: Promise<void> | undefined;
   #again: unknown;
-  #reading: Promise<void> | undefined;
-  #readAgain = false;
   /** The last beat failed, though the session may have outlived that. */
   #failing = false;
   #over = false;
@@ -69,6 +71,9 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     this.#options = options;
     this.#clocks = { ...options.clock, monotonic: () => performance.now() };
     this.local = options.folder === undefined ? undefined : new LocalLedgers(options.folder, options.clock);
+    const database = () => this.#database();
+    this.tokens = new FleetTokens(database, options.secret ?? '', this.#notices);
+    this.signIns = new FleetSignIns(database, options.secret ?? '', options.clock.now, this.#notices);
     this.#connect();
   }
 
@@ -82,11 +87,6 @@ export class Fleet implements LedgerRoom, AttendingFleet {
       if (lease !== undefined && !this.#moving.has(mailbox)) one.own(lease);
     }
     return one;
-  }
-
-  /** The tokens of all accounts, in place of those in this Node-RED's own settings. */
-  get tokens(): FleetTokens {
-    return new FleetTokens(() => this.#database(), this.#options.secret ?? '');
   }
 
   /** An acknowledgement of a mail that no node here delivers. @throws MailboxError STORE */
@@ -125,7 +125,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     if (connected === undefined) return;
     await Promise.all([...this.#attended.keys()].map((mailbox) => this.#moveAway(mailbox)));
     await connected.leases.stop();
-    await this.#reading;
+    await connected.words.stop();
     await connected.membership.stop();
     await connected.database.close();
   }
@@ -167,16 +167,22 @@ export class Fleet implements LedgerRoom, AttendingFleet {
       monotonic: this.#clocks.monotonic,
     });
     const inbox = new Inbox(database);
-    this.connected = { database, membership, leases, inbox };
+    const words = new Words(
+      inbox,
+      () => membership.id,
+      (mailbox, node) => [...(this.#attended.get(mailbox) ?? [])].find((one) => one.node === node),
+    );
+    this.connected = { database, membership, leases, inbox, words };
     this.#hear(this.connected);
     for (const [mailbox, all] of this.#attended) for (const { node } of all) leases.attend(mailbox, node);
     await database.listen(WORDS);
     await database.listen(ANSWERS);
     await database.listen(TOKENS);
+    await database.listen(SIGN_INS);
     await membership.start();
   }
 
-  #hear({ database, membership, leases }: Connected): void {
+  #hear({ database, membership, leases, words }: Connected): void {
     leases.on('claimed', (lease) => {
       for (const one of this.#attended.get(lease.mailbox) ?? []) one.own(lease);
       // The last node may have been closed while the claim was under way.
@@ -191,14 +197,15 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     membership.on('beat', () => {
       this.#untroubled();
       if (this.#failing) this.#retryAll();
-      this.#readWords();
+      words.read();
     });
     membership.on('failed', (error) => {
       this.#failing = true;
       if (!membership.certain()) this.#troubled(error);
     });
     database.on('notice', (channel, mailbox) => {
-      if (channel === WORDS && leases.lease(mailbox) !== undefined) this.#readWords();
+      if (channel === WORDS && leases.lease(mailbox) !== undefined) words.read();
+      this.#notices.emit('notice', channel, mailbox);
     });
   }
 
@@ -236,55 +243,6 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   #retryAll(): void {
     this.#failing = false;
     for (const all of this.#attended.values()) for (const one of all) one.retry();
-  }
-
-  /** Looks for words of other replicas; a notice that comes meanwhile is looked after at once. */
-  #readWords(): void {
-    this.#readAgain = true;
-    this.#reading ??= (async () => {
-      while (this.#readAgain && !this.#over) {
-        this.#readAgain = false;
-        await this.#applyWords();
-      }
-    })()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#reading = undefined;
-      });
-  }
-
-  readonly #answering = new Set<string>();
-
-  async #applyWords(): Promise<void> {
-    const { connected } = this;
-    const replica = connected?.membership.id;
-    if (connected === undefined || replica === undefined) return;
-    for (const word of await connected.inbox.pending(replica)) {
-      const one = [...(this.#attended.get(word.mailbox) ?? [])].find(({ node }) => node === word.node);
-      const running = one?.running;
-      // Not begun yet: its ledger applies the acknowledgements when it is opened.
-      if (running === undefined || this.#answering.has(word.id)) continue;
-      if (word.kind === 'ack') {
-        // A mailbox that has only just begun knows no delivery yet.
-        const known = await running.acknowledge(word.delivery ?? '', word.outcome ?? 'done');
-        if (known !== 'unknown' || one?.isReady) await connected.inbox.drop([word]);
-      } else this.#answer(word, running.check());
-    }
-    await connected.inbox.tidy();
-  }
-
-  #answer(word: Word, check: Promise<CheckSummary>): void {
-    const { inbox } = this.connected as Connected;
-    this.#answering.add(word.id);
-    check
-      .then(
-        (summary) => inbox.answer(word, { summary }),
-        ({ code, reason, facts }: MailboxError) =>
-          // Moved away in the middle: the next owner answers.
-          reason === 'stopped' ? undefined : inbox.answer(word, { error: { code, reason, facts } }),
-      )
-      .catch(() => undefined)
-      .finally(() => this.#answering.delete(word.id));
   }
 }
 

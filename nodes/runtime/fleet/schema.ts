@@ -90,9 +90,16 @@ export const STEPS: readonly string[] = [
     primary key (node, slot)
   );
   create table sign_in (
-    state text primary key,
-    sealed text not null,
-    until timestamptz not null
+    id text primary key,
+    seq bigserial,
+    account text not null,
+    admin_user text not null,
+    state text not null,
+    expires_at bigint not null,
+    sealed text,
+    ended text,
+    has_ticket boolean not null,
+    has_state boolean not null
   );
 
   create table word (

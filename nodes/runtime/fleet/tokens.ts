@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { TokenStore, Tokens } from '../../oauth2';
 import { readTokens } from '../../oauth2/tokens';
-import type { Database, Prepared } from './database';
+import type { Database, Notices, Prepared } from './database';
+import { Sealed } from './sealed';
 
 /** What hears of tokens that were saved or deleted. */
 export const TOKENS = 'token';
@@ -61,17 +62,19 @@ interface TokenRow {
 /** The tokens of all accounts of a fleet, sealed with its credentialSecret and bound as those of a single Node-RED are. */
 export class FleetTokens {
   readonly #database: () => Promise<Database>;
-  readonly #key: Buffer;
+  readonly #notices: Notices;
+  readonly #sealed: Sealed;
 
   /** @param database waits for the first connection; throws where there is none */
-  constructor(database: () => Promise<Database>, secret: string) {
+  constructor(database: () => Promise<Database>, secret: string, notices: Notices) {
     this.#database = database;
-    this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'redletter fleet tokens', 32));
+    this.#notices = notices;
+    this.#sealed = new Sealed(secret, 'tokens');
   }
 
   /** One account's place; each call is another owner of it. */
   store(node: string, binding: string): TokenStore {
-    return new DatabaseTokenStore(this.#database, this.#key, node, binding);
+    return new DatabaseTokenStore(this.#database, this.#notices, this.#sealed, node, binding);
   }
 
   /** Nothing: a replica whose flows lack an account knows nothing of the others' flows. */
@@ -82,21 +85,29 @@ export class FleetTokens {
 
 class DatabaseTokenStore implements TokenStore {
   readonly #database: () => Promise<Database>;
-  readonly #key: Buffer;
+  readonly #notices: Notices;
+  readonly #sealed: Sealed;
   readonly #node: string;
   readonly #slot: string;
-  readonly #bound: Buffer;
+  readonly #bound: string;
   readonly #owner = randomUUID();
   /** The renewal under way: what it has read may be replaced only while no other replica has. */
   #renewal: { id: string; generation: string } | undefined;
   #renewals: Promise<unknown> = Promise.resolve();
 
-  constructor(database: () => Promise<Database>, key: Buffer, node: string, binding: string) {
+  constructor(
+    database: () => Promise<Database>,
+    notices: Notices,
+    sealed: Sealed,
+    node: string,
+    binding: string,
+  ) {
     this.#database = database;
-    this.#key = key;
+    this.#notices = notices;
+    this.#sealed = sealed;
     this.#node = node;
     this.#slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
-    this.#bound = Buffer.from(`${node}\n${binding}`);
+    this.#bound = `${node}\n${binding}`;
   }
 
   async load(): Promise<Tokens | undefined> {
@@ -131,24 +142,13 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   watch(changed: () => void): () => void {
-    let stopped = false;
-    let stop = (): void => {
-      stopped = true;
+    const hear = (channel: string, text: string): void => {
+      if (channel !== TOKENS) return;
+      const [slot, owner] = text.split(' ');
+      if (slot === this.#slot && owner !== this.#owner) changed();
     };
-    this.#database().then(
-      (database) => {
-        if (stopped) return;
-        const hear = (channel: string, text: string): void => {
-          if (channel !== TOKENS) return;
-          const [slot, owner] = text.split(' ');
-          if (slot === this.#slot && owner !== this.#owner) changed();
-        };
-        database.on('notice', hear);
-        stop = () => database.off('notice', hear);
-      },
-      () => undefined,
-    );
-    return () => stop();
+    this.#notices.on('notice', hear);
+    return () => this.#notices.off('notice', hear);
   }
 
   async #renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
@@ -174,22 +174,22 @@ class DatabaseTokenStore implements TokenStore {
       if (row !== undefined) return row;
       if (performance.now() > until)
         throw new Error('another Node-RED has been renewing these tokens for too long');
-      await this.#someChange(database);
+      await this.#someChange();
     }
   }
 
-  #someChange(database: Database): Promise<void> {
+  #someChange(): Promise<void> {
     return new Promise((resolve) => {
       const finish = (): void => {
         clearTimeout(timer);
-        database.off('notice', hear);
+        this.#notices.off('notice', hear);
         resolve();
       };
       const hear = (channel: string, text: string): void => {
         if (channel === TOKENS && text.startsWith(`${this.#slot} `)) finish();
       };
       const timer = setTimeout(finish, LOOK_AGAIN_MS);
-      database.on('notice', hear);
+      this.#notices.on('notice', hear);
     });
   }
 
@@ -198,25 +198,14 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   #seal(tokens: Tokens): string {
-    const iv = randomBytes(12);
-    const cipher = createCipheriv('aes-256-gcm', this.#key, iv);
-    cipher.setAAD(this.#bound);
-    const data = Buffer.concat([cipher.update(JSON.stringify(tokens), 'utf8'), cipher.final()]);
-    return Buffer.concat([iv, cipher.getAuthTag(), data]).toString('base64');
+    return this.#sealed.seal(JSON.stringify(tokens), this.#bound);
   }
 
   /** What cannot be read counts as not signed in. */
   #open(sealed: string | null | undefined): Tokens | undefined {
     if (sealed === null || sealed === undefined) return undefined;
     try {
-      const bytes = Buffer.from(sealed, 'base64');
-      const decipher = createDecipheriv('aes-256-gcm', this.#key, bytes.subarray(0, 12), {
-        authTagLength: 16,
-      });
-      decipher.setAAD(this.#bound);
-      decipher.setAuthTag(bytes.subarray(12, 28));
-      const text = Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString('utf8');
-      return readTokens(JSON.parse(text));
+      return readTokens(JSON.parse(this.#sealed.open(sealed, this.#bound)));
     } catch {
       return undefined;
     }

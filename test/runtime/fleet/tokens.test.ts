@@ -38,7 +38,7 @@ describe('runtime/fleet: tokens', function () {
   });
   const storeAt = (replica: number, node: string, secret = SECRET): TokenStore => {
     const database = databases[replica % databases.length] as Database;
-    return new FleetTokens(() => Promise.resolve(database), secret).store(node, 'binding');
+    return new FleetTokens(() => Promise.resolve(database), secret, database).store(node, 'binding');
   };
 
   describe('obey the contract', () => {
