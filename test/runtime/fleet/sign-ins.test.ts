@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { DeviceSignIn, OAuth2Error, type SignInOutcome } from '../../../nodes/oauth2';
+import { DeviceCodeSignIn, OAuth2Error, SignIns } from '../../../nodes/oauth2';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { FleetSignIns, SIGN_INS } from '../../../nodes/runtime/fleet/sign-ins';
 import { needs } from '../../../servers/needs';
@@ -77,7 +77,7 @@ describe('runtime/fleet: sign-ins', function () {
       const { page } = await consentAt(beginUrl, { login: 'alice@example.com' });
       assert.equal(page?.status, 200);
       assert.deepEqual([one.requests.length, two.signedIn.length, one.signedIn.length], [0, 1, 0]);
-      const outcome = await three.consent.outcome({ id, ...three.person });
+      const outcome = await three.signIns.outcome({ id, ...three.person });
       assert.deepEqual([outcome?.state, outcome?.label], ['signed-in', 'alice@example.com']);
     } finally {
       for (const { close } of hosts) await close();
@@ -95,18 +95,13 @@ describe('runtime/fleet: sign-ins', function () {
     };
     const pending = { status: 400, body: { error: 'authorization_pending' } };
     const signedIn: number[] = [];
-    const outcomes: SignInOutcome[] = [];
     // Each wait ends when the test says so.
     let waits: (() => void)[] = [];
+    const wait = () => new Promise<void>((resolve) => waits.push(resolve));
     const [a = assert.fail(), b = assert.fail()] = [0, 1].map(
-      (at) =>
-        new DeviceSignIn({
-          store: storeAt(at, SECRET, Date.now),
-          onSignedIn: () => void signedIn.push(at),
-          onOutcome: (outcome) => void outcomes.push(outcome),
-          wait: () => new Promise<void>((resolve) => waits.push(resolve)),
-        }),
+      (at) => new SignIns({ store: storeAt(at, SECRET, Date.now), onSignedIn: () => void signedIn.push(at) }),
     );
+    const byDevice = new DeviceCodeSignIn({ signIns: a, wait });
     const person = { account: 'account-1', adminUser: 'admin' };
     const config = {
       provider: 'custom',
@@ -125,7 +120,7 @@ describe('runtime/fleet: sign-ins', function () {
     };
     try {
       endpoint.answer({ body: code }, pending, tokens({ access_token: 'at', refresh_token: 'rt' }));
-      const { id } = await a.start({ ...person, config });
+      const { id } = await byDevice.start({ ...person, config });
       assert.equal((await b.outcome({ id, ...person }))?.state, 'waiting');
       await again();
       await again();
@@ -139,7 +134,7 @@ describe('runtime/fleet: sign-ins', function () {
 
       endpoint.answer({ body: code }, pending);
       waits = [];
-      const second = await a.start({ ...person, config });
+      const second = await byDevice.start({ ...person, config });
       await waiting();
       await b.cancel({ id: second.id, ...person });
       await again();
