@@ -182,6 +182,22 @@ describe('the examples', function () {
       assert.deepEqual(smtp.refused, []);
     },
 
+    'trusted-sender.json': async (example) => {
+      const OWN = 'mx.example.test';
+      const boss = 'boss@example.com';
+      await runs(example, { trustedServer: OWN });
+      const from = (who: string, subject: string, results: string): Promise<void> =>
+        world.dovecot.deliver(ALICE, mail(subject, { From: who, 'Authentication-Results': results }));
+      await from(boss, 'Forged', `${OWN}; dmarc=fail`);
+      assert.equal((await shown(example, 'not trusted')).topic, 'Forged');
+      await from(boss, 'Judged by another server', 'mx.example.org; dmarc=pass');
+      assert.equal((await shown(example, 'not trusted')).topic, 'Judged by another server');
+      await from(BOB, 'Somebody else', `${OWN}; dmarc=pass`);
+      assert.equal((await shown(example, 'not trusted')).topic, 'Somebody else');
+      await from(boss, 'Open', `${OWN}; dmarc=pass`);
+      assert.equal((await shown(example, 'open the gate')).topic, 'Open');
+    },
+
     'token-for-the-email-node.json': async (example) => {
       const nodes = mine(example);
       await world.nodeRed.deploy(nodes);

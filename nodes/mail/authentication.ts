@@ -7,13 +7,18 @@ import { endOfComment } from './parameters';
 
 /** Fields that are looked at: a server may write one for each method. */
 const MAX_FIELDS = 20;
+/** Characters of a Received field in which the server names itself. */
+const MAX_RECEIVED = 2000;
 /** Results of one field. */
 const MAX_RESULTS = 100;
 
 const METHODS = ['spf', 'dkim', 'dmarc', 'arc'] as const;
 type Method = (typeof METHODS)[number];
 
-/** @param trusted names of servers whose results count; `*.example.net` is every one below that domain */
+/**
+ * @param trusted names of servers whose results count; `*.example.net` is every one below that domain, `~example.net`
+ *   one below it that leaves its name out, as Microsoft's do
+ */
 export function authenticationOf(
   lines: readonly HeaderLine[],
   trusted: readonly string[],
@@ -28,13 +33,16 @@ export function authenticationOf(
   };
   const results = new Map<Method, string[]>();
   let count = 0;
-  for (const { key, line } of lines) {
+  for (const [index, { key, line }] of lines.entries()) {
     if (key !== 'authentication-results') continue;
     if (++count > MAX_FIELDS) break;
     const field = readField(line.slice(line.indexOf(':') + 1));
-    // Below a field of another server nothing is certain to be of this one.
-    if (!field || !isTrusted(field.by, trusted) || (found.by !== '' && field.by !== found.by)) break;
-    found.by = field.by;
+    // Below a field of another server, or of one without a name, nothing is certain to be of this one.
+    const isFirst = found.by === '';
+    const by =
+      field?.by === '' && isFirst ? namelessBy(lines.slice(index + 1), trusted) : nameOf(field, trusted);
+    if (!field || by === undefined || (!isFirst && by !== found.by)) break;
+    found.by = by;
     for (const [method, result] of field.results) {
       const list = results.get(method) ?? [];
       list.push(result);
@@ -59,24 +67,43 @@ function verdictOf({ dmarc }: MailAuthentication): MailAuthentication['verdict']
   return dmarc === 'fail' ? 'fail' : 'none';
 }
 
-function isTrusted(server: string, trusted: readonly string[]): boolean {
-  return trusted.some((name) => {
+/** The name of a trusted server. */
+function nameOf(field: Field | undefined, trusted: readonly string[]): string | undefined {
+  const server = field?.by ?? '';
+  if (server === '') return undefined;
+  const isTrusted = trusted.some((name) => {
     const wanted = name.trim().toLowerCase();
-    if (wanted === '') return false;
     return wanted.startsWith('*.') ? server.endsWith(wanted.slice(1)) : server === wanted;
   });
+  return isTrusted ? server : undefined;
+}
+
+/**
+ * Whose a field without a name is. A server puts it on top of the Received field that it has written itself: the next
+ * one below says which it is.
+ */
+function namelessBy(below: readonly HeaderLine[], trusted: readonly string[]): string | undefined {
+  const received = below.find(({ key }) => key === 'received')?.line.slice(0, MAX_RECEIVED) ?? '';
+  const host = /[\s)]by\s+([\w.-]+)/i.exec(received)?.[1]?.toLowerCase() ?? '';
+  return trusted
+    .filter((name) => name.startsWith('~'))
+    .map((name) => name.slice(1).toLowerCase())
+    .find((domain) => host.endsWith(`.${domain}`));
 }
 
 interface Field {
+  /** Empty where the server left its name out. */
   by: string;
   results: [Method, string][];
 }
 
 /** authserv-id [version] *( ";" method[/version] = result [reason] [properties] ), comments anywhere. */
 function readField(body: string): Field | undefined {
-  const [head = '', ...rest] = pieces(body.replace(/[\r\n]+[ \t]*/g, ' '));
-  const by = /^\s*([^\s;=]+)(?:\s+\d+)?\s*$/.exec(head)?.[1]?.toLowerCase();
+  const [head = '', ...others] = pieces(body.replace(/[\r\n]+[ \t]*/g, ' '));
+  const isNameless = /^\s*[a-z][a-z0-9-]*\s*(?:\/\s*\d+\s*)?=/i.test(head);
+  const by = isNameless ? '' : /^\s*([^\s;=]+)(?:\s+\d+)?\s*$/.exec(head)?.[1]?.toLowerCase();
   if (by === undefined) return undefined;
+  const rest = isNameless ? [head, ...others] : others;
   const results: [Method, string][] = [];
   for (const piece of rest.slice(0, MAX_RESULTS)) {
     const match = /^\s*([a-z][a-z0-9-]*)\s*(?:\/\s*\d+\s*)?=\s*([a-z]+)(?![\w-])/i.exec(piece);

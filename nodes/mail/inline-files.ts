@@ -22,6 +22,8 @@ export class InlineFiles implements Sink {
   /** Decoded lines that wait to go into the file together. */
   #decoded: Buffer | undefined;
   #decodedSize = 0;
+  /** A file of yEnc whose next part may follow. */
+  #continued: { name: string; part: number; file: Sink } | undefined;
   #isMidLine = false;
   /** No more files are taken out. */
   #isFull = false;
@@ -42,6 +44,7 @@ export class InlineFiles implements Sink {
     this.#held = undefined;
     if (rest) this.#take(rest, true);
     this.#close();
+    this.#continued?.file.end();
     this.#text.end();
   }
 
@@ -75,7 +78,7 @@ export class InlineFiles implements Sink {
       const start = end
         ? beginning(lineText(chunk, line, end), lineText(chunk, end, next || chunk.length))
         : undefined;
-      const file = start && this.#open(start.name);
+      const file = start && this.#begin(start);
       if (start && file) {
         this.#passOn(chunk.subarray(0, line), from, line);
         this.#mode = start.mode;
@@ -140,9 +143,20 @@ export class InlineFiles implements Sink {
     this.#decodedSize = 0;
   }
 
+  /** The parts of one file come one behind the other, each with lines of its own around it. */
+  #begin({ name, part }: Beginning): Sink | undefined {
+    const before = this.#continued;
+    this.#continued = undefined;
+    const isNext = before !== undefined && part === before.part + 1 && name === before.name;
+    if (!isNext) before?.file.end();
+    const file = isNext ? before.file : this.#open(name);
+    if (file && part !== undefined) this.#continued = { name, part, file };
+    return file;
+  }
+
   #close(): void {
     this.#flush();
-    this.#file?.end();
+    if (this.#file !== this.#continued?.file) this.#file?.end();
     this.#file = undefined;
     this.#mode = 'text';
   }
@@ -199,19 +213,27 @@ function lastLineStart(chunk: Buffer, from: number, isMidLine: boolean): number 
 const lineText = (chunk: Buffer, from: number, to: number): string =>
   chunk.toString('latin1', from, Math.min(to, from + 2 * MAX_LINE)).replace(/[\r\n]+$/, '');
 
-function beginning(line: string, next: string): { mode: Mode; name: string } | undefined {
+interface Beginning {
+  mode: Mode;
+  name: string;
+  /** Of a file in several parts. */
+  part?: number;
+}
+
+function beginning(line: string, next: string): Beginning | undefined {
   const uu = /^begin [0-7]{3,4} (.+)$/.exec(line);
   if (uu && (next === '`' || next === 'end' || uuLine(next)))
     return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
   const yenc = /^=ybegin (?:.* )?line=\d+ .*name=(.*)$/.exec(line);
-  if (yenc)
-    return {
-      mode: 'yenc',
-      name: Buffer.from(yenc[1] as string, 'latin1')
-        .toString()
-        .trim(),
-    };
-  return undefined;
+  if (!yenc) return undefined;
+  const part = /^=ybegin (?:.* )?part=(\d{1,6}) /.exec(line)?.[1];
+  return {
+    mode: 'yenc',
+    name: Buffer.from(yenc[1] as string, 'latin1')
+      .toString()
+      .trim(),
+    ...(part !== undefined && { part: Number(part) }),
+  };
 }
 
 /** The bytes of a line; undefined where its length is not what it says. */

@@ -9,7 +9,7 @@ import { typeByName } from './mailparser';
 import { type MailProblem, type MailProblemCode, problem } from './message';
 import { Part } from './part';
 import { Splitter, type Structure } from './split';
-import { assembleText } from './text';
+import { assembleText, textOfHtml } from './text';
 import { readTnef, type Tnef, type TnefRoom } from './tnef';
 import { Base64Decoder, decoderFor, type Sink } from './transfer';
 import { atOnce, Turn } from './turn';
@@ -102,14 +102,17 @@ export class Parsing implements Structure<Part> {
       : { text: '', head: '', html: undefined, problems: [] };
     const more = this.#found.find(({ text, html }) => text?.whole || html?.whole);
     const isBlank = assembled.head.length === assembled.text.length && assembled.head.trim() === '';
-    const text = more?.text && isBlank ? more.text : { whole: assembled.text, head: assembled.head };
+    const converted =
+      isBlank && !more?.text && more?.html ? await textOfHtml(more.html, this.#turn) : undefined;
+    const others = isBlank ? (more?.text ?? converted?.text) : undefined;
+    const text = others ?? { whole: assembled.text, head: assembled.head };
     return {
       fields,
       lines: root.block.lines,
       text: text.whole,
       head: text.head,
       html: assembled.html ?? more?.html?.whole,
-      problems: [...this.#problems.values(), ...assembled.problems],
+      problems: [...this.#problems.values(), ...assembled.problems, ...(converted?.problems ?? [])],
       isPartless: isPartless(root),
     };
   }

@@ -76,6 +76,16 @@ export async function assembleText(
   };
 }
 
+/** The text of an HTML that is no part of the mail, but was in one. */
+export async function textOfHtml(
+  input: CollectedText,
+  turn: Turn,
+): Promise<{ text: CollectedText; problems: MailProblem[] }> {
+  const conversions = new Conversions(turn);
+  const text = await conversions.all([{ to: 'text', input }], '');
+  return { text, problems: conversions.problems };
+}
+
 const isEnriched = ({ contentType }: Part): boolean => /^text\/(enriched|richtext)$/.test(contentType);
 
 /** A text of blanks only hides nothing. */

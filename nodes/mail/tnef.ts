@@ -1,5 +1,6 @@
 // winmail.dat: what Outlook makes of a mail in its own format (MS-OXTNEF). The files and the text in it come out.
 import { type CollectedText, TextCollector } from './collected-text';
+import { readRtf } from './rtf';
 
 export interface TnefFile {
   name: string;
@@ -43,6 +44,8 @@ const PR_TYPE = 0x370e;
 
 /** Properties that are read; beyond there is nothing that anybody has sent. */
 const MAX_PROPERTIES = 10_000;
+/** Bytes of an RTF that becomes text. */
+const MAX_RTF = 4 * 1024 * 1024;
 /** Bytes of a name or a type. */
 const MAX_STRING = 4096;
 /** Bytes of a text decoded, or unpacked, before there may be a pause. */
@@ -58,6 +61,7 @@ export function* readTnef(bytes: Buffer, room: TnefRoom): Generator<void, Tnef> 
   const found: Tnef = { files: [], isCut: false };
   let charset = 'windows-1252';
   let file: Partial<TnefFile> | undefined;
+  let unpacked: Buffer | undefined;
   const add = (one: TnefFile): void => {
     if (room.files-- > 0) found.files.push(one);
     else found.isCut = true;
@@ -102,11 +106,16 @@ export function* readTnef(bytes: Buffer, room: TnefRoom): Generator<void, Tnef> 
         const size = unpackedSize(rtf.bytes);
         room.rtf -= size;
         if (room.rtf < 0 || room.files < 1) found.isCut = true;
-        else add({ name: 'body.rtf', type: 'text/rtf', content: yield* unpackRtf(rtf.bytes, size) });
+        else {
+          unpacked = yield* unpackRtf(rtf.bytes, size);
+          add({ name: 'body.rtf', type: 'text/rtf', content: unpacked });
+        }
       }
     }
   }
   complete();
+  if (unpacked && !found.text && !found.html)
+    Object.assign(found, yield* readRtf(unpacked.subarray(0, MAX_RTF)));
   return found;
 }
 

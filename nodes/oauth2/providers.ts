@@ -44,7 +44,10 @@ export interface Provider {
   pop?: PopServer;
   /** Absent: no OAuth for mail, or to be given by the user (`custom`). */
   endpoints?: ProviderEndpoints;
-  /** Names its receiving servers use in Authentication-Results (RFC 8601); `*.` is every one below a domain. */
+  /**
+   * Names its receiving servers use in Authentication-Results (RFC 8601); `*.` is every one below a domain, `~` one
+   * below it that leaves its name out.
+   */
   authservIds?: readonly string[];
   /** Space-separated. */
   scope?: string;
@@ -138,6 +141,8 @@ const rows: readonly Provider[] = [
   },
   {
     id: 'microsoft',
+    // Exchange Online writes Authentication-Results without a name, and one into what it forwards.
+    authservIds: ['~outlook.com', 'mx.microsoft.com'],
     label: 'Microsoft 365, Outlook.com',
     domains: [
       'outlook.*',

@@ -331,6 +331,24 @@ describe('mail: kinds of structure', () => {
     assert.deepEqual((await read(encoded)).attachments[0]?.content, content);
   });
 
+  it('joins the parts of a yEnc file that one mail brings', async () => {
+    const part = (name: string, number: number, text: string) =>
+      `=ybegin part=${number} total=3 line=128 size=9 name=${name}\r\n=ypart begin=${number * 3 - 2} end=${number * 3}\r\n${String.fromCharCode(...[...text].map((one) => one.charCodeAt(0) + 42))}\r\n=yend size=3 part=${number}\r\n`;
+    const written = `${HEAD}\r\none\r\n${part('a.bin', 1, 'abc')}between\r\n${part('a.bin', 2, 'def')}${part('a.bin', 3, 'ghi')}${part('b.bin', 2, 'xyz')}${part('a.bin', 3, 'end')}two\r\n`;
+    for (const size of [1, 7, 1000]) {
+      const message = await read(written, {}, size);
+      assert.equal(message.payload, 'one\nbetween\ntwo\n');
+      assert.deepEqual(
+        message.attachments.map(({ filename, content }) => [filename, content?.toString()]),
+        [
+          ['a.bin', 'abcdefghi'],
+          ['b.bin', 'xyz'],
+          ['a.bin', 'end'],
+        ],
+      );
+    }
+  });
+
   it('decodes base64 as it is written in the wild', async () => {
     for (const encoding of ['base64', 'base64;', '"base64"', 'BASE64 (comment)'])
       assert.equal(
@@ -361,6 +379,57 @@ describe('mail: kinds of structure', () => {
         body.toString(),
       );
     }
+  });
+
+  it('makes a text of the RTF of a winmail.dat', async () => {
+    const property = (rtf: string): Buffer => {
+      const head = Buffer.alloc(16);
+      head.writeUInt32LE(rtf.length + 12, 0);
+      head.writeUInt32LE(rtf.length, 4);
+      head.write('MELA', 8, 'latin1');
+      const value = Buffer.concat([head, bytes(rtf, true)]);
+      const start = Buffer.alloc(16);
+      start.writeUInt32LE(1, 0);
+      start.writeUInt16LE(0x102, 4);
+      start.writeUInt16LE(0x1009, 6);
+      start.writeUInt32LE(1, 8);
+      start.writeUInt32LE(value.length, 12);
+      return Buffer.concat([start, value, Buffer.alloc((4 - (value.length % 4)) % 4)]);
+    };
+    const of = async (rtf: string) => {
+      const data = property(rtf);
+      const head = Buffer.alloc(9);
+      head[0] = 1;
+      head.writeUInt16LE(0x9003, 1);
+      head.writeUInt32LE(data.length, 5);
+      const tnef = Buffer.concat([Buffer.from('789f3e220100', 'hex'), head, data, Buffer.alloc(2)]);
+      return read(mail('Content-Type: application/ms-tnef; name=winmail.dat\r\n', tnef, 'base64'));
+    };
+    const plain = await of(
+      "{\\rtf1\\ansi\\ansicpg1252\\fromtext{\\fonttbl{\\f0 Arial;}}\\uc1\\pard T\\'fcr \\u8364?\\tab 5\\par\r\n\\{b\\}{\\*\\unknown x}\\par}",
+    );
+    assert.equal(plain.payload, 'Tür €\t5\n{b}\n');
+    assert.ok(!('html' in plain));
+    assert.deepEqual(
+      plain.attachments.map(({ filename }) => filename),
+      ['winmail.dat', 'body.rtf'],
+    );
+    const russian = await of("{\\rtf1\\ansi\\ansicpg1251\\fromtext \\'cd\\'e0\\'f1\\'ee\\'f1}");
+    assert.equal(russian.payload, 'Насос');
+    const html = await of(
+      "{\\rtf1\\ansi\\ansicpg1252\\fromhtml1 {\\fonttbl{\\f0 Arial;}}{\\*\\htmltag64 <p>}\\htmlrtf {\\b \\htmlrtf0 Level {\\*\\htmltag84 <b>}\\htmlrtf {\\i\\htmlrtf0 low{\\*\\htmltag92 </b>}\\htmlrtf }\\htmlrtf0 {\\*\\mhtmltag84 no}\\'fc{\\*\\htmltag72 </p>}\\htmlrtf \\par}\\htmlrtf0}",
+    );
+    assert.equal(html.html, '<p>Level <b>low</b>ü</p>');
+    assert.equal(html.payload, 'Level lowü');
+    for (const broken of [
+      '{\\rtf1',
+      '{\\rtf1 \\',
+      "{\\rtf1 \\'",
+      '{'.repeat(100_000),
+      `{\\rtf1${'{'.repeat(100_000)}x`,
+      '}}}',
+    ])
+      await of(broken);
   });
 
   it('takes what is in a winmail.dat out of it, and says when it cannot', async () => {
