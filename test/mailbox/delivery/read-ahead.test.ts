@@ -19,6 +19,12 @@ describe('mailbox: many mails at once', () => {
     // With one core nothing is read ahead.
     if (availableParallelism() === 1) this.skip();
   });
+  let worker: Worker | undefined;
+  const onWorker = (started: Worker): void => {
+    worker = started;
+  };
+  before(() => process.on('worker', onWorker));
+  after(() => process.off('worker', onWorker));
   afterEach(async () => {
     await box?.close();
     await cleanUp();
@@ -46,10 +52,9 @@ describe('mailbox: many mails at once', () => {
     const node = await Checker.begun();
     let killed = 0;
     node.onDeliver = async () => {
-      if (node.delivered.length % 100 !== 1) return;
-      const worker = Reflect.get(secondThread, 'worker') as Worker | undefined;
-      if (worker) killed += 1;
-      await worker?.terminate();
+      if (node.delivered.length % 100 !== 1 || worker === undefined) return;
+      killed += 1;
+      await worker.terminate();
     };
     const { summary } = await node.check(box);
     assert.ok(killed > 0);
