@@ -65,6 +65,8 @@ export interface CheckContext {
   /** Kept from check to check. */
   clockWatch: ClockWatch;
   now(): number;
+  /** True where others wait for the place of this session. Absent: none ever does. */
+  isWanted?(): boolean;
   /** For durations, ms: never set. */
   monotonic(): number;
   signal: AbortSignal;

@@ -75,8 +75,8 @@ class Download {
   }
 
   async run(mails: ListedMail[], since: number): Promise<Downloads> {
-    const { delivery, doubted, ledger } = this.#context;
-    const hold = { since, keepAlive: () => this.#client.noop() };
+    const { delivery, doubted, ledger, isWanted = () => false } = this.#context;
+    const hold = { since, keepAlive: () => this.#client.noop(), isWanted };
     this.#total = mails.length;
     // A mail at which the last session ended comes last: if it is the one, the others come first.
     const ordered = [

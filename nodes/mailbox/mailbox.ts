@@ -45,8 +45,8 @@ export interface MailboxParts {
   /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
   spool(): Promise<Spool>;
   open: CheckContext['open'];
-  /** Runs a session when the mailbox, and the runtime, have room for one. */
-  inTurn<T>(run: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Runs a session when the mailbox, and the runtime, have room for one; `isWanted`: others wait for that. */
+  inTurn<T>(run: (turn?: { isWanted(): boolean }) => Promise<T>, signal: AbortSignal): Promise<T>;
   mayDelete(key: string): boolean;
   deliver: DeliveryParts['deliver'];
   /** Absent: this runtime is the only one. */
@@ -368,7 +368,7 @@ export class Mailbox {
     const { node, host, user } = parts.settings;
     const again = await acknowledged.redeliver();
     const result = await parts.inTurn(
-      () =>
+      (turn) =>
         checkMailbox({
           settings: {
             ...parts.settings,
@@ -398,6 +398,7 @@ export class Mailbox {
           doubted: this.#doubted,
           unidentifiable: this.#unidentifiable,
           clockWatch: this.#clockWatch,
+          isWanted: () => turn?.isWanted() ?? false,
           now: parts.clock.now,
           monotonic: () => monotonicNow(parts.clock),
           signal,

@@ -1,6 +1,12 @@
 /** Sessions that may be open at the same time, over all mailboxes: a thousand of them must not open at once. */
 export const MOST_SESSIONS = 16;
 
+/** A place that a mailbox has for its session. */
+export interface Turn {
+  /** True where another mailbox, or another node on this one, waits for its place. */
+  isWanted(): boolean;
+}
+
 /** One session a mailbox at a time (a POP3 server locks the maildrop, RFC 1939 section 4), and not too many in all. */
 export class Turns {
   #free = MOST_SESSIONS;
@@ -8,7 +14,7 @@ export class Turns {
   readonly #mailboxes = new Map<string, Promise<unknown>>();
 
   /** Runs when it is this mailbox's turn. An abort while waiting rejects with the signal's reason. */
-  async take<T>(mailbox: string, run: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async take<T>(mailbox: string, run: (turn: Turn) => Promise<T>, signal: AbortSignal): Promise<T> {
     const before = this.#mailboxes.get(mailbox) ?? Promise.resolve();
     let finished: () => void = () => undefined;
     const mine = new Promise<void>((resolve) => {
@@ -20,7 +26,9 @@ export class Turns {
       await unlessAborted(before, signal);
       await this.#enter(signal);
       try {
-        return await run();
+        return await run({
+          isWanted: () => this.#waiting.length > 0 || this.#mailboxes.get(mailbox) !== last,
+        });
       } finally {
         this.#leave();
       }

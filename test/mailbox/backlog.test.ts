@@ -14,6 +14,8 @@ class Backlog {
   readonly uids: string[] = [];
   readonly flow: string[] = [];
   mailbox!: Mailbox;
+  /** Whether another mailbox waits for the place of this session. */
+  isWanted = false;
   /** Called with each delivery. */
   onDelivered: (delivery: string) => void = () => undefined;
 
@@ -44,7 +46,7 @@ class Backlog {
       ledger: () => ledger,
       spool: () => FileSpool.open(join(folder, 'a.spool')),
       open: (signal) => this.box.open(signal),
-      inTurn: (run) => run(),
+      inTurn: (run) => run({ isWanted: () => this.isWanted }),
       mayDelete: () => true,
       deliver: async ({ pop3 }) => {
         this.uids.push(pop3.uid ?? '');
@@ -138,6 +140,39 @@ describe('a backlog that has to be acknowledged', function () {
     for (const delivery of backlog.flow.splice(0)) backlog.acknowledge(delivery);
     await backlog.delivered(20);
     assert.deepEqual([backlog.retrievals(0), backlog.retrievals(1), backlog.sessions.length], [10, 10, 2]);
+  });
+
+  for (const [name, ms] of [
+    ['put back', -60 * 60_000],
+    ['put forward', 60 * 60_000],
+  ] as const) {
+    it(`waits as long in the session where the clock is ${name} by an hour`, async () => {
+      backlog = await Backlog.start(20, { interval: 300 });
+      const { clock } = backlog;
+      const check = backlog.mailbox.check();
+      await backlog.delivered(10);
+      while (!clock.waits.includes(20_000)) await turn();
+      clock.jump(ms);
+      clock.advance(20_000);
+      while (!clock.waits.includes(10_000)) await turn();
+      clock.advance(10_000);
+      const summary = await check;
+      assert.deepEqual([summary.delivered, summary.ms], [10, 30_000]);
+      assert.equal(backlog.box.said('NOOP').length, 2);
+      const next = (backlog.mailbox.nextCheckAt ?? 0) - clock.now();
+      assert.equal(next, 270_000, 'the interval, less what the check took');
+    });
+  }
+
+  it('ends the session as soon as another mailbox waits for a place, and goes on later', async () => {
+    backlog = await Backlog.start(20);
+    const { clock } = backlog;
+    backlog.isWanted = true;
+    assert.equal((await backlog.mailbox.check()).delivered, 10);
+    assert.deepEqual(clock.waits.includes(20_000), false);
+    for (const delivery of backlog.flow.splice(0)) backlog.acknowledge(delivery);
+    await backlog.delivered(20);
+    assert.deepEqual([backlog.retrievals(0), backlog.retrievals(1)], [10, 10]);
   });
 
   it('opens no session at the interval while the flow has room for nothing', async () => {

@@ -50,6 +50,36 @@ describe('turns', () => {
     await Promise.all(sessions.map(({ over }) => over));
   });
 
+  it('tells a session that others wait for its place, or for its mailbox', async () => {
+    const { signal } = new AbortController();
+    const wanted: (() => boolean)[] = [];
+    const ends: (() => void)[] = [];
+    const take = (mailbox: string): Promise<void> =>
+      turns.take(
+        mailbox,
+        ({ isWanted }) => {
+          wanted.push(isWanted);
+          return new Promise<void>((resolve) => ends.push(resolve));
+        },
+        signal,
+      );
+    const held = Array.from({ length: MOST_SESSIONS }, (_, at) => take(`m${at}`));
+    await turn();
+    const said = (): boolean[] => [...new Set(wanted.map((isWanted) => isWanted()))];
+    assert.deepEqual(said(), [false]);
+    held.push(take('m0'));
+    await turn();
+    assert.deepEqual([wanted[0]?.(), wanted[1]?.()], [true, false]);
+    held.push(take('another'));
+    await turn();
+    assert.deepEqual(said(), [true]);
+    for (let at = 0; at < held.length; at += 1) {
+      while (ends[at] === undefined) await turn();
+      ends[at]?.();
+    }
+    await Promise.all(held);
+  });
+
   it('gives back what a session gives, or throws', async () => {
     const { signal } = new AbortController();
     assert.equal(await turns.take('a', async () => 17, signal), 17);

@@ -19,6 +19,8 @@ export interface SessionHold {
   since: number;
   /** NOOP (RFC 1939 section 5). @throws Pop3Error where the session is over */
   keepAlive(): Promise<void>;
+  /** True where others wait for the place of this session. */
+  isWanted(): boolean;
 }
 
 /** A way of mails to the flow: it decides what is recorded when, and when a mail counts as processed. */

@@ -33,7 +33,7 @@ export class RoomWait {
   }
 
   async wait(
-    { since, keepAlive }: SessionHold,
+    { since, keepAlive, isWanted }: SessionHold,
     { room, redeliver, stopped }: Waited,
   ): Promise<{ room: number; redelivered: number }> {
     const now = (): number => monotonicNow(this.#clock);
@@ -43,7 +43,8 @@ export class RoomWait {
       const most = room();
       if (most > 0) return { room: most, redelivered };
       const left = MOST_WAITING_MS - (now() - began);
-      if (left <= 0) break;
+      // A mailbox whose flow is slow must not keep others from a session.
+      if (left <= 0 || isWanted()) break;
       if (await this.#wokenWithin(Math.min(left, KEEP_ALIVE_MS))) redelivered += await redeliver();
       else if (!stopped()) await keepAlive();
     }
