@@ -17,7 +17,7 @@ interface Waited {
   stopped(): boolean;
 }
 
-/** Lets a session wait until the flow has room. By a clock that nobody sets: an hour put back is no hour of NOOP. */
+/** Lets a session wait until the flow has room. By a monotonic clock: an hour put back is no hour of NOOP. */
 export class RoomWait {
   readonly #clock: Clock;
   /** Called when there may be room. */
