@@ -12,37 +12,69 @@ export interface Certificate {
 export interface CertificateAuthority {
   /** What a client has to trust, PEM. */
   ca: string;
+  /** The same with its key. */
+  self: Certificate;
   /**
    * A server's certificate, good for 30 days. `names` are DNS names and IP addresses; default: those of
-   * loopback. With `expired` it ended yesterday.
+   * loopback. With `expired` it ended yesterday, with `sha1` its signature is as weak as it once was common.
    */
-  issue(options?: { names?: string[]; expired?: boolean }): Certificate;
+  issue(options?: { names?: string[]; expired?: boolean; sha1?: boolean }): Certificate;
+  /** An authority below this one: `ca` is its own certificate, which servers have to send along. */
+  intermediate(name: string): CertificateAuthority;
 }
 
 /** A certificate authority of the tests' own, made by openssl and trusted only where it is configured. */
 export function certificateAuthority(name = 'Redletter tests'): CertificateAuthority {
-  const authority = inFolder((folder) => {
-    openssl(folder, 'req', '-x509', ...newKey('ca'), '-days', '30', '-subj', `/CN=${name}`, '-out', 'ca.crt');
-    return { cert: read(folder, 'ca.crt'), key: read(folder, 'ca.key') };
-  });
+  return authorityOf(
+    inFolder((folder) => {
+      openssl(
+        folder,
+        'req',
+        '-x509',
+        ...newKey('ca'),
+        '-days',
+        '30',
+        '-subj',
+        `/CN=${name}`,
+        '-out',
+        'ca.crt',
+      );
+      return { cert: read(folder, 'ca.crt'), key: read(folder, 'ca.key') };
+    }),
+  );
+}
+
+function authorityOf(authority: Certificate): CertificateAuthority {
   return {
     ca: authority.cert,
-    issue: ({ names = ['localhost', '127.0.0.1', '::1'], expired = false } = {}) =>
-      inFolder((folder) => {
-        writeFileSync(join(folder, 'ca.crt'), authority.cert);
-        writeFileSync(join(folder, 'ca.key'), authority.key, { mode: 0o600 });
-        const alternatives = names.map((text) => `${/^[\d.]+$|:/.test(text) ? 'IP' : 'DNS'}:${text}`);
-        writeFileSync(join(folder, 'server.ext'), `subjectAltName = ${alternatives.join(',')}\n`);
-        openssl(folder, 'req', ...newKey('server'), '-subj', `/CN=${names[0]}`, '-out', 'server.csr');
-        openssl(
-          folder,
-          ...['x509', '-req', '-in', 'server.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
-          // A negative number of days is how `openssl x509` makes a certificate that is over already.
-          ...['-days', expired ? '-1' : '30', '-extfile', 'server.ext', '-out', 'server.crt'],
-        );
-        return { cert: read(folder, 'server.crt'), key: read(folder, 'server.key') };
-      }),
+    self: authority,
+    issue: ({ names = ['localhost', '127.0.0.1', '::1'], expired = false, sha1 = false } = {}) => {
+      const alternatives = names.map((text) => `${/^[\d.]+$|:/.test(text) ? 'IP' : 'DNS'}:${text}`);
+      return signed(authority, names[0] ?? '', `subjectAltName = ${alternatives.join(',')}\n`, [
+        // A negative number of days is how `openssl x509` makes a certificate that is over already.
+        ...['-days', expired ? '-1' : '30'],
+        ...(sha1 ? ['-sha1'] : []),
+      ]);
+    },
+    intermediate: (name) =>
+      authorityOf(signed(authority, name, 'basicConstraints = critical,CA:true\n', ['-days', '30'])),
   };
+}
+
+/** A certificate with a new key, signed by an authority. */
+function signed(authority: Certificate, name: string, extensions: string, options: string[]): Certificate {
+  return inFolder((folder) => {
+    writeFileSync(join(folder, 'ca.crt'), authority.cert);
+    writeFileSync(join(folder, 'ca.key'), authority.key, { mode: 0o600 });
+    writeFileSync(join(folder, 'new.ext'), extensions);
+    openssl(folder, 'req', ...newKey('new'), '-subj', `/CN=${name}`, '-out', 'new.csr');
+    openssl(
+      folder,
+      ...['x509', '-req', '-in', 'new.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial'],
+      ...[...options, '-extfile', 'new.ext', '-out', 'new.crt'],
+    );
+    return { cert: read(folder, 'new.crt'), key: read(folder, 'new.key') };
+  });
 }
 
 let shared: { authority: CertificateAuthority; certificate: Certificate } | undefined;

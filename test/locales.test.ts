@@ -277,7 +277,7 @@ describe('the sentences for what goes wrong', () => {
 
   it('name only facts that errors carry', () => {
     const ofAccount = properties('OAuth2Facts');
-    const ofMailbox = new Set(['host', 'port', 'user', 'response', 'command', 'detail']);
+    const ofMailbox = new Set(['host', 'port', 'user', 'response', 'command', 'detail', 'issuer']);
     for (const [path, text] of nodes) {
       if (!/^nodes\/(mailbox|runtime|node-red|editor)\//.test(path)) continue;
       for (const [, , options = []] of callsOf(tokensOf(text), 'MailboxError')) {

@@ -18,6 +18,8 @@ const WRONG_PORT: ReadonlySet<string> = new Set([
 const CERTIFICATE: ReadonlySet<string> = new Set([
   'self-signed',
   'untrusted-issuer',
+  'intermediate-missing',
+  'signature-too-weak',
   'wrong-name',
   'certificate-expired',
   'certificate-not-yet-valid',

@@ -1,7 +1,14 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { untilAborted } from '../base/abort';
-import { type ConnectOptions, type Credentials, Pop3Client, Pop3Error, refusePlaintext } from '../pop3';
+import {
+  type ConnectOptions,
+  type Credentials,
+  connectError,
+  Pop3Client,
+  Pop3Error,
+  refusePlaintext,
+} from '../pop3';
 import { diagnose } from './diagnosis';
 import { failureOf } from './failure';
 import { Listener } from './listener';
@@ -100,7 +107,7 @@ class Walk {
     const look = dns ?? (async (name) => (await lookup(name, { all: true })).map(({ address }) => address));
     const addresses = await untilAborted(look(bare), this.#signal).catch((cause) => {
       this.#signal.throwIfAborted();
-      throw new Pop3Error('CONNECT', 'The server name was not found', { cause, reason: 'name-not-found' });
+      throw connectError(cause, 'name-not-found');
     });
     this.#progress.done('name', { addresses });
   }

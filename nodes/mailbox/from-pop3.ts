@@ -62,6 +62,7 @@ function fromPop3(error: Pop3Error): MailboxError {
   const facts: Record<string, string> = {};
   if (error.response !== undefined) facts.response = error.response;
   if (error.command !== undefined) facts.command = error.command;
+  if (error.issuer !== undefined) facts.issuer = error.issuer;
   return new MailboxError(code, error.reason, {
     facts,
     retryable: error.retryable,

@@ -24,8 +24,18 @@ export function proxyOf(RED: NodeAPI, id: unknown): ProxySettings | undefined {
 }
 
 /**
- * The way to a mail server through core's `http proxy`, else through what the environment names, as Node-RED's own http
- * request does it; undefined: straight.
+ * The environment as far as it names a proxy for mail. `http_proxy`, `https_proxy` and `all_proxy` are for web pages:
+ * most such proxies refuse the ports of mail, so they are used only where the user selects them as a node.
+ */
+function mailEnvironment({ env }: NodeJS.Process): NodeJS.ProcessEnv {
+  return {
+    pop3_proxy: env.pop3_proxy ?? env.POP3_PROXY,
+    no_proxy: env.no_proxy ?? env.NO_PROXY,
+  };
+}
+
+/**
+ * The way to a mail server through core's `http proxy`, else through `pop3_proxy` of the environment; undefined: straight.
  * @throws MailboxError CONFIG where the proxy's address is none
  */
 export function openerOf(
@@ -34,7 +44,10 @@ export function openerOf(
   { host, port = 995, security }: ConnectOptions,
 ): ConnectOptions['open'] {
   const settings = proxyOf(RED, id);
-  const url = settings || isLoopback(host) ? undefined : proxyFromEnvironment({ host, port, security });
+  const url =
+    settings || isLoopback(host)
+      ? undefined
+      : proxyFromEnvironment({ host, port, security }, mailEnvironment(process));
   try {
     if (settings) return throughProxy(settings);
     return url === undefined ? undefined : throughProxy({ url });

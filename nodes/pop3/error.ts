@@ -41,6 +41,7 @@ export type Pop3PlainReason =
 /** The narrower reason, where it is known: a word to choose a sentence by, never a sentence itself. */
 export type Pop3NarrowReason =
   | 'name-not-found'
+  | 'dns-unavailable'
   | 'refused'
   | 'unreachable'
   | 'hung-up'
@@ -51,10 +52,15 @@ export type Pop3NarrowReason =
   | 'speaks-smtp'
   | 'self-signed'
   | 'untrusted-issuer'
+  | 'intermediate-missing'
+  | 'signature-too-weak'
   | 'wrong-name'
   | 'certificate-expired'
   | 'certificate-not-yet-valid'
   | 'certificate-rejected'
+  | 'tls-too-old'
+  | 'client-certificate-required'
+  | 'name-refused'
   | 'starttls-not-offered'
   | 'starttls-injection'
   | 'tls-required'
@@ -96,6 +102,8 @@ export interface Pop3ErrorDetails {
   response?: { readonly line: string; readonly code: string };
   /** What the server put into a failed SASL exchange (RFC 7628 section 3.2.2), decoded and masked. */
   challenge?: unknown;
+  /** Who signed the server's certificate, by the certificate. */
+  issuer?: string;
   /** The command word it happened at, such as `RETR`. */
   command?: string;
 }
@@ -138,6 +146,8 @@ export class Pop3Error extends Error {
   /** The response code in brackets (RFC 2449 section 8), upper case, such as `SYS/TEMP`. */
   declare readonly responseCode?: string;
   declare readonly challenge?: unknown;
+  /** Who signed the certificate that was not trusted, as it says. */
+  declare readonly issuer?: string;
   declare readonly command?: string;
 
   constructor(code: Pop3ErrorCode, message: string, details: Pop3ErrorDetails = {}) {
@@ -151,6 +161,7 @@ export class Pop3Error extends Error {
       if (details.response.code) this.responseCode = details.response.code;
     }
     if (details.challenge !== undefined) this.challenge = details.challenge;
+    if (details.issuer !== undefined) this.issuer = details.issuer;
     if (details.command !== undefined) this.command = details.command;
   }
 }

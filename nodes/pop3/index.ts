@@ -10,6 +10,7 @@ export type { Deletion } from './commands/dele';
 export type { QuitOutcome } from './commands/quit';
 export type { UniqueIdAnswer } from './commands/uidl';
 export { refusePlaintext } from './connect';
+export { connectError } from './connect-error';
 export { Pop3Error, type Pop3ErrorCode, type Pop3Reason } from './error';
 export { KnownServer } from './known-server';
 export type { Listing, MaildropStatus, UniqueId } from './listing';

@@ -3,7 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { lazily } from '../base/lazy';
-import { connectError } from './dial';
+import { connectError } from './connect-error';
 import { Pop3Error } from './error';
 import type { ConnectOptions } from './options';
 

@@ -85,6 +85,14 @@ describe('pop3: limits on what a server says', () => {
     }
   });
 
+  it('CAPA is waited for no longer than a command that is answered at once', async () => {
+    const { line } = lineTo({ commands: { CAPA: () => '' } });
+    const clock = new ManualClock();
+    const connecting = failure(Pop3Client.connect(optionsFor(line, { clock })));
+    assert.equal((await settle(connecting, clock)).code, 'TIMEOUT');
+    assert.ok(clock.now() < 120_000, `${clock.now()} ms`);
+  });
+
   it('after the login a mailbox may be listed at any length below its cap', async () => {
     const reply = `+OK\r\n${'1 x\r\n'.repeat(2000)}.\r\n`;
     const { client } = await ready({ commands: { UIDL: () => reply } }, { limits: { beforeLogin: 1000 } });

@@ -36,10 +36,11 @@ export function findingsOf(step: Step): string[] {
       ];
     }
     case 'login': {
-      const { user, mechanism = '', renewed } = step.facts;
+      const { user, mechanism = '', renewed, second } = step.facts;
       return [
         word('test.found.login', { user, mechanism }),
         ...(renewed ? [word('test.found.renewed')] : []),
+        ...(second ? [word('test.found.second')] : []),
       ];
     }
     case 'stat':

@@ -22,7 +22,8 @@ export interface LinesOptions<T> {
 /** A command answered by lines of text: CAPA, UIDL, LIST. A reply over its caps is read past and fails alone. */
 export class Lines<T> implements Exchange {
   readonly kind = 'command';
-  readonly slow = true;
+  /** UIDL and LIST of a large mailbox take minutes; CAPA is answered at once. */
+  readonly slow: boolean;
   readonly promise: Promise<{ response: Response; items: T[] }>;
   readonly #options: LinesOptions<T>;
   #resolve!: (result: { response: Response; items: T[] }) => void;
@@ -41,6 +42,7 @@ export class Lines<T> implements Exchange {
     options: LinesOptions<T>,
   ) {
     this.#options = options;
+    this.slow = line !== 'CAPA';
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

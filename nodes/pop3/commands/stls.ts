@@ -1,5 +1,5 @@
 import { Capabilities } from '../capabilities';
-import { encrypt } from '../dial';
+import { encrypt } from '../encrypt';
 import { Pop3Error } from '../error';
 import type { Session } from '../session';
 import { askCapabilities } from './capa';
