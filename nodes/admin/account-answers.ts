@@ -3,7 +3,7 @@ import type { Request, RequestHandler } from 'express';
 import type { NodeAPI } from 'node-red';
 import { translateBy } from '../node-red/lifecycle';
 import { accountSentence } from '../node-red/messages';
-import { OAuth2Error } from '../oauth2';
+import { cureOf, OAuth2Error } from '../oauth2';
 import type { ErrorView } from './protocol';
 
 export const CATALOGUE = '@redletter/node-red-pop3/oauth2-account';
@@ -30,5 +30,12 @@ export function answering(RED: NodeAPI, answer: (request: Request) => Promise<ob
 /** A sentence in this Node-RED's language, and what the dialog makes one of in the reader's. */
 export function errorView(RED: NodeAPI, error: OAuth2Error): ErrorView {
   const { code, reason, facts, message } = error;
-  return { code, reason, facts: { ...facts }, message: accountSentence(error, translateBy(RED)) ?? message };
+  const cure = cureOf(error);
+  return {
+    code,
+    reason,
+    facts: { ...facts },
+    message: accountSentence(error, translateBy(RED)) ?? message,
+    ...(cure && { cure }),
+  };
 }

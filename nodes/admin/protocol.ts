@@ -17,6 +17,8 @@ export interface ErrorView {
   reason: string;
   facts: Facts;
   message: string;
+  /** Who can change what a provider refused, and on which of its pages. */
+  cure?: { who: 'you' | 'administrator' | 'owner'; link?: string };
 }
 
 /** The body of every response whose status is 400 or higher. */

@@ -5,6 +5,7 @@ export {
   type StartRequest,
 } from './authorization-code';
 export { type AccountConfig, bindingOf, type ClientAuth, type Grant } from './config';
+export { type Cure, cureOf } from './cures';
 export { type DeviceCodeOptions, DeviceCodeSignIn, type StartedDeviceCode } from './device-code';
 export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';

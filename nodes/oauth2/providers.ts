@@ -71,6 +71,8 @@ export interface Provider {
   links: {
     /** Where an application is registered, or an app password is made. */
     register?: string;
+    /** Where an organization's administrator admits applications and people. */
+    admin?: string;
     /** Where a password for one application is made, beside OAuth. */
     appPassword?: string;
     /** The provider's own page about it. */
@@ -134,6 +136,7 @@ const rows: readonly Provider[] = [
     quirks: { scopeMayBeUnticked: true, testingDiesWeekly: true },
     links: {
       register: 'https://console.cloud.google.com/auth/clients',
+      admin: 'https://admin.google.com/ac/owl',
       appPassword: 'https://myaccount.google.com/apppasswords',
       help: 'https://developers.google.com/identity/protocols/oauth2/native-app',
       pop: 'https://mail.google.com/mail/u/0/#settings/fwdandpop',
@@ -162,6 +165,7 @@ const rows: readonly Provider[] = [
     tenant: 'common',
     links: {
       register: 'https://entra.microsoft.com/#view/Microsoft_AAD_RegisteredApps/ApplicationsListBlade',
+      admin: 'https://entra.microsoft.com/',
       help: 'https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth',
       pop: 'https://outlook.live.com/mail/0/options/mail/accounts/popImap',
     },
@@ -176,7 +180,7 @@ const rows: readonly Provider[] = [
     scope: 'https://outlook.office365.us/POP.AccessAsUser.All offline_access',
     applicationScope: 'https://outlook.office365.us/.default',
     ...MICROSOFT_CLOUD,
-    links: { register: 'https://entra.microsoft.us/' },
+    links: { register: 'https://entra.microsoft.us/', admin: 'https://entra.microsoft.us/' },
   },
   // US Government L5: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
   {
@@ -188,7 +192,7 @@ const rows: readonly Provider[] = [
     scope: 'https://outlook-dod.office365.us/POP.AccessAsUser.All offline_access',
     applicationScope: 'https://outlook-dod.office365.us/.default',
     ...MICROSOFT_CLOUD,
-    links: { register: 'https://entra.microsoft.us/' },
+    links: { register: 'https://entra.microsoft.us/', admin: 'https://entra.microsoft.us/' },
   },
   // China: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
   {
@@ -200,7 +204,7 @@ const rows: readonly Provider[] = [
     scope: 'https://partner.outlook.cn/POP.AccessAsUser.All offline_access',
     applicationScope: 'https://partner.outlook.cn/.default',
     ...MICROSOFT_CLOUD,
-    links: { register: 'https://entra.microsoftonline.cn/' },
+    links: { register: 'https://entra.microsoftonline.cn/', admin: 'https://entra.microsoftonline.cn/' },
   },
   {
     id: 'fastmail',

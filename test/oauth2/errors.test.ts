@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import type { Grant } from '../../nodes/oauth2';
+import { cureOf } from '../../nodes/oauth2/cures';
 import { OAuth2Error } from '../../nodes/oauth2/errors';
 import { redact } from '../../nodes/oauth2/redact';
 import { judgedBy, refusals, refused, type Step } from '../../nodes/oauth2/refusals';
@@ -248,6 +249,71 @@ describe('oauth2/errors', () => {
     assert.equal(facts.error, 'not_allowed');
     assert.equal(facts.description, 'Offline access is not allowed for […] ([…]).');
     assert.match(sentences['request-refused'] ?? '', /__error__ __description__/);
+  });
+
+  it('every refusal names who can change it, and the provider’s page for that', () => {
+    for (const { code, reason } of refusals) {
+      const cure = cureOf({ reason, facts: { provider: 'custom' } });
+      assert.equal(cure !== undefined, code !== 'TEMPORARY', `${code} ${reason}`);
+    }
+    const cured = (answer: ScriptedAnswer, provider: string) => cureOf(said(answer, 'code', provider));
+    assert.deepEqual(cured(microsoft('invalid_client', 7000222, 'expired'), 'microsoft')?.who, 'owner');
+    assert.match(
+      cured(microsoft('invalid_client', 7000222, 'expired'), 'microsoft-us')?.link ?? '',
+      /entra\.microsoft\.us/,
+    );
+    assert.equal(cured(microsoft('access_denied', 53003, 'Blocked.'), 'microsoft')?.who, 'administrator');
+    assert.match(
+      cured(microsoft('invalid_grant', 50034, 'No such user.'), 'microsoft')?.link ?? '',
+      /code=50034$/,
+    );
+    assert.match(cured(error('admin_policy_enforced'), 'google')?.link ?? '', /admin\.google\.com/);
+    assert.equal(cured(error('temporarily_unavailable'), 'google'), undefined);
+    for (const language of readdirSync(join(root, 'locales'))) {
+      const { who } = JSON.parse(
+        readFileSync(join(root, 'locales', language, 'oauth2-account.json'), 'utf8'),
+      );
+      assert.deepEqual(Object.keys(who).sort(), ['administrator', 'open', 'owner', 'you'], language);
+    }
+  });
+
+  it('the guides name each number of Microsoft’s that has a row, who can change it, and no other', () => {
+    const guide = readFileSync(join(root, 'docs/microsoft-365.md'), 'utf8');
+    const documented = new Map<number, Set<string>>();
+    for (const [, numbers = '', who = ''] of guide.matchAll(
+      /^\| ((?:\d{5,7}(?:, )?)+) \|.*\| ([^|]+) \|$/gm,
+    )) {
+      for (const number of numbers.split(', ')) {
+        assert.ok(!documented.has(Number(number)), `${number} stands twice`);
+        documented.set(Number(number), new Set(who.split(' or ')));
+      }
+    }
+    const names = { you: 'you', administrator: 'administrator', owner: 'application owner' };
+    const table = new Map<number, Set<string>>();
+    for (const { aadsts = [], reason } of refusals) {
+      const cure = cureOf({ reason, facts: {} });
+      for (const number of aadsts) {
+        const who = table.get(number) ?? new Set();
+        table.set(number, who.add(cure ? names[cure.who] : 'Node-RED'));
+      }
+    }
+    const sorted = (map: Map<number, Set<string>>) =>
+      [...map].sort(([a], [b]) => a - b).map(([number, who]) => `${number}: ${[...who].sort().join(', ')}`);
+    assert.deepEqual(sorted(documented), sorted(table));
+  });
+
+  it('Google’s guide names each refusal of Google’s that has a row of its own', () => {
+    const guide = readFileSync(join(root, 'docs/google.md'), 'utf8');
+    for (const word of [
+      'redirect_uri_mismatch',
+      'admin_policy_enforced',
+      'org_internal',
+      'disallowed_useragent',
+      'invalid_rapt',
+      'deleted_client',
+      'unauthorized_client',
+    ])
+      assert.match(guide, new RegExp(`\\*${word}\\*`), word);
   });
 
   it('reads Microsoft’s number from the words where there is no list', () => {

@@ -1,9 +1,8 @@
 /** The sign-in from inside the account's dialog: before its first deploy as well as after. */
-import type { SignInRequest, SignInResponse, StatusResponse } from '../../admin/protocol';
+import type { ErrorResponse, SignInRequest, SignInResponse, StatusResponse } from '../../admin/protocol';
 import { AccountApi, onHealthNews, RequestError } from '../api';
-import { copyText, scrollIntoView } from '../form/form';
-import { confirmAct } from '../form/keyboard';
-import { mailboxOf, redirectUri, wayHere } from '../form/surroundings';
+import { scrollIntoView } from '../form/form';
+import { redirectUri } from '../form/surroundings';
 import { accountWord, sentenceOf } from '../i18n';
 import {
   type AccountNode,
@@ -14,44 +13,48 @@ import {
   missingFromAccount,
   needsPerson,
 } from './account-form';
+import { Attempt } from './attempt';
 import { DeviceCodePanel } from './device-code';
 import { isOtherPerson, offerOtherPerson } from './other-person';
 import { PasteField } from './paste';
+import { showProbe } from './probe';
+import { RedirectAddress } from './redirect-address';
+import { showRefusal } from './refusal';
+import { SignOutButton } from './sign-out';
 import { SignedInPanel } from './signed-in';
 import { StatusLine } from './status-line';
-import { SignInWindow, windowRequest } from './window';
+import { offerTryAgain, windowRequest } from './window';
 
 export class SignInPanel {
   readonly #node: AccountNode;
   readonly #api: AccountApi;
   readonly #line = new StatusLine();
   readonly #button = $('.redletter-sign-in');
-  readonly #signOutButton = $('.redletter-sign-out');
+  readonly #signOut: SignOutButton;
+  readonly #attempt: Attempt;
+  readonly #address = new RedirectAddress();
   readonly #paste: PasteField;
   readonly #signedIn = new SignedInPanel();
-  readonly #code = new DeviceCodePanel(() => this.#cancel());
+  readonly #code = new DeviceCodePanel(() => this.#attempt.cancel());
   readonly #unsubscribe: (() => void)[];
-  /** The sign-in under way. News about any other one changes nothing here. */
-  #signIn: string | undefined;
-  /** A sign-in is being started, and has no ID yet. */
-  #starting = false;
-  #window: SignInWindow | undefined;
   #closed = false;
 
   constructor(node: AccountNode) {
     this.#node = node;
     this.#api = new AccountApi(node.id);
+    this.#attempt = new Attempt(this.#api);
     this.#signedIn.element.insertAfter(this.#line.element);
     this.#button.on('click', () => this.#begin());
-    this.#signOutButton.on('click', () => this.#askSignOut());
+    this.#signOut = new SignOutButton(this.#line, {
+      signOut: () => this.#api.signOut(accountDraft(node)),
+      failure: (error) => this.#failure(error),
+      next: this.#button,
+    });
     this.#paste = new PasteField((text) => this.#finish(text));
-    const copy = $('.redletter-copy');
-    copy.on('click', () => copyText(redirectUri(), copy));
-    accountField('redirectUri').on('input', () => this.#showWay());
     accountField('grant').on('redletter', () => this.#reset());
     for (const name of ['user', 'clientId', 'issuer']) {
       accountField(name).on('change', () => {
-        if (this.#isIdle && missingFromAccount() === undefined) this.#ask();
+        if (this.#attempt.isIdle && missingFromAccount() === undefined) this.#ask();
       });
     }
     this.#unsubscribe = [
@@ -62,22 +65,17 @@ export class SignInPanel {
       }),
     ];
     this.#showButton(true);
-    this.#showWay();
     if (missingFromAccount() === undefined) this.#ask();
   }
 
   /** The dialog closes. */
   close(): void {
     this.#closed = true;
-    this.#window?.forget();
+    this.#attempt.forgetWindow();
     this.#code.hide();
     // The code is not shown any more; a window that is open may still be finished.
-    if (accountValue('grant') === 'device_code') this.#cancel();
+    if (accountValue('grant') === 'device_code') this.#attempt.cancel();
     for (const stop of this.#unsubscribe) stop();
-  }
-
-  get #isIdle(): boolean {
-    return this.#signIn === undefined && !this.#starting;
   }
 
   #showButton(signedOut: boolean): void {
@@ -89,13 +87,6 @@ export class SignInPanel {
       .text(needsPerson() ? again : accountWord('label.test'));
   }
 
-  #showWay(): void {
-    $('.redletter-redirect').text(redirectUri());
-    accountField('redirectUri').attr('placeholder', redirectUri());
-    const way = wayHere(accountValue('grant'));
-    $('.redletter-way').text(accountWord(`way.${way}`));
-  }
-
   /** A part that is hidden passes the focus on, unless it has moved before. */
   #hide(part: JQuery): void {
     if (part.is(':focus') || part.find(':focus').length > 0) this.#button.trigger('focus');
@@ -104,9 +95,7 @@ export class SignInPanel {
 
   /** Nothing is under way any more. */
   #end(): void {
-    this.#signIn = undefined;
-    this.#window?.forget();
-    this.#window = undefined;
+    this.#attempt.end();
     this.#hide(this.#code.element);
     this.#code.hide();
     this.#hide(this.#paste.element);
@@ -114,36 +103,32 @@ export class SignInPanel {
 
   /** Another provider, grant, address or application is another sign-in. */
   #reset(): void {
-    this.#cancel();
+    this.#attempt.cancel();
     this.#end();
     this.#line.say('');
-    this.#hide(this.#signOutButton);
+    this.#hide(this.#signOut.element);
     this.#showButton(true);
-    this.#showWay();
+    this.#address.show();
     if (missingFromAccount() === undefined) this.#ask();
-  }
-
-  #cancel(): void {
-    if (this.#signIn !== undefined) this.#api.cancel({ signIn: this.#signIn }).catch(() => undefined);
   }
 
   // ---- how it is ----
 
   #ask(): void {
-    if (this.#starting) return;
-    const signIn = this.#signIn;
+    if (this.#attempt.isStarting) return;
+    const signIn = this.#attempt.id;
     this.#api
       .status({ ...accountDraft(this.#node), ...(signIn !== undefined && { signIn }) })
       .then((status) => {
         // Another sign-in was started meanwhile.
-        if (signIn === this.#signIn && !this.#starting && !this.#closed) this.#show(status);
+        if (signIn === this.#attempt.id && !this.#attempt.isStarting && !this.#closed) this.#show(status);
       })
       .catch(() => undefined);
   }
 
   /** A renewal changes only the panel, and is not announced. */
   #refresh(): void {
-    if (!this.#isIdle || missingFromAccount() !== undefined) return;
+    if (!this.#attempt.isIdle || missingFromAccount() !== undefined) return;
     this.#api
       .status(accountDraft(this.#node))
       .then((status) => this.#showPanel(status))
@@ -153,18 +138,18 @@ export class SignInPanel {
   #show(status: StatusResponse): void {
     const attempt = status.signIn;
     if (attempt?.state === 'waiting') return;
-    const ended = this.#signIn;
+    const ended = this.#attempt.id;
     this.#end();
     const signedOut = ['signed-out', 'unknown'].includes(status.state);
     const ofApplication = ['client_credentials', 'service_account'].includes(accountValue('grant'));
-    this.#signOutButton.toggle(!signedOut && !ofApplication);
+    this.#signOut.toggle(!signedOut && !ofApplication);
     this.#showButton(signedOut);
     if (attempt?.state === 'failed') {
-      this.#line.say(this.#sentence(attempt) ?? accountWord('signIn.failed'), 'error');
+      this.#refused(attempt, 'dialog', accountWord('signIn.failed'));
       this.#line.scrollIntoView();
     } else if (status.state === 'signed-in') this.#showSignedIn(status, ended);
     else if (signedOut) this.#line.say('');
-    else this.#line.say(this.#sentence(status, 'running') ?? accountWord('signIn.again'), 'error');
+    else this.#refused(status, 'running', accountWord('signIn.again'));
     this.#showPanel(status);
   }
 
@@ -196,6 +181,10 @@ export class SignInPanel {
     return (view && this.#sentence(view)) ?? accountWord('signIn.unreachable');
   }
 
+  #refused(view: ErrorResponse, where: 'dialog' | 'running', otherwise: string): void {
+    showRefusal(this.#line, view, { where, otherwise, again: () => this.#begin() });
+  }
+
   #askOtherPerson(who: string): void {
     offerOtherPerson(this.#line, who, accountValue('user'), {
       signInAgain: () => {
@@ -216,6 +205,10 @@ export class SignInPanel {
     });
   }
 
+  #probe(who: string, signIn?: string): void {
+    void showProbe(this.#line, this.#api, this.#node, { who, signIn });
+  }
+
   // ---- signing in ----
 
   #begin(more: Pick<SignInRequest, 'anotherPerson'> = {}): void {
@@ -233,7 +226,7 @@ export class SignInPanel {
         } else {
           this.#line.say(accountWord('signIn.works'), 'ok');
           this.#probe(accountValue('user'));
-          this.#signOutButton.toggle(accountValue('grant') === 'refresh_token');
+          this.#signOut.toggle(accountValue('grant') === 'refresh_token');
         }
       });
     }
@@ -248,14 +241,13 @@ export class SignInPanel {
       this.#line.say(accountWord('invalid.address'), 'error');
       return;
     }
-    this.#window?.close();
-    const popup = new SignInWindow();
+    const popup = this.#attempt.openWindow();
     this.#start(more).then((started) => {
       if (started === undefined || !('url' in started)) {
         popup.close();
         return;
       }
-      this.#window = popup;
+      this.#attempt.keep(popup);
       this.#line.say(accountWord('signIn.waiting'), 'wait');
       const pasted = more.callbackUrl !== undefined;
       this.#paste.show(pasted);
@@ -267,38 +259,26 @@ export class SignInPanel {
   }
 
   #windowClosed(id: string, asked: Pick<SignInRequest, 'anotherPerson'>): void {
-    if (this.#closed || this.#signIn !== id) return;
-    this.#line.say(accountWord('signIn.closed'), 'warning');
-    this.#line.addButtons([
-      {
-        text: accountWord('label.tryAgain'),
-        kind: 'primary redletter-try-again',
-        act: () => this.#begin(asked),
-      },
-      { text: accountWord('label.cancel'), kind: 'redletter-cancel-sign-in', act: () => this.#reset() },
-    ]);
-    this.#line.scrollIntoView();
+    if (this.#closed || this.#attempt.id !== id) return;
+    offerTryAgain(this.#line, { again: () => this.#begin(asked), cancel: () => this.#reset() });
     // The window may have been done in this very moment.
     this.#ask();
   }
 
   /** Undefined: it could not be started, and the line says why. */
   async #start(more: Partial<SignInRequest>): Promise<SignInResponse | undefined> {
-    this.#cancel();
+    this.#attempt.cancel();
     this.#end();
-    this.#starting = true;
     this.#line.say(accountWord('signIn.starting'), 'wait');
     try {
-      const started = await this.#api.signIn({ ...accountDraft(this.#node), ...more });
-      if ('id' in started) this.#signIn = started.id;
+      const started = await this.#attempt.start({ ...accountDraft(this.#node), ...more });
       if (started.clientId !== undefined) keepRegisteredClient(started.clientId);
-      if (this.#closed) this.#cancel();
+      if (this.#closed) this.#attempt.cancel();
       return started;
     } catch (error) {
-      this.#line.say(this.#failure(error), 'error');
+      const view = (error instanceof RequestError && error.view) || {};
+      this.#refused(view, 'dialog', accountWord('signIn.unreachable'));
       return undefined;
-    } finally {
-      this.#starting = false;
     }
   }
 
@@ -308,45 +288,6 @@ export class SignInPanel {
       await this.#api.paste({ text });
       this.#paste.clear();
       this.#ask();
-    } catch (error) {
-      this.#line.say(this.#failure(error), 'error');
-    }
-  }
-
-  /** The last step: whether the mail server accepts the token. Nothing is said where the server is not known yet. */
-  async #probe(who: string, signIn?: string): Promise<void> {
-    const result = this.#line.addLine(accountWord('signIn.looking'));
-    const mailbox = mailboxOf(this.#node.id);
-    const request = { ...accountDraft(this.#node), ...(mailbox && { mailbox }), ...(signIn && { signIn }) };
-    const answer = await this.#api.probe(request).catch(() => ({}));
-    if ('messages' in answer)
-      this.#line.restate(accountWord('signIn.connected', { who, messages: answer.messages }));
-    if (!('reason' in answer)) {
-      result.remove();
-      return;
-    }
-    result.text(sentenceOf(answer, 'running', answer.catalogue) ?? '').addClass('redletter-error');
-    this.#line.element.attr('data-mailbox', 'failed');
-  }
-
-  // ---- signing out ----
-
-  #askSignOut(): void {
-    const labels = { cancel: accountWord('label.cancel'), act: accountWord('label.signOut') };
-    confirmAct(accountWord('signOut.ask'), labels, (confirmed) => {
-      (confirmed ? this.#button : this.#signOutButton).trigger('focus');
-      if (confirmed) this.#signOut();
-    });
-  }
-
-  async #signOut(): Promise<void> {
-    this.#line.say(accountWord('signOut.under'), 'wait');
-    try {
-      const answer = await this.#api.signOut(accountDraft(this.#node));
-      this.#hide(this.#signOutButton);
-      this.#line.say(accountWord(answer.revoked ? 'signOut.done' : 'signOut.forgotten'));
-      const why = answer.reason && this.#sentence(answer);
-      if (why) this.#line.warn(why);
     } catch (error) {
       this.#line.say(this.#failure(error), 'error');
     }

@@ -37,8 +37,12 @@ export class StatusLine {
     return $('<div class="redletter-mailbox-look">').text(text).appendTo(this.element);
   }
 
+  link(text: string, href: string): JQuery {
+    return $('<a target="_blank" rel="noopener">').attr('href', href).text(text);
+  }
+
   addLink(text: string, href: string): void {
-    this.element.append(' ', $('<a target="_blank" rel="noopener">').attr('href', href).text(text));
+    this.element.append(' ', this.link(text, href));
   }
 
   /** What can be done about it. */

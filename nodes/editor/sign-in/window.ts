@@ -2,6 +2,7 @@
 import type { SignInRequest } from '../../admin/protocol';
 import { elsewhere, redirectUri } from '../form/surroundings';
 import { accountWord } from '../i18n';
+import type { StatusLine } from './status-line';
 
 /** Its user has closed it, or its pages have cut it off from this one: both look the same. */
 const LOOK_EVERY_MS = 250;
@@ -67,4 +68,14 @@ export function windowRequest(): Pick<SignInRequest, 'redirectUri' | 'callbackUr
       paste: accountWord('page.paste'),
     },
   };
+}
+
+/** The window was closed before the sign-in was over. */
+export function offerTryAgain(line: StatusLine, { again, cancel }: { again(): void; cancel(): void }): void {
+  line.say(accountWord('signIn.closed'), 'warning');
+  line.addButtons([
+    { text: accountWord('label.tryAgain'), kind: 'primary redletter-try-again', act: again },
+    { text: accountWord('label.cancel'), kind: 'redletter-cancel-sign-in', act: cancel },
+  ]);
+  line.scrollIntoView();
 }
