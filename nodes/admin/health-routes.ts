@@ -11,7 +11,7 @@ import {
   type Runtime,
   type ShownMailbox,
 } from '../runtime';
-import { onlyFromTheEditor } from './guard';
+import { onlyForTheEditor, onlyFromTheEditor } from './guard';
 import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequest } from './protocol';
 
 /** Below the admin root. */
@@ -37,8 +37,7 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
     RED.auth.needsPermission(permission) as unknown as RequestHandler;
   const guarded = [onlyFromTheEditor, may('pop3-in.write')];
 
-  RED.httpAdmin.get(`${BASE}/health`, may('flows.read'), (request, response) => {
-    response.setHeader('cache-control', 'no-store');
+  RED.httpAdmin.get(`${BASE}/health`, onlyForTheEditor, may('flows.read'), (request, response) => {
     const open = new Set(String(request.query.open ?? '').split(','));
     reportOf(RED, runtime, open).then(
       (report) => response.json(report),

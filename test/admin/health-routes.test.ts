@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { type NodeRed, startNodeRed } from '../../servers/node-red';
+
+describe('routes of the Mail tab, where Node-RED has no login', function () {
+  this.timeout(60_000);
+  let nodeRed: NodeRed;
+  before(async () => {
+    nodeRed = await startNodeRed({ version: 4 });
+  });
+  after(() => nodeRed?.remove());
+
+  const own = () => new URL(nodeRed.url).origin;
+  const foreign = () => [
+    'https://evil.example',
+    'http://127.0.0.1:1',
+    'null',
+    'nonsense',
+    `${own()}.evil.example`,
+    own().replace('http:', 'https:').replace(/:\d+$/, ''),
+  ];
+  const health = (headers: Record<string, string>) => nodeRed.admin('redletter/health', { headers });
+  const check = (headers: Record<string, string>) =>
+    nodeRed.admin('redletter/pop3-in/none/check', { json: {}, headers });
+
+  it('answer the editor, over HTTP and over HTTPS, and programs that are no browser', async () => {
+    for (const headers of [
+      {},
+      { origin: own() },
+      { 'sec-fetch-site': 'same-origin' },
+      { 'sec-fetch-site': 'same-origin', origin: 'https://behind-a-proxy.example' },
+    ] as Record<string, string>[]) {
+      const answer = await health(headers);
+      assert.equal(answer.status, 200, JSON.stringify(headers));
+      assert.equal(answer.headers.get('cache-control'), 'no-store');
+      assert.deepEqual(((await answer.json()) as { mailboxes: unknown[] }).mailboxes, []);
+      // There is no such mailbox, which is said only to those who may ask.
+      assert.equal((await check(headers)).status, 404, JSON.stringify(headers));
+    }
+  });
+
+  it('tell pages of other origins nothing, and do nothing for them (S7)', async () => {
+    const sites = ['cross-site', 'same-site', 'none'].map((site) => ({ 'sec-fetch-site': site }));
+    for (const headers of [...sites, ...foreign().map((origin) => ({ origin }))] as Record<
+      string,
+      string
+    >[]) {
+      for (const answer of [await health(headers), await check(headers)]) {
+        assert.equal(answer.status, 403, JSON.stringify(headers));
+        assert.deepEqual(await answer.json(), { error: 'forbidden' });
+      }
+    }
+  });
+
+  it('refuse JSON of another origin in every route that changes something', async () => {
+    for (const route of [
+      'redletter/pop3-in/a/pause',
+      'redletter/pop3-in/a/resume',
+      'redletter/pop3-in/a/restart',
+      'redletter/pop3-in/a/set-aside/u/retry',
+      'redletter/pop3-in/a/test',
+      'redletter/pop3-in/a/preview',
+      'redletter/pop3-in/a/send',
+      'redletter/pop3-in/a/find',
+      'redletter/oauth2-account/a/sign-in',
+      'redletter/oauth2-account/a/status',
+      'redletter/oauth2-account/a/paste',
+      'redletter/oauth2-account/a/mailbox',
+      'redletter/oauth2-account/a/cancel',
+      'redletter/oauth2-account/a/sign-out',
+    ]) {
+      const answer = await nodeRed.admin(route, { json: {}, headers: { origin: 'https://evil.example' } });
+      assert.equal(answer.status, 403, route);
+    }
+  });
+});
