@@ -251,10 +251,17 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   #errorOf(cause: unknown): MailboxError {
     if (cause instanceof MailboxError) return cause;
     const { code } = cause as { code?: string };
+    // No cause: its text repeats the address, and with it the password.
+    if (code === 'ERR_INVALID_URL')
+      return new MailboxError('CONFIG', 'fleet-setting-wrong', {
+        facts: { property: 'database' },
+        retryable: false,
+      });
     const { name: database } = this;
     const system = code ?? (cause as Error).message;
-    // 28: who we are is refused; 3D000: there is no such database; 42501: a right is missing.
-    const ours = typeof code === 'string' && (/^28/.test(code) || code === '3D000' || code === '42501');
+    // 28: who we are is refused; 3D000: there is no such database; 3F000: its schema may not be used; 42501: a right
+    // is missing.
+    const ours = typeof code === 'string' && (/^28/.test(code) || ['3D000', '3F000', '42501'].includes(code));
     return ours
       ? new MailboxError('CONFIG', 'fleet-database-refused', { facts: { database, system }, cause })
       : new MailboxError('STORE', 'database-unavailable', { facts: { database, system }, cause });
