@@ -49,6 +49,7 @@ RED.nodes.registerType<MailboxNode>('pop3 in', {
     maxPerCheck: mailboxProperties.maxPerCheck,
     attachments: mailboxProperties.attachments,
     directory: mailboxProperties.directory,
+    fileMode: mailboxProperties.fileMode,
     content: mailboxProperties.content,
     trustedServer: mailboxProperties.trustedServer,
     reply: mailboxProperties.reply,

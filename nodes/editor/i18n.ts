@@ -62,6 +62,10 @@ export function formatDuration(seconds: number): string {
   return format.format(Math.max(0, Math.round(seconds / length)));
 }
 
+/** "1 day", "30 days". */
+export const formatDays = (days: number): string =>
+  new Intl.NumberFormat(language(), { style: 'unit', unit: 'day', unitDisplay: 'long' }).format(days);
+
 export function formatDay(iso: string | undefined): string {
   const time = new Date(iso ?? '');
   return Number.isNaN(time.getTime())

@@ -102,6 +102,7 @@ class Taking implements Sink {
 export class Attachments {
   readonly #mode: AttachmentMode;
   readonly #directory: string;
+  readonly #groupReadable: boolean;
   readonly #openFile: (path: string, flags: number, mode: number) => Promise<FileHandle>;
   /** In the order of the mail. */
   readonly list: MailAttachment[] = [];
@@ -119,15 +120,17 @@ export class Attachments {
 
   /**
    * @param directory for mode `file`: where the files go; it is made when missing
+   * @param groupReadable the group of the process may read them too
    * @param openFile opens a file as fs does
    */
   constructor(
     mode: AttachmentMode,
-    directory = '',
+    { directory = '', groupReadable = false }: { directory?: string; groupReadable?: boolean } = {},
     openFile: (path: string, flags: number, mode: number) => Promise<FileHandle> = open,
   ) {
     this.#mode = mode;
     this.#directory = directory;
+    this.#groupReadable = groupReadable;
     this.#openFile = openFile;
   }
 
@@ -209,14 +212,18 @@ export class Attachments {
       if (this.#discarded) throw new Error('the mail was discarded');
       const path = join(directory, candidate);
       try {
-        const handle = await this.#openFile(path, O_CREAT | O_EXCL | O_WRONLY, 0o600);
+        const handle = await this.#openFile(
+          path,
+          O_CREAT | O_EXCL | O_WRONLY,
+          this.#groupReadable ? 0o640 : 0o600,
+        );
         this.#paths.push(path);
         return { handle, path };
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         if (code === 'EEXIST') candidate = withSuffix(name, randomBytes(6).toString('hex'));
         else if (code === 'ENOENT' && !made) {
-          await mkdir(directory, { recursive: true, mode: 0o700 });
+          await mkdir(directory, { recursive: true, mode: this.#groupReadable ? 0o750 : 0o700 });
           made = true;
         } else throw error;
       }

@@ -23,6 +23,8 @@ export interface MailOptions {
   attachments: AttachmentMode;
   /** For attachments `file`: the folder they go to. It is made when it is missing. */
   directory?: string;
+  /** The group of the process may read these files too. */
+  groupReadable?: boolean;
   /** True when the bytes are only what TOP gave. Without it, with content `headers`. */
   truncated?: boolean;
   /**
@@ -70,7 +72,7 @@ export async function readMail(bytes: AsyncIterable<Buffer>, options: MailOption
   if (toFiles && !options.directory) {
     throw new MailError('CONFIG', 'Attachments are to be saved as files, but no directory is named');
   }
-  const attachments = new Attachments(withBody ? options.attachments : 'none', options.directory);
+  const attachments = new Attachments(withBody ? options.attachments : 'none', options);
   const abortable = new Abortable(options.signal);
   // Where it is loaded already, no mail waits a turn for it.
   if (!loaded()) await load();

@@ -19,6 +19,7 @@ export { asMailboxError } from './from-pop3';
 export { type CheckRecord, Mailbox, type MailboxParts, type MailboxState, PAUSED } from './mailbox';
 export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
+export { senderAndSubject } from './sender-and-subject';
 export { type Login, openSession, type Session } from './session';
 export { fileLog } from './store/file/log';
 export { FileSpool } from './store/file/spool';

@@ -15,12 +15,14 @@ export function runtimeOf(RED: NodeAPI): Runtime {
   let runtime = runtimes.get(folder);
   if (runtime === undefined) {
     const secret = settings.credentialSecret;
+    const own = settings.redletter as { fleet?: unknown; keepMails?: unknown } | undefined;
     runtime = new Runtime({
       folder,
       settings: { get: (key) => settings.get(key), set: (key, value) => settings.set(key, value) },
       ...(typeof secret === 'string' && secret !== '' && { credentialSecret: secret }),
       readOnly: settings.readOnly === true,
-      fleet: (settings.redletter as { fleet?: unknown } | undefined)?.fleet,
+      fleet: own?.fleet,
+      keepsMails: own?.keepMails !== false,
     });
     runtimes.set(folder, runtime);
     forgetRemovedAccounts(RED, runtime);

@@ -18,6 +18,7 @@ export interface MailProperties {
   maxPerCheck: number | string;
   attachments: string;
   directory: string;
+  fileMode: string;
   content: string;
   trustedServer: string;
   reply: boolean;
@@ -59,6 +60,7 @@ export function settingsOf(
       trustedServers: [...named, ...(providers[where.service]?.authservIds ?? [])],
       ...(def.reply === true && { reply: true }),
       ...(def.directory?.trim() && { directory: resolve(base, def.directory.trim()) }),
+      groupReadable: oneOf(def, 'fileMode') === '640',
     },
     ...(def.handled === 'ack' && { ack }),
   };

@@ -1,4 +1,5 @@
 import type { Clock } from '../mailbox';
+import type { QuarantineNames } from './quarantine-names';
 import { type Attended, type MailboxHealth, type ShownMailbox, WatchedMailbox } from './watched-mailbox';
 
 /** A thousand mailboxes change all the time; a viewer is told once in so many ms at most. */
@@ -8,21 +9,33 @@ const TELL_EVERY_MS = 1000;
 export class Health {
   readonly #clock: Clock;
   readonly #keepsMails: boolean;
+  readonly #names: QuarantineNames | undefined;
   readonly #kept = new Map<string, WatchedMailbox>();
   readonly #listeners = new Set<() => void>();
   #timer: unknown;
   #again = false;
 
-  /** @param keepsMails whether the last mails are kept for the Mail tab */
-  constructor(clock: Clock, keepsMails = true) {
+  /**
+   * @param keepsMails whether the last mails, their subjects and senders are kept for the Mail tab
+   * @param names of quarantined mails, on disk
+   */
+  constructor(clock: Clock, keepsMails = true, names?: QuarantineNames) {
     this.#clock = clock;
     this.#keepsMails = keepsMails;
+    this.#names = names;
   }
 
   /** From now on this mailbox is shown; a deploy in between costs it none of its counts. */
   attend(name: Attended): WatchedMailbox {
     const before = this.#kept.get(name.id);
-    const watched = new WatchedMailbox(name, this.#clock, () => this.changed(), before, this.#keepsMails);
+    const watched = new WatchedMailbox(
+      name,
+      this.#clock,
+      () => this.changed(),
+      before,
+      this.#keepsMails,
+      this.#names,
+    );
     this.#kept.set(name.id, watched);
     this.changed();
     return watched;
@@ -41,6 +54,7 @@ export class Health {
   /** After a deploy: what is gone by then stays gone. */
   sweep(): void {
     for (const [id, watched] of this.#kept) if (watched.mailbox === undefined) this.#kept.delete(id);
+    this.#names?.keepOnly(new Set(this.#kept.keys()));
     this.changed();
   }
 

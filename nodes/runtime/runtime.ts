@@ -5,6 +5,7 @@ import { Health } from './health';
 import { keyFileIn } from './key-file';
 import type { LedgerRoom } from './ledger-loan';
 import { openLedgerRoom } from './ledger-room';
+import { QuarantineNames } from './quarantine-names';
 import { Turns } from './session-limiter';
 import { type SettingsStore, TokenVault } from './token-vault';
 import { VaultLock } from './vault-lock';
@@ -17,6 +18,8 @@ export interface RuntimeOptions {
   credentialSecret?: string;
   readOnly?: boolean;
   clock?: Clock;
+  /** `redletter.keepMails` of settings.js: false, and no subject or sender is kept for the Mail tab. */
+  keepsMails?: boolean;
   /** `redletter.fleet` of settings.js, as it stands there. */
   fleet?: unknown;
 }
@@ -37,7 +40,9 @@ export class Runtime {
   constructor(options: RuntimeOptions) {
     const { settings, credentialSecret, readOnly } = options;
     this.clock = options.clock ?? systemClock;
-    this.health = new Health(this.clock);
+    const keepsMails = options.keepsMails !== false;
+    const names = new QuarantineNames(join(options.folder, 'redletter', 'quarantine.json'));
+    this.health = new Health(this.clock, keepsMails, keepsMails ? names : undefined);
     const room = openLedgerRoom({ ...options, clock: this.clock });
     this.ledgers = room.ledgers;
     this.fleet = room.fleet;

@@ -5,9 +5,11 @@ import {
   MailboxError,
   type MailboxParts,
   type MailboxState,
+  senderAndSubject,
 } from '../mailbox';
 import { MailboxHistory, type PastCheck, type PastMail, printable } from './history';
 import { Hours } from './hours';
+import type { QuarantineNames } from './quarantine-names';
 
 /** Mails of a mailbox of which more than the unique ID is remembered. */
 const MOST_REMEMBERED = 100;
@@ -86,6 +88,7 @@ export class WatchedMailbox {
   readonly #clock: Clock;
   readonly #changed: () => void;
   readonly #keepsMails: boolean;
+  readonly #names: QuarantineNames | undefined;
   mailbox: ShownMailbox | undefined;
   #state: MailboxState = { is: 'idle' };
   #checkedAt: number | undefined;
@@ -102,11 +105,13 @@ export class WatchedMailbox {
     changed: () => void,
     before: WatchedMailbox | undefined,
     keepsMails: boolean,
+    names: QuarantineNames | undefined,
   ) {
     this.#name = name;
     this.#clock = clock;
     this.#changed = changed;
     this.#keepsMails = keepsMails;
+    this.#names = names;
     this.#hours = before === undefined ? new Hours() : before.#hours;
     this.#redelivered = before === undefined ? new Hours() : before.#redelivered;
     this.#history = before === undefined ? new MailboxHistory() : before.#history;
@@ -120,7 +125,7 @@ export class WatchedMailbox {
       ...parts,
       deliver: async (mail, assertOwner) => {
         // Only the flow's acknowledgement can quarantine a mail whose subject is known.
-        if (parts.ack !== undefined) {
+        if (parts.ack !== undefined && this.#keepsMails) {
           const [subject, from] = [printable(mail.topic), printable(mail.from)];
           remember(this.#subjects, mail.pop3.uid, { ...(subject && { subject }), ...(from && { from }) });
         }
@@ -143,6 +148,7 @@ export class WatchedMailbox {
       onQuarantined: (error, pop3, raw) => {
         this.#quarantined(pop3.uid);
         const shown = this.#subjects.get(pop3.uid);
+        if (shown === undefined && raw !== undefined && this.#keepsMails) this.#nameFrom(raw, pop3.uid);
         parts.onQuarantined(shown === undefined ? error : naming(error, shown), pop3, raw);
       },
       onStillQuarantined: (uid) => {
@@ -200,14 +206,28 @@ export class WatchedMailbox {
       mails: this.#history.mails,
       inFlight,
       unacknowledged,
-      quarantined: quarantined.map((uid) => ({ uid, ...this.#quarantineFacts.get(uid) })),
+      quarantined: quarantined.map((uid) => ({
+        uid,
+        ...(this.#quarantineFacts.get(uid) ?? this.#names?.get(name.id, uid)),
+      })),
     };
   }
 
   #quarantined(uid: string): void {
-    remember(this.#quarantineFacts, uid, { at: this.#clock.now(), ...this.#subjects.get(uid) });
+    const known = this.#subjects.get(uid) ?? this.#names?.get(this.#name.id, uid);
+    const facts = { ...known, at: this.#clock.now() };
+    remember(this.#quarantineFacts, uid, facts);
+    if (known !== undefined) this.#names?.set(this.#name.id, uid, facts);
     this.#history.recordQuarantine(uid);
     this.#changed();
+  }
+
+  /** A mail that was never delivered is known by its bytes only. */
+  async #nameFrom(raw: Buffer, uid: string): Promise<void> {
+    const found = await senderAndSubject(raw).catch(() => undefined);
+    const [subject, from] = [printable(found?.subject), printable(found?.from)];
+    remember(this.#subjects, uid, { ...(subject && { subject }), ...(from && { from }) });
+    this.#quarantined(uid);
   }
 
   #hear(state: MailboxState): void {

@@ -70,7 +70,7 @@ describe('mail: given up half-way', () => {
   });
 
   it('removes what was half written', async () => {
-    const attachments = new Attachments('file', directory);
+    const attachments = new Attachments('file', { directory });
     const parsing = new Parsing(attachments);
     await parsing.write(MAIL.subarray(0, 400_000));
     assert.ok((await readdir(directory)).length >= 1);

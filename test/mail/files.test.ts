@@ -67,6 +67,32 @@ describe('mail: attachments as files', () => {
     for (const path of paths) assert.match(basename(path), /^a-.*\.png$/);
   });
 
+  it('can be read by their owner only, or by the group where that was chosen', async () => {
+    const before = process.umask(0o022);
+    try {
+      for (const [groupReadable, ofFile, ofFolder] of [
+        [false, 0o600, 0o700],
+        [true, 0o640, 0o750],
+      ] as const) {
+        const folder = join(root, String(groupReadable));
+        const source = (async function* () {
+          yield mailWith('a.png');
+        })();
+        const { message } = await readMail(source, {
+          content: 'parsed',
+          attachments: 'file',
+          directory: folder,
+          groupReadable,
+        });
+        const path = message.attachments[0]?.path as string;
+        assert.equal((await stat(path)).mode & 0o777, ofFile);
+        assert.equal((await stat(folder)).mode & 0o777, ofFolder);
+      }
+    } finally {
+      process.umask(before);
+    }
+  });
+
   it('follows no link out of the folder', async () => {
     await mkdir(directory, { recursive: true });
     await writeFile(join(root, 'target'), 'untouched');
@@ -181,7 +207,7 @@ describe('mail: attachments as files', () => {
     const full = await stat('/dev/full').catch(() => undefined);
     if (!full) return this.skip();
     const openFull = () => open('/dev/full', 'w');
-    const parsing = new Parsing(new Attachments('file', directory, openFull));
+    const parsing = new Parsing(new Attachments('file', { directory }, openFull));
     const reading = async () => {
       await parsing.write(mailWith('a.png'));
       await parsing.end();

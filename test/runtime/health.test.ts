@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { MailboxError, type MailboxParts, type MailboxState, soleOwner } from '../../nodes/mailbox';
 import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
 import { Health } from '../../nodes/runtime/health';
 import { COUNTED_HOURS } from '../../nodes/runtime/hours';
+import { QuarantineNames } from '../../nodes/runtime/quarantine-names';
 import type { WatchedMailbox } from '../../nodes/runtime/watched-mailbox';
 import { HOUR, MINUTE, TestClock } from '../../servers/mailbox-checker';
 
@@ -159,6 +163,74 @@ describe('the health of the mailboxes', () => {
     clock.advance(24 * HOUR);
     parts.onStillQuarantined?.('a');
     assert.deepEqual(only().quarantined, [{ uid: 'a', at: before + 24 * HOUR }]);
+  });
+
+  describe('after a restart', () => {
+    let folder: string;
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'health-'));
+    });
+    afterEach(() => rm(folder, { recursive: true }));
+    const file = (): string => join(folder, 'redletter', 'quarantine.json');
+    const begin = (): void => {
+      health = new Health(clock, true, new QuarantineNames(file()));
+    };
+
+    it('still names quarantined mail, for the owner of the files only', async () => {
+      begin();
+      const { parts } = attend(true);
+      await parts.deliver(mail('a', 'Order 17'), soleOwner);
+      parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields);
+      const at = clock.now();
+      assert.equal((await stat(file())).mode & 0o777, 0o600);
+      begin();
+      const { shown } = attend(true);
+      shown.quarantined = ['a'];
+      assert.deepEqual(only().quarantined, [{ uid: 'a', subject: 'Order 17', at }]);
+    });
+
+    it('knows nothing of a mailbox that is gone', async () => {
+      begin();
+      const { parts, watched } = attend(true);
+      await parts.deliver(mail('a', 'Order 17'), soleOwner);
+      parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields);
+      watched.end();
+      health.sweep();
+      assert.equal(await readFile(file(), 'utf8'), '[]');
+    });
+
+    it('starts empty where the file is damaged', async () => {
+      await mkdir(join(folder, 'redletter'));
+      for (const damaged of ['{', '{}', '[[1]]', 'null']) {
+        await writeFile(file(), damaged);
+        begin();
+        const { shown } = attend(true);
+        shown.quarantined = ['a'];
+        assert.deepEqual(only().quarantined, [{ uid: 'a' }], damaged);
+      }
+    });
+  });
+
+  it('names a quarantined mail that was never delivered by its bytes', async () => {
+    const { parts, shown } = attend();
+    shown.quarantined = ['a'];
+    const raw = Buffer.from('Subject: =?utf-8?Q?B=C3=A4r?=\r\nFrom: Bob <bob@example.com>\r\n\r\nHello');
+    parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields, raw);
+    while (only().quarantined[0]?.subject === undefined) await new Promise(setImmediate);
+    assert.deepEqual(only().quarantined, [
+      { uid: 'a', subject: 'Bär', from: 'bob@example.com', at: clock.now() },
+    ]);
+  });
+
+  it('keeps no subject and no sender where that is switched off', async () => {
+    health = new Health(clock, false);
+    const { parts, shown } = attend(true);
+    await parts.deliver(mail('a', 'Order 17'), soleOwner);
+    shown.quarantined = ['a'];
+    parts.onQuarantined(refused, { uid: 'a' } as Pop3Fields, Buffer.from('Subject: Order 17\r\n\r\n'));
+    await new Promise(setImmediate);
+    assert.deepEqual(only().mails, []);
+    assert.deepEqual(only().quarantined, [{ uid: 'a', at: clock.now() }]);
   });
 
   it('does not remember without end', async () => {

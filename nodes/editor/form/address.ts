@@ -15,6 +15,8 @@ export class AddressField {
   constructor(api: MailboxApi) {
     this.#api = api;
     field('user').on('change', () => this.#follow());
+    // What was found is no longer what the form shows.
+    field('host').on('input', () => this.#answer.empty());
     $('.redletter-find').on('click', () => this.#find());
   }
 

@@ -56,6 +56,7 @@ export class MailboxForm {
     new Sections(() => this.#provider);
     const draft = (): MailboxDraft => this.#draft();
     this.#test = new TestPanel({
+      node: node.id,
       panel: $('.redletter-test-panel'),
       start: $('.redletter-test-start'),
       cancel: $('.redletter-test-cancel'),

@@ -1,5 +1,6 @@
-/** A mailbox as a text to paste into an issue: versions, settings without secrets, the last checks. */
+/** A mailbox as a text to paste into an issue: versions, settings without secrets, the last checks, the last test. */
 import type { HealthReport, MailboxReport } from '../../admin/protocol';
+import { lastTranscript } from '../test/last-transcript';
 
 let versions: HealthReport['versions'] | undefined;
 
@@ -25,6 +26,7 @@ export function reportText(report: MailboxReport): string {
       : `  ${when} ${ms} ms found ${found}, delivered ${delivered}, redelivered ${redelivered}`;
   });
   const { error } = report;
+  const transcript = lastTranscript(report.node).map((line) => `  ${line}`);
   return masked(
     [
       '@redletter/node-red-pop3',
@@ -38,6 +40,7 @@ export function reportText(report: MailboxReport): string {
       `quarantined: ${report.setAside.count}, unacknowledged: ${report.unsettled}`,
       'checks:',
       ...checks,
+      ...(transcript.length > 0 ? ['last connection test:', ...transcript] : []),
     ].join('\n'),
   );
 }

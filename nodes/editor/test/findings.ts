@@ -1,6 +1,6 @@
 /** The findings of a connection test, in words. */
 import type { Step } from '../../admin/protocol';
-import { formatDay, formatDuration, formatSize, word } from '../i18n';
+import { formatDay, formatDays, formatDuration, formatSize, word } from '../i18n';
 
 /** What a step has found out, in a few words each. */
 export function findingsOf(step: Step): string[] {
@@ -13,7 +13,12 @@ export function findingsOf(step: Step): string[] {
     case 'certificate': {
       const { names, subject = '', issuer = '', validTo, daysLeft = 0, trusted } = step.facts;
       const shown = names.length > 3 ? `${names.slice(0, 3).join(', ')} …` : names.join(', ');
-      const facts = { names: shown || subject, issuer, until: formatDay(validTo), days: daysLeft };
+      const facts = {
+        names: shown || subject,
+        issuer,
+        until: formatDay(validTo),
+        days: formatDays(daysLeft),
+      };
       const found = [
         daysLeft < 0 ? word('test.found.certificateOver', facts) : word('test.found.certificate', facts),
       ];

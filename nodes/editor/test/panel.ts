@@ -5,9 +5,12 @@ import { copyText, scrollIntoView } from '../form/form';
 import { language, sentenceOf, word } from '../i18n';
 import type { Setup } from './advice';
 import { Explanation, type OtherWay } from './explanation';
+import { rememberTranscript } from './last-transcript';
 import { StepList } from './step-list';
 
 export interface TestPanelParts {
+  /** The ID of the mailbox's node. */
+  node: string;
   /** Where the steps appear. */
   panel: JQuery;
   start: JQuery;
@@ -159,7 +162,9 @@ export class TestPanel {
     } else if (failed?.failure !== undefined) this.#explain(report, failed.step, failed.failure);
     if (report.ms !== undefined && report.outcome !== 'cancelled') this.#showTime(report.ms);
     scrollIntoView(this.#parts.panel);
-    if (report.transcript.length > 0) this.#transcript.append(transcriptOf(report.transcript));
+    if (report.transcript.length === 0) return;
+    rememberTranscript(this.#parts.node, report.transcript);
+    this.#transcript.append(transcriptOf(report.transcript));
   }
 
   #explain(report: Report, step: string, failure: NonNullable<Report['steps'][number]['failure']>): void {

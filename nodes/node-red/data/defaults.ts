@@ -31,6 +31,8 @@ export const POP3_IN_DEFAULTS = {
   maxPerCheck: 0,
   attachments: 'buffer',
   directory: '',
+  /** Of attachments saved as files: for the user of Node-RED alone, or readable by its group. */
+  fileMode: '600',
   content: 'parsed',
   /** Of an own mail server, as in its Authentication-Results; empty: what the provider's row names. */
   trustedServer: '',
@@ -50,6 +52,7 @@ export const POP3_IN_CHOICES = {
   handled: ['send', 'ack'],
   oversize: ['headers', 'skip'],
   attachments: ['buffer', 'file', 'none'],
+  fileMode: ['600', '640'],
   content: ['parsed', 'raw', 'both', 'headers'],
 } as const satisfies Partial<Record<keyof typeof POP3_IN_DEFAULTS, readonly string[]>>;
 
