@@ -16,7 +16,9 @@ export {
   type MailboxReason,
 } from './errors';
 export { asMailboxError } from './from-pop3';
-export { type CheckRecord, Mailbox, type MailboxParts, type MailboxState, PAUSED } from './mailbox';
+export { Mailbox } from './mailbox';
+export { PAUSED } from './mailbox-checks';
+export type { CheckRecord, MailboxParts, MailboxState } from './mailbox-parts';
 export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { senderAndSubject } from './sender-and-subject';

@@ -1,94 +1,17 @@
-import { type Clock, monotonicNow } from '../base/clock';
-import { type CheckResult, checkMailbox } from './check';
-import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
+import { monotonicNow } from '../base/clock';
+import type { CheckResult } from './check';
+import type { CheckSummary } from './check-context';
 import { CheckRhythm } from './check-rhythm';
-import { ClockWatch } from './clock-watch';
-import { AckDelivery } from './delivery/ack';
-import type { Acknowledgement, AckOutcome, AckSettings } from './delivery/acknowledgement';
-import type { DeliveryParts } from './delivery/delivery';
-import { type DeliveredMail, pop3Fields, uidOf } from './delivery/pop3-fields';
-import type { Reading } from './delivery/received-mail';
-import { SendDelivery } from './delivery/send';
+import type { Acknowledgement, AckOutcome } from './delivery/acknowledgement';
+import { uidOf } from './delivery/pop3-fields';
 import { MailboxError } from './errors';
-import { type OnQuarantined, type OnStillQuarantined, recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
-import { type AssertOwner, soleOwner } from './ownership';
-import type { Ledger } from './store/ledger';
-import type { Spool } from './store/spool';
-
-/** What a person wants to know of a mailbox at a glance. */
-export type MailboxState =
-  | { is: 'checking' }
-  | { is: 'progress'; done: number; total: number }
-  /** `left`: mail that was there at the first check and stays unfetched. */
-  | { is: 'new'; count: number; left?: number }
-  | { is: 'idle' }
-  | { is: 'paused' }
-  | { is: 'waiting'; ms: number }
-  /** Another Node-RED of the fleet has it. */
-  | { is: 'elsewhere' }
-  /** The server has not answered for so long. */
-  | { is: 'silent'; ms: number }
-  | { is: 'failed'; error: MailboxError };
-
-/** What a mailbox is made of; all of it comes from outside. */
-export interface MailboxParts {
-  settings: CheckSettings & {
-    /** Seconds between checks; 0: only when asked. */
-    interval: number;
-  };
-  /** Given: a mail is processed when the flow acknowledges it. Else when it has been sent. */
-  ack?: AckSettings;
-  reading: Reading;
-  /** @throws MailboxError STORE */
-  ledger(signal: AbortSignal): Promise<Ledger>;
-  /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
-  spool(): Promise<Spool>;
-  open: CheckContext['open'];
-  /** Runs a session when the mailbox, and the runtime, have room for one; `isWanted`: others wait for that. */
-  inTurn<T>(run: (turn?: { isWanted(): boolean }) => Promise<T>, signal: AbortSignal): Promise<T>;
-  mayDelete(key: string): boolean;
-  deliver: DeliveryParts['deliver'];
-  /** Absent: this runtime is the only one. */
-  assertOwner?: AssertOwner;
-  onState(state: MailboxState): void;
-  /** Called when the state changes for the worse, or to another failure; not once for each check. */
-  onError(error: MailboxError): void;
-  onQuarantined: OnQuarantined;
-  /** The retry of each day failed; that is no new error. */
-  onStillQuarantined?: OnStillQuarantined;
-  /** A mail was delivered of which a part may be missing; reported once. */
-  onIncomplete?: OnQuarantined;
-  /** How a check went that came by itself; the caller of `check()` gets that of its own. */
-  onSummary(summary: CheckSummary): void;
-  /** Every check that has ended, however it was started. Times are ms since the epoch. */
-  onCheck?(check: CheckRecord): void;
-  /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
-  onChange?(): void;
-  clock: Clock;
-  random: () => number;
-}
-
-/** A check that has ended. */
-export interface CheckRecord {
-  startedAt: number;
-  endedAt: number;
-  summary?: CheckSummary;
-  error?: MailboxError;
-}
-
-interface Asked {
-  resolve: (summary: CheckSummary) => void;
-  reject: (error: MailboxError) => void;
-}
+import { MailboxChecks, PAUSED, paused } from './mailbox-checks';
+import { guardedListeners, type MailboxParts } from './mailbox-parts';
+import { type Asked, Outcomes } from './outcomes';
 
 /** The reason of what a deploy has ended: no failure, and no attempt. */
 const STOPPED = 'stopped';
-/** The reason of a check that was asked for while the mailbox is paused. */
-export const PAUSED = 'paused';
-
-/** Seconds; `send` is done long before. */
-const LEFT_OVER_TIMEOUT = 600;
 
 /**
  * Checks one mailbox again and again: on its interval, when asked, when someone has signed in. Whatever
@@ -101,43 +24,24 @@ export class Mailbox {
   #asked: Asked[] = [];
   #wanted = false;
   #roomToUse = false;
-  #acknowledged: AckDelivery | undefined;
   /** Mails that the last check left on the server, since the flow was busy. */
   #leftOnServer = 0;
   /** The next check goes on with what the last one left. */
   #continuing = false;
   #checking = false;
   readonly #rhythm: CheckRhythm;
-  readonly #clockWatch: ClockWatch;
-  /** See {@link CheckContext.doubted}. */
-  readonly #doubted = new Set<string>();
-  /** See {@link CheckContext.unidentifiable}. */
-  readonly #unidentifiable = new Set<string>();
-  #reported: string | undefined;
-  /** In place of the setting, until a first check has used it. */
-  #first: string | undefined;
-  /** Mails delivered in the present check. */
-  #delivered = 0;
-  #ledger: Ledger | undefined;
+  readonly #outcomes: Outcomes;
+  readonly #checks: MailboxChecks;
   /** When the next check comes by itself, ms since the epoch; undefined: none is arranged. */
   nextCheckAt: number | undefined;
 
   readonly #parts: MailboxParts;
 
   constructor(parts: MailboxParts) {
-    this.#parts = {
-      ...parts,
-      onState: guarded(parts.onState),
-      onError: guarded(parts.onError),
-      onQuarantined: guarded(parts.onQuarantined),
-      onStillQuarantined: guarded(parts.onStillQuarantined ?? (() => undefined)),
-      onIncomplete: guarded(parts.onIncomplete ?? (() => undefined)),
-      onSummary: guarded(parts.onSummary),
-      onChange: guarded(parts.onChange ?? (() => undefined)),
-      onCheck: guarded(parts.onCheck ?? (() => undefined)),
-    };
+    this.#parts = guardedListeners(parts);
+    this.#outcomes = new Outcomes(this.#parts);
     this.#rhythm = new CheckRhythm(parts.settings.interval);
-    this.#clockWatch = new ClockWatch(parts.clock);
+    this.#checks = new MailboxChecks(this.#parts, this.#stopping.signal, () => this.#useRoom());
   }
 
   /** Begins: at once with an interval, else when asked. */
@@ -176,22 +80,22 @@ export class Mailbox {
 
   /** The flow's acknowledgement of a delivery of this mailbox. */
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
-    return (await this.#acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
+    return (await this.#checks.acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
   }
 
   /** Mails delivered and not acknowledged. */
   get inFlight(): number {
-    return this.#acknowledged?.inFlight ?? 0;
+    return this.#checks.acknowledged?.inFlight ?? 0;
   }
 
   /** Mails that wait for an acknowledgement: in flight, or in the spool for their next attempt. */
   get unacknowledged(): number {
-    return this.#acknowledged?.unacknowledged ?? 0;
+    return this.#checks.acknowledged?.unacknowledged ?? 0;
   }
 
   /** The unique IDs, or what replaces them, of the mails that failed too often; empty before the first check. */
   get quarantined(): string[] {
-    return (this.#ledger?.quarantined ?? []).map((key) => uidOf({ key }));
+    return (this.#checks.ledger?.quarantined ?? []).map((key) => uidOf({ key }));
   }
 
   /**
@@ -199,7 +103,7 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async tryAgain(uid: string): Promise<boolean> {
-    const ledger = this.#ledger;
+    const ledger = this.#checks.ledger;
     const key = ledger?.quarantined.find((one) => uidOf({ key: one }) === uid);
     if (ledger === undefined || key === undefined) return false;
     await ledger.retry(key, { asked: true });
@@ -209,7 +113,7 @@ export class Mailbox {
 
   /** Known from the first check on. */
   get isPaused(): boolean {
-    return this.#ledger?.isPaused ?? false;
+    return this.#checks.ledger?.isPaused ?? false;
   }
 
   /**
@@ -217,21 +121,21 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async pause(): Promise<void> {
-    await (await this.#openLedger()).recordPause(true);
+    await (await this.#checks.openLedger()).recordPause(true);
     this.#disarm();
     if (this.#running === undefined) this.#parts.onState({ is: 'paused' });
   }
 
   /** Checks at once, and goes on. @throws MailboxError STORE */
   async resume(): Promise<void> {
-    await (await this.#openLedger()).recordPause(false);
+    await (await this.#checks.openLedger()).recordPause(false);
     this.#parts.onState({ is: 'idle' });
     this.wake();
   }
 
   /** When the first check was, and how many mails it ignored; undefined where it is not known. */
   get firstCheck(): { at: number; ignored: number } | undefined {
-    return this.#ledger?.firstCheck;
+    return this.#checks.ledger?.firstCheck;
   }
 
   /**
@@ -240,14 +144,9 @@ export class Mailbox {
    * @throws MailboxError STORE
    */
   async restart(first: string): Promise<void> {
-    await (await this.#openLedger()).recordRestart();
-    this.#first = first;
+    await (await this.#checks.openLedger()).recordRestart();
+    this.#checks.first = first;
     this.wake();
-  }
-
-  async #openLedger(): Promise<Ledger> {
-    this.#ledger ??= await this.#parts.ledger(this.#stopping.signal);
-    return this.#ledger;
   }
 
   /** The cause of a failure may be gone (a person signed in): its wait is over. */
@@ -259,7 +158,7 @@ export class Mailbox {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#disarm();
-    this.#acknowledged?.stop();
+    this.#checks.acknowledged?.stop();
     await this.#running;
     for (const { reject } of this.#asked.splice(0)) reject(stopped());
   }
@@ -267,7 +166,7 @@ export class Mailbox {
   /** Mails of the spool can be delivered, or downloaded, that could not before. */
   #useRoom(): void {
     this.#parts.onChange?.();
-    const room = this.#acknowledged?.room() ?? 0;
+    const room = this.#checks.acknowledged?.room() ?? 0;
     if (this.#stopping.signal.aborted || room === 0) return;
     this.#roomToUse = true;
     // The check that is under way uses the room itself, and what it leaves is looked at when it ends.
@@ -279,7 +178,7 @@ export class Mailbox {
   #continueCheck(): void {
     if (this.#leftOnServer === 0 || this.#rhythm.failing || this.isPaused) return;
     // A session for each processed mail would be a session too many.
-    if (!this.#acknowledged?.hasRoomForRound) return;
+    if (!this.#checks.acknowledged?.hasRoomForRound) return;
     this.#continuing = true;
     const now = this.#parts.clock.now();
     const delay = this.#rhythm.loginDelay(monotonicNow(this.#parts.clock));
@@ -309,9 +208,9 @@ export class Mailbox {
       let tell: (wait: number | undefined) => void;
       try {
         if (!checking) {
-          if (this.#acknowledged === undefined) await this.#prepare();
+          if (this.#checks.acknowledged === undefined) await this.#checks.prepare();
           if (this.isPaused) throw paused();
-          await this.#acknowledged?.redeliver();
+          await this.#checks.acknowledged?.redeliver();
           this.#parts.onChange?.();
           continue;
         }
@@ -319,7 +218,7 @@ export class Mailbox {
         const result = await this.#checkOnce();
         const { summary } = result;
         this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), summary });
-        tell = () => this.#succeeded(result, asked);
+        tell = () => this.#outcomes.succeeded(result, asked);
       } catch (cause) {
         if (this.#stopping.signal.aborted) {
           for (const { reject } of asked) reject(stopped());
@@ -339,11 +238,16 @@ export class Mailbox {
         const { host, port, user } = this.#parts.settings;
         const error = this.#rhythm.judge(asMailboxError(cause, { host, port, user }));
         this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), error });
-        const blip = this.#rhythm.failed(error, this.#delivered > 0);
-        tell = (wait) => this.#tellFailure(error, asked, blip, wait);
+        const blip = this.#rhythm.failed(error, this.#checks.delivered > 0);
+        tell = (wait) =>
+          this.#outcomes.failed(error, asked, {
+            quiet: blip,
+            waits: blip || this.#rhythm.isWaiting(error),
+            wait,
+          });
       } finally {
         this.#checking = false;
-        await this.#ledger?.rest();
+        await this.#checks.ledger?.rest();
       }
       const wait = this.#rhythm.nextIn(monotonicNow(clock) - started, this.#parts.random);
       this.#arm(wait);
@@ -354,134 +258,16 @@ export class Mailbox {
   }
 
   async #checkOnce(): Promise<CheckResult> {
-    const parts = this.#parts;
-    this.#delivered = 0;
-    const { signal } = this.#stopping;
+    const { settings, onState } = this.#parts;
     // A check that goes on brings no more than the one that it goes on with would have.
-    const maxPerCheck = this.#continuing && parts.settings.maxPerCheck > 0 ? this.#leftOnServer : undefined;
+    const maxPerCheck = this.#continuing && settings.maxPerCheck > 0 ? this.#leftOnServer : undefined;
     this.#continuing = false;
-    parts.onState({ is: 'checking' });
-    const { common, acknowledged } = await this.#prepare();
-    const { ledger } = common;
-    if (ledger.isPaused) throw paused();
-    const { service } = parts.settings;
-    const { node, host, user } = parts.settings;
-    const again = await acknowledged.redeliver();
-    const result = await parts.inTurn(
-      (turn) =>
-        checkMailbox({
-          settings: {
-            ...parts.settings,
-            ...(this.#first !== undefined && { first: this.#first }),
-            ...(maxPerCheck !== undefined && { maxPerCheck }),
-          },
-          ledger,
-          open: async (signal) => {
-            const session = await parts.open(signal);
-            this.#rhythm.loggedIn(monotonicNow(parts.clock));
-            return session;
-          },
-          delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
-          mayDelete: parts.mayDelete,
-          assertOwner: common.assertOwner,
-          onProgress: (done, total) => parts.onState({ is: 'progress', done, total }),
-          onQuarantined: parts.onQuarantined,
-          onStillQuarantined: parts.onStillQuarantined,
-          onIncomplete: (mail, cause) => {
-            const error = new MailboxError('PROTOCOL', 'mail-incomplete', {
-              facts: { uid: uidOf(mail), host },
-              cause,
-            });
-            const facts = { bytes: mail.bytes ?? 0, earlier: 0 };
-            parts.onIncomplete?.(error, pop3Fields({ node, host, user }, mail, facts));
-          },
-          doubted: this.#doubted,
-          unidentifiable: this.#unidentifiable,
-          clockWatch: this.#clockWatch,
-          isWanted: () => turn?.isWanted() ?? false,
-          now: parts.clock.now,
-          monotonic: () => monotonicNow(parts.clock),
-          signal,
-        }),
-      signal,
-    );
-    const { summary } = result;
-    if (result.first) this.#first = undefined;
-    const more = service === 'google' && summary.delivered > 0;
-    summary.delivered += again;
-    summary.redelivered += again;
+    onState({ is: 'checking' });
+    const onLogin = (at: number): void => this.#rhythm.loggedIn(at);
+    const { more, ...result } = await this.#checks.run({ maxPerCheck, onLogin });
     this.#leftOnServer = result.left;
     this.#rhythm.succeeded(result, more);
     return result;
-  }
-
-  /** Opens what is remembered, and what waits in the spool. */
-  async #prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
-    const parts = this.#parts;
-    const { signal } = this.#stopping;
-    const ledger = await parts.ledger(signal);
-    this.#ledger = ledger;
-    await recordCrash(ledger, parts.ack === undefined ? 'one' : 'any', parts.clock.now());
-    const { node, user, host, maxAttempts } = parts.settings;
-    const common: DeliveryParts = {
-      ledger,
-      reading: parts.reading,
-      origin: { node, user, host },
-      deliver: async (mail, assertOwner) => {
-        await parts.deliver(mail, assertOwner);
-        this.#delivered += 1;
-      },
-      assertOwner: parts.assertOwner ?? soleOwner,
-    };
-    // Another runtime may have had the folder meanwhile: what stands there now counts.
-    if (this.#acknowledged?.ledger !== ledger) {
-      const spool = await parts.spool();
-      signal.throwIfAborted();
-      this.#acknowledged?.stop();
-      this.#acknowledged = new AckDelivery({
-        ...common,
-        ...(parts.ack === undefined && {
-          deliver: (mail, assertOwner) => this.#deliverLeftOver(mail, assertOwner),
-        }),
-        settings: parts.ack ?? { ackTimeout: LEFT_OVER_TIMEOUT, maxAttempts, maxInFlight: 1 },
-        spool,
-        clock: parts.clock,
-        onRoom: () => this.#useRoom(),
-        onQuarantined: parts.onQuarantined,
-        onStillQuarantined: parts.onStillQuarantined,
-        onError: (error) => parts.onError(asMailboxError(error)),
-      });
-    }
-    return { common, acknowledged: this.#acknowledged };
-  }
-
-  /** The node had to acknowledge before: what it has left in the spool may be nowhere else (Gmail). */
-  async #deliverLeftOver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> {
-    await this.#parts.deliver(mail, assertOwner);
-    await this.acknowledge(mail.pop3.delivery, 'done');
-  }
-
-  #succeeded(result: CheckResult, asked: Asked[]): void {
-    const { summary, first } = result;
-    this.#reported = undefined;
-    if (first) {
-      this.#parts.onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
-    } else if (summary.delivered > 0) this.#parts.onState({ is: 'new', count: summary.delivered });
-    else this.#parts.onState({ is: 'idle' });
-    if (asked.length === 0) this.#parts.onSummary(summary);
-    for (const { resolve } of asked) resolve(summary);
-  }
-
-  #tellFailure(error: MailboxError, asked: Asked[], blip: boolean, wait: number | undefined): void {
-    const state = `${error.code} ${error.reason}`;
-    if ((blip || this.#rhythm.isWaiting(error)) && wait !== undefined)
-      this.#parts.onState({ is: 'waiting', ms: wait });
-    else this.#parts.onState({ is: 'failed', error });
-    for (const { reject } of asked) reject(error);
-    if (blip || this.#reported === state) return;
-    this.#reported = state;
-    // The caller that requested the check has its answer already.
-    if (asked.length === 0) this.#parts.onError(error);
   }
 
   #arm(wait: number | undefined): void {
@@ -491,7 +277,7 @@ export class Mailbox {
     this.#timer = this.#parts.clock.setTimeout(() => {
       this.#timer = undefined;
       // A session could bring nothing: the mails that the flow acknowledges, or does not in time, lead to the next one.
-      if (this.#leftOnServer > 0 && !this.#rhythm.failing && this.#acknowledged?.room() === 0) {
+      if (this.#leftOnServer > 0 && !this.#rhythm.failing && this.#checks.acknowledged?.room() === 0) {
         this.#arm(this.#rhythm.nextIn(0, this.#parts.random));
         return;
       }
@@ -506,21 +292,6 @@ export class Mailbox {
   }
 }
 
-function paused(): MailboxError {
-  return new MailboxError('CONFIG', PAUSED, { retryable: false });
-}
-
 function stopped(): MailboxError {
   return new MailboxError('CONNECT', STOPPED);
-}
-
-/** A listener may fail; that changes nothing about what was delivered and when the next check comes. */
-function guarded<T extends unknown[]>(listener: (...heard: T) => void): (...heard: T) => void {
-  return (...heard) => {
-    try {
-      listener(...heard);
-    } catch {
-      // No listener is left.
-    }
-  };
 }

@@ -12,7 +12,7 @@ import {
 } from '../../nodes/mailbox';
 import type { CheckSummary } from '../../nodes/mailbox/check-context';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
-import type { MailboxState } from '../../nodes/mailbox/mailbox';
+import type { MailboxState } from '../../nodes/mailbox/mailbox-parts';
 import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';

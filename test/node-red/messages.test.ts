@@ -7,7 +7,7 @@ import {
   type MailboxErrorCode,
   type MailboxReason,
 } from '../../nodes/mailbox';
-import type { MailboxState } from '../../nodes/mailbox/mailbox';
+import type { MailboxState } from '../../nodes/mailbox/mailbox-parts';
 import { numbersOf } from '../../nodes/node-red/data/counted-status';
 import { nodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
 import { OAuth2Error } from '../../nodes/oauth2';

@@ -18,12 +18,12 @@ describe('mailbox: many mails at once', () => {
   before(function () {
     // With one core nothing is read ahead.
     if (availableParallelism() === 1) this.skip();
+    process.on('worker', onWorker);
   });
   let worker: Worker | undefined;
   const onWorker = (started: Worker): void => {
     worker = started;
   };
-  before(() => process.on('worker', onWorker));
   after(() => process.off('worker', onWorker));
   afterEach(async () => {
     await box?.close();

@@ -1,0 +1,98 @@
+import type { Clock } from '../base/clock';
+import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
+import type { AckSettings } from './delivery/acknowledgement';
+import type { DeliveryParts } from './delivery/delivery';
+import type { Reading } from './delivery/received-mail';
+import type { MailboxError } from './errors';
+import type { OnQuarantined, OnStillQuarantined } from './failures';
+import type { AssertOwner } from './ownership';
+import type { Ledger } from './store/ledger';
+import type { Spool } from './store/spool';
+
+/** What a person wants to know of a mailbox at a glance. */
+export type MailboxState =
+  | { is: 'checking' }
+  | { is: 'progress'; done: number; total: number }
+  /** `left`: mail that was there at the first check and stays unfetched. */
+  | { is: 'new'; count: number; left?: number }
+  | { is: 'idle' }
+  | { is: 'paused' }
+  | { is: 'waiting'; ms: number }
+  /** Another Node-RED of the fleet has it. */
+  | { is: 'elsewhere' }
+  /** The server has not answered for so long. */
+  | { is: 'silent'; ms: number }
+  | { is: 'failed'; error: MailboxError };
+
+/** What a mailbox is made of; all of it comes from outside. */
+export interface MailboxParts {
+  settings: CheckSettings & {
+    /** Seconds between checks; 0: only when asked. */
+    interval: number;
+  };
+  /** Given: a mail is processed when the flow acknowledges it. Else when it has been sent. */
+  ack?: AckSettings;
+  reading: Reading;
+  /** @throws MailboxError STORE */
+  ledger(signal: AbortSignal): Promise<Ledger>;
+  /** The mails that wait for their acknowledgement. @throws MailboxError STORE */
+  spool(): Promise<Spool>;
+  open: CheckContext['open'];
+  /** Runs a session when the mailbox, and the runtime, have room for one; `isWanted`: others wait for that. */
+  inTurn<T>(run: (turn?: { isWanted(): boolean }) => Promise<T>, signal: AbortSignal): Promise<T>;
+  mayDelete(key: string): boolean;
+  deliver: DeliveryParts['deliver'];
+  /** Absent: this runtime is the only one. */
+  assertOwner?: AssertOwner;
+  onState(state: MailboxState): void;
+  /** Called when the state changes for the worse, or to another failure; not once for each check. */
+  onError(error: MailboxError): void;
+  onQuarantined: OnQuarantined;
+  /** The retry of each day failed; that is no new error. */
+  onStillQuarantined?: OnStillQuarantined;
+  /** A mail was delivered of which a part may be missing; reported once. */
+  onIncomplete?: OnQuarantined;
+  /** How a check went that came by itself; the caller of `check()` gets that of its own. */
+  onSummary(summary: CheckSummary): void;
+  /** Every check that has ended, however it was started. Times are ms since the epoch. */
+  onCheck?(check: CheckRecord): void;
+  /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
+  onChange?(): void;
+  clock: Clock;
+  random: () => number;
+}
+
+/** A check that has ended. */
+export interface CheckRecord {
+  startedAt: number;
+  endedAt: number;
+  summary?: CheckSummary;
+  error?: MailboxError;
+}
+
+/** The same parts, whose listeners never throw. */
+export function guardedListeners(parts: MailboxParts): MailboxParts {
+  const nothing = (): void => undefined;
+  return {
+    ...parts,
+    onState: guarded(parts.onState),
+    onError: guarded(parts.onError),
+    onQuarantined: guarded(parts.onQuarantined),
+    onStillQuarantined: guarded(parts.onStillQuarantined ?? nothing),
+    onIncomplete: guarded(parts.onIncomplete ?? nothing),
+    onSummary: guarded(parts.onSummary),
+    onChange: guarded(parts.onChange ?? nothing),
+    onCheck: guarded(parts.onCheck ?? nothing),
+  };
+}
+
+/** A listener may fail; that changes nothing about what was delivered and when the next check comes. */
+function guarded<T extends unknown[]>(listener: (...heard: T) => void): (...heard: T) => void {
+  return (...heard) => {
+    try {
+      listener(...heard);
+    } catch {
+      // No listener is left.
+    }
+  };
+}
