@@ -12,9 +12,11 @@ import RED from 'node-red';
 import { consent } from '../servers/consent';
 import { startMailServer } from '../servers/mail-server';
 import { clients, type SignInServer, scope, startSignInServer } from '../servers/sign-in-server';
-import { account, accountId, flows } from './flows';
+import { type Controls, controls } from './controls';
+import { type Account, account, accountId, flows, type Mailbox, users } from './flows';
 
-const user = 'alice@example.test';
+/** From the connection of an editor until it has subscribed to the debug messages, ms. */
+const EDITOR_SETTLES = 300;
 const packageFolder = join(__dirname, '..');
 
 /** What is undone at the end, the latest first. */
@@ -36,18 +38,31 @@ async function main(): Promise<void> {
   );
   undo.push(() => mailServer.close());
 
-  const editor = await onPort('REDLETTER_PORT', 1880, startNodeRed);
-  const signIn = account(signInServer.issuer, clients.native.id, scope, user);
-  await signInByHandOfAMachine(editor, signIn);
-  await post(`${editor}flows`, flows(mailServer.port, signIn), { 'node-red-deployment-type': 'full' });
+  const demo = controls(mailServer, signInServer);
+  const editor = await onPort('REDLETTER_PORT', 1880, (port) => startNodeRed(port, demo));
+  const accounts = Object.fromEntries(
+    Object.entries(users).map(([of, user]) => [
+      of,
+      account(signInServer.issuer, clients.native.id, scope, user),
+    ]),
+  ) as Record<Mailbox, Account>;
+  for (const of of Object.keys(users) as Mailbox[]) {
+    await signInByHandOfAMachine(editor, accountId(of), accounts[of], users[of]);
+  }
+  await demo.revokeSignIn(users.revoked);
+  await post(`${editor}flows`, flows(mailServer.port, accounts), { 'node-red-deployment-type': 'full' });
 
   print(`
 Open   ${editor}
-       The flow receives a new email every ${process.env.REDLETTER_MAIL_INTERVAL ?? 20} seconds. Each one is printed here.
+       The first flow receives a new email every ${process.env.REDLETTER_MAIL_INTERVAL ?? 20} seconds. Each one is printed here.
+       Its buttons stop the mail server, revoke the sign-in and fill the mailbox.
 
 Sign in manually
-       Double-click "Mailbox", click the pencil next to the account, then "Sign in again".
-       User ${user}, any password. For another mailbox, enter another address in the account and sign in as that user.
+       In the flow "Sign in again", double-click "Mailbox", click the pencil next to the account, then "Sign in again".
+       User ${users.revoked}, any password. For another mailbox, enter another address in the account and sign in as that user.
+
+A quarantined email
+       In the flow "Acknowledged", an invoice fails. Press "Repair flow", then "Retry" in the Mail tab of the sidebar.
 
 Servers  sign-in ${signInServer.issuer}   mail 127.0.0.1:${mailServer.port}
 Press Ctrl-C to stop. No files remain.
@@ -55,7 +70,7 @@ Press Ctrl-C to stop. No files remain.
 }
 
 /** Node-RED in this process, with this checkout installed as its package, in a user directory of its own. */
-async function startNodeRed(port: number): Promise<string> {
+async function startNodeRed(port: number, demo: Controls): Promise<string> {
   let handle: RequestListener = (_request, response) => void response.writeHead(503).end();
   const server = createServer((request, response) => handle(request, response));
   await new Promise<void>((resolve, reject) => {
@@ -66,6 +81,8 @@ async function startNodeRed(port: number): Promise<string> {
     server.close();
     server.closeAllConnections();
   });
+  // An editor that has just been opened shows a mail at once.
+  server.on('upgrade', () => setTimeout(() => demo.addMail(users.first, 1), EDITOR_SETTLES).unref());
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 
   const userDir = mkdtempSync(join(tmpdir(), 'redletter-demo-'));
@@ -91,9 +108,9 @@ async function startNodeRed(port: number): Promise<string> {
     },
     nodesExcludes: ['node-red-node-email'],
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
-    functionGlobalContext: { terminal: { print } },
-    // Node-RED warns about things that do not matter here; what a node reports is in the editor.
-    logging: { console: { level: 'error', metrics: false, audit: false } },
+    functionGlobalContext: { terminal: { print }, demo },
+    // The flows fail on purpose; what a node reports is in the editor.
+    logging: { console: { level: 'fatal', metrics: false, audit: false } },
   } as unknown as Parameters<typeof RED.init>[1]);
   handle = (request, response) =>
     RED.httpAdmin(request as never, response as never, () =>
@@ -105,9 +122,14 @@ async function startNodeRed(port: number): Promise<string> {
 }
 
 /** What a person does with the account's dialog and the sign-in server's pages, done with fetch. */
-async function signInByHandOfAMachine(editor: string, signIn: ReturnType<typeof account>): Promise<void> {
+async function signInByHandOfAMachine(
+  editor: string,
+  id: string,
+  signIn: Account,
+  user: string,
+): Promise<void> {
   const route = `${editor}redletter/oauth2-account`;
-  const started = await post(`${route}/${accountId}/sign-in`, {
+  const started = await post(`${route}/${id}/sign-in`, {
     ...signIn,
     redirectUri: `${route}/callback`,
   });

@@ -8,6 +8,12 @@ export type Introspect = (accessToken: string) => Promise<string | undefined>;
 
 export interface MailServer {
   port: number;
+  /** Puts new mails into one mailbox. */
+  deliver(user: string, count: number): void;
+  /** Closes the port and every connection. The mailboxes stay. */
+  stop(): Promise<void>;
+  /** Opens the same port again. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -40,17 +46,29 @@ export async function startMailServer(options: {
     new Session(socket, options.introspect, open).run().catch(() => socket.destroy());
   });
   await listen(server, options.port);
+  const { port } = server.address() as AddressInfo;
   const timer = setInterval(() => {
     for (const box of boxes.values()) box.receive();
   }, options.interval);
+  const stop = (): Promise<void> =>
+    new Promise((resolve) => {
+      for (const socket of sockets) socket.destroy();
+      server.close(() => resolve());
+    });
   return {
-    port: (server.address() as AddressInfo).port,
-    close: () =>
-      new Promise((resolve) => {
-        clearInterval(timer);
-        for (const socket of sockets) socket.destroy();
-        server.close(() => resolve());
-      }),
+    port,
+    deliver: (user, count) => {
+      const box = open(user);
+      for (let left = count; left > 0; left -= 1) box.receive();
+    },
+    stop,
+    start: async () => {
+      if (!server.listening) await listen(server, port);
+    },
+    close: () => {
+      clearInterval(timer);
+      return stop();
+    },
   };
 }
 

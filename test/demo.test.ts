@@ -7,9 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { endChild, startChild } from '../servers/child';
+import { Comms } from '../servers/comms';
 import { freePorts } from '../servers/ports';
 
 const root = join(__dirname, '..');
+/** Two seconds on a machine that does nothing else. */
+const SLACK = 5;
 
 /** `npm start` without the build, which `npm test` has done. */
 class Demo {
@@ -82,7 +85,7 @@ describe('the demonstration (npm start)', function () {
 
       const said = demo.lines.join('\n');
       assert.ok(said.includes(`http://127.0.0.1:${port}/`), said);
-      assert.match(said, /User alice@example\.test, any password/);
+      assert.match(said, /User bob@example\.test, any password/);
       assert.doesNotMatch(said, /\[(warn|error)\]/);
       const ports = [port, ...[...said.matchAll(/127\.0\.0\.1:(\d+)/g)].map(([, number]) => Number(number))];
       assert.equal(new Set(ports).size, 3);
@@ -95,6 +98,40 @@ describe('the demonstration (npm start)', function () {
       for (const open of ports) await assertNobodyListens(open);
     });
   }
+
+  it('teaches: mail as the editor opens, a revoked sign-in, a quarantined mail, and buttons that break things', async () => {
+    const [port = 0] = await freePorts(1);
+    demo = new Demo({ TMPDIR: temporary, REDLETTER_PORT: String(port), REDLETTER_MAIL_INTERVAL: '3600' });
+    await demo.waitForMails(5, 30_000);
+    const editor = `http://127.0.0.1:${port}/`;
+    const press = async (id: string) => {
+      const { status } = await fetch(`${editor}inject/${id}`, { method: 'POST' });
+      assert.equal(status, 200, id);
+    };
+    const comms = await Comms.open(`${editor.replace('http', 'ws')}comms`);
+    try {
+      await demo.waitForMails(6, 2000 * SLACK);
+
+      await comms.waitForStatus('demo-revoked-in', /^sign in again$/);
+      await comms.waitForStatus('demo-ack-in', /^idle$/);
+      assert.equal(await quarantined(editor, 'demo-ack-in'), 1);
+
+      await press('demo-stop');
+      await comms.waitForStatus('demo-in', /^connection refused$|^connection lost$/);
+      const stopped = comms.statuses('demo-in').length;
+      await press('demo-fill');
+      await press('demo-start');
+      await demo.waitForMails(26, 30_000);
+      await comms.waitForStatus('demo-in', /^20 new$|^idle$/, stopped);
+
+      await press('demo-revoke');
+      await press('demo-fill');
+      await comms.waitForStatus('demo-in', /^sign in again$/, stopped);
+      assert.equal(demo.mails().length, 26);
+    } finally {
+      comms.close();
+    }
+  });
 
   for (const variable of ['REDLETTER_PORT', 'REDLETTER_SIGN_IN_PORT', 'REDLETTER_MAIL_PORT']) {
     it(`names a port that is taken, and ${variable} as the way to choose another`, async () => {
@@ -117,6 +154,13 @@ describe('the demonstration (npm start)', function () {
     });
   }
 });
+
+/** How many quarantined mails the Mail tab lists for a node. */
+async function quarantined(editor: string, node: string): Promise<number | undefined> {
+  const answer = await fetch(`${editor}redletter/health`);
+  const { mailboxes } = (await answer.json()) as { mailboxes: { id: string; setAside: { count: number } }[] };
+  return mailboxes.find(({ id }) => id === node)?.setAside.count;
+}
 
 async function assertNobodyListens(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1');

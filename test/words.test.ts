@@ -56,12 +56,28 @@ const NEVER: [words: RegExp, term: string][] = [
   [/\b(e-mails?|mails) addresses\b/i, 'email addresses'],
 ];
 
+/** By language: words that were other names for the same things. docs/translating.md has the terms. */
+const NEVER_TRANSLATED: Record<string, RegExp> = {
+  de: /Knoten|Mailadresse|[Zz]urückgelegt|aufgelegt|TLS von Anfang an|niemand|gescheitert|Umleitungs-URI|Aussteller|Clientschlüssel|übernehmen|Prüfung\b/,
+  fr: /nœud|raccroch|[Mm]is(es)? de côté|dès le début|personne en qui|boîtes? aux lettres|[Vv]érification de __name__|serveur d'authentification/,
+  'es-ES':
+    /\bnadie\b|[Aa]partad[oa]s?\b|desde el principio|a mitad de camino|Inténtalo|Vuelve a|Inicia sesión\b|\btu@/,
+  'pt-BR': /ninguém|[Pp]ostos? de lado|desde o início|no meio do caminho|[Tt]ente de novo|\bDigite\b/,
+  ru: /ё|[Оо]тложено|самого начала|на полуслове|никем|идентификатор клиента/,
+  ja: /保留|最初からTLS|途中で接続を切|ユーザー名|提供者/,
+  ko: /보류|처음부터 TLS|도중에 연결을 끊|사서함|오류/,
+  'zh-CN': /搁置|从一开始就用|中途断开|提供商|帐户/,
+  'zh-TW': /擱置|從一開始就用|中途斷開|提供者|客戶端|帳號|郵箱|證書/,
+};
+
 /** Terms of a standard or of another product, where that is what is meant. */
 const ALLOWED: Record<string, RegExp[]> = {
   // The settings of the email node, by the names they have there.
   'docs/from-the-e-mail-node.md': [/Fetch: when triggered/],
   // What a server may answer.
   'docs/pop3.md': [/"try again later"/],
+  // Terms of other languages.
+  'docs/translating.md': [/^\|.*$/gm],
 };
 
 const english = (name: string): string => join(root, 'locales', 'en-US', name);
@@ -168,6 +184,23 @@ describe('the words of the glossary', () => {
     const texts = readTexts();
     assert.ok(texts.length > 400, `only ${texts.length} texts found`);
     assert.deepEqual(breaches(texts), []);
+  });
+
+  for (const [language, never] of Object.entries(NEVER_TRANSLATED)) {
+    it(`are the only ones in ${language}`, () => {
+      const folder = join(root, 'locales', language);
+      const texts = readdirSync(folder).flatMap((name): [string, string][] => {
+        const text = readFileSync(join(folder, name), 'utf8');
+        return name.endsWith('.json') ? sentencesOf(JSON.parse(text), name) : [[name, textOfHelp(text)]];
+      });
+      assert.ok(texts.length > 400, `only ${texts.length} texts found`);
+      assert.deepEqual(breaches(texts, [[never, 'docs/translating.md']]), []);
+    });
+  }
+
+  it('are translated into every language', () => {
+    const languages = readdirSync(join(root, 'locales')).filter((name) => name !== 'en-US');
+    assert.deepEqual(Object.keys(NEVER_TRANSLATED).sort(), languages.sort());
   });
 
   for (const folder of CODE) {
