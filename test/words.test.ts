@@ -58,7 +58,7 @@ const NEVER: [words: RegExp, term: string][] = [
 
 /** By language: words that were other names for the same things. docs/translating.md has the terms. */
 const NEVER_TRANSLATED: Record<string, RegExp> = {
-  de: /Knoten|Mailadresse|[Zz]urückgelegt|aufgelegt|TLS von Anfang an|niemand|gescheitert|Umleitungs-URI|Aussteller|Clientschlüssel|übernehmen|Prüfung\b/,
+  de: /Knoten|Mailadresse|[Zz]urückgelegt|aufgelegt|TLS von Anfang an|niemand|gescheitert|Umleitungs-URI|Clientschlüssel|übernehmen|Prüfung\b/,
   fr: /nœud|raccroch|[Mm]is(es)? de côté|dès le début|personne en qui|boîtes? aux lettres|[Vv]érification de __name__|serveur d'authentification/,
   'es-ES':
     /\bnadie\b|[Aa]partad[oa]s?\b|desde el principio|a mitad de camino|Inténtalo|Vuelve a|Inicia sesión\b|\btu@/,

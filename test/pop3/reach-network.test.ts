@@ -17,7 +17,7 @@ const HOSTS = [
 ];
 const hosts = HOSTS.map(([address, names]) => `${address} ${names}`).join('\\n');
 
-// What is sent into one end of the pair comes out at the other, where nobody is: it is swallowed without an answer.
+// What is sent into one end of the pair comes out at the other, which is not read: it is swallowed without an answer.
 const SETUP = [
   'ip link add swallows type veth peer name nobody',
   'ip link set swallows up',
@@ -26,7 +26,7 @@ const SETUP = [
   'ip neigh add 192.0.2.1 lladdr 02:00:00:00:00:01 dev swallows nud permanent',
   'mount -t tmpfs none /mnt',
   `printf '${hosts}\\n' > /mnt/hosts`,
-  // A name server where nobody listens: DNS does not answer.
+  // The port of a name server that does not listen: DNS does not answer.
   "printf 'nameserver 127.0.0.9\\noptions timeout:1 attempts:1\\n' > /mnt/resolv.conf",
   'mount --bind /mnt/hosts /etc/hosts',
   'mount --bind /mnt/resolv.conf /etc/resolv.conf',
