@@ -8,6 +8,7 @@ import * as pop3 from '../../nodes/pop3';
 import { certificateAuthority, opensslMissing } from '../../servers/certificates';
 import { needs } from '../../servers/needs';
 import { type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
+import { propertiesOf, unionOf } from '../sources';
 
 const PAGE = readFileSync(join(__dirname, '../../docs/pop3.md'), 'utf8');
 const SAMPLES = [...PAGE.matchAll(/```ts\n(.*?)```/gs)].map(([, code = '']) => code);
@@ -67,6 +68,73 @@ describe('docs/pop3.md', () => {
     const { code } = await transform(`(async () => {\n${body}\n})()`, { loader: 'ts' });
     await new Function(...Object.keys(names), `return ${code}`)(...Object.values(names));
   }
+
+  /** The rows of a table by their first column, which may name several. */
+  const rowsOf = (heading: string): Map<string, string> => {
+    const [, body = ''] = PAGE.split(`\n| ${heading} |`);
+    const rows = body.split('\n\n')[0]?.split('\n').slice(2) ?? [];
+    return new Map(
+      rows.flatMap((row) => {
+        const [, names = '', value = ''] = row.split('|').map((cell) => cell.trim());
+        return [...names.matchAll(/`([^`]+)`/g)].map(([, name = '']): [string, string] => [name, value]);
+      }),
+    );
+  };
+  const numbersOf = (heading: string): Record<string, number> =>
+    Object.fromEntries(
+      [...rowsOf(heading)].map(([name, value]) => [name, Number(value.replaceAll(',', ''))]),
+    );
+  const source = (file: string): string => readFileSync(join(__dirname, '../../nodes/pop3', file), 'utf8');
+
+  it('names every timeout and limit, with its default', () => {
+    assert.deepEqual(numbersOf('Timeout'), pop3.TIMEOUTS);
+    assert.deepEqual(numbersOf('Limit'), pop3.LIMITS);
+  });
+
+  it('names every option, code and property of an error, and no other', () => {
+    const options = propertiesOf(source('options.ts'), 'ConnectOptions');
+    const [, section = ''] = PAGE.split('### Options of `connect`');
+    for (const name of options) assert.match(section.split('|')[0] ?? '', new RegExp(`\`${name}\``), name);
+    assert.deepEqual([...rowsOf('Code').keys()].sort(), unionOf(source('error.ts'), 'Pop3ErrorCode').sort());
+    const error = new pop3.Pop3Error('AUTH', 'no', {
+      retryAfterMs: 1,
+      response: { line: 'x', code: 'y' },
+      challenge: {},
+      issuer: 'z',
+      command: 'RETR',
+      cause: 1,
+    });
+    const [, errors = ''] = PAGE.split('## Errors');
+    const named = [...(errors.split('No error')[0] ?? '').matchAll(/`(\w+)`/g)].map(([, name]) => name);
+    const has = [...Object.keys(error), 'cause'].filter(
+      (name) => !['name', 'stack', 'message'].includes(name),
+    );
+    assert.deepEqual(
+      [...new Set(named)].filter((name) => name !== 'Pop3Error').sort(),
+      [...new Set(has)].sort(),
+    );
+  });
+
+  it('names only reasons that there are, and every reason of TLS', () => {
+    const reasons = unionOf(source('error.ts'), 'Pop3NarrowReason');
+    const named = rowsOf('`reason` of `TLS`');
+    for (const name of named.keys()) assert.ok(reasons.includes(name), name);
+    for (const name of reasons.filter((one) =>
+      /certificate|issuer|tls-|signature-too|self-|intermediate|starttls/.test(one),
+    )) {
+      if (name !== 'tls-required') assert.ok(named.has(name), name);
+    }
+    for (const [, name = ''] of PAGE.matchAll(/`reason: '([\w-]+)'`/g))
+      assert.ok(reasons.includes(name), name);
+    assert.ok(!PAGE.includes('hint'));
+  });
+
+  it('names every call of the client', () => {
+    const client = source('client.ts');
+    for (const [, name = ''] of client.matchAll(/^ {2}(?:async |get )?([a-z]\w*)\(/gm)) {
+      if (name !== 'constructor') assert.match(PAGE, new RegExp(`\`${name}[(\`]`), name);
+    }
+  });
 
   it('has a sample of a session and one of a proxy', () => assert.equal(SAMPLES.length, 2));
 
