@@ -86,16 +86,15 @@ export class AuthorizationCodeSignIn {
     const { config } = request;
     const redirectUri = checkRedirectUri(config, request.redirectUri);
     const callbackUrl = request.callbackUrl ? checkCallbackUrl(config, request.callbackUrl) : redirectUri;
-    const endpoints = await resolveEndpoints(config, {
-      agent: this.#agentOf(request.route ?? {}),
-      timeoutMs: this.#timeoutMs,
-    });
+    const agent = this.#agentOf(request.route ?? {});
+    const endpoints = await resolveEndpoints(config, { agent, timeoutMs: this.#timeoutMs });
     if (!endpoints.authorization) {
       throw new OAuth2Error('CONFIG', 'authorization-url-missing', { facts: { provider: config.provider } });
     }
     const now = this.#now();
     // Said now, and not after the whole sign-in.
     identify(config, endpoints, now);
+    agent?.(endpoints.token);
     const [id, ticket] = [randomText(9), randomText(32)];
     const expiresAt = now + SIGN_IN_MS;
     await this.#signIns.add({

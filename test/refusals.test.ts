@@ -1,0 +1,335 @@
+// What a person reads when a sign-in server refuses: in a real Node-RED, by the dialog's own routes. The public servers'
+// hosts are played behind an HTTP proxy, so the package runs unchanged.
+import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { type AddressInfo, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { certificateAuthority, opensslMissing } from '../servers/certificates';
+import { needs } from '../servers/needs';
+import { type FlowNode, type NodeRed, startNodeRed } from '../servers/node-red';
+import { microsoft } from '../servers/token-endpoint';
+import { ALICE, dialog } from './world';
+
+const BASE = 'redletter/oauth2-account';
+const HOSTS = ['oauth2.googleapis.com', 'login.microsoftonline.com', 'id.example.net'];
+const SECRET = 'canary-client-secret';
+const KEY = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString();
+
+interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+interface View {
+  state?: string;
+  code?: string;
+  reason?: string;
+  message?: string;
+  cure?: { who: string; link?: string };
+  signIn?: View;
+}
+
+describe('what a person reads of a refusal, in a real Node-RED', function () {
+  this.timeout(60_000);
+  let folder: string;
+  let servers: Server[];
+  let nodeRed: NodeRed;
+  /** What each address says: by host and path. */
+  let answers: Record<string, Answer>;
+  let asked: { address: string; form: URLSearchParams }[];
+
+  before(async function () {
+    needs(opensslMissing).call(this);
+    folder = await mkdtemp(join(tmpdir(), 'redletter-refusals-'));
+    const authority = certificateAuthority();
+    await writeFile(join(folder, 'ca.crt'), authority.ca);
+    const certificate = authority.issue({ names: HOSTS });
+    const world = createTlsServer(certificate, async (request, response) => {
+      const address = `${request.headers.host}${request.url}`;
+      asked.push({ address, form: new URLSearchParams(await text(request)) });
+      const { status = 200, headers = {}, body = '' } = answers[address] ?? { status: 404 };
+      const isText = typeof body === 'string';
+      response.writeHead(status, { 'content-type': isText ? 'text/html' : 'application/json', ...headers });
+      response.end(isText ? body : JSON.stringify(body));
+    });
+    const proxy = createServer();
+    proxy.on('connect', (_request, client) => {
+      const server = connect((world.address() as AddressInfo).port, '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        client.pipe(server).pipe(client);
+      });
+      for (const end of [client, server]) end.on('error', () => server.destroy());
+    });
+    servers = [world, proxy];
+    for (const server of servers) {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    }
+    const { port } = proxy.address() as AddressInfo;
+    nodeRed = await startNodeRed({
+      version: 4,
+      env: {
+        HTTPS_PROXY: `http://127.0.0.1:${port}`,
+        https_proxy: `http://127.0.0.1:${port}`,
+        NODE_EXTRA_CA_CERTS: join(folder, 'ca.crt'),
+      },
+    });
+  });
+  after(async () => {
+    await nodeRed?.remove();
+    for (const server of servers ?? []) {
+      server.closeAllConnections();
+      server.close();
+    }
+    if (folder) await rm(folder, { recursive: true, force: true });
+  });
+  beforeEach(() => {
+    answers = {};
+    asked = [];
+  });
+
+  const account = (more: Record<string, unknown> = {}, credentials: object = {}): FlowNode => ({
+    id: 'account',
+    type: 'oauth2-account',
+    name: '',
+    provider: 'microsoft',
+    grant: 'authorization_code',
+    tenant: '',
+    issuer: '',
+    authorizationUrl: '',
+    tokenUrl: '',
+    deviceUrl: '',
+    revocationUrl: '',
+    scope: '',
+    clientAuth: 'body',
+    redirectUri: '',
+    tls: '',
+    proxy: '',
+    credentials: { user: ALICE, clientId: 'client-one', ...credentials },
+    ...more,
+  });
+  const custom = (more: object = {}): FlowNode =>
+    account({
+      provider: 'custom',
+      authorizationUrl: 'https://id.example.net/authorize',
+      tokenUrl: 'https://id.example.net/token',
+      scope: 'mail',
+      ...more,
+    });
+  const googleApp = (): FlowNode =>
+    account(
+      { provider: 'google', grant: 'service_account' },
+      { privateKey: KEY, clientId: 'app@example.test' },
+    );
+
+  async function post(route: string, json: unknown): Promise<View & Record<string, unknown>> {
+    const response = await nodeRed.admin(`${BASE}/account/${route}`, { json });
+    return (await response.json()) as View & Record<string, unknown>;
+  }
+  const start = (node: FlowNode) =>
+    post('sign-in', { ...dialog(node), redirectUri: new URL(`${BASE}/callback`, nodeRed.url).href });
+
+  /** From the click up to the provider's page, and back with an answer. */
+  async function returned(node: FlowNode, answer: Record<string, string>): Promise<View> {
+    const { id, url, message } = await start(node);
+    assert.ok(url, message);
+    const begin = await fetch(String(url), { redirect: 'manual' });
+    const cookie = begin.headers.get('set-cookie')?.split(';')[0] ?? '';
+    const state = new URL(begin.headers.get('location') ?? '').searchParams.get('state') ?? '';
+    const callback = new URL(`${BASE}/callback?${new URLSearchParams({ ...answer, state })}`, nodeRed.url);
+    await fetch(callback, { headers: { cookie } });
+    const status = await post('status', { ...dialog(node), signIn: id });
+    return status.signIn as View;
+  }
+  const exchanged = (node: FlowNode): Promise<View> => returned(node, { code: 'canary-code' });
+
+  const token = (tenant: string): string => `login.microsoftonline.com/${tenant}/oauth2/v2.0/token`;
+
+  for (const [title, node, tenant, answer, reason, says, who] of [
+    [
+      'an application that knows no personal accounts: not to stay with consumers',
+      account({ tenant: 'consumers' }),
+      'consumers',
+      microsoft('unauthorized_client', 9002332, 'Application is configured for Entra users only.'),
+      'tenant-not-consumers',
+      /common, organizations or the tenant ID/,
+      'you',
+    ],
+    [
+      'a public client that sent a secret, by the number of personal accounts',
+      account({}, { clientSecret: SECRET }),
+      'common',
+      microsoft('invalid_request', 90023, "Public clients can't send a client secret."),
+      'secret-not-allowed',
+      /must send neither a client secret/,
+      'owner',
+    ],
+    [
+      'a policy that wants a managed device: the administrator, and no new start',
+      account(),
+      'common',
+      microsoft('invalid_grant', 53000, 'Device is not in required device state: compliant.'),
+      'policy-blocked',
+      /conditional access.*AADSTS53000.*does not help/,
+      'administrator',
+    ],
+    [
+      'a user who is not assigned',
+      account(),
+      'common',
+      microsoft('invalid_grant', 50105, 'The signed in user is not assigned to a role.'),
+      'user-not-assigned',
+      /assign the user/,
+      'administrator',
+    ],
+  ] as const) {
+    it(title, async () => {
+      answers[token(tenant)] = answer;
+      const view = await exchanged(node);
+      assert.equal(view.state, 'failed');
+      assert.equal(view.reason, reason);
+      assert.match(view.message ?? '', says);
+      assert.equal(view.cure?.who, who);
+      assert.doesNotMatch(JSON.stringify(view), /canary/);
+    });
+  }
+
+  it('a device code where public client flows are not allowed', async () => {
+    answers['login.microsoftonline.com/common/oauth2/v2.0/devicecode'] = {
+      body: {
+        device_code: 'canary-device',
+        user_code: 'ABCD',
+        verification_uri: 'https://microsoft.com/devicelogin',
+        expires_in: 900,
+        interval: 1,
+      },
+    };
+    answers[token('common')] = microsoft(
+      'invalid_client',
+      7000218,
+      "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.",
+      401,
+    );
+    const node = account({ grant: 'device_code' });
+    const comms = await nodeRed.comms();
+    const { id } = await start(node);
+    await comms.waitFor(`${BASE}/account`, (news) => (news as { state?: string }).state === 'failed');
+    const { signIn } = (await post('status', { ...dialog(node), signIn: id })) as { signIn: View };
+    assert.equal(signIn.reason, 'client-not-public');
+    assert.match(signIn.message ?? '', /Allow public client flows/);
+  });
+
+  it('an application without its enterprise application: consent of the administrator, no new secret', async () => {
+    const node = account(
+      { grant: 'client_credentials', tenant: 'contoso.example' },
+      { clientSecret: SECRET },
+    );
+    answers[token('contoso.example')] = microsoft(
+      'invalid_client',
+      7000229,
+      'Missing service principal.',
+      401,
+    );
+    const view = await start(node);
+    assert.equal(view.reason, 'enterprise-application-missing');
+    assert.match(view.message ?? '', /administrator of the tenant must consent/);
+    assert.equal(view.cure?.who, 'administrator');
+  });
+
+  it('an error that no table knows, in the words of the server', async () => {
+    const words = 'Offline access is not allowed for this user or client.';
+    answers['id.example.net/token'] = {
+      status: 400,
+      body: { error: 'not_allowed', error_description: words },
+    };
+    const { message } = await exchanged(custom());
+    assert.ok(message?.includes(`not_allowed ${words}`), message);
+    assert.doesNotMatch(message ?? '', /registration/);
+  });
+
+  it('a token endpoint that has moved: where it is now, and no secret is sent there', async () => {
+    answers['id.example.net/token'] = {
+      status: 307,
+      headers: { location: 'https://id.example.net/other/token' },
+    };
+    const { reason, message } = await exchanged(custom());
+    assert.equal(reason, 'redirected');
+    assert.match(message ?? '', /id\.example\.net\/other\/token/);
+    assert.ok(asked.every(({ address }) => address !== 'id.example.net/other/token'));
+  });
+
+  it('an issuer that names itself otherwise: which one it names', async () => {
+    answers['id.example.net/realms/main/.well-known/openid-configuration'] = {
+      body: { issuer: 'http://keycloak:8080/realms/main', token_endpoint: 'https://id.example.net/token' },
+    };
+    const issuer = 'https://id.example.net/realms/main';
+    const { reason, message } = await start(custom({ issuer, authorizationUrl: '', tokenUrl: '' }));
+    assert.equal(reason, 'issuer-wrong');
+    assert.match(message ?? '', /http:\/\/keycloak:8080\/realms\/main/);
+  });
+
+  it('a proxy that is not deployed: refused before a byte is sent', async () => {
+    const { reason } = await start(custom({ proxy: 'not-there' }));
+    assert.equal(reason, 'proxy-not-deployed');
+    assert.deepEqual(asked, []);
+  });
+
+  it('a pasted address with raw commas and semicolons: the whole code is exchanged', async () => {
+    answers['id.example.net/token'] = {
+      body: { access_token: 'canary-access', token_type: 'Bearer', expires_in: 60 },
+    };
+    const { url } = await start(custom());
+    const { headers } = await fetch(String(url), { redirect: 'manual' });
+    const state = new URL(headers.get('location') ?? '').searchParams.get('state');
+    const text = `http://LOCALHOST:1880/${BASE}/callback?code=abc,def;ghi&amp;state=${state}\n`;
+    assert.equal((await post('paste', { text })).state, 'signed-in');
+    assert.equal(asked.at(-1)?.form.get('code'), 'abc,def;ghi');
+  });
+
+  it('a return without the cookie of the editor: the page shows the address, and pasting it signs in', async () => {
+    answers['id.example.net/token'] = {
+      body: { access_token: 'canary-access', token_type: 'Bearer', expires_in: 60 },
+    };
+    const { id, url } = await start(custom());
+    const { headers } = await fetch(String(url), { redirect: 'manual' });
+    const state = new URL(headers.get('location') ?? '').searchParams.get('state') ?? '';
+    const query = new URLSearchParams({ code: 'canary-code', state });
+    const page = await fetch(new URL(`${BASE}/callback?${query}`, nodeRed.url));
+    assert.equal(page.status, 400);
+    const [, shown = ''] = /(http[^<"]*callback\?code=[^<"]*)/.exec(await page.text()) ?? [];
+    assert.equal((await post('status', { ...dialog(custom()), signIn: id })).signIn?.state, 'waiting');
+    assert.equal((await post('paste', { text: shown })).state, 'signed-in', shown);
+  });
+
+  it('an application of its own is never stopped: no status asks for a sign-in', async () => {
+    answers['oauth2.googleapis.com/token'] = {
+      status: 403,
+      body: { error: 'access_denied', error_description: 'Requested client is not authorized.' },
+    };
+    const view = await start(googleApp());
+    assert.equal(view.reason, 'delegation-missing');
+    assert.match(view.message ?? '', /domain-wide delegation/);
+    assert.equal(view.cure?.who, 'administrator');
+    await nodeRed.deploy([
+      { id: 'tab', type: 'tab', label: 'Mail' },
+      googleApp(),
+      { id: 'ask', type: 'inject', z: 'tab', once: false, props: [], wires: [['token']] },
+      { id: 'token', type: 'oauth2 token', z: 'tab', account: 'account', wires: [[]] },
+    ]);
+    const comms = await nodeRed.comms();
+    const requests = asked.length;
+    await nodeRed.inject('ask');
+    await comms.waitForStatus('token', /check account/);
+    assert.equal(asked.length, requests + 1);
+    const { state, reason } = await post('status', dialog(googleApp()));
+    assert.deepEqual([state, reason], ['refused', 'delegation-missing']);
+    assert.ok(comms.statuses('token').every(({ text = '' }) => !/sign in/.test(text)));
+  });
+});
