@@ -77,7 +77,7 @@ const PLAIN = [
 ];
 
 /** What is loaded only when it is needed, which no rule of Biome sees. */
-const LOADED_LATE = ['./fleet', './second-thread', 'mailparser', 'pg', 'simple-oauth2', 'socks'];
+const LOADED_LATE = ['./fleet', 'mailparser', 'pg', 'simple-oauth2', 'socks'];
 
 const nodes = filesBelow('nodes', '.ts');
 

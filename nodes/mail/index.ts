@@ -3,7 +3,6 @@
  *
  * @module
  */
-export { canReadBatches, readBatch } from './batch';
 export { MailError, type MailErrorCode } from './error';
 export type {
   AttachmentMode,

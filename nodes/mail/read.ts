@@ -42,9 +42,6 @@ export interface MailOptions {
   signal?: AbortSignal;
 }
 
-/** What reading in the second thread needs to know. */
-export type BatchOptions = Pick<MailOptions, 'content' | 'attachments' | 'trustedServers' | 'reply'>;
-
 export interface ReadMail {
   message: MailMessage;
   /** The mail is not delivered after all: removes the files of its attachments. Never rejects. */

@@ -39,8 +39,6 @@ export interface NumberedMail {
 export interface Receipt {
   /** False where only headers come (TOP). */
   whole: boolean;
-  /** How many mails come. */
-  count: number;
   /** The size that LIST told of a mail. */
   announced(number: number): number | undefined;
   /** Whether this mail could be downloaded once more, so that its bytes need not be kept. */
@@ -58,7 +56,7 @@ const DOT = 0x2e;
 const LAST_LINE_END = 2;
 
 /** Counts what comes of a mail, and keeps its header. */
-export class Meter {
+class Meter {
   readonly #announced: number | undefined;
   bytes = 0;
   readonly #header = new HeaderReader();
@@ -113,6 +111,7 @@ export class NetworkMail implements ReceivedMail {
   readonly #body: AsyncIterable<Buffer>;
   readonly #canDownloadAgain: boolean;
   readonly #meter: Meter;
+  readonly #announced: number | undefined;
 
   /** @param canDownloadAgain it could be downloaded once more */
   constructor(
@@ -123,7 +122,8 @@ export class NetworkMail implements ReceivedMail {
   ) {
     this.#body = body;
     this.#canDownloadAgain = canDownloadAgain;
-    this.#meter = new Meter(whole ? announced : undefined);
+    this.#announced = whole ? announced : undefined;
+    this.#meter = new Meter(this.#announced);
   }
 
   get bytes(): number {
@@ -152,7 +152,10 @@ export class NetworkMail implements ReceivedMail {
   async read(reading: Reading, signal: AbortSignal): Promise<ReadMail> {
     return noted(
       this,
-      await readMail(this.content(), optionsOf(reading, this, signal, this.#canDownloadAgain)),
+      await readMail(this.content(), {
+        ...optionsOf(reading, this, signal, this.#canDownloadAgain),
+        ...(this.#announced !== undefined && { bytes: this.#announced }),
+      }),
     );
   }
 }
@@ -198,7 +201,7 @@ export async function* fromNetwork(
     yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number), announced(number)) };
 }
 
-export function optionsOf(
+function optionsOf(
   reading: Reading,
   { whole }: Pick<ReceivedMail, 'whole'>,
   signal: AbortSignal,
@@ -215,7 +218,7 @@ export function optionsOf(
 }
 
 /** Tells the flow of what may be missing. */
-export function noted({ incomplete }: Pick<ReceivedMail, 'incomplete'>, read: ReadMail): ReadMail {
+function noted({ incomplete }: Pick<ReceivedMail, 'incomplete'>, read: ReadMail): ReadMail {
   const text = 'The server sent fewer bytes than it announced: a part of the mail may be missing.';
   if (incomplete) read.message.mail.problems.push({ code: 'INCOMPLETE', text });
   return read;

@@ -4,8 +4,7 @@ import type { ListedMail } from '../listing';
 import { type Delivered, type Delivery, type DeliveryParts, outcomeOf } from './delivery';
 import { Intents } from './intents';
 import { pop3Fields } from './pop3-fields';
-import { readAhead } from './read-ahead';
-import type { NumberedMail, Receipt, ReceivedMail } from './received-mail';
+import { fromNetwork, type NumberedMail, type Receipt, type ReceivedMail } from './received-mail';
 
 /**
  * `send`: a mail is processed when it has been sent. Intents are durable before the delivery, a window at a time; done
@@ -47,7 +46,7 @@ export class SendDelivery implements Delivery {
   }
 
   receive(source: AsyncIterable<RetrievedMail>, receipt: Receipt): AsyncIterable<NumberedMail> {
-    return readAhead(source, receipt, this.#parts.reading, this.#signal);
+    return fromNetwork(source, receipt);
   }
 
   async deliver(mail: ListedMail, received: ReceivedMail): Promise<Delivered> {

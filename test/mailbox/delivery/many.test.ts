@@ -1,10 +1,5 @@
-// Many mails at once: read ahead in the second thread, delivered as if they were not.
+// Many mails at once come in order, each as it is, whatever happens in the middle.
 import assert from 'node:assert/strict';
-import { availableParallelism } from 'node:os';
-import type { Worker } from 'node:worker_threads';
-import { secondThread } from '../../../nodes/mail/thread';
-import { readAhead } from '../../../nodes/mailbox/delivery/read-ahead';
-import type { RetrievedMail } from '../../../nodes/pop3';
 import { Box, type BoxedMail, Checker, cleanUp, MINUTE, mailOf } from '../../../servers/mailbox-checker';
 import type { ScriptedOptions } from '../../../servers/scripted-pop3';
 
@@ -15,26 +10,15 @@ const uids = (count = MANY): string => Array.from({ length: count }, (_, index) 
 
 describe('mailbox: many mails at once', () => {
   let box: Box;
-  before(function () {
-    // With one core nothing is read ahead.
-    if (availableParallelism() === 1) this.skip();
-    process.on('worker', onWorker);
-  });
-  let worker: Worker | undefined;
-  const onWorker = (started: Worker): void => {
-    worker = started;
-  };
-  after(() => process.off('worker', onWorker));
   afterEach(async () => {
     await box?.close();
     await cleanUp();
   });
 
-  it('are read by the second thread, and come in order, each as it is', async () => {
+  it('come in order, each as it is', async () => {
     box = await Box.start(many());
     const node = await Checker.begun();
     const { summary } = await node.check(box);
-    assert.ok(secondThread.runs);
     assert.equal(node.uids, uids());
     assert.deepEqual(
       node.delivered.map(({ topic, payload, pop3 }) => [topic, payload, pop3.size]),
@@ -45,23 +29,6 @@ describe('mailbox: many mails at once', () => {
       summary.bytes,
       many().reduce((octets, { mail }) => octets + mail.length, 0),
     );
-  });
-
-  it('come all the same where the thread dies in the middle', async function () {
-    // Each time a thread is started, which takes a busy machine a while.
-    this.timeout(60_000);
-    box = await Box.start(many());
-    const node = await Checker.begun();
-    let killed = 0;
-    node.onDeliver = async () => {
-      if (node.delivered.length % 100 !== 1 || worker === undefined) return;
-      killed += 1;
-      await worker.terminate();
-    };
-    const { summary } = await node.check(box);
-    assert.ok(killed > 0);
-    assert.equal(node.uids, uids());
-    assert.deepEqual([summary.fetched, summary.failed], [MANY, 0]);
   });
 
   it('keep their order with a large one among them', async () => {
@@ -105,32 +72,5 @@ describe('mailbox: many mails at once', () => {
     const next = await node.restarted();
     await next.check(box);
     assert.equal(`${node.uids} ${next.uids}`, uids());
-  });
-
-  it('are read ahead so far and no further', async () => {
-    const octets = 100_000;
-    let asked = 0;
-    async function* bytes(): AsyncGenerator<Buffer> {
-      yield Buffer.alloc(octets, 'a');
-    }
-    async function* source(): AsyncGenerator<RetrievedMail> {
-      for (let number = 1; number <= 200; number += 1) {
-        asked = number;
-        yield { number, body: bytes() };
-      }
-    }
-    const { signal } = new AbortController();
-    let taken = 0;
-    for await (const { number } of readAhead(
-      source(),
-      { whole: true, count: 200, canDownloadAgain: () => false, announced: () => undefined },
-      { content: 'parsed', attachments: 'none' },
-      signal,
-    )) {
-      assert.equal(number, ++taken);
-      assert.ok((asked - taken) * octets <= 1024 * 1024 + octets, `${asked - taken} ahead`);
-      await new Promise(setImmediate);
-    }
-    assert.equal(taken, 200);
   });
 });
