@@ -6,12 +6,14 @@ import { sentence, statusOf } from '../node-red/messages';
 import type { OAuth2Error } from '../oauth2';
 import {
   asAccountError,
+  type FleetStanding,
   type MailboxHealth,
   packageVersion,
   type Runtime,
   type ShownMailbox,
 } from '../runtime';
 import { onlyForTheEditor, onlyFromTheEditor } from './guard';
+import { metricsOf } from './metrics';
 import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequest } from './protocol';
 
 /** Below the admin root. */
@@ -41,6 +43,16 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
     const open = new Set(String(request.query.open ?? '').split(','));
     reportOf(RED, runtime, open).then(
       (report) => response.json(report),
+      (error: Error) => {
+        RED.log.error(`pop3 in: ${error.message}`);
+        response.status(500).end();
+      },
+    );
+  });
+
+  RED.httpAdmin.get(`${BASE}/metrics`, onlyForTheEditor, may('redletter.read'), (_request, response) => {
+    reportOf(RED, runtime, new Set()).then(
+      (report) => response.type('text/plain; version=0.0.4; charset=utf-8').send(metricsOf(report)),
       (error: Error) => {
         RED.log.error(`pop3 in: ${error.message}`);
         response.status(500).end();
@@ -103,6 +115,7 @@ async function reportOf(RED: NodeAPI, runtime: Runtime, open: ReadonlySet<string
       ...(trouble && { error: accountErrorView(RED, trouble) }),
     });
   }
+  const fleet = await standing(runtime);
   return {
     now: runtime.clock.now(),
     versions: {
@@ -110,9 +123,19 @@ async function reportOf(RED: NodeAPI, runtime: Runtime, open: ReadonlySet<string
       nodeRed: String((RED.settings as { version?: unknown }).version ?? ''),
       node: process.versions.node,
     },
-    mailboxes: runtime.health.mailboxes.map((mailbox) => mailboxReport(RED, mailbox, open.has(mailbox.id))),
+    mailboxes: runtime.health.mailboxes.map((mailbox) => {
+      const owner = fleet?.owners.get(mailbox.id);
+      return { ...mailboxReport(RED, mailbox, open.has(mailbox.id)), ...(owner !== undefined && { owner }) };
+    }),
     accounts,
+    ...(fleet && { fleet: { replicas: fleet.replicas } }),
   };
+}
+
+/** Undefined without a fleet; empty while its database does not respond. */
+async function standing(runtime: Runtime): Promise<FleetStanding | undefined> {
+  const nothing: FleetStanding = { replicas: [], owners: new Map() };
+  return runtime.fleet?.standing().catch(() => nothing);
 }
 
 /** Of an account's state what people may see; everything else stays here. */

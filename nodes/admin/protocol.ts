@@ -200,6 +200,22 @@ export interface HealthReport {
   versions: { package: string; nodeRed: string; node: string };
   mailboxes: MailboxReport[];
   accounts: AccountReport[];
+  /** Absent without a fleet; no replicas while the database does not respond. */
+  fleet?: { replicas: ReplicaReport[] };
+}
+
+/** One Node-RED of a fleet. */
+export interface ReplicaReport {
+  name: string;
+  version: string;
+  role: string;
+  ageMs: number;
+  beatAgoMs: number;
+  attended: number;
+  owned: number;
+  draining: boolean;
+  /** The one that answers. */
+  here: boolean;
 }
 
 /** `…/restart`: begins with a first check again; `first` as the property of that name. */
@@ -230,6 +246,17 @@ export interface MailboxReport {
   hours: number[];
   /** Of these, mails that may have been delivered before. */
   redeliveredHours: number[];
+  /** Since Node-RED was started, only growing; failed checks by their code. */
+  totals: {
+    checks: number;
+    delivered: number;
+    redelivered: number;
+    deleted: number;
+    bytes: number;
+    errors: Record<string, number>;
+  };
+  /** The name of the Node-RED that owns the mailbox in a fleet; absent where none does. */
+  owner?: string;
   isPaused: boolean;
   /** When the first check was, and how many mails it ignored. */
   firstCheck?: { at: number; ignored: number };

@@ -1,5 +1,6 @@
 export type { AccountLoan, Accounts } from './accounts';
 export { SignInEnd } from './expiry-warning';
+export type { FleetStanding } from './fleet/standing';
 export { packageVersion } from './fleet/version';
 export { asAccountError } from './from-oauth2';
 export type { LedgerLoan } from './ledger-loan';

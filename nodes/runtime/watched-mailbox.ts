@@ -7,6 +7,7 @@ import {
   type MailboxState,
   senderAndSubject,
 } from '../mailbox';
+import { Counts, type Totals } from './counts';
 import { MailboxHistory, type PastCheck, type PastMail, printable } from './history';
 import { Hours } from './hours';
 import type { QuarantineNames } from './quarantine-names';
@@ -49,6 +50,7 @@ export interface MailboxHealth extends Attended {
   hours: number[];
   /** Of these, mails that may have been delivered before. */
   redeliveredHours: number[];
+  totals: Totals;
   isPaused: boolean;
   firstCheck?: { at: number; ignored: number };
   /** The newest last. */
@@ -95,6 +97,7 @@ export class WatchedMailbox {
   #failure: MailboxHealth['failure'];
   readonly #hours: Hours;
   readonly #redelivered: Hours;
+  readonly #counts: Counts;
   readonly #history: MailboxHistory;
   readonly #subjects: Map<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
   readonly #quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
@@ -114,6 +117,7 @@ export class WatchedMailbox {
     this.#names = names;
     this.#hours = before === undefined ? new Hours() : before.#hours;
     this.#redelivered = before === undefined ? new Hours() : before.#redelivered;
+    this.#counts = before === undefined ? new Counts() : before.#counts;
     this.#history = before === undefined ? new MailboxHistory() : before.#history;
     this.#subjects = before === undefined ? new Map() : before.#subjects;
     this.#quarantineFacts = before === undefined ? new Map() : before.#quarantineFacts;
@@ -157,6 +161,7 @@ export class WatchedMailbox {
       },
       onCheck: (check) => {
         this.#history.recordCheck(check);
+        this.#counts.recordCheck(check);
         this.#changed();
         parts.onCheck?.(check);
       },
@@ -200,6 +205,7 @@ export class WatchedMailbox {
       ...(failure && { failure }),
       hours: this.#hours.until(this.#clock.now()),
       redeliveredHours: this.#redelivered.until(this.#clock.now()),
+      totals: this.#counts.totals,
       isPaused,
       ...(firstCheck && { firstCheck }),
       checks: this.#history.checks,

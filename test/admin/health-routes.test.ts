@@ -33,6 +33,9 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
       assert.equal(answer.status, 200, JSON.stringify(headers));
       assert.equal(answer.headers.get('cache-control'), 'no-store');
       assert.deepEqual(((await answer.json()) as { mailboxes: unknown[] }).mailboxes, []);
+      const metrics = await nodeRed.admin('redletter/metrics', { headers });
+      assert.equal(metrics.status, 200);
+      assert.match(metrics.headers.get('content-type') ?? '', /^text\/plain; .*version=0\.0\.4/);
       // There is no such mailbox, which is said only to those who may ask.
       assert.equal((await check(headers)).status, 404, JSON.stringify(headers));
     }
@@ -44,7 +47,8 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
       string,
       string
     >[]) {
-      for (const answer of [await health(headers), await check(headers)]) {
+      const metrics = await nodeRed.admin('redletter/metrics', { headers });
+      for (const answer of [await health(headers), metrics, await check(headers)]) {
         assert.equal(answer.status, 403, JSON.stringify(headers));
         assert.deepEqual(await answer.json(), { error: 'forbidden' });
       }

@@ -9,6 +9,7 @@ import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { LocalLedgers } from './move';
 import { type FleetSettings, secretFingerprint } from './settings';
 import { FleetSignIns, SIGN_INS } from './sign-ins';
+import { type FleetStanding, standingOf } from './standing';
 import { FleetTokens, TOKENS } from './tokens';
 import { Words } from './words';
 
@@ -93,6 +94,17 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
     if (this.connected === undefined) throw this.trouble ?? unavailable();
     return this.connected.inbox.acknowledge(node, delivery, outcome);
+  }
+
+  /** How the fleet is: who is there, and which replica owns each mailbox of the flows here. @throws MailboxError STORE */
+  async standing(): Promise<FleetStanding> {
+    if (this.connected === undefined) throw this.trouble ?? unavailable();
+    const { database, membership } = this.connected;
+    return standingOf(
+      database,
+      membership.id,
+      [...this.#attended.values()].flatMap((all) => [...all]),
+    );
   }
 
   others(of: AttendedMailbox): AttendedMailbox[] {

@@ -7,8 +7,8 @@ import { assertClean, Drill, type Findings, QUICK, randomOf } from './drill';
 /** More by the environment, on demand: REDLETTER_FLEET_SEEDS=100 REDLETTER_FLEET_BOXES=200. */
 const SEEDS = Number(process.env.REDLETTER_FLEET_SEEDS ?? 1);
 const FIRST = Number(process.env.REDLETTER_FLEET_FIRST_SEED ?? 1);
-/** `fence` or `deadline`: what has to make it go red. */
-const WITHOUT = process.env.REDLETTER_FLEET_WITHOUT as 'fence' | 'deadline' | undefined;
+/** `fence`, `deadline` or `both`: without which the findings are printed. */
+const WITHOUT = process.env.REDLETTER_FLEET_WITHOUT as 'fence' | 'deadline' | 'both' | undefined;
 const BOXES = Number(process.env.REDLETTER_FLEET_BOXES ?? 24);
 
 describe('runtime/fleet: three replicas', function () {
@@ -21,11 +21,14 @@ describe('runtime/fleet: three replicas', function () {
   after(() => postgres?.stop());
 
   /** Stops and kills, a database that restarts, mail all the while. */
-  const drill = async (seed: number, options: { ack?: boolean; crash?: boolean }): Promise<Findings> => {
+  const drill = async (
+    seed: number,
+    options: { ack?: boolean; crash?: boolean; without?: 'fence' | 'deadline' | 'both' | undefined },
+  ): Promise<Findings> => {
     const random = randomOf(seed);
     const run = await Drill.start(postgres, BOXES, {
       pace: QUICK,
-      without: WITHOUT,
+      without: options.without ?? WITHOUT,
       ack: options.ack ?? false,
     });
     try {
@@ -76,10 +79,19 @@ describe('runtime/fleet: three replicas', function () {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
     it(`lose nothing, and no stalled one delivers or deletes what is another's (seed ${seed})`, async () => {
       const findings = await drill(seed, { ack: seed % 2 === 0, crash: seed % 3 === 0 });
-      if (SEEDS > 1) console.log(`      ${JSON.stringify(findings)}`);
+      if (SEEDS > 1 || WITHOUT) console.log(`      ${JSON.stringify(findings)}`);
       assertClean(findings);
     });
   }
+
+  it('would be caught where a stalled one trusted its lease for ever', async () => {
+    let stale = 0;
+    for (let seed = 1; seed <= 4 && stale === 0; seed += 1) {
+      const findings = await drill(seed, { without: 'deadline' });
+      stale = findings.staleDeliveries + findings.staleDeletions;
+    }
+    assert.ok(stale > 0, 'the drill finds nothing even without the local deadline');
+  });
 
   it('lose nothing where the database crashes in the middle', async () => {
     assertClean(await drill(103, { crash: true }));

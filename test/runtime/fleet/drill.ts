@@ -22,7 +22,7 @@ export interface ReplicaOrders {
   /** Where it writes what it is given. */
   file: string;
   pace: Pace;
-  without?: 'fence' | 'deadline' | undefined;
+  without?: 'fence' | 'deadline' | 'both' | undefined;
   ack?: boolean;
 }
 

@@ -172,6 +172,28 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     );
   });
 
+  it('how the fleet is can be asked on each replica', async () => {
+    const { a, b } = await two();
+    await until('a has told what it owns', async () => (await b.fleet.standing()).replicas[0]?.owned === 1);
+    const { replicas, owners } = await b.fleet.standing();
+    const told = replicas.map(({ name, role, attended, owned, here }) => ({
+      name,
+      role,
+      attended,
+      owned,
+      here,
+    }));
+    assert.deepEqual(told, [
+      { name: 'a', role: 'runtime', attended: 1, owned: 1, here: false },
+      { name: 'b', role: 'runtime', attended: 1, owned: 0, here: true },
+    ]);
+    assert.deepEqual([...owners], [[NODE, 'a']]);
+    assert.ok(replicas.every(({ ageMs, beatAgoMs }) => ageMs >= 0 && beatAgoMs >= 0 && beatAgoMs < 5_000));
+    await a.close();
+    await until('b owns it', async () => (await b.fleet.standing()).owners.get(NODE) === 'b');
+    assert.equal((await b.fleet.standing()).replicas.length, 1);
+  });
+
   it('a check that is asked for elsewhere runs where the mailbox is, and its summary comes back', async () => {
     const { a, b } = await two();
     server.deliver('user', 'm2');

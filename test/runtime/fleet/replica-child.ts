@@ -14,12 +14,12 @@ const orders = JSON.parse(process.argv[2] ?? '') as ReplicaOrders;
 const { name, database, port, users, file, pace, without, ack } = orders;
 
 // What the drill has to go red without.
-if (without === 'deadline') {
+if (without === 'deadline' || without === 'both') {
   Membership.prototype.certain = function certain(this: Membership, id = this.id) {
     return this.id !== undefined && this.id === id;
   };
 }
-if (without === 'fence') {
+if (without === 'fence' || without === 'both') {
   for (const method of ['query', 'bulk'] as const) {
     const original = Database.prototype[method];
     Database.prototype[method] = function unfenced(prepared, values) {
