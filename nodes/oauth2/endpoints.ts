@@ -229,7 +229,9 @@ function endpoint(
 /** A POST with secrets in it is never sent on to another address (S10); the sentence names that address. */
 export function movedFrom(url: URL, location: string | undefined, facts: OAuth2Facts): OAuth2Error {
   const to =
-    location !== undefined && URL.canParse(location, url) ? plain(new URL(location, url)) : undefined;
+    location !== undefined && URL.canParse(location, url)
+      ? plain(new URL(location, url)).slice(0, 300)
+      : undefined;
   return new OAuth2Error('CONFIG', 'redirected', {
     facts: { ...facts, host: url.host, ...(to && { uri: to }) },
   });

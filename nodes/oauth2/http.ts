@@ -15,6 +15,13 @@ export const TIMEOUT_MS = 15_000;
 /** The largest answer that is read, in bytes. */
 export const MAX_BYTES = 262_144;
 
+/** Pieces of an answer, and interim answers before it (RFC 9110 section 15.2): each costs as much as a kilobyte. */
+const MAX_PIECES = 10_000;
+const MAX_INTERIM = 10;
+
+/** Levels of a JSON document; real ones have fewer than ten. */
+const MAX_DEPTH = 100;
+
 export interface HttpRequest {
   /** Sent as a form by POST; without it and `body` the request is a GET. */
   form?: Record<string, string>;
@@ -59,12 +66,16 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
     const timer = setTimeout(() => outgoing.destroy(fault('ETIMEDOUT')), timeoutMs);
     outgoing.once('close', () => clearTimeout(timer));
     outgoing.once('error', reject);
+    let interim = 0;
+    outgoing.on('information', () => {
+      if (++interim > MAX_INTERIM) outgoing.destroy(fault('EMSGSIZE'));
+    });
     outgoing.once('response', (incoming) => {
       const chunks: Buffer[] = [];
       let size = 0;
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > MAX_BYTES) outgoing.destroy(fault('EMSGSIZE'));
+        if (size > MAX_BYTES || chunks.length >= MAX_PIECES) outgoing.destroy(fault('EMSGSIZE'));
         else chunks.push(chunk);
       });
       incoming.once('error', reject);
@@ -111,10 +122,20 @@ export function certificateIssuer({ hostname, port }: URL): Promise<string | und
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text.replace(/^\ufeff/, ''));
+    return isTooDeep(text) ? undefined : JSON.parse(text.replace(/^\ufeff/, ''));
   } catch {
     return undefined;
   }
+}
+
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"[^"\\]*(?:\\[\s\S][^"\\]*)*"|[[\]{}]/g)) {
+    if (token.startsWith('"')) continue;
+    depth += token === '[' || token === '{' ? 1 : -1;
+    if (depth > MAX_DEPTH) return true;
+  }
+  return false;
 }
 
 function codeOf(error: NodeJS.ErrnoException): string {

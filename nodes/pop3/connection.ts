@@ -210,6 +210,7 @@ export class Connection implements Flow {
       this.#socket,
       (chunk) => this.#feed(chunk),
       (error) => this.fail(error ? connectError(error) : hungUp()),
+      () => !this.#pressure.paused,
     );
   }
 
