@@ -4,6 +4,7 @@ import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDelayingProxy } from '../servers/delaying-proxy';
 import { startDovecot } from '../servers/dovecot';
 import type { Run } from './bare-run';
 import { BOXES, type BoxName, prepare, refill } from './boxes';
@@ -11,7 +12,6 @@ import { emailIn, fetchInNodeRed, type Mailbox, pop3In } from './in-node-red';
 import { type Cost, type Summary, summary } from './measure';
 import { installPeers, versionOf } from './peers';
 import { fetchByProgram, PROGRAMS, type Program } from './programs';
-import { wire } from './wire';
 
 const PASSWORD = 'correct-horse';
 
@@ -61,7 +61,7 @@ export async function measureFetching(
   const user = `${name}@example.test`;
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
   const dovecot = await startDovecot({ users: { [user]: PASSWORD } });
-  const line = await wire(dovecot.port, box.roundTrip);
+  const line = await startDelayingProxy(dovecot.port, box.roundTrip / 2, { noted: false });
   const near: Mailbox = { port: dovecot.port, user, password: PASSWORD };
   const mailbox = box.roundTrip > 0 ? { ...near, port: line.port } : near;
   const costs = new Map<string, Cost[]>();
@@ -87,7 +87,7 @@ export async function measureFetching(
       }
     }
   } finally {
-    line.close();
+    await line.close();
     await dovecot.stop();
     await rm(folder, { recursive: true, force: true });
   }

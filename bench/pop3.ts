@@ -4,11 +4,11 @@ import { fork } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startDelayingProxy } from '../servers/delaying-proxy';
 import { dovecotMissing, startDovecot } from '../servers/dovecot';
 import { median } from './measure';
 import { installPeers, PEERS, versionOf } from './peers';
 import { fetchByProgram } from './programs';
-import { wire } from './wire';
 
 const PASSWORD = 'correct-horse';
 const ROUNDS = Number(process.argv[2] ?? 3);
@@ -103,7 +103,7 @@ async function main(): Promise<void> {
     for (const box of BOXES) {
       for (let index = 1; index <= box.count; index += 1)
         await dovecot.deliver(box.user, mail(index, box.octets));
-      const line = await wire(dovecot.port, box.roundTrip);
+      const line = await startDelayingProxy(dovecot.port, box.roundTrip / 2, { noted: false });
       const port = box.roundTrip > 0 ? line.port : dovecot.port;
       // Dovecot makes its indexes at the first session.
       await once('floor', box, dovecot.port, folder);
@@ -115,7 +115,7 @@ async function main(): Promise<void> {
           results.set(client, [...(results.get(client) ?? []), await once(client, box, port, folder)]);
         }
       }
-      line.close();
+      await line.close();
       const seconds = (client: Client) => {
         const all = results.get(client)?.map(({ ms }) => ms / 1000);
         return all ? `${median(all).toFixed(3)} (${Math.min(...all).toFixed(3)})` : '–';

@@ -5,13 +5,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { startDelayingProxy } from '../servers/delaying-proxy';
 import { startDovecot } from '../servers/dovecot';
 import { type FlowNode, type NodeRed, startNodeRed } from '../servers/node-red';
 import { textMail } from './boxes';
 import { say } from './fetching';
 import { pop3In, userDirectory } from './in-node-red';
 import { median } from './measure';
-import { wire } from './wire';
 
 const PASSWORD = 'correct-horse';
 /** Seconds a token is good for: renewed again and again while the bench runs. */
@@ -78,7 +78,7 @@ export async function measureMany(options: ManyOptions): Promise<Many> {
     users: Object.fromEntries(users.map((user) => [user, PASSWORD])),
     introspectionUrl: tokens.introspectionUrl,
   });
-  const line = await wire(dovecot.port, roundTrip);
+  const line = await startDelayingProxy(dovecot.port, roundTrip / 2, { noted: false });
   const port = roundTrip > 0 ? line.port : dovecot.port;
   let nodeRed: NodeRed | undefined;
   try {
@@ -96,7 +96,7 @@ export async function measureMany(options: ManyOptions): Promise<Many> {
     return { ...options, ...judge(seen, options), renewals: tokens.count(), ...later };
   } finally {
     await nodeRed?.remove();
-    line.close();
+    await line.close();
     await dovecot.stop();
     tokens.close();
   }

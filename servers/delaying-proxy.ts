@@ -16,14 +16,22 @@ export interface DelayingProxy {
   close(): Promise<void>;
 }
 
-/** A path to a server on this machine on which every byte takes `ms` in each direction, and which notes who waits for whom. */
-export async function startDelayingProxy(to: number, ms: number): Promise<DelayingProxy> {
+/**
+ * A path to a server on this machine on which every byte takes `ms` in each direction. With `noted` it keeps what was
+ * said, and so who waited for whom.
+ */
+export async function startDelayingProxy(
+  to: number,
+  ms: number,
+  { noted = true }: { noted?: boolean } = {},
+): Promise<DelayingProxy> {
   const connections: Turn[][] = [];
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const turns: Turn[] = [];
     connections.push(turns);
-    const upstream = connect(to, '127.0.0.1');
+    const upstream = connect({ port: to, host: '127.0.0.1', noDelay: true });
+    client.setNoDelay(true);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => {});
@@ -34,6 +42,7 @@ export async function startDelayingProxy(to: number, ms: number): Promise<Delayi
       source.on('data', (chunk: Buffer) => {
         // Noted when it has come through: both sides are seen from where the client is.
         const note = (): void => {
+          if (!noted) return;
           const last = turns.at(-1);
           if (last?.from === from) {
             last.text += chunk.toString('latin1');
