@@ -54,3 +54,10 @@ for (const file of readdirSync('nodes').filter((name) => name.endsWith('.editor.
 for (const folder of ['icons', 'locales']) {
   if (existsSync(folder)) cpSync(folder, join(out, folder), { recursive: true });
 }
+
+// Node-RED serves a package's resources beside its editor, where the help sidebar gets the guides from.
+const guides = join('resources', 'guides');
+rmSync('resources', { recursive: true, force: true });
+mkdirSync(guides, { recursive: true });
+for (const file of readdirSync('docs').filter((name) => name.endsWith('.md')))
+  cpSync(join('docs', file), join(guides, file));

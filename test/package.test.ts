@@ -120,6 +120,14 @@ describe('the package', function () {
       assert.deepEqual(palette.map((name) => basename(name, '.html')).sort(), [...sets].sort());
     });
 
+    it('with every guide', () => {
+      for (const guide of readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))) {
+        const path = `resources/guides/${guide}`;
+        assert.ok(files.includes(path), path);
+        assert.equal(shipped(path), shipped(`docs/${guide}`), `${path} is old`);
+      }
+    });
+
     it('as built from this source', () => {
       for (const set of sets) {
         const form = shipped(`nodes/${set}.html`).replace(/^ *<!-- include (\S+) -->\n/gm, (_, part) =>

@@ -137,6 +137,7 @@ declare global {
     clipboard: { copyText(text: string, element: JQuery, message: string): void };
     notify(text: string, options?: NotifyOptions | string): HTMLElement & { close(): void };
     utils: {
+      renderMarkdown(text: string): string;
       getNodeLabel(node: EditorNode, otherwise: string): string;
       validatePropertyExpression(text: string): boolean;
     };

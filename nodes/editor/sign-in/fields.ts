@@ -2,6 +2,7 @@
 import { type Provider, providers } from '../../oauth2/providers';
 import { accountWord } from '../i18n';
 import { accountField, accountValue, needsPerson } from './account-form';
+import { showSetup } from './setup';
 
 export function showAccountFields(): void {
   const row = providers[accountValue('provider')];
@@ -41,7 +42,12 @@ export function showAccountFields(): void {
 }
 
 function showRegistration(row: Provider | undefined, grant: string): void {
-  $('.redletter-register-text').text(accountWord(`register.${grant}`));
+  const guided = showSetup(row, grant);
+  $('.redletter-register-text')
+    .toggle(!guided)
+    .text(accountWord(`register.${grant}`));
+  // The steps say it already.
+  $('.redletter-hint-text').toggle(!guided);
   $('.redletter-register-link')
     .toggle(row?.links.register !== undefined)
     .attr('href', row?.links.register ?? '#')

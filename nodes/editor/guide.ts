@@ -1,0 +1,36 @@
+/** The guides that ship with this package, in the help sidebar. */
+import { accountWord } from './i18n';
+
+/** Where Node-RED serves the resources of this package, beside the editor. */
+const FOLDER = 'resources/@redletter/node-red-pop3/guides';
+
+/** @param name as the file is called, without `.md` */
+export async function openGuide(name: string): Promise<void> {
+  try {
+    const text = await $.ajax({ url: `${FOLDER}/${name}.md`, dataType: 'text' });
+    const [, title = name] = /^# (.+)$/m.exec(text) ?? [];
+    RED.sidebar.help?.set(asHelp(text), title);
+  } catch {
+    RED.notify(accountWord('guide.failed'), 'error');
+  }
+}
+
+/** The title is the sidebar's; another guide opens here too, every other page in a window of its own. */
+function asHelp(text: string): string {
+  const help = $('<div>').html(
+    RED.utils.renderMarkdown(text.replace(/^# .+$/m, '').replace(/^!\[.*$/gm, '')),
+  );
+  help.find('a').each((_, link) => {
+    const href = $(link).attr('href') ?? '';
+    const [, other] = /^([\w-]+)\.md(#.*)?$/.exec(href) ?? [];
+    if (other !== undefined) $(link).attr({ href: '#', 'data-redletter-guide': other });
+    else if (/^https?:/.test(href)) $(link).attr({ target: '_blank', rel: 'noopener noreferrer' });
+    else $(link).contents().unwrap();
+  });
+  return help.html();
+}
+
+$(document).on('click', 'a[data-redletter-guide]', (event) => {
+  event.preventDefault();
+  openGuide(String($(event.currentTarget).attr('data-redletter-guide')));
+});
