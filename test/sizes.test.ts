@@ -15,7 +15,6 @@ const TO_BE_SPLIT = new Set([
   'nodes/mailbox/store/file/log.ts',
   'nodes/mailbox/store/ledger-state.ts',
   'nodes/mailbox/store/ledger.ts',
-  'nodes/pop3-in.ts',
 ]);
 
 /** A longer file says why at its top: `// Longer than 300 lines because …`. */
