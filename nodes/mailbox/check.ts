@@ -4,8 +4,9 @@ import { judgeClock } from './clock-trust';
 import { deleteAndQuit } from './deletion';
 import { type Downloads, download } from './download';
 import { crashesProcess, dueAt, quarantine } from './failures';
+import { learnFingerprints } from './learning';
 import { addSizes, type ListedMail, listMailbox } from './listing';
-import { learnFingerprints, recognize } from './recognition';
+import { recognize } from './recognition';
 import type { Session } from './session';
 
 export interface CheckResult {

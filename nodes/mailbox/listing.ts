@@ -17,6 +17,9 @@ export interface ListedMail {
   bytes?: number;
 }
 
+/** True where the server gives the mail no unique ID: its header identifies it. */
+export const isDigest = (key: string): boolean => key.startsWith('h');
+
 /**
  * Lists the mailbox with an identity for every mail: its unique ID (UIDL, RFC 1939 section 7), else a digest
  * of its headers, and its place among equals.

@@ -1,25 +1,13 @@
-import { arrivals, arrivedBefore } from './arrival';
 import type { CheckContext, Recognized } from './check-context';
 import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
 import { identify, identifyByRetrieval, markOf } from './identify';
-import { addSizes, type ListedMail } from './listing';
+import { hidesDownloadedMail } from './learning';
+import { addSizes, isDigest, type ListedMail } from './listing';
+import { recognizeByDates } from './recognition-by-dates';
 import type { Session } from './session';
 import type { Identity } from './store/ledger-records';
-
-/** Known mails whose fingerprint is learned in one check: at the first, and later. */
-const LEARNED_AT_FIRST = 4000;
-const LEARNED_LATER = 250;
-/** A renumbered mailbox of version 0.1: so many of the remembered IDs gone at once, out of at least so many. */
-const RENUMBERED_SHARE = 0.9;
-const RENUMBERED_LEAST = 10;
-/** How far the clocks of servers on a mail's way may be off. */
-const CLOCK_SKEW_MS = 60 * 60 * 1000;
-
-/** Where a downloaded mail is not listed again, the vanishing of mails means nothing (Gmail: EXPIRE 0, RFC 2449). */
-const hidesDownloadedMail = ({ settings }: CheckContext, { client }: Session): boolean =>
-  settings.service === 'google' || client.capabilities.arguments('EXPIRE')[0] === '0';
 
 /**
  * Tells which of the listed mails are the known ones: a mail is what its header says, not its unique ID. Servers give
@@ -85,7 +73,11 @@ class Recognition {
       others = this.#others(this.#known);
     } else if (others.length > 0) await this.#show(this.#unknown);
     const moved = await this.#match(others, others.length > 0 ? this.#vanished() : vanished);
-    if (!hides) await this.#recognizeByDates(moved);
+    if (!hides) {
+      const known = this.#known;
+      const unknown = moved ? [] : this.#unknown;
+      await recognizeByDates(context, session.client, { known, unknown, listed: this.#listed });
+    }
     for (const { key } of this.#known) if (this.#isShownAsKnown(key)) this.#identified.add(key);
     await this.#recordSizes();
     const identified = this.#identified;
@@ -274,43 +266,6 @@ class Recognition {
     return at === -1 ? undefined : keys.splice(at, 1)[0];
   }
 
-  /** A ledger of version 0.1 has no fingerprints yet: there, dates decide as they did. */
-  async #recognizeByDates(moved: boolean): Promise<void> {
-    const { ledger, now, signal, settings } = this.#context;
-    const { client } = this.#session;
-    const back = this.#known.filter(
-      ({ key }) => ledger.isMissing(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
-    );
-    const dates = await arrivals(
-      client,
-      back.map(({ number }) => number),
-      signal,
-    );
-    const others = back.filter(({ key, number }) => {
-      const gone = ledger.missingSince(key) ?? Number.POSITIVE_INFINITY;
-      const latest = Math.min(gone, ledger.processedAt(key) ?? gone, now());
-      const arrived = dates.get(number);
-      return arrived !== undefined && arrived > latest;
-    });
-    await ledger.markUncertain(others.map(({ key }) => key));
-    if (moved || this.#unknown.length === 0) return;
-    let remembered = 0;
-    let vanished = 0;
-    for (const key of ledger.present()) {
-      if (ledger.fingerprint(key) !== undefined) continue;
-      // Deleted by us, and the process ended before it was recorded that it is gone.
-      if (settings.after !== 'keep' && mayDelete(this.#context, { key, ambiguous: false })) continue;
-      remembered += 1;
-      if (!this.#listed.has(key)) vanished += 1;
-    }
-    if (remembered < RENUMBERED_LEAST || vanished < remembered * RENUMBERED_SHARE) return;
-    // Clocks differ, and this one may have been set back: a mail too many is better than a mail too few.
-    const since = Math.min(ledger.lastChecked, now()) - CLOCK_SKEW_MS;
-    const untried = this.#unknown.filter(({ key }) => ledger.openDelivery(key) === undefined);
-    const old = await arrivedBefore(client, untried, since, signal);
-    if (old.length > 0) await ledger.markOld(old.map(({ key }) => key));
-  }
-
   /** Sizes that were not known, or that the server has changed by noting something in the mail. */
   async #recordSizes(): Promise<void> {
     const { ledger } = this.#context;
@@ -324,29 +279,4 @@ class Recognition {
     }
     await ledger.recordIdentities(changed);
   }
-}
-
-const isDigest = (key: string): boolean => key.startsWith('h');
-
-/** Learns the fingerprints of known mails that have none: of those before the first check, and of version 0.1. */
-export async function learnFingerprints(
-  context: CheckContext,
-  session: Session,
-  listing: ListedMail[],
-  first: boolean,
-): Promise<void> {
-  const { ledger } = context;
-  if (hidesDownloadedMail(context, session)) return;
-  const nameless = listing.filter(
-    ({ key }) => ledger.isKnown(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
-  );
-  // The newest first: what vanishes and comes back is most likely one of them.
-  const some = nameless.slice(first ? -LEARNED_AT_FIRST : -LEARNED_LATER);
-  const found = await identify(session.client, some, context);
-  const learned = some.flatMap(({ key, bytes }): [string, Identity][] => {
-    const fingerprint = found.get(key);
-    const size = bytes ?? ledger.bytes(key);
-    return fingerprint === undefined ? [] : [[key, { fingerprint, ...(size >= 0 && { bytes: size }) }]];
-  });
-  await ledger.recordIdentities(new Map(learned));
 }

@@ -6,7 +6,10 @@ import { HeaderReader } from '../header';
 import type { Spool, SpooledMail } from '../store/spool';
 
 /** How mails are read. */
-export type Reading = Pick<MailOptions, 'content' | 'attachments' | 'directory' | 'groupReadable' | 'trustedServers' | 'reply'>;
+export type Reading = Pick<
+  MailOptions,
+  'content' | 'attachments' | 'directory' | 'groupReadable' | 'trustedServers' | 'reply'
+>;
 
 /** A mail whose bytes can be had, wherever they come from. What it says of itself is certain once it has been read. */
 export interface ReceivedMail {
