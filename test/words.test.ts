@@ -9,7 +9,7 @@ const NEVER: [words: RegExp, term: string][] = [
   [/\bhand(s|ed|ing)?[ -]overs?\b/i, 'deliver, delivery'],
   [/\b(send|sends|sent|sending|pass|passes) (it|them|mail|the mail) on\b/i, 'deliver, delivery'],
   [/\b(come|comes|came|coming) again\b/i, 'redeliver, duplicate'],
-  [/\b(repeats|a repeat|every repeat|possible repeat)\b/i, 'redeliver, duplicate'],
+  [/\b(a repeat|every repeat|possible repeat)\b/i, 'redeliver, duplicate'],
   [/\b(handled|settled|unsettled|done with it)\b/i, 'processed, acknowledged'],
   [/\b(set|sets|setting|put|puts|laid) aside\b/i, 'quarantined'],
   [/\bpoison/, 'quarantined'],
