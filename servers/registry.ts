@@ -18,7 +18,7 @@ export interface Registry {
 }
 
 /**
- * npm's registry and Node-RED's catalogue, as they would answer if the newest version of everything were the one that
+ * npm's registry and Node-RED's catalog, as they would answer if the newest version of everything were the one that
  * is installed here. A request through a proxy names the whole address; only its path counts.
  *
  * @param packages every installed version, oldest first

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The checks of Node-RED's catalogue, in a folder of their own: they bring four hundred packages of another age. */
+/** The checks of Node-RED's catalog, in a folder of their own: they bring four hundred packages of another age. */
 export const scorecardFolder = join(__dirname, 'scorecard');
 export const scorecardProgram = join(scorecardFolder, 'node_modules', 'node-red-dev', 'bin', 'run');
 

@@ -15,7 +15,7 @@ export interface Sent {
 }
 
 export interface Smtp {
-  /** TLS from the start, with the certificate of loopback. */
+  /** Implicit TLS, with the certificate of loopback. */
   port: number;
   /** Everything it took so far, the oldest first. */
   sent: readonly Sent[];

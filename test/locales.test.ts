@@ -6,7 +6,7 @@ import { COUNTED } from '../nodes/node-red/data/counted-status';
 import { accountStatusTexts, statusTexts } from '../nodes/node-red/messages';
 import { callsOf, filesBelow, formOf, propertiesOf, root, type Token, tokensOf, unionOf } from './sources';
 
-/** A catalogue with its keys written out, `errors.AUTH`. */
+/** A catalog with its keys written out, `errors.AUTH`. */
 type Catalogue = Record<string, string>;
 
 const languages = readdirSync(join(root, 'locales')).sort();
@@ -14,7 +14,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   name: string;
   'node-red': { nodes: Record<string, string> };
 };
-/** The node sets, which give catalogue and help their file names. */
+/** The node sets, which give catalog and help their file names. */
 const sets = Object.keys(manifest['node-red'].nodes);
 const nodes = filesBelow('nodes', '.ts');
 const source = (path: string): string => nodes.get(path) ?? assert.fail(`${path} is missing`);
@@ -89,7 +89,7 @@ function keysOfCode(path: string, set: string): { keys: string[]; beginnings: st
   const keys: string[] = [];
   const beginnings: string[] = [];
   const tokens = tokensOf(source(path));
-  // `word` and `accountWord` look in the catalogue of their own, whichever dialog shows it.
+  // `word` and `accountWord` look in the catalog of their own, whichever dialog shows it.
   const asked = [
     ...callsOf(tokens, '_').map(([given = []]) => [given, set] as const),
     ...callsOf(tokens, 'word').map(([given = []]) => [given, 'pop3-in'] as const),
@@ -243,7 +243,7 @@ describe('the sentences for what goes wrong', () => {
 
   /** Where a reason is passed through: its words are looked for at its source. */
   const handedOn = [
-    // The account's reasons, after a prefix, are in the account's catalogue.
+    // The account's reasons, after a prefix, are in the account's catalog.
     'nodes/runtime/from-oauth2.ts: ACCOUNT error . reason',
     // The same error with more facts.
     'nodes/runtime/watched-mailbox.ts: reason',

@@ -142,7 +142,7 @@ describe('oauth2-account', () => {
     assert.match(said[0] ?? '', /warning\.unrenewable/);
   });
 
-  it('a renewal that has been sent outlives the node that asked, and closing does not wait for ever', async () => {
+  it('a renewal that has been sent outlives the node that asked, and closing does not wait forever', async () => {
     await palette.load([account()]);
     await signIn();
     let release: () => void = () => undefined;

@@ -96,7 +96,7 @@ describe('the package', function () {
       );
     });
 
-    it('with a README, a licence and an example', () => {
+    it('with a README, a license and an example', () => {
       for (const path of ['README.md', 'LICENSE', 'package.json']) assert.ok(files.includes(path), path);
       assert.ok(files.some((path) => path.startsWith('examples/')));
     });
@@ -149,7 +149,7 @@ describe('the package', function () {
       assert.equal(manifest.license, 'Apache-2.0');
       assert.equal(manifest.engines.node, '>=20');
       assert.equal(manifest['node-red'].version, '>=4.0.0');
-      // By this word Node-RED's catalogue finds it.
+      // By this word Node-RED's catalog finds it.
       assert.ok(manifest.keywords.includes('node-red'));
     });
   });
@@ -158,7 +158,7 @@ describe('the package', function () {
     describe(`its ${set}`, () => {
       it('registers, in the HTML itself, the type the runtime registers', () => {
         const { script, type } = registered(set);
-        // Node-RED's catalogue reads it from the text, without running it.
+        // Node-RED's catalog reads it from the text, without running it.
         assert.ok(new RegExp(`RED\\.nodes\\.registerType\\("${type}", \\{`).test(script), 'no literal type');
         assert.ok(shipped(`dist/nodes/${set}.html`).includes(`data-template-name="${type}"`));
         const runtime = shipped(`dist/nodes/${set}.js`);

@@ -58,7 +58,7 @@ export class Outbox {
 }
 
 /**
- * Nodes of the palette in the runtime of node-red-node-test-helper, which has neither storage nor catalogues: its
+ * Nodes of the palette in the runtime of node-red-node-test-helper, which has neither storage nor catalogs: its
  * settings are replaced by some that keep what they are given, so that a second load is like a restart of the flows.
  */
 export class Palette {

@@ -1,4 +1,4 @@
-// The checks of `node-red-dev validate`, which Node-RED's catalogue shows beside every package, without the network.
+// The checks of `node-red-dev validate`, which Node-RED's catalog shows beside every package, without the network.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ function installed(modules: string): Manifest[] {
     .map((path) => manifestOf(join(modules, path, '..')));
 }
 
-/** Types and names that are taken, as the catalogue has them. */
+/** Types and names that are taken, as the catalog has them. */
 const catalogue = {
   modules: [
     { id: 'node-red-node-email', types: ['e-mail', 'e-mail in', 'e-mail mta'] },
@@ -32,7 +32,7 @@ const catalogue = {
   ],
 };
 
-describe('the scorecard of Node-RED’s catalogue', function () {
+describe('the scorecard of Node-RED’s catalog', function () {
   this.timeout(60_000);
   let registry: Registry;
   let card: Record<string, { test?: boolean; total?: number; versions?: string[]; nodes?: string[] }>;

@@ -152,6 +152,14 @@ const NEVER_IN_CODE: [words: RegExp, term: string][] = [
   [/\bin clear\b/i, 'unencrypted'],
   [/\b(in vain|(?<!@param )patience|anew|unsettled)\b/i, 'failed, backoff, again'],
   [/\bfor good\b/i, 'permanently'],
+  [/\b(way to sign in|client proof)\b/i, 'sign-in method, client authentication'],
+  [/\b(withdrawn|withdrew|withdraws)\b/i, 'revoke, take back'],
+  [/\b(signed by nobody|TLS from the start|speaks? plain)\b/i, 'trusted authority (CA), implicit TLS'],
+  [/\bfor ever\b/i, 'forever'],
+  [
+    /\b(coloured|colours?|behaviours?|recognis|authoris|organis|licence|dialogue|catalogues?)\b/i,
+    'American spelling',
+  ],
 ];
 
 /** This file names the words, and a few others mean the word itself. */

@@ -19,7 +19,7 @@ const MOST_DEPTH = 12;
 const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
 /**
- * The best `<incomingServer type="pop3">` of an autoconfig file (Mozilla's config-v1.1.xml): TLS from the start before
+ * The best `<incomingServer type="pop3">` of an autoconfig file (Mozilla's config-v1.1.xml): implicit TLS before
  * STARTTLS; one without encryption counts for nothing. Undefined: there is none, or the file is not what it should be.
  */
 export function readAutoconfig(text: string): AutoconfigServer | undefined {

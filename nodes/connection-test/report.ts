@@ -1,4 +1,4 @@
-/** The steps, in the order in which TLS from the start takes them; STARTTLS has its certificate after the greeting. */
+/** The steps, in the order in which implicit TLS takes them; STARTTLS has its certificate after the greeting. */
 export type StepName =
   | 'name'
   | 'connection'

@@ -129,7 +129,7 @@ class Walk {
     }
   }
 
-  /** A server that waits for TLS, while it is waited for its greeting, says nothing for ever: it is asked by TLS. */
+  /** A server that waits for TLS, while it is waited for its greeting, says nothing forever: it is asked by TLS. */
   #watchSilence(): { signal: AbortSignal; over: () => void } {
     const silent = new AbortController();
     const over = new AbortController();

@@ -14,7 +14,7 @@ import { type Asked, Outcomes } from './outcomes';
 const STOPPED = 'stopped';
 
 /**
- * Checks one mailbox again and again: on its interval, when asked, when someone has signed in. Whatever
+ * Checks one mailbox again and again: on its interval, when asked, when a person has signed in. Whatever
  * happens in a check, the next one is arranged before anybody hears of it.
  */
 export class Mailbox {

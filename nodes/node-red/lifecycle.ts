@@ -30,7 +30,7 @@ export function runtimeOf(RED: NodeAPI): Runtime {
   return runtime;
 }
 
-/** The catalogue in the language of this Node-RED. */
+/** The catalog in the language of this Node-RED. */
 export const translateBy =
   (RED: NodeAPI): Translate =>
   (key, facts) =>

@@ -16,7 +16,7 @@ export interface NodeStatus {
 const NAMESPACE = '@redletter/node-red-pop3';
 
 /**
- * A few words for what is wrong, at most twenty characters. They are catalogue keys as well: the editor shows them in
+ * A few words for what is wrong, at most twenty characters. They are catalog keys as well: the editor shows them in
  * each reader's language, while flows see them as they stand here.
  */
 const STATUS_BY_REASON: Record<string, string> = {
@@ -214,7 +214,7 @@ export function accountSentence(
   return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...NO_FACTS, ...error.facts });
 }
 
-/** Undefined where the catalogue has no such text: the runtime's translation gives the key itself then. */
+/** Undefined where the catalog has no such text: the runtime's translation gives the key itself then. */
 function known(
   translate: Translate,
   set: string,

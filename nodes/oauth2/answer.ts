@@ -68,7 +68,7 @@ function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x20-\x7e]+$/.test(value);
 }
 
-/** Seconds. Some servers send text, some nothing, some 0 for "for ever". */
+/** Seconds. Some servers send text, some nothing, some 0 for "forever". */
 function lifeOf<T extends number | undefined>(expiresIn: unknown, otherwise: T): number | T {
   const text = typeof expiresIn === 'string' && /^\s*\d+(\.\d*)?\s*$/.test(expiresIn);
   const seconds = typeof expiresIn === 'number' || text ? Number(expiresIn) : Number.NaN;

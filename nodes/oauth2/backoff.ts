@@ -20,7 +20,7 @@ export class Backoff {
 
   /**
    * A request has failed. What may pass by itself: 2 s, doubling to 5 minutes, give or take a fifth, or what the
-   * server asked for if that is longer. What has to be changed by someone: 15 minutes, doubling to 6 hours.
+   * server asked for if that is longer. What has to be changed by a person: 15 minutes, doubling to 6 hours.
    */
   extend(error: OAuth2Error): void {
     // The doubling begins again when a failure of the other kind comes.

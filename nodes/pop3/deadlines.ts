@@ -73,7 +73,7 @@ export class Deadlines {
     return reports ? Math.min(deadline, this.#progress + this.#silenceReported + SILENCE_REPORTED) : deadline;
   }
 
-  /** How long the present state may last without progress, ms; 0: for ever. */
+  /** How long the present state may last without progress, ms; 0: forever. */
   #patience({ first, paused, awaited, inReply, keepsAlive }: Waiting): number {
     const { timeouts } = this.#settings;
     if (paused && awaited) return timeouts.idle;

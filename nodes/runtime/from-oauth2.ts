@@ -1,7 +1,7 @@
 import { MailboxError, type MailboxErrorCode } from '../mailbox';
 import { OAuth2Error } from '../oauth2';
 
-/** Stands before a reason whose words are in the account's catalogue. */
+/** Stands before a reason whose words are in the account's catalog. */
 export const ACCOUNT = 'account/';
 
 /** What a failed token means to the mailbox that wanted it. */

@@ -210,7 +210,7 @@ export class Ledgers implements LedgerRoom {
     return true;
   }
 
-  /** A node whose login has failed ever since it is there would hold up deletions for ever. */
+  /** A node whose login has failed ever since it is there would hold up deletions forever. */
   #neverLoggedIn({ open, loginFailed }: Place): boolean {
     return loginFailed && open !== undefined && !open.hasBaseline;
   }

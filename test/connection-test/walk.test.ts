@@ -165,7 +165,7 @@ describe('the connection test', function () {
       assert.deepEqual(failure?.instead, { port: dovecot.port, security: 'starttls' });
     });
 
-    it('no TLS at the port with it: asks by TLS instead of waiting for ever', async () => {
+    it('no TLS at the port with it: asks by TLS instead of waiting forever', async () => {
       const report = await walk({ port: dovecot.tlsPort });
       const { failure, ms } = failed(report, 'greeting', 'server-speaks-tls');
       assert.deepEqual(failure?.instead, { port: dovecot.tlsPort, security: 'tls' });

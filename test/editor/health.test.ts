@@ -203,7 +203,7 @@ for (const version of [4, 5] as const) {
       await editor.cancel();
     });
 
-    it('speaks German, and keeps to the colours of the editor in the dark', async () => {
+    it('speaks German, and keeps to the colors of the editor in the dark', async () => {
       const german = await openEditor(browser, world.nodeRed, {
         user: ADMIN,
         language: 'de',

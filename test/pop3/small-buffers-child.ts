@@ -1,5 +1,5 @@
 // Runs where the kernel gives every socket 4 kB each way: a server that blocks, and a client whose reader stops now
-// and then. Tells what happened; if they wait for each other for ever, it tells nothing.
+// and then. Tells what happened; if they wait for each other forever, it tells nothing.
 import { connect, createServer, type Socket } from 'node:net';
 import { Pop3Client } from '../../nodes/pop3';
 

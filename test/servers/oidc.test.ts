@@ -208,7 +208,7 @@ describe('servers/oidc', () => {
     assert.equal((await introspect(provider, answer.access_token)).email, undefined);
   });
 
-  it('answers the device grant with authorization_pending until someone signs in', async () => {
+  it('answers the device grant with authorization_pending until a person signs in', async () => {
     const device = await post(provider.deviceUrl, { client_id: clients.native.id, scope });
     assert.equal(device.status, 200);
     const answer = await post(provider.tokenUrl, {

@@ -30,7 +30,7 @@ export function part<T>(element: JQuery, fill: (value: T) => (JQuery | Element |
   };
 }
 
-/** A coloured dot and words, as under a node; the colour says nothing that the words do not. */
+/** A colored dot and words, as under a node; the color says nothing that the words do not. */
 export function statusPart(): Part<{ fill: string; shape: string; text: string }> {
   return part($('<div class="redletter-status">'), ({ fill, shape, text }) => [
     $('<span class="redletter-dot" aria-hidden="true">').attr({ 'data-fill': fill, 'data-shape': shape }),

@@ -59,7 +59,7 @@ export class SignInPanel {
     }
     this.#unsubscribe = [
       onHealthNews(() => this.#refresh()),
-      // What the dialog itself did is shown already; someone may have signed out elsewhere.
+      // What the dialog itself did is shown already; another person may have signed out elsewhere.
       this.#api.onNews(({ state }) => {
         if (state !== 'signed-out' || this.#line.kind === 'ok') this.#ask();
       }),

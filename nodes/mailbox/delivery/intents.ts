@@ -33,7 +33,7 @@ export class Intents {
     return this.#earlier.get(mail.key) ?? 0;
   }
 
-  /** From here on the mail may have been seen, whatever happens: its intent is not withdrawn any more. */
+  /** From here on the mail may have been seen, whatever happens: its intent is not taken back any more. */
   markDelivered(mail: ListedMail): void {
     this.#outstanding.delete(mail.key);
   }

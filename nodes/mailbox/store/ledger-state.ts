@@ -47,7 +47,7 @@ export class LedgerState {
   /** When mails vanished from the listing, seconds since the epoch. */
   readonly missing = new Map<string, number>();
   readonly openDeliveries = new Map<string, OpenDelivery>();
-  /** What is recorded as about to be delivered, and neither finished, failed nor withdrawn: in this order. */
+  /** What is recorded as about to be delivered, and neither finished, failed nor taken back: in this order. */
   readonly underWay = new Set<string>();
 
   readonly #mails = new Map<string, KnownMail>();

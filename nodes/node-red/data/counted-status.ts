@@ -20,7 +20,7 @@ const PATTERNS = Object.entries(COUNTED).map(
   ([key, words]) => [key, new RegExp(`^${words.replace(PLACE, '(?<$1>\\d+)')}$`)] as const,
 );
 
-/** The catalogue's key and the numbers for it; undefined where the text is none of these. */
+/** The catalog's key and the numbers for it; undefined where the text is none of these. */
 export function numbersOf(text: string): { key: string; numbers: Record<string, string> } | undefined {
   for (const [key, pattern] of PATTERNS) {
     const numbers = pattern.exec(text)?.groups;

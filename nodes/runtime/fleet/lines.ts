@@ -202,7 +202,7 @@ class DatabaseLog<R extends object> implements Log<R> {
       // Only with nothing waiting does the content say exactly what the lines say.
       if (this.#compactionWanted && this.#pending.length === 0) await this.#rebase();
     } while (this.#over === undefined && (this.#pending.length > 0 || this.#compactionWanted));
-    // In one go with the last look at what is waiting: a record that came in between would wait for ever.
+    // In one go with the last look at what is waiting: a record that came in between would wait forever.
     this.#writing = undefined;
   }
 

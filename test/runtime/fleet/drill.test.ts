@@ -84,7 +84,7 @@ describe('runtime/fleet: three replicas', function () {
     });
   }
 
-  it('would be caught where a stalled one trusted its lease for ever', async () => {
+  it('would be caught where a stalled one trusted its lease forever', async () => {
     let stale = 0;
     for (let seed = 1; seed <= 4 && stale === 0; seed += 1) {
       const findings = await drill(seed, { without: 'deadline' });

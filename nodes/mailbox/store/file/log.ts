@@ -283,7 +283,7 @@ class FileLog<R extends object> implements Log<R> {
       // Only with nothing waiting does memory say exactly what the file says.
       if (this.#compactionWanted && this.#pending.length === 0) await this.#rewrite();
     } while (this.#pending.length > 0 || this.#compactionWanted);
-    // In one go with the last look at what is waiting: a record that came in between would wait for ever.
+    // In one go with the last look at what is waiting: a record that came in between would wait forever.
     this.#writing = undefined;
   }
 
