@@ -4,7 +4,8 @@ import type { AccountConfig } from './config';
 import { type Endpoints, movedFrom } from './endpoints';
 import { failed, isRecord, OAuth2Error, type OAuth2ErrorOptions, retryAfter } from './errors';
 import { type AgentFor, certificateIssuer, TIMEOUT_MS } from './http';
-import { judgedBy, refused, type Step } from './refusals';
+import type { Step } from './refusal-table';
+import { judgedBy, refused } from './refusals';
 import { type LibraryFailure, sendByLibrary } from './simple-oauth2';
 
 /** A request to the token endpoint. */

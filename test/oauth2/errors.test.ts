@@ -6,7 +6,8 @@ import type { Grant } from '../../nodes/oauth2';
 import { cureOf } from '../../nodes/oauth2/cures';
 import { OAuth2Error } from '../../nodes/oauth2/errors';
 import { redact } from '../../nodes/oauth2/redact';
-import { judgedBy, refusals, refused, type Step } from '../../nodes/oauth2/refusals';
+import { refusals, type Step } from '../../nodes/oauth2/refusal-table';
+import { judgedBy, refused } from '../../nodes/oauth2/refusals';
 import { google, microsoft, type ScriptedAnswer } from '../../servers/token-endpoint';
 import { root } from '../sources';
 import { seen } from './support';
@@ -335,6 +336,35 @@ describe('oauth2/errors', () => {
       /^AADSTS7000215: Invalid client secret provided\. Trace ID: 5f7a2f6e-/,
     );
     assert.match(message, /^secret-wrong \(AADSTS7000215/);
+  });
+
+  it('reads the error whatever its case, and numbers that are written as text', () => {
+    for (const word of ['INVALID_GRANT', ' Invalid_Grant ']) {
+      assert.equal(said(error(word)).reason, 'sign-in-expired');
+      assert.ok(said(error(word)).says('invalid_grant'));
+    }
+    const codes = { error: 'invalid_grant', error_description: 'No.', error_codes: ['53003'] };
+    assert.equal(said({ status: 400, body: codes }, 'code', 'microsoft').reason, 'policy-blocked');
+  });
+
+  it('a number without a row is not guessed at: the words of the server are shown', () => {
+    for (const [word, number, step, code] of [
+      ['invalid_grant', 501481, 'code', 'DECLINED'],
+      ['invalid_grant', 50053, 'refresh', 'SIGN_IN_AGAIN'],
+      ['access_denied', 50126, 'authorize', 'DECLINED'],
+    ] as const) {
+      const refusal = said(microsoft(word, number, 'Words of the server.'), step, 'microsoft');
+      assert.deepEqual([refusal.code, refusal.reason], [code, 'request-refused'], `${number}`);
+      assert.match(refusal.facts.description ?? '', /Words of the server/);
+    }
+    assert.equal(
+      said(microsoft('invalid_grant', 54005, 'Redeemed.'), 'code', 'microsoft').reason,
+      'code-used-or-expired',
+    );
+    assert.equal(
+      said(microsoft('invalid_grant', 50055, 'Expired.'), 'refresh', 'microsoft').reason,
+      'person-needed',
+    );
   });
 
   it('any value in place of the error is accepted', () => {
