@@ -1,4 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import type { TokenStore, Tokens } from '../../../nodes/oauth2';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { FleetTokens, TOKENS } from '../../../nodes/runtime/fleet/tokens';
@@ -6,8 +12,10 @@ import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
 import { tokenStoreContract } from '../../oauth2/token-store-contract';
 import { SECRET } from './drill';
+import type { RenewalOrders } from './renewal-child';
 import { openDatabase } from './support';
 
+/** More by the environment, on demand: REDLETTER_FLEET_RENEWALS=1000. */
 const RENEWALS = Number(process.env.REDLETTER_FLEET_RENEWALS ?? 150);
 
 const tokens = (refreshToken: string, obtainedAt = 1): Tokens => ({
@@ -89,6 +97,42 @@ describe('runtime/fleet: tokens', function () {
     );
     assert.equal(twice, 0);
     assert.equal((await storeAt(0, 'rotating').load())?.refreshToken, String(3 * each));
+  });
+
+  it(`are renewed ${RENEWALS} times by three processes, one at a time`, async () => {
+    let present = 0;
+    let asking = 0;
+    const wrong: string[] = [];
+    // A server that rotates, and ends the sign-in where a refresh token comes twice.
+    const server = createServer(async (request, response) => {
+      asking += 1;
+      if (asking > 1) wrong.push('two at once');
+      const given = await text(request);
+      if (given !== String(present)) wrong.push(`${given} instead of ${present}`);
+      present += 1;
+      await new Promise(setImmediate);
+      asking -= 1;
+      response.writeHead(wrong.length === 0 ? 200 : 400).end(String(present));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      await storeAt(0, 'processes').save(tokens('0'));
+      const renewals = Math.ceil(RENEWALS / 3);
+      const { port } = server.address() as AddressInfo;
+      const orders: RenewalOrders = {
+        database: url,
+        server: `http://127.0.0.1:${port}/`,
+        node: 'processes',
+        renewals,
+      };
+      const script = join(__dirname, 'renewal-child.ts');
+      const args = ['--import', 'tsx', script, JSON.stringify(orders)];
+      await Promise.all([1, 2, 3].map(() => promisify(execFile)(process.execPath, args)));
+      assert.deepEqual(wrong, []);
+      assert.equal((await storeAt(0, 'processes').load())?.refreshToken, String(3 * renewals));
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it('that a stalled renewal brings late replace nothing', async () => {
