@@ -507,7 +507,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://help.naver.com/service/30029/contents/21342' },
   },
-  // Source: cs.daum.net
+  // Source: cs.daum.net, host not verified
   {
     id: 'daum',
     label: 'Daum, Hanmail',
@@ -657,7 +657,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://ajuda.terra.com.br/' },
   },
-  // Source: autoconfig, cox.net
+  // Source: autoconfig, cox.net; host not verified
   {
     id: 'cox',
     label: 'Cox',

@@ -207,14 +207,14 @@ for (const version of [4, 5] as const) {
         await newAccount({ language: 'de', dark });
         const labels = await editor.dialog.locator('.redletter-form label').allTextContents();
         assert.ok(
-          labels.some((label) => label.includes('Mailadresse')),
+          labels.some((label) => label.includes('E-Mail-Adresse')),
           labels.join(),
         );
         assert.doesNotMatch(labels.join(), /label\.|Provider/);
         await editor.fill({ user: '' });
         await button().click();
         await state('error').waitFor();
-        assert.equal((await state('error').textContent())?.trim(), 'Tragen Sie die Mailadresse ein.');
+        assert.equal((await state('error').textContent())?.trim(), 'Geben Sie die E-Mail-Adresse ein.');
         await editor.fill({ user: ALICE, clientId: 'nobody' });
         await editor.fill({ issuer: 'http://127.0.0.1:9/' });
         await button().click();
