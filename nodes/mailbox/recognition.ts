@@ -243,9 +243,20 @@ class Recognition {
     }
     await ledger.recordMoves(moves, [...replaced]);
     const changed = moves.length > 0 || replaced.size > 0;
-    if (this.#mayHaveBeenDelivered(changed)) await ledger.markUncertain(fresh);
+    const hidden = changed ? this.#hidden() : new Set<string>();
+    const uncertain = this.#mayHaveBeenDelivered(changed)
+      ? fresh
+      : fresh.filter((key) => hidden.has(this.#shown.get(key) ?? ''));
+    await ledger.markUncertain(uncertain);
     for (const [, to] of moves) this.#identified.add(to);
     return changed;
+  }
+
+  /** Fingerprints of known mails that could not be looked at: each may be listed under another ID by now. */
+  #hidden(): Set<string> {
+    const { ledger } = this.#context;
+    const hidden = this.#known.filter(({ key }) => !this.#shown.has(key));
+    return new Set(hidden.map(({ key }) => ledger.fingerprint(key) ?? ''));
   }
 
   /** A mail that may have been delivered before a crash, and is not listed where it was, may be any new one. */

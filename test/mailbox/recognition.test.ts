@@ -63,6 +63,32 @@ describe('recognizing mail', () => {
     assert.equal(topics(node), 'a b c d e f g h i');
   });
 
+  it('where the server refuses to show the mail that has the ID of a known one: a repeat is marked', async () => {
+    let refused = '';
+    box = await Box.start(numbered('abc'), {
+      capabilities: ['USER', 'UIDL'],
+      commands: {
+        TOP: () => '-ERR unknown command\r\n',
+        RETR: (argument, session) =>
+          argument === refused ? '-ERR not this one\r\n' : box.server.usual('RETR', argument, session),
+      },
+    });
+    const node = await Checker.begun();
+    await node.check(box);
+    box.holds([]);
+    await node.check(box);
+    box.holds(numbered('bcd'));
+    refused = '3';
+    await node.check(box);
+    assert.equal(topics(node), 'a b c c*');
+    refused = '';
+    node.clock.advance(MINUTE);
+    await node.check(box);
+    node.clock.advance(MINUTE);
+    await node.check(box);
+    assert.equal(topics(node), 'a b c c* d');
+  });
+
   it('where a mail was replaced under its ID, by its size at once', async () => {
     box = await Box.start(lettered('abc'));
     const node = await Checker.begun();
