@@ -87,6 +87,21 @@ describe('the words of a mailbox', () => {
     }
   });
 
+  it('say nothing of scopes and tokens where a password was rejected', () => {
+    const translate = translator('en-US');
+    for (const reason of [
+      'wrong-password',
+      'vague-refusal',
+      'closed-during-login',
+      'pop-disabled',
+    ] as const) {
+      const facts = { host: 'pop.example.com', user: 'alice@example.com' };
+      const said = sentence(new MailboxError('AUTH', reason, { facts }), translate);
+      assert.match(said, / /, reason);
+      assert.doesNotMatch(said, /scope|token|consent/i);
+    }
+  });
+
   it('stay short with large numbers', () => {
     for (const language of languages) {
       for (const state of [
