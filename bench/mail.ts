@@ -1,12 +1,14 @@
 // The room nodes/mail beside simpleParser, which the e-mail node uses: the same mails, alternating, in processes of
 // their own. Run: node --import tsx bench/mail.ts [--json]
 // One of them alone, its large mails of so many MB: node --expose-gc --import tsx bench/mail.ts <reader> <case> <MB>
+// CPU beside simpleParser and postal-mime, by size: node --import tsx bench/mail.ts ratios
 // Memory of large texts, in the package as it is built: npm run build && node --import tsx bench/mail.ts memory
 import { spawnSync } from 'node:child_process';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { simpleParser } from 'mailparser';
+import PostalMime from 'postal-mime';
 import { readMail } from '../nodes/mail';
 import { median } from './measure';
 
@@ -66,6 +68,17 @@ const CASES: Record<string, { count: number; mail: () => string }> = {
   },
 };
 
+/** For the comparison by size: text up to 2 kB, above that HTML and an attachment. */
+const BY_SIZE: typeof CASES = {
+  '2 kB': {
+    count: 3000,
+    mail: () => `${HEAD}\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${filled(LINE, 1400)}`,
+  },
+  '64 kB': { count: 200, mail: () => withAttachment(filled(HTML_LINE, 16_000), 'text/html', 34_000) },
+  '1 MB': { count: 20, mail: () => withAttachment(filled(HTML_LINE, 64_000), 'text/html', 0.7 * MB) },
+  '25 MB': { count: 2, mail: () => withAttachment(LINE, 'text/plain', 18.4 * MB) },
+};
+
 interface Measured {
   msPerMail: number;
   cpuPerMail: number;
@@ -88,12 +101,13 @@ const READERS: Record<string, (bytes: Buffer) => Promise<unknown>> = {
     const { readMail: read } = require('../dist/nodes/mail') as typeof import('../nodes/mail');
     return read(chunked(bytes), { content: 'parsed', attachments: 'buffer', comesAgain: true });
   },
+  'postal-mime': (bytes) => PostalMime.parse(bytes),
   simpleParser: (bytes) => simpleParser(Readable.from(chunked(bytes)), { checksumAlgo: 'sha256' }),
 };
 
 async function measure(reader: string, name: string): Promise<Measured> {
   const read = READERS[reader] as (bytes: Buffer) => Promise<unknown>;
-  const { count, mail } = CASES[name] as (typeof CASES)[string];
+  const { count, mail } = (CASES[name] ?? BY_SIZE[name]) as (typeof CASES)[string];
   const bytes = Buffer.from(mail());
   await read(Buffer.from(`${HEAD}\r\n\r\nwarm`));
   for (let i = 0; i < count / 10 - 1; i++) await read(bytes);
@@ -136,6 +150,17 @@ if (reader === 'memory') {
       median(Array.from({ length: 3 }, () => run('built', one, size).peakMB)),
     );
     console.log(`| ${one.replace(', 25 MB', '')} | ${grown.map((peak) => peak.toFixed(0)).join(' | ')} |`);
+  }
+} else if (reader === 'ratios') {
+  console.log('| CPU ms a mail | readMail | simpleParser | postal-mime | ÷ simpleParser | ÷ postal-mime |');
+  console.log('| --- | --- | --- | --- | --- | --- |');
+  for (const one of Object.keys(BY_SIZE)) {
+    const all: Record<string, number[]> = { readMail: [], simpleParser: [], 'postal-mime': [] };
+    for (let round = 0; round < 3; round++)
+      for (const who of Object.keys(all)) all[who]?.push(run(who, one).cpuPerMail);
+    const [ours = 0, simple = 0, postal = 0] = Object.values(all).map(median);
+    const cells = [...[ours, simple, postal], ours / simple, ours / postal].map((one) => one.toPrecision(3));
+    console.log(`| ${one} | ${cells.join(' | ')} |`);
   }
 } else if (reader && name) {
   measure(reader, name).then((measured) => console.log(JSON.stringify(measured)));
