@@ -174,7 +174,9 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
   },
   'flowed line ends, 24 MB': { make: () => text('text/plain; format=flowed', filled(' \r\n', LARGE)) },
   'one flowed line of quotes, 24 MB': {
-    isOver: true, make: () => text('text/plain; format=flowed', filled('>', LARGE)) },
+    isOver: true,
+    make: () => text('text/plain; format=flowed', filled('>', LARGE)),
+  },
   'flowed quotes of every depth, 24 MB': {
     make: () => text('text/plain; format=flowed', filled(`${'>'.repeat(2000)} \r\n`, LARGE)),
   },
