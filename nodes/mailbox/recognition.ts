@@ -247,9 +247,15 @@ class Recognition {
     const uncertain = this.#mayHaveBeenDelivered(changed)
       ? fresh
       : fresh.filter((key) => hidden.has(this.#shown.get(key) ?? ''));
-    await ledger.markUncertain(uncertain);
+    await ledger.markUncertain(changed ? [...uncertain, ...this.#unseen(sources)] : uncertain);
     for (const [, to] of moves) this.#identified.add(to);
     return changed;
+  }
+
+  /** Listed mails that could not be looked at: each may be a known one that was not found again. */
+  #unseen(sources: ReadonlyMap<string, string[]>): string[] {
+    if ([...sources.values()].every((keys) => keys.length === 0)) return [];
+    return this.#unknown.filter(({ key }) => !this.#shown.has(key)).map(({ key }) => key);
   }
 
   /** Fingerprints of known mails that could not be looked at: each may be listed under another ID by now. */

@@ -89,6 +89,32 @@ describe('recognizing mail', () => {
     assert.equal(topics(node), 'a b c c* d');
   });
 
+  it('where a session ended at the header of a known mail under a new ID: the repeat is marked', async () => {
+    let endsAt = '';
+    box = await Box.start(numbered('abc'), {
+      capabilities: ['USER', 'UIDL'],
+      commands: {
+        TOP: () => '-ERR unknown command\r\n',
+        RETR: (argument, session) => {
+          if (argument !== endsAt) return box.server.usual('RETR', argument, session);
+          endsAt = '';
+          session.socket.destroy();
+          return undefined;
+        },
+      },
+    });
+    const node = await Checker.begun();
+    await node.check(box);
+    box.holds(numbered('xabc'));
+    endsAt = '4';
+    await assert.rejects(node.check(box));
+    for (let checks = 0; checks < 3; checks += 1) {
+      node.clock.advance(MINUTE);
+      await node.check(box);
+    }
+    assert.equal(topics(node), 'a b c x c*');
+  });
+
   it('where a mail was replaced under its ID, by its size at once', async () => {
     box = await Box.start(lettered('abc'));
     const node = await Checker.begun();
