@@ -1,4 +1,4 @@
-import { MAX_QUOTES } from './limits';
+import { MAX_FLOWED_LINE, MAX_QUOTES } from './limits';
 
 /** A signature begins behind this line, and no line flows into it (RFC 3676 section 4.3). */
 const SIGNATURE = '-- ';
@@ -12,6 +12,8 @@ export class Unflow {
   #depth = 0;
   #isOpen = false;
   #isFirst = true;
+  /** The beginning of the line is written, since no line that flows is so long. */
+  #isLong = false;
 
   /** @param delSp the blank that marks a soft line end is deleted (DelSp=yes) */
   constructor(delSp: boolean) {
@@ -19,26 +21,39 @@ export class Unflow {
   }
 
   write(text: string): string {
-    const lines = text.split('\n');
-    lines[0] = this.#rest + (lines[0] as string);
-    this.#rest = lines.pop() as string;
-    return lines.map((line) => this.#join(line)).join('');
+    const pieces = text.split('\n');
+    const last = pieces.length - 1;
+    return pieces.map((piece, at) => this.#write(piece, at < last)).join('');
   }
 
   /** The line end a text closes with is none of a paragraph, and left out. */
   end(): string {
     const last = this.#rest;
     this.#rest = '';
-    return last === '' ? '' : this.#join(last);
+    this.#isLong = false;
+    return last === '' ? '' : this.#join(last, true);
   }
 
-  #join(line: string): string {
+  #write(piece: string, ends: boolean): string {
+    if (this.#isLong) {
+      this.#isLong = !ends;
+      return piece;
+    }
+    this.#rest += piece;
+    if (!ends && this.#rest.length < MAX_FLOWED_LINE) return '';
+    const line = this.#rest;
+    this.#rest = '';
+    this.#isLong = !ends;
+    return this.#join(line, ends);
+  }
+
+  #join(line: string, ends: boolean): string {
     let depth = 0;
     while (depth < MAX_QUOTES && line.charCodeAt(depth) === 0x3e) depth++;
     const content = line.startsWith(' ', depth) ? line.slice(depth + 1) : line.slice(depth);
     const isSignature = content === SIGNATURE || (depth === 0 && line === SIGNATURE);
     const goesOn = this.#isOpen && depth === this.#depth && !isSignature;
-    const isOpen = content.endsWith(' ') && !isSignature;
+    const isOpen = ends && content.endsWith(' ') && !isSignature;
     const text = isOpen && this.#delSp ? content.slice(0, -1) : content;
     const quote = depth && !goesOn ? `${'>'.repeat(depth)}${content === '' ? '' : ' '}` : '';
     const before = goesOn || this.#isFirst ? '' : '\n';

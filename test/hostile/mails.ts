@@ -174,7 +174,6 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
   },
   'flowed line ends, 24 MB': { make: () => text('text/plain; format=flowed', filled(' \r\n', LARGE)) },
   'one flowed line of quotes, 24 MB': {
-    isOver: true,
     make: () => text('text/plain; format=flowed', filled('>', LARGE)),
   },
   'flowed quotes of every depth, 24 MB': {
