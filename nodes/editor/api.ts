@@ -116,3 +116,7 @@ export class MailboxApi {
     return request('POST', `redletter/pop3-in/${encodeURIComponent(this.#id)}/${route}`, body);
   }
 }
+
+/** A guide that ships with this package: Node-RED serves its resources beside the editor. Markdown. */
+export const guideText = async (name: string): Promise<string> =>
+  $.ajax({ url: `resources/@redletter/node-red-pop3/guides/${name}.md`, dataType: 'text' });

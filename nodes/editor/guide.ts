@@ -1,13 +1,11 @@
 /** The guides that ship with this package, in the help sidebar. */
+import { guideText } from './api';
 import { accountWord } from './i18n';
-
-/** Where Node-RED serves the resources of this package, beside the editor. */
-const FOLDER = 'resources/@redletter/node-red-pop3/guides';
 
 /** @param name as the file is called, without `.md` */
 export async function openGuide(name: string): Promise<void> {
   try {
-    const text = await $.ajax({ url: `${FOLDER}/${name}.md`, dataType: 'text' });
+    const text = await guideText(name);
     const [, title = name] = /^# (.+)$/m.exec(text) ?? [];
     RED.sidebar.help?.set(asHelp(text), title);
   } catch {
