@@ -48,7 +48,12 @@ for (const version of [4, 5] as const) {
       },
       {
         name: 'TLS port without TLS',
-        node: ({ dovecot }) => ({ ...byPassword, port: dovecot.tlsPort, security: 'starttls' }),
+        node: ({ dovecot }) => ({
+          ...byPassword,
+          port: dovecot.tlsPort,
+          security: 'starttls',
+          connectTimeout: 5,
+        }),
         status: 'port requires TLS',
         code: 'TIMEOUT',
       },

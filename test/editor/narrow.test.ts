@@ -14,7 +14,7 @@ const SIZES = [
   { width: 360, height: 740 },
 ];
 const LANGUAGES = ['en-US', 'de', 'es-ES', 'fr', 'ja', 'ko', 'pt-BR', 'ru', 'zh-CN', 'zh-TW'];
-/** These are measured at every size and in both majors, the others at both ends and in one. */
+/** These are measured at every size and in both majors, the others at the narrowest and in one. */
 const MEASURED_EVERYWHERE = ['en-US', 'de', 'ru'];
 /** A phone shows a dialog or a sidebar, never both: the editor's own dialogs have no room beside one either. */
 const SIDEBARS_FROM = 700;
@@ -98,7 +98,7 @@ for (const version of [4, 5] as const) {
     });
 
     for (const language of version === 5 ? MEASURED_EVERYWHERE : LANGUAGES) {
-      const sizes = MEASURED_EVERYWHERE.includes(language) ? SIZES : SIZES.filter((_, i) => i % 3 === 0);
+      const sizes = MEASURED_EVERYWHERE.includes(language) ? SIZES : SIZES.slice(-1);
       it(`nothing is cut off in ${language}`, async () => {
         const editor = await openEditor(browser, world.nodeRed, { language, dark: version === 5 });
         const cut: string[] = [];
