@@ -88,7 +88,7 @@ for (const version of [4, 5] as const) {
         await steps(),
         names.map((name) => `${name} ok`),
       );
-      assert.match((await verdict('ok').textContent()) ?? '', /nichts geholt/);
+      assert.match((await verdict('ok').textContent()) ?? '', /Nichts wurde heruntergeladen/);
       const text = (await editor.dialog.locator('.redletter-transcript pre').textContent()) ?? '';
       assert.match(text, /^C: QUIT$/m);
       assert.ok(!text.includes(PASSWORD));
@@ -144,8 +144,8 @@ for (const version of [4, 5] as const) {
         await editor.dialog.locator('.redletter-test-start').click();
         await verdict('failed').waitFor();
         const said = (await verdict('failed').textContent()) ?? '';
-        assert.match(said, /Gleich noch einmal versuchen/);
-        assert.doesNotMatch(said, /nächste Prüfung/);
+        assert.match(said, /Versuchen Sie es erneut/);
+        assert.doesNotMatch(said, /nächste Abruf/);
       } finally {
         closing.close();
       }
@@ -161,7 +161,7 @@ for (const version of [4, 5] as const) {
       await editor.screenshot(`pop3-in-preview-${version}`);
       await editor.dialog.locator('.redletter-send').first().click();
       await verdict('failed', 'preview').waitFor();
-      assert.match((await verdict('failed', 'preview').textContent()) ?? '', /übernehmen/);
+      assert.match((await verdict('failed', 'preview').textContent()) ?? '', /noch nicht deployt/);
       // The browser logs the runtime's refusal to the console.
       editor.problems.length = 0;
     });
@@ -181,7 +181,7 @@ for (const version of [4, 5] as const) {
         { first, inputs, outputs, wires, interval: Number(interval) },
         { first: '2026-10-01', inputs: 1, outputs: 2, wires: [[mails], [checks]], interval: 300 },
       );
-      await editor.waitForStatus(node, /^1 neu, 1 alt$/);
+      await editor.waitForStatus(node, /^1 neu, 1 ignoriert$/);
       // Flows have it in the words of the contract all the same.
       const comms = await world.nodeRed.comms();
       assert.equal((await comms.waitForStatus(node, /new/)).text, '1 new, 1 ignored');
