@@ -36,12 +36,10 @@ describe('mail: every character set', () => {
       for (const encoding of ['B', 'Q'] as const) {
         const encodedWord = word(label, content, encoding);
         const message = await read(`From: ${encodedWord} <a@x.org>\r\nSubject: ${encodedWord}\r\n\r\n`);
-        assert.equal(message.topic, text, label);
-        assert.equal(
-          message.mail.from[0]?.name,
-          text.replace(/\s+/g, (blanks) => blanks),
-          label,
-        );
+        // A header is one line, whatever its encoded words hold.
+        const line = text.replaceAll('\n', ' ');
+        assert.equal(message.topic, line, label);
+        assert.equal(message.mail.from[0]?.name, line, label);
       }
     }
   });
@@ -58,7 +56,8 @@ describe('mail: every character set', () => {
         const { attachments } = await read(
           multipart('mixed', `Content-Disposition: attachment; ${parameter}\r\n\r\nx`),
         );
-        assert.equal(attachments[0]?.filename, text, parameter);
+        const name = parameter.includes('"=?') ? text.replaceAll('\n', ' ') : text;
+        assert.equal(attachments[0]?.filename, name, parameter);
       }
     }
   });
