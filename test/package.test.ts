@@ -81,6 +81,8 @@ describe('the package', function () {
       const needed = [
         /^(package\.json|README\.md|LICENSE)$/,
         /^examples\/[\w-]+\.json$/,
+        // The guides that the dialogs open in the help sidebar.
+        /^resources\/guides\/[\w-]+\.md$/,
         /^dist\/nodes\/(?:[\w-]+\/)*[\w-]+\.(?:js|d\.ts)$/,
         /^dist\/nodes\/[\w-]+\.html$/,
         /^dist\/nodes\/icons\/[\w-]+\.(?:svg|png)$/,

@@ -4,6 +4,13 @@ import { accountWord } from './i18n';
 
 /** @param name as the file is called, without `.md` */
 export async function openGuide(name: string): Promise<void> {
+  // With a name of its own, so that the page has it once.
+  $(document)
+    .off('click.redletter-guide')
+    .on('click.redletter-guide', 'a[data-redletter-guide]', (event) => {
+      event.preventDefault();
+      openGuide(String($(event.currentTarget).attr('data-redletter-guide')));
+    });
   try {
     const text = await guideText(name);
     const [, title = name] = /^# (.+)$/m.exec(text) ?? [];
@@ -27,8 +34,3 @@ function asHelp(text: string): string {
   });
   return help.html();
 }
-
-$(document).on('click', 'a[data-redletter-guide]', (event) => {
-  event.preventDefault();
-  openGuide(String($(event.currentTarget).attr('data-redletter-guide')));
-});
