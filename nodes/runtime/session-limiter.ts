@@ -1,3 +1,5 @@
+import { untilAborted } from '../base/abort';
+
 /** Sessions that may be open at the same time, over all mailboxes: a thousand of them must not open at once. */
 export const MOST_SESSIONS = 16;
 
@@ -23,7 +25,7 @@ export class Turns {
     const last = before.then(() => mine);
     this.#mailboxes.set(mailbox, last);
     try {
-      await unlessAborted(before, signal);
+      await untilAborted(before, signal);
       await this.#enter(signal);
       try {
         return await run({
@@ -66,19 +68,5 @@ export class Turns {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free += 1;
     else next();
-  }
-}
-
-async function unlessAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  let cancel: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    cancel = () => reject(signal.reason);
-    signal.addEventListener('abort', cancel, { once: true });
-  });
-  try {
-    await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', cancel);
   }
 }

@@ -1,3 +1,4 @@
+// Longer than 300 lines because every record changes this one state, and what one changes is read beside the others.
 import {
   CRASHED_LETTER,
   type DoneDetails,

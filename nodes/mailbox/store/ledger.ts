@@ -1,3 +1,4 @@
+// Longer than 300 lines because each thing that is recorded of a mail is a documented method of one class.
 import type { MailboxError } from '../errors';
 import {
   type DoneDetails,

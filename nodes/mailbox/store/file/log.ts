@@ -1,3 +1,5 @@
+// Longer than 300 lines because what is queued, written, synced and compacted is one order of steps: a crash may come
+// between any two of them.
 import { constants, writeSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
