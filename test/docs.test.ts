@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { filesBelow, root } from './sources';
+import { filesBelow, formOf, root } from './sources';
 
 const pages = new Map([
   ...readdirSync(root)
@@ -62,9 +62,7 @@ describe('the guides', () => {
     const { section, label } = JSON.parse(
       readFileSync(join(root, 'locales', 'en-US', 'pop3-in.json'), 'utf8'),
     ) as { section: Record<string, string>; label: Record<string, string> };
-    const form = ['pop3-in.html', 'editor/form/pop3-in-sections.html']
-      .map((name) => readFileSync(join(root, 'nodes', name), 'utf8'))
-      .join('\n');
+    const form = formOf('pop3-in');
     /** The section of the form that contains a field's label; empty: no section, always visible. */
     const sectionOf = (key: string): string => {
       const before = form.slice(0, form.indexOf(`data-i18n="label.${key}"`));
