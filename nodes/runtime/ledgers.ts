@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { untilAborted } from '../base/abort';
 import {
   type Clock,
   FileSpool,
@@ -177,7 +178,7 @@ export class Ledgers implements LedgerRoom {
       this.#locked = undefined;
       throw error;
     });
-    await raceAbort(this.#locked, signal);
+    await untilAborted(this.#locked, signal);
   }
 
   async #acquireLock(): Promise<void> {
@@ -243,11 +244,3 @@ export class Ledgers implements LedgerRoom {
 
 /** True where a fleet has it now: a new baseline here would lose mail. */
 const movedAway = (file: string): boolean => existsSync(`${file}.moved`) && !existsSync(file);
-
-async function raceAbort(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const cancel = (): void => reject(signal.reason);
-    signal.addEventListener('abort', cancel, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', cancel));
-  });
-}
