@@ -19,7 +19,7 @@ export async function openSession(options: ConnectOptions): Promise<Session> {
   const settings = settingsOf(options);
   const { known, signal, trace } = settings;
   if (signal?.aborted) throw aborted();
-  const deadlines = new Deadlines(settings);
+  const deadlines = new SessionDeadlines(settings);
   try {
     // Some servers keep the mailbox locked until they have answered the last QUIT.
     await known?.ended;
@@ -90,7 +90,7 @@ function aborted(): Pop3Error {
 }
 
 /** What ends a session from outside: the caller's signal, the limit of the session, and that of connecting. */
-class Deadlines {
+class SessionDeadlines {
   readonly #stop = new AbortController();
   readonly #settings: Settings;
   readonly #timers: (() => void)[] = [];
