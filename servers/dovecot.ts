@@ -107,13 +107,20 @@ class RunningDovecot implements Dovecot {
 
   async mails(user: string): Promise<Buffer[]> {
     const maildir = join(this.folder, 'mail', user.toLowerCase());
-    const found: { name: string; path: string }[] = [];
-    for (const part of ['new', 'cur']) {
-      const names = await readdir(join(maildir, part)).catch(() => []);
-      found.push(...names.map((name) => ({ name, path: join(maildir, part, name) })));
+    for (;;) {
+      const found: { name: string; path: string }[] = [];
+      for (const part of ['new', 'cur']) {
+        const names = await readdir(join(maildir, part)).catch(() => []);
+        found.push(...names.map((name) => ({ name, path: join(maildir, part, name) })));
+      }
+      found.sort((a, b) => (a.name < b.name ? -1 : 1));
+      try {
+        return await Promise.all(found.map(({ path }) => readFile(path)));
+      } catch (error) {
+        // Deleted, or moved from new to cur, in this very moment: looked at once more.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      }
     }
-    found.sort((a, b) => (a.name < b.name ? -1 : 1));
-    return Promise.all(found.map(({ path }) => readFile(path)));
   }
 
   log(): Promise<string> {

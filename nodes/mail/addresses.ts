@@ -30,14 +30,22 @@ const MAX_PHRASE = 4096;
 const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
 const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined, before: 0 });
 
+/** Addresses after which other flows may get their turn. */
+const STEP = 64;
+
 /**
- * Reads the body of an address field, one byte per character.
+ * Reads the body of an address field, one byte per character, and may be paused between its addresses.
  *
  * @param charset what raw bytes are in, as far as the mail says
  * @param most addresses that are read
  */
-export function readAddresses(field: string, charset?: string, most = MAX_ADDRESSES): Addresses {
-  return new Reading(field.replace(/[\r\n]+[ \t]*/g, ' '), charset).all(Math.min(most, MAX_ADDRESSES));
+export function* readAddresses(
+  field: string,
+  charset?: string,
+  most = MAX_ADDRESSES,
+): Generator<void, Addresses> {
+  const unfolded = field.replace(/[\r\n]+[ \t]*/g, ' ');
+  return yield* new Reading(unfolded, charset).all(Math.min(most, MAX_ADDRESSES));
 }
 
 class Reading {
@@ -54,9 +62,14 @@ class Reading {
     this.#charset = charset;
   }
 
-  all(most: number): Addresses {
+  *all(most: number): Generator<void, Addresses> {
     const text = this.#text;
-    while (this.#at < text.length && this.#count < most) this.#next(text[this.#at] as string);
+    for (let step = STEP; this.#at < text.length && this.#count < most; ) {
+      this.#next(text[this.#at] as string);
+      if (this.#count < step) continue;
+      step = this.#count + STEP;
+      yield;
+    }
     this.#finish();
     this.#closeGroup();
     return { list: this.#list, count: this.#count, isCut: this.#at < text.length };
@@ -237,9 +250,16 @@ function withoutCommentsOf(text: string): string {
   return kept.join('');
 }
 
-/** An address field in the form flows of the e-mail node know. */
-export function addressObject(list: EmailAddress[]): AddressObject {
-  return { value: list, html: list.map(asHtml).join(', '), text: list.map(asText).join(', ') };
+/** An address field in the form flows of the e-mail node know; written in steps. */
+export function* addressObject(list: EmailAddress[]): Generator<void, AddressObject> {
+  const html: string[] = [];
+  const text: string[] = [];
+  for (const [at, address] of list.entries()) {
+    if (at % STEP === STEP - 1) yield;
+    html.push(asHtml(address));
+    text.push(asText(address));
+  }
+  return { value: list, html: html.join(', '), text: text.join(', ') };
 }
 
 function asHtml({ name, address, group }: EmailAddress): string {

@@ -61,10 +61,10 @@ export function* readFields(
     }
     const value = line.slice(line.indexOf(':') + 1);
     if (ADDRESSES.has(key)) {
-      const addresses = readAddresses(value, charset, room.addresses);
+      const addresses = yield* readAddresses(value, charset, room.addresses);
       room.addresses -= addresses.count;
       fields.isCut ||= addresses.isCut;
-      put(headers, key, addressObject(addresses.list));
+      put(headers, key, yield* addressObject(addresses.list));
     } else {
       const read = fieldValue(key, unfolded(value), charset);
       if (Array.isArray(read)) {
