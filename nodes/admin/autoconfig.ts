@@ -16,7 +16,18 @@ interface Element {
 }
 
 const MOST_DEPTH = 12;
-const ENTITIES: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+/** Not objects: a file may name what every object has, such as `constructor`. */
+const ENTITIES = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
+const SECURITIES = new Map<string | undefined, AutoconfigServer['security']>([
+  ['SSL', 'tls'],
+  ['STARTTLS', 'starttls'],
+]);
 
 /**
  * The best `<incomingServer type="pop3">` of an autoconfig file (Mozilla's config-v1.1.xml): implicit TLS before
@@ -39,9 +50,7 @@ function serverOf(element: Element): AutoconfigServer | undefined {
     element.children.filter((child) => child.name === name).map((child) => child.text.trim());
   const [host = ''] = all('hostname');
   const port = Number(all('port')[0]);
-  const security = { SSL: 'tls', STARTTLS: 'starttls' }[all('socketType')[0] ?? ''] as
-    | AutoconfigServer['security']
-    | undefined;
+  const security = SECURITIES.get(all('socketType')[0]);
   // Their own placeholder for the domain has been looked up in the domain itself, so it would say nothing new.
   if (host === '' || host.includes('%') || security === undefined) return undefined;
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
@@ -91,4 +100,4 @@ function attributesOf(text: string): Record<string, string> {
   );
 }
 
-const decoded = (text: string): string => text.replace(/&(\w+);/g, (all, name) => ENTITIES[name] ?? all);
+const decoded = (text: string): string => text.replace(/&(\w+);/g, (all, name) => ENTITIES.get(name) ?? all);

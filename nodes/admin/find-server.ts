@@ -1,9 +1,10 @@
 import { lookup, resolveSrv } from 'node:dns/promises';
-import { request } from 'node:https';
+import { Agent } from 'node:https';
 import { BlockList, isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { untilAborted } from '../base/abort';
 import { MailboxError } from '../mailbox';
+import { exchange } from '../oauth2';
 import { readAutoconfig } from './autoconfig';
 import type { FoundServer } from './protocol';
 
@@ -129,42 +130,23 @@ export function isPublic(address: string): boolean {
 export const systemNetwork: Network = {
   srv: (name) => resolveSrv(name),
   addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
-  get: (url, address, signal) =>
-    new Promise((resolve, reject) => {
-      const asked = request(
-        url,
-        {
-          signal,
-          agent: false,
-          headers: { accept: 'text/xml, application/xml' },
-          // The address that was judged, and not what DNS says the next time.
-          lookup: (_host, { all }, done) => {
-            const family = isIP(address);
-            if (all) done(null, [{ address, family }]);
-            else done(null, address, family);
-          },
-        },
-        (answer) => {
-          // The target of a redirect was not checked.
-          if (answer.statusCode !== 200) {
-            answer.destroy();
-            resolve(undefined);
-            return;
-          }
-          let text = '';
-          answer.setEncoding('utf8');
-          answer.on('data', (part: string) => {
-            text += part;
-            if (text.length > MOST_OCTETS) {
-              answer.destroy();
-              resolve(undefined);
-            }
-          });
-          answer.on('end', () => resolve(text));
-          answer.on('error', reject);
-        },
-      );
-      asked.on('error', reject);
-      asked.end();
-    }),
+  get: async (url, address, signal) => {
+    // The address that was judged, and not what DNS says the next time.
+    const agent = new Agent({
+      lookup: (_host, { all }, done) => {
+        const family = isIP(address);
+        if (all) done(null, [{ address, family }]);
+        else done(null, address, family);
+      },
+    });
+    const headers = { accept: 'text/xml, application/xml' };
+    const { status, text } = await exchange(url, {
+      headers,
+      agent: () => agent,
+      signal,
+      maxBytes: MOST_OCTETS,
+    });
+    // A redirect leads to where nothing was checked.
+    return status === 200 ? text : undefined;
+  },
 };

@@ -15,6 +15,7 @@ import {
 import { onlyForTheEditor, onlyFromTheEditor } from './guard';
 import { metricsOf } from './metrics';
 import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequest } from './protocol';
+import { textOf } from './text-of';
 
 /** Below the admin root. */
 const BASE = '/redletter';
@@ -40,7 +41,7 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
   const guarded = [onlyFromTheEditor, may('pop3-in.write')];
 
   RED.httpAdmin.get(`${BASE}/health`, onlyForTheEditor, may('flows.read'), (request, response) => {
-    const open = new Set(String(request.query.open ?? '').split(','));
+    const open = new Set(textOf(request.query.open).split(','));
     reportOf(RED, runtime, open).then(
       (report) => response.json(report),
       (error: Error) => {
@@ -74,7 +75,7 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
             if (known !== false) response.status(202).json({});
             else response.status(404).json(errorView(RED, new MailboxError('CONFIG', 'node-not-deployed')));
           },
-          (error: MailboxError) => response.status(500).json(errorView(RED, error)),
+          (error: unknown) => response.status(500).json(errorView(RED, asMailboxError(error))),
         );
     });
   };
@@ -84,12 +85,20 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
   route('resume', (mailbox) => mailbox.resume());
   route('restart', (mailbox, request) => {
     const { first } = request.body as Partial<RestartRequest>;
-    return mailbox.restart(String(first ?? 'new'));
+    return mailbox.restart(first === undefined ? 'new' : textOf(first));
   });
-  route('set-aside/:uid/retry', (mailbox, request) => mailbox.tryAgain(String(request.params.uid)));
+  route('set-aside/:uid/retry', (mailbox, request) => mailbox.tryAgain(textOf(request.params.uid)));
 }
 
-const idOf = (request: Request): string => String(request.params.id);
+/** A fault of our own must be answered too: a rejection that nothing handles ends Node-RED. */
+const asMailboxError = (error: unknown): MailboxError =>
+  error instanceof MailboxError
+    ? error
+    : new MailboxError('CONFIG', 'unexpected', {
+        facts: { detail: error instanceof Error ? error.message : 'failed' },
+      });
+
+const idOf = (request: Request): string => textOf(request.params.id);
 
 /** @param open the mailboxes whose details are wanted */
 async function reportOf(RED: NodeAPI, runtime: Runtime, open: ReadonlySet<string>): Promise<HealthReport> {

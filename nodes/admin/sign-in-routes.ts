@@ -33,6 +33,7 @@ import type {
   StatusResponse,
 } from './protocol';
 import { pageTexts, serveWindow } from './sign-in-window';
+import { textOf } from './text-of';
 
 /** Below the admin root; the editor computes the redirect URI from the same words. */
 const BASE = '/redletter/oauth2-account';
@@ -128,7 +129,7 @@ async function paste({ RED, byCode }: Context, request: Request): Promise<SignIn
   const outcome = await byCode.paste({
     account: accountOf(request),
     adminUser: adminUserOf(request),
-    text: String(text ?? ''),
+    text: textOf(text),
   });
   return outcomeOf(RED, outcome);
 }
@@ -209,7 +210,7 @@ function expiryView(
 
 /** What the browser has computed, unless one was typed: that may be a `${NAME}`, which only this side can fill in. */
 function redirectUriOf(request: Request, { config }: Dialog): string {
-  return config.redirectUri ?? String((request.body as Record<string, unknown>).redirectUri ?? '');
+  return config.redirectUri ?? textOf((request.body as Record<string, unknown>).redirectUri);
 }
 
 /** Without a client id the application registers itself, where the server lets it; the dialog keeps the id. */

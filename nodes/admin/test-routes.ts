@@ -18,6 +18,7 @@ import type {
   TestReportResponse,
 } from './protocol';
 import { TestRuns } from './test-runs';
+import { textOf } from './text-of';
 
 /** Below the admin root. */
 const BASE = '/redletter/pop3-in';
@@ -87,13 +88,13 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
     const node = deployedPop3In(RED, nodeOf(request));
     if (node === undefined) throw new MailboxError('CONFIG', 'node-not-deployed', { retryable: false });
     const { key } = request.body as Partial<SendRequest>;
-    await inTurn(node.server, () => node.sendOne(String(key), signal), signal);
+    await inTurn(node.server, () => node.sendOne(textOf(key), signal), signal);
     return {};
   });
 
   route('find', async (request, signal): Promise<FindResponse> => {
     const { address } = request.body as Partial<FindRequest>;
-    return { found: (await findServer(String(address ?? ''), network, signal)) ?? null };
+    return { found: (await findServer(textOf(address), network, signal)) ?? null };
   });
 }
 

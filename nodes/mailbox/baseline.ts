@@ -44,7 +44,17 @@ async function oldMails(
 ): Promise<ListedMail[]> {
   if (first === 'new') return listing;
   if (first === 'all') return [];
+  const since = dateOf(first);
+  return arrivedBefore(client, listing, since, signal);
+}
+
+/** @throws MailboxError CONFIG: neither one of the two words nor a date */
+export function checkFirst(first: string): void {
+  if (first !== 'new' && first !== 'all') dateOf(first);
+}
+
+function dateOf(first: string): number {
   const since = Date.parse(first);
   if (Number.isNaN(since)) throw new MailboxError('CONFIG', 'first-not-a-date', { facts: { value: first } });
-  return arrivedBefore(client, listing, since, signal);
+  return since;
 }

@@ -1,4 +1,5 @@
 import { monotonicNow } from '../base/clock';
+import { checkFirst } from './baseline';
 import type { CheckResult } from './check';
 import type { CheckSummary } from './check-context';
 import { CheckRhythm } from './check-rhythm';
@@ -141,9 +142,10 @@ export class Mailbox {
   /**
    * The next check is a first check again, at once: mail that was ignored counts as new where `first` says so.
    * @param first what to do with existing mail, in place of the setting
-   * @throws MailboxError STORE
+   * @throws MailboxError CONFIG, STORE
    */
   async restart(first: string): Promise<void> {
+    checkFirst(first);
     await (await this.#checks.openLedger()).recordRestart();
     this.#checks.first = first;
     this.wake();

@@ -3,6 +3,7 @@ import type { AccountConfig } from './config';
 import { failed, isRecord, OAuth2Error, type OAuth2Facts } from './errors';
 import { type AgentFor, exchange, type HttpResponse } from './http';
 import { type Provider, providers } from './providers';
+import { redact } from './redact';
 
 /** The addresses one account's sign-in and renewal use. All of them come from one issuer. */
 export interface Endpoints {
@@ -171,7 +172,7 @@ function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: 
   const named = metadata.issuer;
   // RFC 8414 section 3.3: identical. A slash at the end is all that may differ from what was typed.
   if (typeof named !== 'string' || named.replace(/\/$/, '') !== typed.replace(/\/$/, '')) {
-    const detail = typeof named === 'string' ? named.slice(0, 200) : undefined;
+    const detail = typeof named === 'string' ? redact(named).slice(0, 200) : undefined;
     throw new OAuth2Error('CONFIG', 'issuer-wrong', {
       facts: { uri: plain(from), ...(detail && { detail }) },
     });
@@ -179,7 +180,8 @@ function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: 
   const at = (key: string): URL | undefined => {
     const value = metadata[key];
     if (value === undefined || value === null) return undefined;
-    const url = endpoint(String(value), key);
+    // Not made into text: an object may bring a `toString` that cannot be called.
+    const url = endpoint(typeof value === 'string' ? value : '', key);
     // What a server on the network says must not send us knocking about on our own machine.
     if (isLoopback(url) && !isLoopback(issuer)) {
       throw new OAuth2Error('CONFIG', 'endpoint-insecure', { facts: { uri: plain(url), detail: key } });

@@ -32,21 +32,24 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
   /** Milliseconds for the whole exchange; for tests. */
   timeoutMs?: number | undefined;
+  /** The largest answer that is read, in bytes. */
+  maxBytes?: number;
 }
 
 export interface HttpResponse {
   status: number;
   headers: http.IncomingHttpHeaders;
-  /** The body, parsed; undefined where it is no JSON. */
+  text: string;
+  /** The text, parsed; undefined where it is no JSON. */
   json: unknown;
 }
 
 /**
  * One exchange over HTTP, for the small requests beside the token endpoint. Redirects are answers like any other and
- * are not followed. Fails with the system's error, code `ETIMEDOUT` after 15 s and `EMSGSIZE` beyond 256 kB.
+ * are not followed. Fails with the system's error, code `ETIMEDOUT` after 15 s and `EMSGSIZE` beyond `maxBytes`.
  */
 export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpResponse> {
-  const { form, headers, agent, signal, timeoutMs = TIMEOUT_MS } = request;
+  const { form, headers, agent, signal, timeoutMs = TIMEOUT_MS, maxBytes = MAX_BYTES } = request;
   const body = form ? new URLSearchParams(form).toString() : request.body && JSON.stringify(request.body);
   return new Promise((resolve, reject) => {
     const outgoing = (url.protocol === 'https:' ? https : http).request(url, {
@@ -75,18 +78,16 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
       let size = 0;
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
-        if (size > MAX_BYTES || chunks.length >= MAX_PIECES) outgoing.destroy(fault('EMSGSIZE'));
+        if (size > maxBytes || chunks.length >= MAX_PIECES) outgoing.destroy(fault('EMSGSIZE'));
         else chunks.push(chunk);
       });
       incoming.once('error', reject);
       incoming.once('close', () => {
         if (!incoming.complete)
           return reject(fault(incoming.errored ? codeOf(incoming.errored) : 'ECONNRESET'));
-        resolve({
-          status: incoming.statusCode ?? 0,
-          headers: incoming.headers,
-          json: parse(Buffer.concat(chunks).toString('utf8')),
-        });
+        const text = Buffer.concat(chunks).toString('utf8');
+        const { statusCode: status = 0, headers } = incoming;
+        resolve({ status, headers, text, json: parse(text) });
       });
     });
     outgoing.end(body);
@@ -128,11 +129,16 @@ function parse(text: string): unknown {
   }
 }
 
+/** Character by character: an expression for a string would read a text of escaped quotes again from each of them. */
 function isTooDeep(text: string): boolean {
   let depth = 0;
-  for (const [token] of text.matchAll(/"[^"\\]*(?:\\[\s\S][^"\\]*)*"|[[\]{}]/g)) {
-    if (token.startsWith('"')) continue;
-    depth += token === '[' || token === '{' ? 1 : -1;
+  let inString = false;
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at];
+    if (character === '"') inString = !inString;
+    else if (inString) at += character === '\\' ? 1 : 0;
+    else if (character === '[' || character === '{') depth += 1;
+    else if (character === ']' || character === '}') depth -= 1;
     if (depth > MAX_DEPTH) return true;
   }
   return false;

@@ -9,7 +9,7 @@ export { type Cure, cureOf } from './cures';
 export { type DeviceCodeOptions, DeviceCodeSignIn, type StartedDeviceCode } from './device-code';
 export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
-export type { AgentFor } from './http';
+export { type AgentFor, exchange } from './http';
 export type { HttpReply, PageTexts } from './pages';
 export { type PopServer, type Provider, providers } from './providers';
 export { CALLBACK_PATH, checkRedirectUri } from './redirect-uri';

@@ -171,6 +171,9 @@ describe('an autoconfig file', () => {
       pop3('a.example.org', 1e6, 'SSL'),
       pop3('pop.%EMAILDOMAIN%', 995, 'SSL'),
       pop3('', 995, 'SSL'),
+      // What every object has is no encryption and no entity.
+      pop3('a.example.org', 995, 'constructor'),
+      pop3('a.example.org', 995, '&constructor;'),
     ]) {
       assert.equal(readAutoconfig(config(server)), undefined, server);
     }

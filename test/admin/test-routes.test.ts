@@ -120,7 +120,11 @@ describe('the routes of the connection test and the preview', function () {
   });
 
   it('answer nonsense with a sentence, and go on', async () => {
-    for (const json of [{}, [], { properties: null }, { properties: 'x', credentials: [1] }, { test: {} }]) {
+    const object = { toString: 1 };
+    for (const json of [
+      ...[{}, [], { properties: null }, { properties: 'x', credentials: [1] }, { test: {} }],
+      { key: object, address: object, test: object, properties: object, credentials: object },
+    ]) {
       for (const route of ['test', 'test-report', 'test-cancel', 'preview', 'send', 'find']) {
         const { status, json: answer, text } = await post(route, json);
         assert.ok(status === 200 || status === 400, `${route} ${JSON.stringify(json)}: ${status} ${text}`);
@@ -275,6 +279,17 @@ describe('the routes of the connection test and the preview', function () {
       ],
     );
     assert.equal((await post('send', { key: 'ugone' })).json.reason, 'mail-gone');
+  });
+
+  it('answer nonsense about a running mailbox with an error, and Node-RED goes on', async () => {
+    for (const first of [{ toString: 1 }, [], null, '', 'constructor']) {
+      const { status, text } = await post('restart', { first });
+      assert.ok(status === 400 || status === 404 || status === 500, `${JSON.stringify(first)}: ${status}`);
+      assert.ok(text.includes('message'), text);
+    }
+    const health = await world.nodeRed.admin('redletter/health?open[toString]=1');
+    assert.equal(health.status, 200);
+    assert.equal(world.nodeRed.ended, false);
   });
 
   it('tell open editors no more than a step and how it went', async () => {

@@ -105,6 +105,13 @@ export const HOSTILE_ANSWERS: Record<string, Answer> = {
   'a body byte by byte': { text: `${OK}\r\n`, endless: ' ', drip: 20 },
   'a length beyond all numbers': `${OK}Content-Length: 99999999999999999999999\r\n\r\n{}`,
   'a negative length': `${OK}Content-Length: -1\r\n\r\n{}`,
+  // An expression that looks for the end of a string from each quote reads this 125,000 times.
+  'escaped quotes in a string that never ends': withBody(`"${'\\"'.repeat(125_000)}`),
+  'objects in place of texts': withBody(
+    `{${['issuer', 'token_endpoint', 'access_token', 'error', 'error_description', 'token_type', 'scope']
+      .map((name) => `"${name}":{"toString":1,"valueOf":[]}`)
+      .join()}}`,
+  ),
   'arrays inside each other': withBody('['.repeat(250_000)),
   'arrays inside each other, closed': withBody('['.repeat(120_000) + ']'.repeat(120_000)),
   'objects inside each other': withBody(`${'{"a":'.repeat(40_000)}1${'}'.repeat(40_000)}`),

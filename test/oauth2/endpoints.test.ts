@@ -156,6 +156,8 @@ describe('oauth2/endpoints', () => {
         server.answer(metadata({ issuer: named }));
         await assert.rejects(discover(), { code: 'CONFIG', reason: 'issuer-wrong' }, String(named));
       }
+      server.answer(metadata({ issuer: 'a\u0007\u009b\u202eb\u2028c' }));
+      await assert.rejects(discover(), { message: 'issuer-wrong (a b c)' });
     });
 
     it('addresses given by hand do not mix with those of an issuer (S4)', async () => {
@@ -183,9 +185,10 @@ describe('oauth2/endpoints', () => {
           ['https://a:b@login.example.com/', 'endpoint-malformed'],
           ['/relative', 'endpoint-malformed'],
           [5, 'endpoint-malformed'],
+          [{ toString: 1 }, 'endpoint-malformed'],
         ] as const) {
           server.answer(metadata({ [key]: address }));
-          await assert.rejects(discover(), { code: 'CONFIG', reason }, `${key} ${address}`);
+          await assert.rejects(discover(), { code: 'CONFIG', reason }, `${key} ${JSON.stringify(address)}`);
         }
       }
       server.answer(metadata({ token_endpoint: undefined }));
