@@ -14,12 +14,12 @@ const OPEN: Prepared = {
     select (select count(*) from own)::int as own,
       (select version from log where mailbox = $1 and node = $4) as version`,
 };
-/** By a page, since a log may have a hundred thousand lines. */
+/** By a page, since a log may have a hundred thousand lines. `seq` alone would name the text, in whose order 10 is before 9. */
 const READ: Prepared = {
   name: 'log-read',
   text: `select seq::text, record from line where mailbox = $1 and node = $2
     and seq >= greatest($3::bigint, (select base from log where mailbox = $1 and node = $2))
-    order by seq limit ${MOST_LINES}`,
+    order by line.seq limit ${MOST_LINES}`,
 };
 /** The next number is taken even by a line that was refused: it may have been written after all. */
 const LAST: Prepared = {

@@ -29,7 +29,7 @@ const OPEN: Prepared = {
 const LIST: Prepared = {
   name: 'spool-list',
   text: `select put::text, name, label from spooled
-    where mailbox = $1 and node = $2 and label is not null order by put`,
+    where mailbox = $1 and node = $2 and label is not null order by spooled.put`,
 };
 const BEGIN: Prepared = {
   name: 'spool-begin',

@@ -109,6 +109,27 @@ describe('runtime/fleet: ledger and spool', function () {
       await again.close();
     });
 
+    it('reads lines in the order in which they were given, however many there are', async () => {
+      const lease = await newLease();
+      const lines: number[] = [];
+      const open = () =>
+        databaseLog(database, lease, 'node', () => undefined)<{ at: number }>({
+          format: 'numbers',
+          version: 1,
+          apply: ({ at }) => lines.push(at),
+          snapshot: () => ({ at: -1 }),
+          isSnapshot: ({ at }) => at < 0,
+        });
+      const log = await open();
+      // More than two pages.
+      const all = Array.from({ length: 2_300 }, (_, at) => at);
+      await Promise.all(all.map((at) => log.atOnce({ at })));
+      await log.close();
+      lines.length = 0;
+      await (await open()).close();
+      assert.deepEqual(lines, all);
+    });
+
     it('writes a line once, though the answer was lost', async () => {
       const lease = await newLease();
       let lose = false;
@@ -150,6 +171,27 @@ describe('runtime/fleet: ledger and spool', function () {
     }
     const mail = (uid: string) => ({ number: 1, uid, key: `u${uid}`, ambiguous: false });
     const whole = () => ({ whole: true });
+
+    it('lists mails in the order in which they came, however many there are', async () => {
+      const lease = await newLease();
+      const open = () => DatabaseSpool.open(database, lease, 'node', () => undefined);
+      const spool = await open();
+      // Counted from a number of one digit fewer.
+      await postgres.query(url, "select setval('redletter.put', 99996)");
+      const keys = Array.from({ length: 6 }, (_, at) => `u${at}`);
+      for (const key of keys)
+        await spool.put(
+          { number: 1, uid: key, key, ambiguous: false },
+          (async function* () {
+            yield Buffer.from(key);
+          })(),
+          () => ({ whole: true }),
+        );
+      assert.deepEqual(
+        (await open()).all().map(({ key }) => key),
+        keys,
+      );
+    });
 
     it('refuses more than it may hold, and keeps nothing of that mail', async () => {
       const lease = await newLease();
