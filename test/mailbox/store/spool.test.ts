@@ -143,6 +143,40 @@ describe('the spool', () => {
     assert.deepEqual([spool.get('ua'), await readdir(folder)], [undefined, []]);
   });
 
+  it('keeps a mail that comes under a unique ID while the one before it is being removed', async () => {
+    let removeNow: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      removeNow = resolve;
+    });
+    let written: () => void = () => undefined;
+    const openFile: typeof open = async (...how) => {
+      const handle = await open(...how);
+      const close = handle.close.bind(handle);
+      handle.close = () => close().finally(() => written());
+      return handle;
+    };
+    const slow = await FileSpool.open(folder, openFile, async (file, options) => {
+      await asked;
+      await rm(file, options);
+    });
+    await slow.put(listed('a'), pieces('the first'), whole);
+    const removal = slow.remove('ua');
+    assert.equal(slow.get('ua'), undefined, 'not held any more');
+    const complete = new Promise<void>((resolve) => {
+      written = resolve;
+    });
+    const second = slow.put(listed('a'), pieces('the second'), whole);
+    await complete;
+    // Time for the second to take its name, if it took it now.
+    for (let looks = 0; looks < 20; looks += 1) await readdir(folder);
+    removeNow();
+    await Promise.all([removal, second]);
+    for (const one of [slow, await FileSpool.open(folder)]) {
+      assert.equal(one.size, 1);
+      assert.equal(await bytesOf(one.read('ua')), 'the second');
+    }
+  });
+
   it('where a folder cannot be: STORE that names it', async () => {
     const plain = join(await newFolder(), 'plain');
     await writeFile(plain, '');

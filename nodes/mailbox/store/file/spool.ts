@@ -6,6 +6,8 @@ import type { ListedMail } from '../../listing';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../spool';
 import type { OpenFile } from './log';
 
+type RemoveFile = (file: string, options: { force: true }) => Promise<void>;
+
 interface Found {
   /** Of its file. */
   name: string;
@@ -26,19 +28,27 @@ const FACTS_ROOM = 256;
 export class FileSpool implements Spool {
   readonly #folder: string;
   readonly #openFile: OpenFile;
+  readonly #removeFile: RemoveFile;
   readonly #mails = new Map<string, SpooledMail>();
+  /** What is done to a file, by its name: one thing after the other. */
+  readonly #pending = new Map<string, Promise<void>>();
 
   /** A file has come whose name may not be on the disk yet. */
   #unsynced = false;
 
-  private constructor(folder: string, openFile: OpenFile) {
+  private constructor(folder: string, openFile: OpenFile, removeFile: RemoveFile) {
     this.#folder = folder;
     this.#openFile = openFile;
+    this.#removeFile = removeFile;
   }
 
   /** @throws MailboxError STORE */
-  static async open(folder: string, openFile: OpenFile = open): Promise<FileSpool> {
-    const spool = new FileSpool(folder, openFile);
+  static async open(
+    folder: string,
+    openFile: OpenFile = open,
+    removeFile: RemoveFile = rm,
+  ): Promise<FileSpool> {
+    const spool = new FileSpool(folder, openFile, removeFile);
     try {
       const found: Found[] = [];
       for (const name of await readdir(folder)) {
@@ -111,10 +121,12 @@ export class FileSpool implements Spool {
       await rm(temporary, { force: true });
       throw failure;
     }
-    await this.#stored(rename(temporary, file));
-    this.#unsynced = true;
     const spooled = { ...label, ...known, bytes: known.whole ? bytes : (mail.bytes ?? bytes) };
-    this.#mails.set(name, spooled);
+    await this.#inTurn(name, async () => {
+      await this.#stored(rename(temporary, file));
+      this.#unsynced = true;
+      this.#mails.set(name, spooled);
+    });
     return spooled;
   }
 
@@ -156,8 +168,24 @@ export class FileSpool implements Spool {
   }
 
   async remove(key: string): Promise<void> {
-    this.#mails.delete(spoolName(key));
-    await this.#stored(rm(join(this.#folder, spoolName(key)), { force: true }));
+    const name = spoolName(key);
+    this.#mails.delete(name);
+    await this.#inTurn(name, async () => {
+      this.#mails.delete(name);
+      await this.#stored(this.#removeFile(join(this.#folder, name), { force: true }));
+    });
+  }
+
+  /** Another mail may come under the same unique ID while the file of the one before is being removed. */
+  #inTurn(name: string, run: () => Promise<void>): Promise<void> {
+    const running = (this.#pending.get(name) ?? Promise.resolve()).then(run);
+    const ended = running
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#pending.get(name) === ended) this.#pending.delete(name);
+      });
+    this.#pending.set(name, ended);
+    return running;
   }
 
   /** The mail in this file, if it is one of ours. */
