@@ -34,6 +34,7 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   license: string;
   keywords: string[];
   engines: Record<string, string>;
+  bin: Record<string, string>;
   'node-red': { version: string; nodes: Record<string, string> };
 };
 const sets = Object.keys(manifest['node-red'].nodes);
@@ -120,6 +121,13 @@ describe('the package', function () {
       }
       const palette = readdirSync(join(root, 'nodes')).filter((name) => name.endsWith('.html'));
       assert.deepEqual(palette.map((name) => basename(name, '.html')).sort(), [...sets].sort());
+    });
+
+    it('with every command, made for Node', () => {
+      for (const path of Object.values(manifest.bin)) {
+        assert.ok(files.includes(path), path);
+        assert.match(shipped(path), /^#!\/usr\/bin\/env node\n/);
+      }
     });
 
     it('with every guide', () => {

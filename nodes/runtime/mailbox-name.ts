@@ -23,6 +23,15 @@ export function mailboxId({ host, port, user }: MailboxName): string {
     .slice(0, 16);
 }
 
+/** A node's ID as ledgers are kept by it: in file names, and in the database of a fleet as in file names. */
+export const storedNode = (node: string): string => node.replace(/[^\w-]/g, '_');
+
 /** Where the ledger, or the spool, of a node and mailbox is kept. */
 export const fileOf = (folder: string, node: string, mailbox: string, kind: 'ledger' | 'spool'): string =>
-  join(folder, `${node.replace(/[^\w-]/g, '_')}-${mailbox}.${kind}`);
+  join(folder, `${storedNode(node)}-${mailbox}.${kind}`);
+
+/** What {@link fileOf} names a ledger by; undefined where it is another file. */
+export function ledgerNamed(file: string): { node: string; mailbox: string } | undefined {
+  const [, node, mailbox] = /^(.+)-([0-9a-f]{16})\.ledger$/.exec(file) ?? [];
+  return node === undefined || mailbox === undefined ? undefined : { node, mailbox };
+}

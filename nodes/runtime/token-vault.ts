@@ -21,6 +21,8 @@ interface Entry {
   iv: string;
   tag: string;
   data: string;
+  /** What it is bound to; absent in an entry that 0.1.0 wrote and that no deployed account has used since. */
+  binding?: string;
   /** ms since the epoch */
   savedAt: number;
   /** It has been in use by a deployed account. */
@@ -96,7 +98,7 @@ export class TokenVault {
       save: async (tokens) => {
         const slots = own(this.#kept.entries, node) ?? {};
         this.#kept.entries[node] = slots;
-        slots[slot] = this.#seal(tokens, bound);
+        slots[slot] = { ...this.#seal(tokens, bound), binding };
         await this.#write();
       },
       renewing: (renew) => {
@@ -134,20 +136,35 @@ export class TokenVault {
     const now = this.#now();
     let changed = false;
     for (const [node, slots] of Object.entries(this.#kept.entries)) {
-      const used = new Set([...(inUse.get(node) ?? [])].map(slotOf));
+      const used = new Map([...(inUse.get(node) ?? [])].map((binding) => [slotOf(binding), binding]));
       for (const [slot, entry] of Object.entries(slots)) {
-        const before = `${entry.deployed} ${entry.removedAt}`;
-        if (used.has(slot)) entry.deployed = true;
-        const isThere = used.has(slot) || (inUse.get(node) === undefined && configured.has(node));
+        const before = JSON.stringify(entry);
+        const binding = used.get(slot);
+        if (binding !== undefined) Object.assign(entry, { deployed: true, binding });
+        const isThere = binding !== undefined || (inUse.get(node) === undefined && configured.has(node));
         if (isThere) delete entry.removedAt;
         else if (entry.deployed) entry.removedAt ??= now;
         const kept = entry.removedAt === undefined ? UNDEPLOYED_MS : REMOVED_MS;
         if (!isThere && now - (entry.removedAt ?? entry.savedAt) >= kept) delete slots[slot];
-        changed ||= slots[slot] === undefined || before !== `${entry.deployed} ${entry.removedAt}`;
+        changed ||= slots[slot] === undefined || before !== JSON.stringify(entry);
       }
       if (Object.keys(slots).length === 0) delete this.#kept.entries[node];
     }
     if (changed) await this.#write();
+  }
+
+  /** Everything that can be read here and moved to another store, and how many entries cannot. */
+  all(): { kept: { node: string; binding: string; tokens: Tokens }[]; unreadable: number } {
+    const kept: { node: string; binding: string; tokens: Tokens }[] = [];
+    let unreadable = 0;
+    for (const [node, slots] of Object.entries(this.#kept.entries))
+      for (const entry of Object.values(slots)) {
+        const { binding } = entry;
+        const tokens = binding === undefined ? undefined : this.#open(entry, `${node}\n${binding}`);
+        if (binding === undefined || tokens === undefined) unreadable += 1;
+        else kept.push({ node, binding, tokens });
+      }
+    return { kept, unreadable };
   }
 
   #seal(tokens: Tokens, bound: string): Entry {

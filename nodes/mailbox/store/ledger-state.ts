@@ -312,6 +312,9 @@ export class LedgerState {
     if (record.first) this.firstCheck = { at: record.first[0], ignored: record.first[1] };
     for (const [key, letter, at, fingerprint, bytes] of record.known) {
       const crashed = letter === CRASHED_LETTER;
+      // Of a ledger that is merged with another: processed in one of them is processed.
+      this.openDeliveries.delete(key);
+      this.underWay.delete(key);
       this.#settle(key, STATE[letter] ?? 'baseline', at, {
         fingerprint: fingerprint || undefined,
         bytes,

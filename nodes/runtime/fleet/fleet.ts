@@ -259,7 +259,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
 }
 
 /** The first replica says which secret it is; it is never written down itself. */
-async function compareSecret(database: Database, secret: string): Promise<void> {
+export async function compareSecret(database: Database, secret: string): Promise<void> {
   const fingerprint = secretFingerprint(secret);
   await database.query(SECRET, [fingerprint]);
   const [row] = await database.query<{ secret: string }>(SECRET_THERE);

@@ -1,4 +1,5 @@
 import { type AckOutcome, type CheckSummary, MailboxError, type MailboxErrorCode } from '../../mailbox';
+import { storedNode } from '../mailbox-name';
 import type { Database, Prepared } from './database';
 
 /** What hears of new words, and of answers. */
@@ -12,9 +13,9 @@ const LOOK_AGAIN_MS = 2_000;
 const PUT: Prepared = {
   name: 'word-put',
   text: `with mail as (
-      select mailbox, node from spooled where node = $1 and name = $2 and label is not null limit 1),
+      select mailbox from spooled where node = $6 and name = $2 and label is not null limit 1),
     put as (insert into word (mailbox, node, kind, delivery, outcome)
-      select mailbox, node, 'ack', $3, $4 from mail returning mailbox)
+      select mailbox, $1, 'ack', $3, $4 from mail returning mailbox)
     select pg_notify($5, mailbox) from put`,
 };
 const ASK: Prepared = {
@@ -25,7 +26,11 @@ const ASK: Prepared = {
 const OF_NODE: Prepared = {
   name: 'word-acks',
   text: `select id::text, kind, delivery, outcome from word
-    where mailbox = $1 and node = $2 and kind = 'ack' order by id`,
+    where mailbox = $1 and node = $2 and kind = 'ack' order by word.id`,
+};
+const OF_MAILBOX: Prepared = {
+  name: 'word-acks-of-mailbox',
+  text: "select id::text, node, kind, delivery, outcome from word where mailbox = $1 and kind = 'ack' order by word.id",
 };
 const OF_REPLICA: Prepared = {
   name: 'word-pending',
@@ -74,13 +79,19 @@ export class Inbox {
    */
   async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<'accepted' | 'unknown'> {
     const name = delivery.split('-', 1)[0];
-    const values = [node, name, delivery, outcome, this.#channel(WORDS)];
+    const values = [node, name, delivery, outcome, this.#channel(WORDS), storedNode(node)];
     return (await this.#database.query(PUT, values)).length > 0 ? 'accepted' : 'unknown';
   }
 
   /** Acknowledgements that a node's next owner has to apply before it delivers. */
   acknowledgements(mailbox: string, node: string): Promise<Word[]> {
     return this.#database.query<Word & Record<string, unknown>>(OF_NODE, [mailbox, node]);
+  }
+
+  /** The same, by a node's name as its ledger has it. */
+  async ofStored(mailbox: string, stored: string): Promise<Word[]> {
+    const rows = await this.#database.query<Word & Record<string, unknown>>(OF_MAILBOX, [mailbox]);
+    return rows.filter(({ node }) => storedNode(node) === stored);
   }
 
   /** Everything for the mailboxes of a replica. */

@@ -1,7 +1,8 @@
-import { Ledger, type MailboxParts, type Spool } from '../../mailbox';
+import { Ledger, type MailboxParts, type Spool, soleOwner } from '../../mailbox';
 import { AckDelivery } from '../../mailbox/delivery/ack';
+import { storedNode } from '../mailbox-name';
 import type { Database, Prepared } from './database';
-import type { Inbox } from './inbox';
+import type { Inbox, Word } from './inbox';
 import type { Lease, Leases } from './leases';
 import { databaseLog } from './lines';
 import type { LocalLedgers } from './move';
@@ -39,16 +40,18 @@ export interface StoreParts {
 /** What one node remembers of one mailbox, for as long as a lease lasts. */
 export class LeasedStore {
   readonly #parts: StoreParts;
+  readonly #node: string;
   #opening: Promise<Ledger> | undefined;
   #ledger: Ledger | undefined;
   #over = false;
 
   constructor(
     readonly lease: Lease,
-    readonly node: string,
+    node: string,
     parts: StoreParts,
   ) {
     this.#parts = parts;
+    this.#node = node;
   }
 
   /** @throws MailboxError STORE where another replica owns the mailbox, or may */
@@ -82,7 +85,7 @@ export class LeasedStore {
 
   spool(): Promise<Spool> {
     const { database, leases } = this.#parts;
-    return DatabaseSpool.open(database, this.lease, this.node, () => leases.fence(this.lease));
+    return DatabaseSpool.open(database, this.lease, storedNode(this.#node), () => leases.fence(this.lease));
   }
 
   /** A node that this replica's flows lack has not had its mail: nothing is deleted then. */
@@ -105,7 +108,8 @@ export class LeasedStore {
 
   async #read(): Promise<Ledger> {
     const { database, leases, local, closed } = this.#parts;
-    const { lease, node } = this;
+    const { lease } = this;
+    const node = storedNode(this.#node);
     const log = databaseLog(database, lease, node, () => leases.fence(lease));
     await local?.bringIn(node, lease.mailbox, log, () => this.spool(), closed);
     const ledger = await Ledger.open(log, this.#parts.reading()?.clock.now);
@@ -121,25 +125,43 @@ export class LeasedStore {
   async #applyWords(ledger: Ledger): Promise<void> {
     const { inbox } = this.#parts;
     const reading = this.#parts.reading();
-    const words = await inbox.acknowledgements(this.lease.mailbox, this.node);
+    const words = await inbox.acknowledgements(this.lease.mailbox, this.#node);
     if (words.length === 0 || reading === undefined) return;
     const { settings } = reading;
-    const delivery = new AckDelivery({
-      ledger,
-      spool: await this.spool(),
+    await applyWords(words, ledger, await this.spool(), {
       reading: reading.reading,
       origin: settings,
-      deliver: () => Promise.reject(ownedElsewhere()),
-      assertOwner: () => this.assertOwner(),
-      settings: { ackTimeout: 0, maxAttempts: settings.maxAttempts, maxInFlight: 0 },
+      maxAttempts: settings.maxAttempts,
       clock: reading.clock,
-      onRoom: () => undefined,
-      onQuarantined: () => undefined,
-      onError: () => undefined,
     });
-    for (const { delivery: name, outcome } of words)
-      if (name !== null && outcome !== null) await delivery.acknowledge(name, outcome);
-    delivery.stop();
     await inbox.drop(words);
   }
+}
+
+/** Records acknowledgements as their node would: nothing is delivered. */
+export async function applyWords(
+  words: Word[],
+  ledger: Ledger,
+  spool: Spool,
+  {
+    maxAttempts,
+    ...parts
+  }: Pick<ConstructorParameters<typeof AckDelivery>[0], 'reading' | 'origin' | 'clock'> & {
+    maxAttempts: number;
+  },
+): Promise<void> {
+  const delivery = new AckDelivery({
+    ...parts,
+    ledger,
+    spool,
+    deliver: () => Promise.reject(ownedElsewhere()),
+    assertOwner: soleOwner,
+    settings: { ackTimeout: 0, maxAttempts, maxInFlight: 0 },
+    onRoom: () => undefined,
+    onQuarantined: () => undefined,
+    onError: () => undefined,
+  });
+  for (const { delivery: name, outcome } of words)
+    if (name !== null && outcome !== null) await delivery.acknowledge(name, outcome);
+  delivery.stop();
 }

@@ -38,7 +38,7 @@ export interface LeaseOptions {
   monotonic?: () => number;
 }
 
-const ADD = {
+export const ADD = {
   name: 'add-mailboxes',
   text: 'insert into mailbox (id) select unnest($1::text[]) on conflict do nothing',
 };

@@ -46,6 +46,10 @@ const TAKE: Prepared = {
       where token.renewer is null or token.renewing_until <= clock_timestamp()
     returning sealed, generation::text`,
 };
+const ALL: Prepared = {
+  name: 'token-all',
+  text: 'select node, slot, sealed from token where sealed is not null order by node, slot',
+};
 const GIVE_BACK: Prepared = {
   name: 'token-give-back',
   text: `with free as (update token set renewer = null, renewing_until = null
@@ -77,6 +81,17 @@ export class FleetTokens {
     return new DatabaseTokenStore(this.#database, this.#notices, this.#sealed, node, binding);
   }
 
+  /** Everything that can be read, to move it out of the fleet, and how many rows cannot. */
+  async all(): Promise<{ kept: { node: string; binding: string; tokens: Tokens }[]; unreadable: number }> {
+    const database = await this.#database();
+    const rows = await database.query<{ node: string; slot: string; sealed: string }>(ALL);
+    const kept = rows.flatMap(({ node, slot, sealed }) => {
+      const opened = opening(this.#sealed, sealed, placeOf(node, slot));
+      return opened === undefined ? [] : [{ node, ...opened }];
+    });
+    return { kept, unreadable: rows.length - kept.length };
+  }
+
   /** Nothing: a replica whose flows lack an account knows nothing of the others' flows. */
   sweep(): Promise<void> {
     return Promise.resolve();
@@ -89,7 +104,9 @@ class DatabaseTokenStore implements TokenStore {
   readonly #sealed: Sealed;
   readonly #node: string;
   readonly #slot: string;
-  readonly #bound: string;
+  readonly #binding: string;
+  /** What it opens in; the slot stands for the binding. */
+  readonly #place: string;
   readonly #owner = randomUUID();
   /** The renewal under way: what it has read may be replaced only while no other replica has. */
   #renewal: { id: string; generation: string } | undefined;
@@ -107,7 +124,8 @@ class DatabaseTokenStore implements TokenStore {
     this.#sealed = sealed;
     this.#node = node;
     this.#slot = createHash('sha256').update(binding).digest('base64url').slice(0, 22);
-    this.#bound = `${node}\n${binding}`;
+    this.#binding = binding;
+    this.#place = placeOf(node, this.#slot);
   }
 
   async load(): Promise<Tokens | undefined> {
@@ -198,16 +216,28 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   #seal(tokens: Tokens): string {
-    return this.#sealed.seal(JSON.stringify(tokens), this.#bound);
+    return this.#sealed.seal(JSON.stringify({ ...tokens, binding: this.#binding }), this.#place);
   }
 
-  /** What cannot be read counts as not signed in. */
   #open(sealed: string | null | undefined): Tokens | undefined {
     if (sealed === null || sealed === undefined) return undefined;
-    try {
-      return readTokens(JSON.parse(this.#sealed.open(sealed, this.#bound)));
-    } catch {
-      return undefined;
-    }
+    return opening(this.#sealed, sealed, this.#place)?.tokens;
+  }
+}
+
+const placeOf = (node: string, slot: string): string => `${node}\n${slot}`;
+
+/** What cannot be read counts as not signed in. */
+function opening(
+  sealed: Sealed,
+  text: string,
+  place: string,
+): { tokens: Tokens; binding: string } | undefined {
+  try {
+    const kept = JSON.parse(sealed.open(text, place)) as { binding: string };
+    const tokens = readTokens(kept);
+    return tokens && { tokens, binding: kept.binding };
+  } catch {
+    return undefined;
   }
 }

@@ -113,7 +113,12 @@ describe('runtime/fleet: ledger and spool', function () {
       const lease = await newLease();
       const lines: number[] = [];
       const open = () =>
-        databaseLog(database, lease, 'node', () => undefined)<{ at: number }>({
+        databaseLog(
+          database,
+          lease,
+          'node',
+          () => undefined,
+        )<{ at: number }>({
           format: 'numbers',
           version: 1,
           apply: ({ at }) => lines.push(at),
