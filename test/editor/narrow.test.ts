@@ -52,6 +52,19 @@ function beyond(choices: string[]): string[] {
   return [...far, ...cut, ...(width < 300 ? [`the dialog is only ${width} wide`] : [])];
 }
 
+/** Waits until the editor has slid the dialog in, which takes it longer on a busy machine. Runs in the page. */
+async function atRest(): Promise<void> {
+  const tray = [...document.querySelectorAll('.redletter-form')].at(-1)?.closest<HTMLElement>('.red-ui-tray');
+  let last = '';
+  for (let still = 0; tray && still < 3; ) {
+    await new Promise(requestAnimationFrame);
+    const now = JSON.stringify(tray.getBoundingClientRect());
+    const sliding = tray.style.right !== '0px' || tray.getAnimations().length > 0;
+    still = !sliding && now === last ? still + 1 : 0;
+    last = now;
+  }
+}
+
 /** As much of the editor's own script as is asked here. */
 declare const RED: {
   actions: { list(): { id: string }[]; invoke(id: string, shown: boolean): void };
@@ -109,7 +122,7 @@ for (const version of [4, 5] as const) {
             await editor.page.evaluate(
               "document.querySelectorAll('.redletter-form details').forEach((d) => { d.open = true })",
             );
-            await editor.page.evaluate('new Promise((resolve) => setTimeout(resolve, 60))');
+            await editor.page.evaluate(atRest);
             const found = (await editor.page.evaluate(beyond, [...CHOICES, 'redletter-first'])).map(
               (one) => `${what} at ${size.width}: ${one}`,
             );
