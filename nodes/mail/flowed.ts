@@ -50,12 +50,13 @@ export class Unflow {
   #join(line: string, ends: boolean): string {
     let depth = 0;
     while (depth < MAX_QUOTES && line.charCodeAt(depth) === 0x3e) depth++;
-    const content = line.startsWith(' ', depth) ? line.slice(depth + 1) : line.slice(depth);
+    const isStuffed = line.startsWith(' ', depth);
+    const content = line.slice(isStuffed ? depth + 1 : depth);
     const isSignature = content === SIGNATURE || (depth === 0 && line === SIGNATURE);
     const goesOn = this.#isOpen && depth === this.#depth && !isSignature;
     const isOpen = ends && content.endsWith(' ') && !isSignature;
     const text = isOpen && this.#delSp ? content.slice(0, -1) : content;
-    const quote = depth && !goesOn ? `${'>'.repeat(depth)}${content === '' ? '' : ' '}` : '';
+    const quote = depth && !goesOn ? `${'>'.repeat(depth)}${isStuffed && content !== '' ? ' ' : ''}` : '';
     const before = goesOn || this.#isFirst ? '' : '\n';
     this.#isFirst = false;
     this.#isOpen = isOpen;

@@ -26,7 +26,7 @@ const BLANKS = /[ \t\n\r\f]+/g;
 const MAX_REFERENCE = 64;
 
 /** Characters converted before there is a pause. */
-const STRETCH = 16 * 1024;
+const STRETCH = 4 * 1024;
 
 /** Converts HTML in time proportional to its length, some 30 MB in a second; the caller may pause it. */
 export function* htmlToText(html: string): Generator<void, string> {

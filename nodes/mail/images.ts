@@ -44,7 +44,7 @@ export function* inlineImages(html: string, attachments: MailAttachment[]): Gene
     const { cid, length, image } = found;
     let url = urls.get(cid);
     if (url === undefined) {
-      url = `data:${image.contentType};base64,${(image.content as Buffer).toString('base64')}`;
+      url = `data:${image.contentType};base64,${yield* base64(image.content as Buffer)}`;
       urls.set(cid, url);
     }
     if (written + url.length > MAX_IMAGE_URLS) continue;
@@ -54,6 +54,18 @@ export function* inlineImages(html: string, attachments: MailAttachment[]): Gene
     copied = at + 4 + length;
   }
   return { html: copied ? out + html.slice(copied) : html, isCut: false };
+}
+
+/** Bytes encoded before there is a pause; a multiple of three, so that nothing is filled up in between. */
+const ENCODED = 3 * 128 * 1024;
+
+function* base64(bytes: Buffer): Generator<void, string> {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += ENCODED) {
+    text += bytes.toString('base64', at, at + ENCODED);
+    yield;
+  }
+  return text;
 }
 
 /** Where any of some texts stands next; each is looked for only once. */

@@ -9,6 +9,7 @@ const SHIFT_IN = 0x0f;
 const ESCAPE = 0x1b;
 const TILDE = 0x7e;
 const BACKSLASH = 0x5c;
+const UNREADABLE = 0xfffd;
 
 /** A set of characters: how it is written in EUC, and for whose tables. */
 interface CharacterSet {
@@ -69,46 +70,51 @@ export const isShifted = (bytes: Buffer): boolean => {
 
 /** Text of several tables: what is of one is decoded in one piece. */
 class Output {
-  #text = '';
   #table: CharacterSet['table'] = 'ascii';
   readonly #decoders = new Map<string, { write(bytes: Buffer): string }>();
+  /** UTF-16, so that a single character among others costs no string of its own. */
+  readonly #units: Uint16Array;
+  #length = 0;
+  /** Bytes of the table that is in use. */
   readonly #bytes: Buffer;
   #written = 0;
 
-  /** @param most bytes that may be put */
+  /** @param most bytes that may be put, and characters they may become */
   constructor(most: number) {
+    this.#units = new Uint16Array(most);
     this.#bytes = Buffer.allocUnsafe(most);
   }
 
   /** ASCII is part of every table. */
   put(octet: number, table: CharacterSet['table'] = this.#table): void {
     if (table !== this.#table && table !== 'ascii') this.#use(table);
-    this.#bytes[this.#written++] = octet;
+    if (this.#table === 'ascii') this.#units[this.#length++] = octet;
+    else this.#bytes[this.#written++] = octet;
   }
 
-  add(text: string): void {
+  /** A character that is of no table. */
+  add(unit: number): void {
     this.#use('ascii');
-    this.#text += text;
+    this.#units[this.#length++] = unit;
   }
 
   #use(table: CharacterSet['table']): void {
-    const bytes = this.#bytes.subarray(0, this.#written);
-    if (this.#table === 'ascii') this.#text += bytes.toString('latin1');
-    else if (this.#written) {
+    if (this.#written) {
       let decoder = this.#decoders.get(this.#table);
       if (!decoder) {
         decoder = iconv().getDecoder(this.#table);
         this.#decoders.set(this.#table, decoder);
       }
-      this.#text += decoder.write(Buffer.from(bytes));
+      const text = decoder.write(Buffer.from(this.#bytes.subarray(0, this.#written)));
+      for (let at = 0; at < text.length; at++) this.#units[this.#length++] = text.charCodeAt(at);
+      this.#written = 0;
     }
     this.#table = table;
-    this.#written = 0;
   }
 
   take(): string {
     this.#use('ascii');
-    return this.#text;
+    return Buffer.from(this.#units.buffer, 0, this.#length * 2).toString('utf16le');
   }
 }
 
@@ -120,7 +126,7 @@ export class Iso2022Decoder {
   /** The next character is of the set for single ones. */
   #isSingle = false;
   /** An escape sequence that has begun. */
-  #sequence: number[] = [];
+  #sequence = '';
   /** The first byte of a character. */
   #lead: number | undefined;
 
@@ -131,9 +137,9 @@ export class Iso2022Decoder {
   write(bytes: Buffer): string {
     const out = new Output((bytes.length + this.#sequence.length) * 3 + 6);
     for (const octet of bytes) {
-      if (this.#sequence.length) this.#escaped(octet, out);
+      if (this.#sequence !== '') this.#escaped(octet, out);
       else if (octet === ESCAPE) {
-        this.#sequence = [octet];
+        this.#sequence = '\x1b';
         this.#drop(out);
       } else if (octet === SHIFT_OUT || octet === SHIFT_IN) {
         this.#isOut = octet === SHIFT_OUT;
@@ -149,20 +155,20 @@ export class Iso2022Decoder {
   }
 
   end(): string {
-    const rest = Buffer.from(this.#sequence).toString('latin1');
-    this.#sequence = [];
+    const rest = this.#sequence;
+    this.#sequence = '';
     return this.#lead === undefined ? rest : '\ufffd';
   }
 
   /** Half a character that nothing completes. */
   #drop(out: Output): void {
-    if (this.#lead !== undefined) out.add('\ufffd');
+    if (this.#lead !== undefined) out.add(UNREADABLE);
     this.#lead = undefined;
   }
 
   #escaped(octet: number, out: Output): void {
-    this.#sequence.push(octet);
-    const sequence = Buffer.from(this.#sequence).toString('latin1', 1);
+    this.#sequence += String.fromCharCode(octet);
+    const sequence = this.#sequence.slice(1);
     const found = SEQUENCES[sequence];
     if (found) {
       const [place, set] = found;
@@ -171,8 +177,8 @@ export class Iso2022Decoder {
       else this.#single = set;
     } else if (sequence === 'N') this.#isSingle = true;
     else if (BEGINNINGS.has(sequence)) return;
-    else for (const one of this.#sequence) out.put(one, 'ascii');
-    this.#sequence = [];
+    else for (let at = 0; at <= sequence.length; at++) out.put(this.#sequence.charCodeAt(at), 'ascii');
+    this.#sequence = '';
   }
 
   #character(octet: number, out: Output): void {
@@ -181,13 +187,13 @@ export class Iso2022Decoder {
     // Bytes beyond ASCII there should be none of; in mails that have some they are EUC.
     else if (octet > 0x7f) out.put(octet, this.#right === KOREAN ? 'euc-kr' : 'euc-jp');
     else if (set.isRoman && (octet === BACKSLASH || octet === TILDE))
-      out.add(octet === TILDE ? '\u203e' : '\u00a5');
+      out.add(octet === TILDE ? 0x203e : 0xa5);
     else if (set.table === 'ascii') out.put(octet, 'ascii');
     else if (set.width === 2 && this.#lead === undefined) {
       this.#lead = octet;
       return;
     } else {
-      if (set.table === 'none') out.add('\ufffd');
+      if (set.table === 'none') out.add(UNREADABLE);
       else {
         if (set.prefix !== undefined) out.put(set.prefix, set.table);
         if (this.#lead !== undefined) out.put(this.#lead | 0x80, set.table);

@@ -67,11 +67,15 @@ export class Parsing implements Structure<Part> {
   write(chunk: Buffer): Promise<void> | undefined {
     for (let at = 0; at < chunk.length; at += SLICE) {
       this.#attachments.most = Math.max(this.#bytes, chunk.length);
-      this.#splitter.write(chunk.subarray(at, at + SLICE));
-      if (this.#attachments.isBehind || this.#winmails.length || this.#turn.isOver)
-        return this.#goOn(chunk.subarray(at + SLICE));
+      const isLeft = this.#splitter.write(chunk.subarray(at, at + SLICE));
+      if (isLeft || this.#attachments.isBehind || this.#winmails.length || this.#turn.isOver)
+        return this.#goOn(chunk.subarray(at + SLICE), isLeft);
     }
     return undefined;
+  }
+
+  get isTurnOver(): boolean {
+    return this.#turn.isOver;
   }
 
   /**
@@ -94,6 +98,7 @@ export class Parsing implements Structure<Part> {
     if (this.#base64.some(({ hasTrailer }) => hasTrailer)) this.#note('CONTENT_AFTER_END');
     const contents = new Map<Part, CollectedText>();
     for (const [part, collector] of this.#texts) {
+      if (this.#turn.isOver) await this.#turn.next();
       contents.set(part, collector.result());
       if (collector.problem) this.#note('CHARSET', collector.problem);
     }
@@ -149,11 +154,13 @@ export class Parsing implements Structure<Part> {
     this.#note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
   }
 
-  async #goOn(rest: Buffer): Promise<void> {
-    await this.#unpack();
-    await this.#attachments.written();
-    await this.#turn.next();
-    await this.write(rest);
+  async #goOn(rest: Buffer, isLeft: boolean): Promise<void> {
+    for (let left = isLeft; ; left = this.#splitter.write()) {
+      await this.#unpack();
+      await this.#attachments.written();
+      await this.#turn.next();
+      if (!left) return this.write(rest);
+    }
   }
 
   #note(code: MailProblemCode, more?: string): void {

@@ -21,6 +21,8 @@ export interface Structure<T extends Entity> {
   /** The part is over: by a delimiter, or with the mail. */
   leave(part: T, byDelimiter: boolean): void;
   overLimit(limit: 'levels' | 'parts'): void;
+  /** Other flows are to have their turn: what is left waits. */
+  readonly isTurnOver: boolean;
 }
 
 interface Level<T extends Entity> {
@@ -64,10 +66,11 @@ export class Splitter<T extends Entity> {
     this.#structure = structure;
   }
 
-  write(bytes: Buffer): void {
+  /** Whether it stopped early, since the turn is over: what is left goes on with the next call, without bytes. */
+  write(bytes: Buffer = EMPTY): boolean {
     const chunk = this.#held.length ? Buffer.concat([this.#held, bytes]) : bytes;
     this.#held = EMPTY;
-    this.#take(chunk, false);
+    return this.#take(chunk, false);
   }
 
   end(): void {
@@ -79,18 +82,25 @@ export class Splitter<T extends Entity> {
     while (this.#levels.length) this.#leave(false);
   }
 
-  #take(chunk: Buffer, last: boolean): void {
+  #take(chunk: Buffer, last: boolean): boolean {
     this.#chunk = chunk;
-    for (let at: number | undefined = 0; at !== undefined && at < chunk.length; )
+    let isOver = false;
+    for (let at: number | undefined = 0; at !== undefined && at < chunk.length; ) {
       at = this.#block ? this.#takeHead(chunk, at, last) : this.#takeContent(chunk, at, last);
+      isOver = at !== undefined && at < chunk.length && !last && this.#structure.isTurnOver;
+      if (!isOver) continue;
+      this.#held = chunk.subarray(at);
+      break;
+    }
     const message = this.#message;
     this.#position = chunk.length - this.#held.length;
     if (message && this.#position > message.from)
       this.#structure.message(message.part, chunk.subarray(message.from, this.#position));
     if (message) message.from = 0;
-    if (last) return;
+    if (last) return false;
     this.#position = 0;
     this.#chunk = EMPTY;
+    return isOver;
   }
 
   /** One line of a header block. */

@@ -38,14 +38,39 @@ export async function assembleText(
   contents: ReadonlyMap<Part, CollectedText>,
   turn: Turn,
 ): Promise<AssembledText> {
-  const parts = [...contents].filter(([, text]) => !isBlank(text)).map(([part]) => part);
-  const hasHtml = parts.some(({ isHtml }) => isHtml);
-  const hasText = parts.length > 0;
-  const withPlain = plainTextHolders(root, contents);
+  const { text, html } = await piecesOf(root, contents, turn);
+  const conversions = new Conversions(turn);
+  const texts = await conversions.all(text, '\n');
+  const htmls = await conversions.all(html, '<br/>\n');
+  return {
+    text: texts.whole,
+    head: texts.head,
+    html: html.length ? htmls.whole : undefined,
+    problems: conversions.problems,
+  };
+}
+
+/** What the text and the HTML are put together from, in the order of the parts. */
+async function piecesOf(
+  root: Part,
+  contents: ReadonlyMap<Part, CollectedText>,
+  turn: Turn,
+): Promise<{ text: Piece[]; html: Piece[] }> {
+  let hasHtml = false;
+  let hasText = false;
+  for (const [part, content] of contents) {
+    if (turn.isOver) await turn.next();
+    if (isBlank(content)) continue;
+    hasText = true;
+    hasHtml ||= part.isHtml;
+  }
+  const withPlain = await plainTextHolders(root, contents, turn);
   const text: Piece[] = [];
   const html: Piece[] = [];
-
-  const walk = (part: Part, alternative: Part | undefined): void => {
+  const left: { part: Part; alternative: Part | undefined }[] = [{ part: root, alternative: undefined }];
+  for (let next = left.pop(); next; next = left.pop()) {
+    if (turn.isOver) await turn.next();
+    const { part, alternative } = next;
     if (part.parent?.holdsMessage) {
       if (hasHtml) html.push({ meta: part, as: 'html' });
       if (hasText) text.push({ meta: part, as: 'text' });
@@ -61,19 +86,9 @@ export async function assembleText(
       }
     }
     const inner = part.contentType === 'multipart/alternative' ? part : alternative;
-    for (const child of part.children) walk(child, inner);
-  };
-  walk(root, undefined);
-
-  const conversions = new Conversions(turn);
-  const texts = await conversions.all(text, '\n');
-  const htmls = await conversions.all(html, '<br/>\n');
-  return {
-    text: texts.whole,
-    head: texts.head,
-    html: html.length ? htmls.whole : undefined,
-    problems: conversions.problems,
-  };
+    for (const child of part.children.toReversed()) left.push({ part: child, alternative: inner });
+  }
+  return { text, html };
 }
 
 /** The text of an HTML that is no part of the mail, but was in one. */
@@ -95,9 +110,14 @@ const isEmpty = (text: CollectedText, hasHtml: boolean): boolean =>
   hasHtml ? isBlank(text) : text.whole === '';
 
 /** The parts that hold plain text, at whatever level. */
-function plainTextHolders(root: Part, contents: ReadonlyMap<Part, CollectedText>): Set<Part> {
+async function plainTextHolders(
+  root: Part,
+  contents: ReadonlyMap<Part, CollectedText>,
+  turn: Turn,
+): Promise<Set<Part>> {
   const holders = new Set<Part>();
   for (const [part, text] of contents) {
+    if (turn.isOver) await turn.next();
     if (part.isHtml || isBlank(text)) continue;
     for (let above: Part | undefined = part; above && !holders.has(above); above = above.parent)
       holders.add(above);

@@ -146,6 +146,7 @@ describe('mail: kinds of text', () => {
     assert.equal(await flowed('long \r\nword', '; delsp=yes'), 'longword');
     assert.equal(await flowed('> a \r\n> b\r\n>> c \r\nd'), '> a b\n>> c \nd');
     assert.equal(await flowed(' From\r\n  x'), 'From\n x');
+    assert.equal(await flowed('>a \r\n>b\r\n>>c'), '>a b\n>>c');
     const long = 'word '.repeat(100_000);
     assert.equal(await flowed(`a \r\n${long}\r\nb \r\nc`), `a ${long}\nb c`);
   });
