@@ -5,6 +5,9 @@ import type { Sink } from './transfer';
 export type OpenFile = (name: string) => Sink | undefined;
 
 const LF = 0x0a;
+const CR = 0x0d;
+const EQUALS = 0x3d;
+const BACKTICK = 0x60;
 /** Longest first line of a file that is waited for. */
 const MAX_LINE = 1024;
 
@@ -76,7 +79,7 @@ export class InlineFiles implements Sink {
         return undefined;
       }
       const start = end
-        ? beginning(lineText(chunk, line, end), lineText(chunk, end, next || chunk.length))
+        ? beginning(lineText(chunk, line, end), chunk.subarray(end, next || chunk.length))
         : undefined;
       const file = start && this.#begin(start);
       if (start && file) {
@@ -111,10 +114,11 @@ export class InlineFiles implements Sink {
     const to = end || chunk.length;
     this.#isMidLine = false;
     if (this.#mode === 'uu') {
-      const line = lineText(chunk, from, to);
-      if (line === 'end') this.#close();
-      else if (line !== '' && line !== '`') {
-        const bytes = uuLine(line);
+      const lineEnd = endOfLine(chunk, from, to);
+      const isMark = lineEnd === from + 1 && chunk[from] === BACKTICK;
+      if (lineEnd === from + 3 && chunk.toString('latin1', from, lineEnd) === 'end') this.#close();
+      else if (lineEnd > from && !isMark) {
+        const bytes = uuLine(chunk, from, lineEnd);
         if (!bytes) {
           // No file any more: a mailer has cut it short.
           this.#close();
@@ -122,8 +126,12 @@ export class InlineFiles implements Sink {
         }
         this.#put(bytes);
       }
-    } else if (chunk.toString('latin1', from, from + 6) === '=yend ') this.#close();
-    else if (chunk.toString('latin1', from, from + 7) !== '=ypart ') this.#put(yLine(chunk, from, to));
+    } else {
+      // What a line begins with is looked at only where it may be a keyword: a mail may have millions of lines.
+      const keyword = chunk[from] === EQUALS ? chunk.toString('latin1', from, from + 7) : '';
+      if (keyword.startsWith('=yend ')) this.#close();
+      else if (keyword !== '=ypart ') this.#put(yLine(chunk, from, to));
+    }
     return to;
   }
 
@@ -211,7 +219,14 @@ function lastLineStart(chunk: Buffer, from: number, isMidLine: boolean): number 
 }
 
 const lineText = (chunk: Buffer, from: number, to: number): string =>
-  chunk.toString('latin1', from, Math.min(to, from + 2 * MAX_LINE)).replace(/[\r\n]+$/, '');
+  chunk.toString('latin1', from, endOfLine(chunk, from, Math.min(to, from + 2 * MAX_LINE)));
+
+/** Where a line ends, its line end not counted. */
+function endOfLine(chunk: Buffer, from: number, to: number): number {
+  let end = to;
+  while (end > from && (chunk[end - 1] === LF || chunk[end - 1] === CR)) end--;
+  return end;
+}
 
 interface Beginning {
   mode: Mode;
@@ -220,10 +235,9 @@ interface Beginning {
   part?: number;
 }
 
-function beginning(line: string, next: string): Beginning | undefined {
+function beginning(line: string, next: Buffer): Beginning | undefined {
   const uu = /^begin [0-7]{3,4} (.+)$/.exec(line);
-  if (uu && (next === '`' || next === 'end' || uuLine(next)))
-    return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
+  if (uu && isUuencoded(next)) return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
   const yenc = /^=ybegin (?:.* )?line=\d+ .*name=(.*)$/.exec(line);
   if (!yenc) return undefined;
   const part = /^=ybegin (?:.* )?part=(\d{1,6}) /.exec(line)?.[1];
@@ -236,36 +250,45 @@ function beginning(line: string, next: string): Beginning | undefined {
   };
 }
 
+/** Whether a line may be the first one of a file. */
+function isUuencoded(line: Buffer): boolean {
+  const text = lineText(line, 0, line.length);
+  return text === '`' || text === 'end' || uuLine(line, 0, text.length) !== undefined;
+}
+
 /** The bytes of a line; undefined where its length is not what it says. */
-function uuLine(line: string): Buffer | undefined {
-  const count = (line.charCodeAt(0) - 32) & 63;
+function uuLine(chunk: Buffer, from: number, to: number): Buffer | undefined {
+  const count = ((chunk[from] ?? 0) - 32) & 63;
   const letters = Math.ceil(count / 3) * 4;
-  if (count === 0 || count > 45 || line.length > letters + 3) return undefined;
+  if (count === 0 || count > 45 || to - from > letters + 3) return undefined;
+  const end = Math.min(to, from + 1 + letters);
+  for (let at = from + 1; at < end; at++) {
+    const octet = chunk[at] as number;
+    if (octet < 0x20 || octet > BACKTICK) return undefined;
+  }
   // Blanks at the end get lost on the way.
-  const text = line.slice(1, letters + 1);
-  if (letters - text.length > 4 * 15 || /[^ -`]/.test(text)) return undefined;
-  if (letters - text.length > 3 && text.trimEnd().length === text.length && letters - text.length > count)
-    return undefined;
-  const out = Buffer.alloc((letters / 4) * 3);
-  for (let at = 0; at < letters; at += 4) {
-    const value = (index: number): number => {
-      const code = text.charCodeAt(at + index);
-      return Number.isNaN(code) ? 0 : (code - 32) & 63;
-    };
-    const bits = (value(0) << 18) | (value(1) << 12) | (value(2) << 6) | value(3);
-    out.writeUIntBE(bits, (at / 4) * 3, 3);
+  const lost = from + 1 + letters - end;
+  if (lost > 3 && lost > count && chunk[end - 1] !== 0x20) return undefined;
+  const value = (at: number): number => (at < end ? ((chunk[at] as number) - 32) & 63 : 0);
+  const out = Buffer.allocUnsafe((letters / 4) * 3);
+  let written = 0;
+  for (let at = from + 1; written < out.length; at += 4) {
+    const bits = (value(at) << 18) | (value(at + 1) << 12) | (value(at + 2) << 6) | value(at + 3);
+    out[written++] = bits >> 16;
+    out[written++] = bits >> 8;
+    out[written++] = bits;
   }
   return out.subarray(0, count);
 }
 
 function yLine(chunk: Buffer, from: number, to: number): Buffer {
-  if (to - from < 3 && (chunk[from] === LF || chunk[from] === 0x0d)) return EMPTY;
+  if (to - from < 3 && (chunk[from] === LF || chunk[from] === CR)) return EMPTY;
   const out = Buffer.allocUnsafe(to - from);
   let written = 0;
   for (let at = from; at < to; at++) {
     let octet = chunk[at] as number;
-    if (octet === 0x0d || octet === LF) continue;
-    if (octet === 0x3d) octet = ((chunk[++at] ?? 0) as number) - 64;
+    if (octet === CR || octet === LF) continue;
+    if (octet === EQUALS) octet = ((chunk[++at] ?? 0) as number) - 64;
     out[written++] = octet - 42;
   }
   return out.subarray(0, written);
