@@ -35,7 +35,7 @@ export = function register(RED: NodeAPI): void {
       }
     };
 
-    // A deploy may close this node while the account renews. The message goes on all the same when its token has come:
+    // A deploy may close this node while the account renews. The message is sent all the same when its token has come:
     // taken for done it would be lost, and a mail that waits for its acknowledgement with it.
     this.on('input', (msg, send, done) => {
       fill(msg)

@@ -9,7 +9,7 @@ import { Comms } from './comms';
 import { packed } from './packed';
 import { freePorts } from './ports';
 
-/** A node as it stands in a flow file (`x` and `y` may be left out); a deploy may carry `credentials` in it. */
+/** A node as in a flow file (`x` and `y` may be left out); a deploy may carry `credentials` in it. */
 export type FlowNode = { id: string; type: string; z?: string; credentials?: object } & Record<
   string,
   unknown
@@ -260,7 +260,7 @@ export class NodeRed {
   }
 }
 
-/** A node that is wired but stands nowhere would be taken for a configuration node. */
+/** A node that is wired but has no place would be taken for a configuration node. */
 function placed(node: FlowNode, index: number): FlowNode {
   return 'wires' in node && !('x' in node) ? { x: 160, y: 40 + 60 * index, ...node } : node;
 }

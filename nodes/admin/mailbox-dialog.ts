@@ -90,7 +90,7 @@ export function draftOf(RED: NodeAPI, runtime: Runtime, id: string, body: unknow
   return { auth, server };
 }
 
-/** The account as it stands in the editor: a sign-in counts from the moment it has succeeded, not from the deploy. */
+/** The account as the editor has it: a sign-in counts from the moment it succeeded, not from the deploy. */
 function accountInEditor(
   RED: NodeAPI,
   runtime: Runtime,

@@ -114,7 +114,7 @@ export interface SignOutResponse extends Partial<ErrorView> {
   revoked: boolean;
 }
 
-/** `…/mailbox`: a look into the mailbox that the account is for. */
+/** `…/mailbox`: previews the mailbox that the account is for. */
 export interface ProbeRequest extends StatusRequest {
   mailbox?: object;
 }
@@ -226,7 +226,7 @@ export interface RestartRequest {
 export interface MailboxReport {
   /** Of the running node, to ask something of it. */
   id: string;
-  /** Where it stands in the editor. */
+  /** Where it is in the editor. */
   node: string;
   name: string;
   host: string;

@@ -55,7 +55,7 @@ export async function refusedCertificate(
 
 /**
  * Where on the same host a POP3 server answers as it should: the same port another way, or the well-known ones (RFC
- * 8314 section 7.3). No login is tried. Undefined: nowhere.
+ * 8314 section 7.3). No login is tried. Undefined: on none.
  */
 export async function elsewhere(
   server: ConnectOptions & { port: number },

@@ -8,7 +8,7 @@ export class Unflow {
   readonly #delSp: boolean;
   /** The last line, as far as it has come. */
   #rest = '';
-  /** The line that goes on, and how often it is quoted. */
+  /** The line that continues, and how often it is quoted. */
   #depth = 0;
   #isOpen = false;
   #isFirst = true;

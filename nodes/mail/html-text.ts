@@ -207,7 +207,7 @@ class Writer {
   #link(isEnd: boolean, attributes: string): void {
     if (!isEnd) {
       const href = attribute(attributes, 'href') ?? '';
-      // Links cannot stand in each other; one that was not closed ends here.
+      // Links cannot be nested; one that was not closed ends here.
       this.#links.length = 0;
       this.#links.push({ href, from: this.#pieces.length, line: this.#lines.length });
       return;

@@ -219,7 +219,7 @@ export class HzDecoder {
         if (octet === 0x7b) this.#isShifted = true;
         else if (octet === 0x7d) this.#isShifted = false;
         else if (octet === TILDE) out.put(TILDE, 'ascii');
-        // At a line end it is the mark of a line that goes on.
+        // At a line end it marks a line that continues.
         else if (octet !== LF) {
           out.put(TILDE, 'ascii');
           out.put(octet, 'ascii');

@@ -22,7 +22,7 @@ const MEANT: [meant: string, names: RegExp][] = [
   ['macintosh', /^(x-)?mac-?(roman)?$|^csmacintosh$/],
   ['maccyrillic', /^x-mac-cyrillic$/],
   ['macukraine', /^x-mac-ukrainian$/],
-  // GBK and GB 18030 are what GB 2312 grew into, and mailers go on with the old name.
+  // GBK and GB 18030 succeeded GB 2312, and mailers still use the old name.
   [
     'gb18030',
     /^(gb[-_]?2312(-80)?|gbk|euc-cn|chinese|csgb2312|csiso58gb231280|iso-ir-58|cp936|ms936|windows-936)$/,

@@ -56,7 +56,7 @@ export class Splitter<T extends Entity> {
   /** What is looked at does not begin with a line. */
   #isMidLine = false;
   #partHeaderBytes = 0;
-  /** The outermost message within the mail, and where in the chunk it goes on. */
+  /** The outermost message within the mail, and where in the chunk it continues. */
   #message: { part: T; from: number } | undefined;
   #chunk: Buffer = EMPTY;
   /** Where in the chunk what is over ends, and what begins begins. */
@@ -66,7 +66,7 @@ export class Splitter<T extends Entity> {
     this.#structure = structure;
   }
 
-  /** Whether it stopped early, since the turn is over: what is left goes on with the next call, without bytes. */
+  /** Whether it stopped early, since the turn is over: call it again, without bytes, for what is left. */
   write(bytes: Buffer = EMPTY): boolean {
     const chunk = this.#held.length ? Buffer.concat([this.#held, bytes]) : bytes;
     this.#held = EMPTY;

@@ -119,7 +119,7 @@ export class Base64Decoder implements Sink {
     this.#next.end();
   }
 
-  /** Behind the padding: mailers that encode piece by piece go on with base64, all others with something else. */
+  /** Behind the padding: mailers that encode piece by piece continue with base64, all others with something else. */
   #goOn(chunk: Buffer, from: number, to: number): void {
     let letters = 0;
     let padding = 0;

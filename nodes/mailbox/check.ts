@@ -86,7 +86,7 @@ async function recordListing(
   if (ledger.hasBaseline) recognized = await recognize(context, session, listing);
   else await recordBaseline(context, session.client, listing);
   const keys = new Set(listing.map((mail) => mail.key));
-  // A mail that is nowhere any more is reported before it is forgotten.
+  // A mail that was lost from the server and the spool is reported before it is forgotten.
   await delivery.recordListing(keys);
   await ledger.recordListing(keys, (key) => delivery.holds(key));
   return recognized;

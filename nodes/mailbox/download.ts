@@ -30,7 +30,7 @@ export async function download(
 }
 
 export interface Downloads {
-  /** What keeps the server from giving mail, where that is no mail's fault: the rest of the check goes on. */
+  /** What keeps the server from giving mail, where that is no mail's fault: the rest of the check continues. */
   trouble?: MailboxError | undefined;
   /** Mails that were not asked for, since the flow is busy. */
   left: number;

@@ -159,7 +159,7 @@ export class MailboxChecks {
     });
   }
 
-  /** The node had to acknowledge before: what it has left in the spool may be nowhere else (Gmail). */
+  /** The node had to acknowledge before: what is in the spool may not be on the server any more (Gmail). */
   async #deliverLeftOver(mail: DeliveredMail, assertOwner: AssertOwner): Promise<void> {
     await this.#parts.deliver(mail, assertOwner);
     await this.acknowledged?.acknowledge(mail.pop3.delivery, 'done');

@@ -27,7 +27,7 @@ export class Mailbox {
   #roomToUse = false;
   /** Mails that the last check left on the server, since the flow was busy. */
   #leftOnServer = 0;
-  /** The next check goes on with what the last one left. */
+  /** The next check continues with what the last one left. */
   #continuing = false;
   #checking = false;
   readonly #rhythm: CheckRhythm;
@@ -127,7 +127,7 @@ export class Mailbox {
     if (this.#running === undefined) this.#parts.onState({ is: 'paused' });
   }
 
-  /** Checks at once, and goes on. @throws MailboxError STORE */
+  /** Checks at once, and resumes. @throws MailboxError STORE */
   async resume(): Promise<void> {
     await (await this.#checks.openLedger()).recordPause(false);
     this.#parts.onState({ is: 'idle' });
@@ -261,7 +261,7 @@ export class Mailbox {
 
   async #checkOnce(): Promise<CheckResult> {
     const { settings, onState } = this.#parts;
-    // A check that goes on brings no more than the one that it goes on with would have.
+    // A check that continues another one delivers no more than that one would have.
     const maxPerCheck = this.#continuing && settings.maxPerCheck > 0 ? this.#leftOnServer : undefined;
     this.#continuing = false;
     onState({ is: 'checking' });

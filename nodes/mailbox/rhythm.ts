@@ -72,7 +72,7 @@ export function retryDelay(failures: number): number {
   return Math.min(15 * SECOND * 4 ** (failures - 1), 6 * HOUR);
 }
 
-/** A node without an interval was asked once; it goes on trying for a while, not forever. */
+/** A node without an interval was asked once; it retries for a while, not forever. */
 const UNASKED_RETRIES = 5;
 
 function spread(ms: number, share: number, random: () => number): number {

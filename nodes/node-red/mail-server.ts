@@ -130,7 +130,7 @@ export function serverOf(
     onSignIn: (signedIn) => {
       let since = account?.state.signedInAt;
       const unlisten = account?.listen((state) => {
-        // A renewal changes only when the token runs out; a person who signs in changes when they did.
+        // A renewal changes only when the token expires; a person who signs in changes when they did.
         const isNew = state.kind === 'signed-in' && state.signedInAt !== since;
         if (state.kind === 'signed-in') since = state.signedInAt;
         if (isNew) signedIn();

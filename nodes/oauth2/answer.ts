@@ -7,9 +7,9 @@ export interface TokenAnswer {
   expiresAt: number;
   /** Milliseconds since the epoch, by our own clock. */
   obtainedAt: number;
-  /** Absent: the one used for this request goes on. */
+  /** Absent: the one used for this request stays valid. */
   refreshToken?: string;
-  /** When the refresh token runs out, by our own clock, where the server says so (Google, for one). */
+  /** When the refresh token expires, by our own clock, where the server says so (Google, for one). */
   refreshExpiresAt?: number;
   /** Space-separated; absent: what was asked for (RFC 6749 section 5.1). */
   scope?: string;

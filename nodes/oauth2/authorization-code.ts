@@ -161,7 +161,7 @@ export class AuthorizationCodeSignIn {
 
   /**
    * Takes the answer as pasted by the person who started the sign-in.
-   * @throws {OAuth2Error} `DECLINED` when the text is of no use; the sign-in goes on waiting
+   * @throws {OAuth2Error} `DECLINED` when the text is of no use; the sign-in still waits
    */
   async paste({
     account,

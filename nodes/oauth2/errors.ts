@@ -213,7 +213,7 @@ export function asOAuth2Error(error: unknown): OAuth2Error {
   return error instanceof OAuth2Error ? error : new OAuth2Error('TEMPORARY', 'unreachable', { cause: error });
 }
 
-/** A stranger's error may carry the whole request; only its name, code and message go on. */
+/** A stranger's error may carry the whole request; only its name, code and message are kept. */
 function bare(cause: unknown): Error {
   const original = cause instanceof Error ? cause : new Error(String(cause));
   const copy = new Error(redact(original.message));

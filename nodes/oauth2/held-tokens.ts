@@ -44,7 +44,7 @@ export class HeldTokens {
     return this.#state;
   }
 
-  /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person goes on. */
+  /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person resumes. */
   async accept(tokens: Tokens): Promise<void> {
     this.epoch++;
     this.#loaded = true;

@@ -94,7 +94,7 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
   });
 }
 
-/** Milliseconds a look at a certificate may take. */
+/** Milliseconds reading a certificate may take. */
 const LOOK_MS = 5_000;
 
 /**

@@ -8,7 +8,7 @@ import type { Tokens } from './tokens';
 /**
  * Has the tokens revoked (RFC 7009 section 2). The refresh token is named where there is one: with it goes every
  * access token made from it.
- * @returns false where the provider has nowhere to revoke at
+ * @returns false where the provider has no revocation endpoint
  * @throws {OAuth2Error}
  */
 export async function revokeToken(context: RenewalContext, tokens: Tokens): Promise<boolean> {

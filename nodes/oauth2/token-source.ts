@@ -29,7 +29,7 @@ export interface TokenSourceOptions {
 export interface TokenQuestion {
   /** An access token that a server has just refused. It is renewed once, if it is still the current one. */
   rejected?: string | undefined;
-  /** Ends the waiting of this caller; a request under way goes on for the others. */
+  /** Ends the waiting of this caller; a request under way continues for the others. */
   signal?: AbortSignal | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface AccessToken {
 export interface RevocationResult {
   /** Whether the server has said that the tokens are void. */
   revoked: boolean;
-  /** Why not; absent also where the provider has nowhere to revoke at. */
+  /** Why not; absent also where the provider has no revocation endpoint. */
   error?: OAuth2Error;
 }
 
@@ -99,7 +99,7 @@ export class TokenSource {
     return { accessToken, expiresAt, ...(scope && { scope }), ...(audience && { audience }) };
   }
 
-  /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person goes on. */
+  /** Takes over the tokens of a sign-in just made, and saves them. Everything that waited for a person resumes. */
   async accept(tokens: Tokens): Promise<void> {
     await this.#held.accept(tokens);
   }

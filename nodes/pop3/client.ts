@@ -117,7 +117,7 @@ export class Pop3Client {
 
   /**
    * RETR (RFC 1939 section 5), in the order of `numbers`, ahead of the reader where the server allows it. A mail that
-   * fails does so alone: its body rejects and the iteration goes on. Only the loss of the session, or an unusable
+   * fails does so alone: its body rejects and the iteration continues. Only the loss of the session, or an unusable
    * number, ends the iteration with an error. A body is to be read before the next mail is taken; what is left of
    * it is let go. The server may count mails asked for ahead as retrieved: after an early end of the iteration,
    * leave by `destroy()` where that matters (Gmail).

@@ -130,7 +130,7 @@ export class Connection implements Flow {
   }
 
   /**
-   * Puts TLS on the connection: `encrypt` is given the bare socket and returns the one to go on with. What was learned
+   * Puts TLS on the connection: `encrypt` is given the bare socket and returns the one to continue with. What was learned
    * before is forgotten, the line ends included: anybody on the network path can have sent it (RFC 2595 section 4).
    */
   async upgrade(encrypt: (socket: Socket) => Promise<Socket>): Promise<void> {

@@ -11,7 +11,7 @@ type Open = NonNullable<ConnectOptions['open']>;
 type Target = Parameters<Open>[0];
 
 export interface ProxySettings {
-  /** `http:`, `https:` (CONNECT), `socks5:`, `socks5h:` or `socks:`; user and password may stand in it. */
+  /** `http:`, `https:` (CONNECT), `socks5:`, `socks5h:` or `socks:`; it may contain user and password. */
   url: string;
   /** Hosts that are reached without it: names, `.suffixes`, `*.suffixes`, `host:port`, or `*`. */
   noProxy?: string | readonly string[];

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock';
 
-/** One timer for whatever is due next. It may fire early: then it looks again and goes on. */
+/** One timer for whatever is due next. It may fire early: then it checks again and continues. */
 export class Watchdog {
   readonly #clock: Clock;
   readonly #due: () => number;

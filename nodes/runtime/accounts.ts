@@ -23,7 +23,7 @@ interface Kept {
   source: TokenSource;
   config: AccountConfig;
   listeners: Set<Listener>;
-  /** A refresh that has been sent goes on after its nodes are gone; this counts who is still there. */
+  /** A refresh request continues after its nodes were removed; this counts the nodes that are left. */
   borrowers: number;
 }
 
@@ -37,7 +37,7 @@ export interface AccountLoan {
 }
 
 /**
- * The token sources of this runtime. A deploy makes new nodes; the source of an unchanged account goes on as it is,
+ * The token sources of this runtime. A deploy makes new nodes; the source of an unchanged account is kept as it is,
  * with a renewal under way and all, since two renewals side by side cost a rotating refresh token its life.
  */
 export class Accounts {

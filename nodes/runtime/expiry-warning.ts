@@ -6,7 +6,7 @@ const NOTICE_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Says once, a day before, that a sign-in ends which nothing can renew: no refresh token was given, or the one there is
- * runs out on a fixed day. Where less is left it says so at once.
+ * expires on a fixed day. Where less is left it says so at once.
  */
 export class SignInEnd {
   readonly #clock: Clock;

@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } f
 import type { TokenStore, Tokens } from '../oauth2';
 import type { KeyFile } from './key-file';
 
-/** The one name under which everything of ours stands in the runtime's settings. */
+/** The one key of the runtime's settings that this package uses. */
 export const SETTINGS_KEY = 'redletterOauth2';
 /** Tokens of a sign-in that was never deployed are kept this long. */
 export const UNDEPLOYED_MS = 24 * 60 * 60 * 1000;
@@ -235,7 +235,7 @@ export class TokenVault {
     const written = this.#writing.then(async () => {
       if (this.#readOnly) throw new Error('the settings of this Node-RED are read-only');
       await this.#assertOwner();
-      // The runtime keeps the object it is given; ours goes on changing.
+      // The runtime keeps the object it is given, and ours changes later.
       await this.#settings.set(SETTINGS_KEY, structuredClone(this.#kept));
     });
     this.#writing = written.catch(() => undefined);

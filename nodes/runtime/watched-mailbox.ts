@@ -19,7 +19,7 @@ const MOST_REMEMBERED = 100;
 export interface Attended {
   /** Of the running node; every instance of a subflow has one of its own. */
   id: string;
-  /** Where the node stands in the editor. */
+  /** Where the node is in the editor. */
   node: string;
   name: string;
   host: string;

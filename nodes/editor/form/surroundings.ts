@@ -76,7 +76,7 @@ const SERVER = ['host', 'port', 'security', 'tls', 'proxy'];
 export function mailboxOf(account: string): object | undefined {
   const form = (name: string): unknown => {
     const value = beneath(name).val();
-    // What stands in a list of configuration nodes while none is chosen.
+    // The text a list of configuration nodes shows while none is chosen.
     return value === '_ADD_' ? '' : value;
   };
   if (form('host') && form('security')) {

@@ -29,7 +29,7 @@ export interface OpenDelivery {
   suspected: boolean;
   /** Not to be tried before, ms since the epoch. */
   retryAt: number;
-  /** It was nowhere any more, and that was reported. */
+  /** It was lost from the server and the spool, and that was reported. */
   lost: boolean;
   /** It was quarantined and is tried once more: the next failure is its last. */
   lastChance?: true;

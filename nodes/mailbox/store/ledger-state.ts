@@ -52,7 +52,7 @@ export class LedgerState {
   readonly underWay = new Set<string>();
 
   readonly #mails = new Map<string, KnownMail>();
-  /** The quarantined ones: a few, which are listed without a look at all the others. `at`: seconds since the epoch. */
+  /** The quarantined ones: a few, which are listed without reading all the others. `at`: seconds since the epoch. */
   readonly #isolated = new Map<string, { at: number; crashed: boolean }>();
   /** Missing because this node has deleted them. */
   readonly #deleted = new Set<string>();

@@ -228,7 +228,7 @@ export class Ledger {
   }
 
   /**
-   * The server lists known mails under other keys, and other mails under known keys. What is listed nowhere is kept
+   * The server lists known mails under other keys, and other mails under known keys. What is not listed is kept
    * aside, in case it is listed again. Durable when it resolves.
    */
   async recordMoves(moves: [from: string, to: string][], replaced: string[]): Promise<void> {
@@ -288,7 +288,7 @@ export class Ledger {
     await this.#log.atOnce({ is: 'closed', at: this.#seconds() });
   }
 
-  /** A suspected mail was delivered and the process goes on. */
+  /** A suspected mail was delivered and the process survived. */
   async recordSurvival(key: string): Promise<void> {
     await this.#log.atOnce({ is: 'survived', key });
   }
@@ -299,7 +299,7 @@ export class Ledger {
       if (deliveries > 0 && !lost && !this.#remembered.isKnown(key)) yield key;
   }
 
-  /** The mail is nowhere any more, and that was reported. Where it is listed after all, it is delivered. */
+  /** Lost from the server and the spool, and reported. Where it is listed after all, it is delivered. */
   async recordLoss(key: string): Promise<void> {
     await this.#log.atOnce({ is: 'lost', key });
   }

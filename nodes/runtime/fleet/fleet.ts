@@ -44,7 +44,7 @@ interface Connected {
 
 /**
  * This Node-RED as one replica of a fleet: which mailboxes it owns, and everything they need of the database. It
- * connects by itself, and goes on by itself whenever the database comes back.
+ * connects and reconnects by itself.
  */
 export class Fleet implements LedgerRoom, AttendingFleet {
   readonly #options: FleetOptions;
@@ -124,7 +124,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     if (all.size > 0) return;
     this.#attended.delete(one.mailbox);
     const lease = connected?.leases.lease(one.mailbox);
-    // What cannot be given back now is given back at the next tick, or runs out.
+    // What cannot be released now is released at the next tick, or expires.
     if (lease !== undefined) await connected?.leases.release(lease).catch(() => undefined);
   }
 

@@ -262,7 +262,7 @@ class DatabaseLog<R extends object> implements Log<R> {
       this.#unwritten = [];
       this.bytes = text.length;
     } catch {
-      // The lines go on growing; the next check tries again.
+      // The lines continue to grow; the next check tries again.
     }
   }
 

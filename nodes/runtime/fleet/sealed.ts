@@ -9,7 +9,7 @@ export class Sealed {
     this.#key = Buffer.from(hkdfSync('sha256', secret, '', `redletter fleet ${purpose}`, 32));
   }
 
-  /** @param place what it belongs to: it opens nowhere else */
+  /** @param place what it belongs to: it cannot be opened for anything else */
   seal(text: string, place: string): string {
     const iv = randomBytes(12);
     const cipher = createCipheriv('aes-256-gcm', this.#key, iv);

@@ -1,6 +1,6 @@
 import type { MailboxError, MailboxParts, MailboxState } from '../../mailbox';
 
-/** What a node shows of its mailbox: what the mailbox itself does here, else where it is, or why it is nowhere. */
+/** What a node shows of its mailbox: what the mailbox itself does here, else which replica has it, or why none has. */
 export class ShownState {
   readonly #trouble: () => MailboxError | undefined;
   #parts: Pick<MailboxParts, 'onState' | 'onError'> | undefined;

@@ -77,7 +77,7 @@ interface Kept {
   stored: number;
 }
 
-/** A label as it stands in its row: the mail, and how much of it is here. */
+/** A label as stored in its row: the mail, and how much of it is here. */
 type Label = SpooledMail & { stored: number };
 
 /** The bytes of unacknowledged mails, in rows of a quarter of a megabyte, for as long as a lease lasts. */

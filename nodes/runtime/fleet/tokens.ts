@@ -178,7 +178,7 @@ class DatabaseTokenStore implements TokenStore {
       return await renew(this.#open(sealed));
     } finally {
       this.#renewal = undefined;
-      // What cannot be given back runs out by itself.
+      // A lock that cannot be released expires by itself.
       const values = [this.#node, this.#slot, id, ...this.#notice(database)];
       await database.query(GIVE_BACK, values).catch(() => undefined);
     }

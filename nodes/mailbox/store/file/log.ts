@@ -383,7 +383,7 @@ class FileLog<R extends object> implements Log<R> {
       await this.#syncFolder();
       await old.close();
     } catch {
-      // The old file is whole and goes on growing; the next check tries again.
+      // The old file is whole and continues to grow; the next check tries again.
       await rm(temporary, { force: true }).catch(() => undefined);
     }
   }
