@@ -29,6 +29,9 @@ const SECURITIES = new Map<string | undefined, AutoconfigServer['security']>([
   ['STARTTLS', 'starttls'],
 ]);
 
+/** Whether a text is a whole file of the kind, whatever it holds. */
+export const isAutoconfig = (text: string): boolean => parse(text)?.name === 'clientConfig';
+
 /**
  * The best `<incomingServer type="pop3">` of an autoconfig file (Mozilla's config-v1.1.xml): implicit TLS before
  * STARTTLS; one without encryption counts for nothing. Undefined: there is none, or the file is not what it should be.

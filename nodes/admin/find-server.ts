@@ -17,7 +17,8 @@ export interface Network {
   get(url: URL, address: string, signal: AbortSignal): Promise<string | undefined>;
 }
 
-const MOST_OCTETS = 65_536;
+/** Of an autoconfig file, which has about 4 kB. */
+export const MOST_OCTETS = 65_536;
 const PATIENCE_MS = 6_000;
 
 /**
@@ -88,7 +89,8 @@ async function byRecord(
   return best && { host: best.name.replace(/\.$/, ''), port: best.port, security, by: 'srv' };
 }
 
-const isHostName = (name: string): boolean => domainOf(`x@${name.replace(/\.$/, '')}`) !== undefined;
+/** A name that others could have, with or without the dot of the root. */
+export const isHostName = (name: string): boolean => domainOf(`x@${name.replace(/\.$/, '')}`) !== undefined;
 
 const RESERVED = new BlockList();
 // RFC 6890, and what has been added to its registries since.

@@ -172,10 +172,10 @@ export interface PreviewResponse {
 export interface SendRequest {
   key: string;
 }
-
-/** `…/find` */
+/** `…/find`; `database`: asks the autoconfig database, not the domain */
 export interface FindRequest {
   address: string;
+  database?: true;
 }
 /** A mail server that a domain publishes as its own. */
 export interface FoundServer {
@@ -186,10 +186,12 @@ export interface FoundServer {
   localPart?: true;
   /** The server requires OAuth 2.0. */
   oauth2?: true;
-  by: 'autoconfig' | 'srv';
+  by: 'autoconfig' | 'srv' | 'database';
 }
+/** `database`: the host of the autoconfig database, which can be asked next; absent where it may not, or was */
 export interface FindResponse {
   found: FoundServer | null;
+  database?: string;
 }
 
 // ---- health: GET redletter/health, POST redletter/pop3-in/:id/… ----

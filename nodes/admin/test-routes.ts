@@ -2,9 +2,10 @@ import type { Request, RequestHandler } from 'express';
 import type { NodeAPI } from 'node-red';
 import { type Report, type TestLogin, testConnection } from '../connection-test';
 import { type Login, MailboxError, previewMailbox } from '../mailbox';
-import { translateBy } from '../node-red/lifecycle';
+import { ownSettings, translateBy } from '../node-red/lifecycle';
 import { sentence } from '../node-red/messages';
 import { asAccountError, mailboxId, type Runtime } from '../runtime';
+import { askDatabase, databaseOf, mayLookUp } from './autoconfig-database';
 import { findServer, type Network, systemNetwork } from './find-server';
 import { onlyFromTheEditor } from './guard';
 import { deployedPop3In, draftOf } from './mailbox-dialog';
@@ -93,8 +94,13 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
   });
 
   route('find', async (request, signal): Promise<FindResponse> => {
-    const { address } = request.body as Partial<FindRequest>;
-    return { found: (await findServer(textOf(address), network, signal)) ?? null };
+    const { address: given, database: asks } = request.body as Partial<FindRequest>;
+    const address = textOf(given);
+    const database = databaseOf(ownSettings(RED).autoconfigDatabase);
+    if (asks === true) return { found: (await askDatabase(address, database, signal)) ?? null };
+    const found = (await findServer(address, network, signal)) ?? null;
+    const next = found === null && database !== undefined && mayLookUp(address);
+    return { found, ...(next && { database: database.url.host }) };
   });
 }
 

@@ -27,6 +27,8 @@ type OwnReason =
   | 'account-rerouted'
   | 'address-without-domain'
   | 'attachments-unwritable'
+  | 'autoconfig-disabled'
+  | 'autoconfig-unavailable'
   | 'database-unavailable'
   | 'directory-missing'
   | 'disk-full'

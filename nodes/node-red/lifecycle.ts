@@ -7,22 +7,32 @@ import type { Translate } from './messages';
 /** One room for each user directory of this process: a real Node-RED has one, tests may have several. */
 const runtimes = new Map<string, Runtime>();
 
+/** What `settings.js` says under `redletter`, whatever it may be. */
+interface OwnSettings {
+  fleet?: unknown;
+  keepMails?: unknown;
+  autoconfigDatabase?: unknown;
+}
+
+export const ownSettings = (RED: NodeAPI): OwnSettings =>
+  (RED.settings as { redletter?: OwnSettings | null }).redletter ?? {};
+
 /** Everything that outlives a deploy, for the Node-RED that `RED` belongs to. */
 export function runtimeOf(RED: NodeAPI): Runtime {
   const settings = RED.settings as NodeAPI['settings'] &
-    Partial<Record<'userDir' | 'credentialSecret' | 'readOnly' | 'redletter', unknown>>;
+    Partial<Record<'userDir' | 'credentialSecret' | 'readOnly', unknown>>;
   const folder = typeof settings.userDir === 'string' ? settings.userDir : join(homedir(), '.node-red');
   let runtime = runtimes.get(folder);
   if (runtime === undefined) {
     const secret = settings.credentialSecret;
-    const own = settings.redletter as { fleet?: unknown; keepMails?: unknown } | undefined;
+    const own = ownSettings(RED);
     runtime = new Runtime({
       folder,
       settings: { get: (key) => settings.get(key), set: (key, value) => settings.set(key, value) },
       ...(typeof secret === 'string' && secret !== '' && { credentialSecret: secret }),
       readOnly: settings.readOnly === true,
-      fleet: own?.fleet,
-      keepsMails: own?.keepMails !== false,
+      fleet: own.fleet,
+      keepsMails: own.keepMails !== false,
     });
     runtimes.set(folder, runtime);
     forgetRemovedAccounts(RED, runtime);

@@ -11,7 +11,7 @@ export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoin
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
 export { type AgentFor, exchange } from './http';
 export type { HttpReply, PageTexts } from './pages';
-export { type PopServer, type Provider, providers } from './providers';
+export { type PopServer, type Provider, providerFor, providers } from './providers';
 export { CALLBACK_PATH, checkRedirectUri } from './redirect-uri';
 export { registerClient } from './registration';
 export { keepsTokens } from './renewal';

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer as createSecureServer, type Server } from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import { loopbackCertificate } from '../../servers/certificates';
 import { dovecotMissing } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
 import { nodeRed5Missing } from '../../servers/node-red';
@@ -14,9 +17,21 @@ for (const version of [4, 5] as const) {
     let browser: Browser;
     let editor: Editor;
     let node: string;
+    /** In place of Mozilla's autoconfig database; `lookedUp`: what it was asked for. */
+    let database: Server;
+    const lookedUp: string[] = [];
     before(async function () {
       needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
-      [world, browser] = await Promise.all([startWorld({ version }), startBrowser()]);
+      database = createSecureServer(loopbackCertificate(), (request, response) => {
+        lookedUp.push(request.url ?? '');
+        const server = `<incomingServer type="pop3"><hostname>pop.mail-host.example</hostname><port>995</port>
+          <socketType>SSL</socketType></incomingServer>`;
+        response.end(`<clientConfig><emailProvider>${server}</emailProvider></clientConfig>`);
+      }).listen(0, '127.0.0.1');
+      await once(database, 'listening');
+      const { port } = database.address() as AddressInfo;
+      const settings = { redletter: { autoconfigDatabase: `https://localhost:${port}/` } };
+      [world, browser] = await Promise.all([startWorld({ version, settings }), startBrowser()]);
       // A mail server whose certificate the machine trusts, as a provider's is.
       world.nodeRed = await world.nodeRed.restart('SIGTERM', { env: { NODE_EXTRA_CA_CERTS: world.ca } });
       editor = await openEditor(browser, world.nodeRed, { language: 'de', dark: version === 5 });
@@ -24,6 +39,7 @@ for (const version of [4, 5] as const) {
     after(async () => {
       await browser?.close();
       await world?.close();
+      database?.close();
     });
 
     const unfold = async (): Promise<void> => {
@@ -270,6 +286,23 @@ for (const version of [4, 5] as const) {
       assert.equal(await editor.field('host').isVisible(), true);
       await editor.fill({ service: 'google', user: 'someone@workspace.example' });
       assert.equal(await editor.field('service').inputValue(), 'google', 'chosen by hand');
+      await editor.cancel();
+    });
+
+    it('asks Mozilla’s database for a domain that says nothing, on a click that says so', async () => {
+      await editor.openDialog(node);
+      await editor.fill({ host: '', user: 'someone@nowhere.invalid' });
+      const ask = editor.dialog.locator('.redletter-find-database');
+      assert.equal(await ask.isVisible(), false);
+      await editor.dialog.locator('.redletter-find').click();
+      await ask.waitFor();
+      assert.match((await ask.textContent()) ?? '', /nowhere\.invalid.*Mozilla.*\(localhost:\d+\)/);
+      assert.deepEqual(lookedUp, []);
+      await ask.click();
+      await editor.dialog.locator('.redletter-find-said[data-state="ok"]').waitFor();
+      assert.deepEqual(lookedUp, ['/nowhere.invalid']);
+      assert.equal(await editor.field('host').inputValue(), 'pop.mail-host.example');
+      assert.equal(await ask.isVisible(), false);
       await editor.cancel();
     });
 

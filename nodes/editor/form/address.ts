@@ -1,5 +1,5 @@
 /** The mail address chooses what belongs to it; an unknown domain is asked for its server, on a click. */
-import type { FoundServer } from '../../admin/protocol';
+import type { FindRequest, FindResponse, FoundServer } from '../../admin/protocol';
 import { type Provider, providerFor, providers } from '../../oauth2/providers';
 import { type MailboxApi, RequestError } from '../api';
 import { sentenceOf, word } from '../i18n';
@@ -9,6 +9,8 @@ import { field, fieldValue } from './mailbox-node';
 export class AddressField {
   readonly #api: MailboxApi;
   readonly #answer = $('.redletter-find-said');
+  /** Says whom it asks and what it sends; there after the domain itself had no answer. */
+  readonly #askDatabase = $('.redletter-find-database').hide();
   /** The provider whose settings were filled in last. */
   #filledFor = providerFor(fieldValue('user'))?.id;
 
@@ -16,11 +18,19 @@ export class AddressField {
     this.#api = api;
     field('user').on('change', () => this.#follow());
     // What was found is no longer what the form shows.
-    field('host').on('input', () => this.#answer.empty());
+    field('host').on('input', () => this.#clear());
     $('.redletter-find').on('click', () => this.#find());
+    this.#askDatabase.on('click', () => this.#lookUp());
+  }
+
+  #clear(): void {
+    this.#answer.empty();
+    this.#askDatabase.hide();
   }
 
   #follow(): void {
+    // The button names the domain of the address before.
+    this.#askDatabase.hide();
     const row = providerFor(fieldValue('user'));
     // What was chosen by hand since then stays.
     if (row?.id === this.#filledFor || domainOfAddress(fieldValue('user')) === '') return;
@@ -36,14 +46,34 @@ export class AddressField {
   async #find(): Promise<void> {
     const address = fieldValue('user');
     const domain = domainOfAddress(address);
+    this.#askDatabase.hide();
     this.#say(word('find.looking', { domain }), 'running');
+    const answer = await this.#ask({ address });
+    if (answer?.found === null) this.#say(word('find.nothing', { domain }), 'failed');
+    if (answer?.database === undefined || fieldValue('user') !== address) return;
+    this.#askDatabase.text(word('find.askDatabase', { domain, host: answer.database })).show();
+  }
+
+  async #lookUp(): Promise<void> {
+    const address = fieldValue('user');
+    const domain = domainOfAddress(address);
+    this.#say(word('find.looking', { domain }), 'running');
+    const answer = await this.#ask({ address, database: true });
+    if (answer?.found === null) this.#say(word('find.notInDatabase', { domain }), 'failed');
+    // What failed can be tried again.
+    if (answer !== undefined) this.#askDatabase.hide();
+  }
+
+  /** Fills in what was found, or says why nothing could be asked. */
+  async #ask(request: FindRequest): Promise<FindResponse | undefined> {
     try {
-      const { found } = await this.#api.find({ address });
-      if (found === null) this.#say(word('find.nothing', { domain }), 'failed');
-      else this.#say(takeServer(found, address), 'ok');
+      const answer = await this.#api.find(request);
+      if (answer.found !== null) this.#say(takeServer(answer.found, request.address), 'ok');
+      return answer;
     } catch (error) {
       const view = error instanceof RequestError ? error.view : undefined;
       this.#say((view && sentenceOf(view)) ?? word('find.failed'), 'failed');
+      return undefined;
     }
   }
 }
@@ -60,7 +90,7 @@ function takeServer(found: FoundServer, address: string): string {
   if (known !== undefined) choose('service', known.id);
   field('host').val(found.host);
   choose('port', found.port);
-  const sentences = [word(found.by === 'srv' ? 'find.srv' : 'find.autoconfig', facts)];
+  const sentences = [word(`find.${found.by}`, facts)];
   if (found.localPart) {
     sentences.push(word('find.localPart'));
     field('user').val(address.split('@')[0] ?? address);
