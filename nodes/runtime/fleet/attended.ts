@@ -66,8 +66,6 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     this.#shown = new ShownState(() => fleet.trouble);
   }
 
-  // What the node does with it.
-
   run(parts: MailboxParts): RunningMailbox {
     this.#parts = this.#shown.watch(parts);
     return this;
@@ -86,16 +84,22 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   async check(): Promise<CheckSummary> {
-    if (this.#inner !== undefined) return this.#inner.check();
+    const own = this.#inner;
+    const { signal: closed } = this.#closed;
+    const here = await own?.check().catch((error: MailboxError) => {
+      // The mailbox has moved meanwhile: its next owner is asked.
+      if (error.reason !== 'stopped' || own === this.#inner || closed.aborted) throw error;
+    });
+    if (here !== undefined) return here;
     const { connected, trouble } = this.#fleet;
     if (trouble !== undefined || connected === undefined) throw trouble ?? unavailable();
     // The mailbox may come here while its former owner is waited for.
     this.#taken = new AbortController();
-    const signal = AbortSignal.any([this.#taken.signal, this.#closed.signal]);
+    const signal = AbortSignal.any([this.#taken.signal, closed]);
     try {
       return await connected.inbox.check(this.mailbox, this.node, signal);
     } catch (error) {
-      if (this.#closed.signal.aborted) throw new MailboxError('CONNECT', 'stopped');
+      if (closed.aborted) throw new MailboxError('CONNECT', 'stopped');
       const inner = this.#inner as Mailbox | undefined;
       if (this.#taken.signal.aborted && inner !== undefined) return inner.check();
       throw error;
@@ -164,8 +168,6 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   get nextCheckAt(): number | undefined {
     return this.#inner?.nextCheckAt;
   }
-
-  // What the fleet does with it.
 
   /** True where moving the mailbox would end nothing. */
   get isIdle(): boolean {
