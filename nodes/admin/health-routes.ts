@@ -12,6 +12,7 @@ import {
   type Runtime,
   type ShownMailbox,
 } from '../runtime';
+import { serveFleet } from './fleet-routes';
 import { onlyForTheEditor, onlyFromTheEditor } from './guard';
 import { metricsOf } from './metrics';
 import type { AccountReport, ErrorView, HealthReport, MailboxReport, RestartRequest } from './protocol';
@@ -60,6 +61,8 @@ export function serveHealth(RED: NodeAPI, runtime: Runtime): void {
       },
     );
   });
+
+  serveFleet(RED, runtime);
 
   /** Asks something of a running mailbox: 404 where there is none, or where it does not know what is asked for. */
   const route = (

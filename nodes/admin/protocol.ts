@@ -220,6 +220,18 @@ export interface ReplicaReport {
   here: boolean;
 }
 
+/** `redletter/fleet/drain`: gives up all its mailboxes, or takes its share again. */
+export interface DrainRequest {
+  replica: string;
+  draining: boolean;
+}
+
+/** `redletter/fleet/move`: a mailbox, by its running node, to another Node-RED. */
+export interface MoveRequest {
+  id: string;
+  replica: string;
+}
+
 /** `…/restart`: begins with a first check again; `first` as the property of that name. */
 export interface RestartRequest {
   first: string;

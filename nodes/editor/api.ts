@@ -2,11 +2,13 @@
 import type {
   AccountDraft,
   CancelSignInRequest,
+  DrainRequest,
   ErrorResponse,
   FindRequest,
   FindResponse,
   HealthReport,
   MailboxDraft,
+  MoveRequest,
   PasteRequest,
   PreviewResponse,
   ProbeRequest,
@@ -65,6 +67,11 @@ export const onHealthNews = (listener: () => void): (() => void) => hear(HEALTH,
 /** @param open the mailboxes whose last checks and mails are wanted */
 export const getHealth = (open: Iterable<string> = []): Promise<HealthReport> =>
   request('GET', `${HEALTH}?open=${[...open].map(encodeURIComponent).join(',')}`);
+
+export const drainReplica = (body: DrainRequest): Promise<object> =>
+  request('POST', 'redletter/fleet/drain', body);
+export const moveMailbox = (body: MoveRequest): Promise<object> =>
+  request('POST', 'redletter/fleet/move', body);
 
 /** The text credentials of a deployed account; the runtime keeps those that are secret. */
 export const getAccountCredentials = (id: string): Promise<{ user?: string }> =>

@@ -57,6 +57,8 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
 
   it('refuse JSON of another origin in every route that changes something', async () => {
     for (const route of [
+      'redletter/fleet/drain',
+      'redletter/fleet/move',
       'redletter/pop3-in/a/pause',
       'redletter/pop3-in/a/resume',
       'redletter/pop3-in/a/restart',

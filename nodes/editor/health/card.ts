@@ -9,6 +9,9 @@ export interface Card<Report> {
   show(report: Report, skew: number): void;
 }
 
+/** Waits for a request, and shows what came of it. */
+export type Ask = (request: Promise<object>) => void;
+
 export interface Part<T> {
   readonly element: JQuery;
   show(value: T): void;

@@ -2,16 +2,14 @@
 import type { MailboxReport } from '../../admin/protocol';
 import { MailboxApi } from '../api';
 import { sentenceOf, statusWord, word } from '../i18n';
-import { button, type Card, nameOf, part, statusPart, warning } from './card';
+import { type Ask, button, type Card, nameOf, type Part, part, statusPart, warning } from './card';
 import { hourChart } from './chart';
 import { MailboxDetails } from './details';
+import { moveOf, ownerPart } from './fleet';
 import { quarantineList } from './quarantine';
 import { moment, relative } from './time';
 
 const HOUR_MS = 60 * 60 * 1000;
-
-/** Waits for a request, and shows what came of it. */
-export type Ask = (request: Promise<object>) => void;
 
 /** True where a person has to do something. */
 export const needsPerson = ({ error, setAside }: MailboxReport): boolean =>
@@ -38,6 +36,7 @@ export class MailboxCard implements Card<MailboxReport> {
   readonly #where = part($('<div class="redletter-where">'), (said: string[]) => [
     said.filter((one) => one !== '').join(' · '),
   ]);
+  readonly #owner: Part<ReturnType<typeof moveOf>>;
   readonly #times = part($('<div class="redletter-times">'), timesOf);
   readonly #count = part($('<div class="redletter-count">'), countOf);
   readonly #chart = part($('<div>'), chartOf);
@@ -64,6 +63,7 @@ export class MailboxCard implements Card<MailboxReport> {
   /** @param open asks for the details of this mailbox, or no more */
   constructor(ask: Ask, open: (id: string, is: boolean) => void) {
     this.#ask = ask;
+    this.#owner = ownerPart(ask);
     this.#details = new MailboxDetails(
       () => this.#report,
       (is) => open(this.#report?.id ?? '', is),
@@ -74,6 +74,7 @@ export class MailboxCard implements Card<MailboxReport> {
       $('<div class="redletter-head">').append($('<h4>').append(this.#name), this.#check, this.#pause),
       this.#status.element,
       this.#where.element,
+      this.#owner.element,
       this.#error.element,
       this.#actions,
       this.#times.element,
@@ -100,6 +101,7 @@ export class MailboxCard implements Card<MailboxReport> {
     this.#error.show(said && !said.over ? said : null);
     this.#past.show(said?.over ? said : null);
     this.#where.show([report.user, report.host].filter((one) => one !== label));
+    this.#owner.show(moveOf(report));
     this.#times.show({
       checkedAt: later(report.checkedAt),
       nextCheckAt: later(report.nextCheckAt),

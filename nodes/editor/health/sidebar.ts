@@ -4,6 +4,7 @@ import { getHealth, onHealthNews, RequestError } from '../api';
 import { sentenceOf, word } from '../i18n';
 import { accountCard } from './account';
 import { arrange, type Card, nameOf, part } from './card';
+import { FleetPart } from './fleet';
 import { MailboxCard, needsPerson } from './mailbox';
 import { rememberVersions } from './report';
 
@@ -69,6 +70,7 @@ class HealthView {
     ({ node, user, provider }) => `${node} ${user} ${provider}`,
     ({ error }) => (error === undefined ? 1 : 0),
   );
+  readonly #fleet: FleetPart;
   readonly #empty = part($('<div class="redletter-empty">'), emptyOf);
   readonly #trouble = part($('<div class="redletter-error" role="status">'), (said: string) =>
     said === '' ? [] : [said],
@@ -78,11 +80,13 @@ class HealthView {
   #lookedAt = 0;
 
   constructor() {
+    this.#fleet = new FleetPart(this.#ask);
     this.element.append(
       this.#trouble.element,
       this.#empty.element,
       this.#mailboxes.element,
       this.#accounts.element,
+      this.#fleet.element,
     );
   }
 
@@ -118,6 +122,7 @@ class HealthView {
     const skew = Date.now() - report.now;
     // Beyond what the way takes, it is the clocks that differ.
     const least = Math.abs(skew) < 2000 ? 0 : skew;
+    this.#fleet.show(report.fleet, report.now, least);
     this.#mailboxes.show(report.mailboxes, least);
     this.#accounts.show(report.accounts, least);
     const drawn = RED.nodes.filterNodes({ type: 'pop3 in' }).length > 0;

@@ -9,7 +9,7 @@ import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { LocalLedgers } from './move';
 import { type FleetSettings, secretFingerprint } from './settings';
 import { FleetSignIns, SIGN_INS } from './sign-ins';
-import { type FleetStanding, standingOf } from './standing';
+import { drain, type FleetStanding, move, standingOf } from './standing';
 import { FleetTokens, TOKENS } from './tokens';
 import { Words } from './words';
 
@@ -105,6 +105,17 @@ export class Fleet implements LedgerRoom, AttendingFleet {
       membership.id,
       [...this.#attended.values()].flatMap((all) => [...all]),
     );
+  }
+
+  /** Every mailbox of a replica is moved to others, or it takes its share again. @throws MailboxError STORE */
+  async drain(name: string, draining: boolean): Promise<boolean> {
+    return drain(await this.#database(), name, draining);
+  }
+
+  /** Moves the mailbox of a node here to another replica. False where that cannot be. @throws MailboxError STORE */
+  async move(node: string, name: string): Promise<boolean> {
+    const mine = [...this.#attended.values()].flatMap((all) => [...all]).find((one) => one.node === node);
+    return mine !== undefined && (await move(await this.#database(), mine.mailbox, name));
   }
 
   others(of: AttendedMailbox): AttendedMailbox[] {

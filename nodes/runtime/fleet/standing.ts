@@ -1,4 +1,4 @@
-import type { Database, Prepared } from './database';
+import type { Database, Prepared, Querying } from './database';
 
 /** One Node-RED of the fleet, as the database knows it. */
 export interface ReplicaStanding {
@@ -36,6 +36,28 @@ const OWNERS: Prepared = {
   text: `select m.id, r.name from mailbox m join replica r on r.id = m.replica
     where m.id = any ($1::text[]) and r.died is null`,
 };
+
+/** Seen by the replica at its next heartbeat. */
+const DRAIN: Prepared = {
+  name: 'drain',
+  text: 'update replica set draining = $2 where name = $1 and died is null returning 1',
+};
+/** Seen by the owner within a beat; given up by it in order, and claimed by the other one. */
+const MOVE: Prepared = {
+  name: 'move',
+  text: `update mailbox set wanted = $2 where id = $1 and exists (
+      select from replica join attendance a on a.replica = replica.id
+      where name = $2 and a.mailbox = $1 and died is null and not draining and role = 'runtime')
+    returning 1`,
+};
+
+/** A replica gives up all its mailboxes and takes none, or takes some again. False where there is none of this name. */
+export const drain = async (database: Querying, name: string, draining: boolean): Promise<boolean> =>
+  (await database.query(DRAIN, [name, draining])).length > 0;
+
+/** A mailbox moves to a replica; false where that cannot have it: it is not there, drained, or its flows lack the mailbox. */
+export const move = async (database: Querying, mailbox: string, name: string): Promise<boolean> =>
+  (await database.query(MOVE, [mailbox, name])).length > 0;
 
 /**
  * @param nodes the nodes in the flows here, with their mailboxes

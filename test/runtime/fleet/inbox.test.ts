@@ -189,8 +189,23 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     ]);
     assert.deepEqual([...owners], [[NODE, 'a']]);
     assert.ok(replicas.every(({ ageMs, beatAgoMs }) => ageMs >= 0 && beatAgoMs >= 0 && beatAgoMs < 5_000));
+
+    const ownedBy = (name: string) =>
+      until(`${name} owns it`, async () => (await b.fleet.standing()).owners.get(NODE) === name);
+    for (const nobody of ['c', '', 'a\0'])
+      assert.equal(await b.fleet.move(NODE, nobody).catch(() => false), false);
+    assert.equal(await b.fleet.move('no-such-node', 'b'), false);
+    assert.equal(await b.fleet.drain('c', true), false);
+    assert.equal(await b.fleet.move(NODE, 'b'), true);
+    await ownedBy('b');
+    // Asked of any replica, of itself too.
+    assert.equal(await b.fleet.drain('b', true), true);
+    await ownedBy('a');
+    assert.equal(await b.fleet.move(NODE, 'b'), false, 'it is drained');
+    assert.equal(await b.fleet.drain('b', false), true);
+
     await a.close();
-    await until('b owns it', async () => (await b.fleet.standing()).owners.get(NODE) === 'b');
+    await ownedBy('b');
     assert.equal((await b.fleet.standing()).replicas.length, 1);
   });
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { mailboxId } from '../../../nodes/runtime';
+import { chromiumMissing, openEditor, startBrowser } from '../../../servers/browser';
 import { type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
 import { needs } from '../../../servers/needs';
 import { type FlowNode, type NodeRed, startNodeRed } from '../../../servers/node-red';
@@ -148,10 +149,11 @@ class Fleet {
   }
 
   async findings(): Promise<Findings> {
-    const boxOf = (user: string): string => mailboxId({ host: '127.0.0.1', port: this.server.port, user });
-    const { delivered, sent, server } = this;
+    const { delivered, sent, server, boxOf } = this;
     return findingsOf({ delivered, sent, deletions: server.deletions, boxOf }, await this.owners());
   }
+
+  boxOf = (user: string): string => mailboxId({ host: '127.0.0.1', port: this.server.port, user });
 
   owners = () => owners(this.postgres, this.database);
 
@@ -175,11 +177,37 @@ class Fleet {
   }
 }
 
+/** In the Mail tab of one Node-RED: every replica, the owner of each mailbox, and a click that moves one. */
+async function movedByHand(fleet: Fleet): Promise<void> {
+  const ownerOf = async (user: string): Promise<string | undefined> =>
+    (await fleet.owners()).get(fleet.boxOf(user))?.at(-1)?.name;
+  const [from, to = ''] = [await ownerOf('user0'), NAMES.find((name) => name !== 'a')];
+  const target = from === to ? 'a' : to;
+  const browser = await startBrowser();
+  try {
+    const { page, problems } = await openEditor(browser, fleet.nodeReds.get('a') as NodeRed);
+    await page.evaluate("RED.sidebar.show('redletter-health')");
+    const replicas = page.locator('.redletter-replica');
+    await replicas.nth(2).waitFor();
+    const words = (await replicas.allInnerTexts()).join('\n');
+    for (const name of NAMES) assert.match(words, new RegExp(`^${name}$`, 'm'));
+    assert.equal(words.match(/\d+ of 18 mailboxes/g)?.length, BOXES === 18 ? 3 : undefined);
+    const card = page.locator('.redletter-card').filter({ has: page.getByText('user0', { exact: true }) });
+    await card.getByText(`Owned by ${from}`).waitFor();
+    await card.getByLabel('Move to').selectOption(target);
+    await card.getByText(`Owned by ${target}`).waitFor();
+    assert.equal(await ownerOf('user0'), target);
+    assert.deepEqual(problems, []);
+  } finally {
+    await browser.close();
+  }
+}
+
 describe('a fleet of three Node-REDs', function () {
   this.timeout(SEEDS * 300_000);
   let postgres: Postgres;
   before(async function () {
-    needs(postgresMissing).call(this);
+    needs(postgresMissing, chromiumMissing).call(this);
     postgres = await startPostgres();
   });
   after(() => postgres?.stop());
@@ -199,6 +227,8 @@ describe('a fleet of three Node-REDs', function () {
         await fleet.owned('each owns its share', (shares) =>
           NAMES.every((name) => (shares.get(name) ?? 0) >= Math.floor(BOXES / NAMES.length)),
         );
+
+        await movedByHand(fleet);
 
         let sending = true;
         const mail = (async () => {

@@ -1,0 +1,29 @@
+import type { Request, RequestHandler } from 'express';
+import type { NodeAPI } from 'node-red';
+import type { Runtime } from '../runtime';
+import { onlyFromTheEditor } from './guard';
+import type { DrainRequest, MoveRequest } from './protocol';
+
+type Fleet = NonNullable<Runtime['fleet']>;
+
+/**
+ * What a person moves by hand in a fleet. The database tells the owner to give a mailbox up, which happens in order and
+ * within a few seconds: 202. There is no such replica, or no fleet: 404.
+ */
+export function serveFleet(RED: NodeAPI, runtime: Pick<Runtime, 'fleet'>): void {
+  const may = RED.auth.needsPermission('redletter.write') as unknown as RequestHandler;
+  const route = (path: string, act: (fleet: Fleet, body: Request['body']) => Promise<boolean>): void => {
+    RED.httpAdmin.post(`/redletter/fleet/${path}`, onlyFromTheEditor, may, (request, response) => {
+      const { fleet } = runtime;
+      Promise.resolve(fleet !== undefined && act(fleet, request.body)).then(
+        (known) => response.status(known ? 202 : 404).json({}),
+        // The database is away; the tab says so.
+        () => response.status(503).json({}),
+      );
+    });
+  };
+  route('drain', (fleet, { replica, draining }: Partial<DrainRequest>) =>
+    fleet.drain(String(replica), draining !== false),
+  );
+  route('move', (fleet, { id, replica }: Partial<MoveRequest>) => fleet.move(String(id), String(replica)));
+}
