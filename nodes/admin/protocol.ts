@@ -2,7 +2,9 @@
  * What the editor in the browser asks of the runtime, and what it gets: every route below the admin root, every request
  * and response. Types only. Times are ms since the epoch, by the runtime's clock.
  */
+
 import type { Report } from '../connection-test/report';
+import type { DrainRequest, MoveRequest, ReplicaReport } from './fleet-protocol';
 
 export type { Report, Step, StepState } from '../connection-test/report';
 
@@ -194,6 +196,10 @@ export interface FindResponse {
   database?: string;
 }
 
+// ---- a fleet: POST redletter/fleet/… ----
+
+export type { DrainRequest, MoveRequest, ReplicaReport };
+
 // ---- health: GET redletter/health, POST redletter/pop3-in/:id/… ----
 
 export interface HealthReport {
@@ -204,32 +210,6 @@ export interface HealthReport {
   accounts: AccountReport[];
   /** Absent without a fleet; no replicas while the database does not respond. */
   fleet?: { replicas: ReplicaReport[] };
-}
-
-/** One Node-RED of a fleet. */
-export interface ReplicaReport {
-  name: string;
-  version: string;
-  role: string;
-  ageMs: number;
-  beatAgoMs: number;
-  attended: number;
-  owned: number;
-  draining: boolean;
-  /** The one that answers. */
-  here: boolean;
-}
-
-/** `redletter/fleet/drain`: gives up all its mailboxes, or takes its share again. */
-export interface DrainRequest {
-  replica: string;
-  draining: boolean;
-}
-
-/** `redletter/fleet/move`: a mailbox, by its running node, to another Node-RED. */
-export interface MoveRequest {
-  id: string;
-  replica: string;
 }
 
 /** `…/restart`: begins with a first check again; `first` as the property of that name. */
