@@ -28,6 +28,8 @@ export interface Quirks {
   scopeMayBeUnticked?: true;
   /** A sign-in dies after a week while the application's consent screen is in testing. */
   testingDiesWeekly?: true;
+  /** Its app password is called an authorization code (授权码), and made on the page where POP is switched on. */
+  authorizationCode?: true;
 }
 
 export interface Provider {
@@ -104,6 +106,8 @@ const MICROSOFT_CLOUD = {
 
 /** What rows without OAuth have in common. */
 const APP_PASSWORD = { signIn: 'app-password', grants: [], clientSecret: 'none', quirks: {} } as const;
+
+const AUTHORIZATION_CODE = { ...APP_PASSWORD, quirks: { authorizationCode: true } } as const;
 
 /**
  * One row a provider, in the order in which they are offered. Hosts, ports and user names: the provider's own page where
@@ -450,7 +454,7 @@ const rows: readonly Provider[] = [
     label: 'QQ Mail, Foxmail',
     domains: ['qq.com', 'vip.qq.com', 'foxmail.com'],
     pop: { host: 'pop.qq.com', ...TLS },
-    ...APP_PASSWORD,
+    ...AUTHORIZATION_CODE,
     links: { help: 'https://service.mail.qq.com/detail/0/75' },
   },
   // Source: help.mail.163.com; the password is an authorization code
@@ -459,7 +463,7 @@ const rows: readonly Provider[] = [
     label: 'NetEase 163',
     domains: ['163.com'],
     pop: { host: 'pop.163.com', ...TLS },
-    ...APP_PASSWORD,
+    ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
   // Source: help.mail.163.com; the password is an authorization code
@@ -468,7 +472,7 @@ const rows: readonly Provider[] = [
     label: 'NetEase 126',
     domains: ['126.com'],
     pop: { host: 'pop.126.com', ...TLS },
-    ...APP_PASSWORD,
+    ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
   // Source: help.mail.163.com; the password is an authorization code
@@ -477,7 +481,7 @@ const rows: readonly Provider[] = [
     label: 'NetEase yeah.net',
     domains: ['yeah.net'],
     pop: { host: 'pop.yeah.net', ...TLS },
-    ...APP_PASSWORD,
+    ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
   // Source: help.aliyun.com
@@ -495,7 +499,7 @@ const rows: readonly Provider[] = [
     label: 'Sina Mail',
     domains: ['sina.com'],
     pop: { host: 'pop.sina.com', ...TLS },
-    ...APP_PASSWORD,
+    ...AUTHORIZATION_CODE,
     links: { help: 'https://help.sina.com.cn/' },
   },
   // Source: autoconfig, naver.com

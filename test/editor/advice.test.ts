@@ -68,6 +68,8 @@ describe('advice on a failed test', () => {
 
   it('providers with app passwords: how to make one, and that POP may have to be switched on', () => {
     assert.deepEqual(keys(advice('wrong-password', { service: 'yahoo' })), ['app-password']);
+    for (const service of ['qq', 'netease-163', 'netease-126', 'netease-yeah', 'sina'])
+      assert.deepEqual(keys(advice('app-password-needed', { service })), ['authorization-code'], service);
     assert.deepEqual(keys(advice('wrong-password', { service: 'webde' })), ['app-password', 'switch-on']);
   });
 

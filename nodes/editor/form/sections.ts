@@ -72,6 +72,9 @@ export function hintFor(
   const { links } = row;
   if (row.signIn === 'none') return { text: word('hint.noPop', facts), ...more(links.help, 'hint.more') };
   if (!password) return undefined;
+  if (row.quirks.authorizationCode) {
+    return { text: word('hint.authorizationCode', facts), ...more(links.help, 'hint.more') };
+  }
   if (row.signIn === 'app-password') {
     return {
       text: word('hint.appPassword', facts),

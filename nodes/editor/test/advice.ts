@@ -130,7 +130,7 @@ export function adviceOn(trouble: Trouble, setup: Setup): Advice {
     say('oauth2');
     advice.field = 'auth';
   } else if (password && refused && (row?.signIn === 'app-password' || row?.links.appPassword)) {
-    say('app-password');
+    say(row.quirks.authorizationCode ? 'authorization-code' : 'app-password');
     if (row.links.pop && row.id !== 'google') say('switch-on');
     if (row.signIn === 'oauth2') say('oauth2');
     open('appPassword', row.links.appPassword ?? row.links.register ?? row.links.help);
