@@ -10,6 +10,7 @@ import { fleetSettings } from '../../../nodes/runtime/fleet';
 import { Database } from '../../../nodes/runtime/fleet/database';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
 import { databaseLog } from '../../../nodes/runtime/fleet/lines';
+import { STEPS } from '../../../nodes/runtime/fleet/schema';
 import { DatabaseSpool } from '../../../nodes/runtime/fleet/spool';
 import { openLedgerRoom } from '../../../nodes/runtime/ledger-room';
 import { needs } from '../../../servers/needs';
@@ -233,6 +234,33 @@ describe('runtime/fleet: the database that is named', function () {
     assert.ok(asError('CONFIG', 'fleet-secret-missing')(await troubleOf(undefined)));
     const [row] = await postgres.query<{ secret: string }>(url, 'select secret from redletter.fleet');
     assert.doesNotMatch(row?.secret ?? '', /canary/);
+  });
+
+  it('is upgraded while an older replica runs, which goes on and is refused at its next start', async () => {
+    const older = await openDatabase(url);
+    const replica = new Replica(older, 'older').attend('box');
+    replica.mailboxes = ['box'];
+    await replica.tick();
+    await replica.tick();
+    const steps = STEPS as string[];
+    const known = steps.length;
+    // As a later version has it.
+    steps.push('alter table mailbox add column later text');
+    try {
+      await (await openDatabase(url)).close();
+    } finally {
+      steps.pop();
+    }
+    await replica.tick();
+    assert.deepEqual(replica.owned, ['box']);
+    const lease = replica.leases.lease('box') ?? assert.fail();
+    const ledger = await Ledger.open(databaseLog(older, lease, 'node', () => undefined));
+    await ledger.recordBaseline(['u1']);
+    await ledger.close();
+    const facts = { schema: 'redletter', version: known + 1, known };
+    await assert.rejects(openDatabase(url), asError('CONFIG', 'fleet-schema-newer', facts));
+    await replica.stop();
+    await older.close();
   });
 
   it('is upgraded by several replicas that start at once, one of them', async () => {
