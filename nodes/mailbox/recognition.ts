@@ -30,6 +30,8 @@ class Recognition {
   readonly #shown = new Map<string, string>();
   readonly #identified = new Set<string>();
   readonly #waiting = new Set<string>();
+  /** What waited for its acknowledgement when this began: an acknowledgement may come at any moment. */
+  readonly #held: ReturnType<CheckContext['delivery']['held']>;
   #retrieved = false;
   readonly #known: ListedMail[];
   readonly #unknown: ListedMail[];
@@ -42,6 +44,7 @@ class Recognition {
     this.#session = session;
     this.#listing = listing;
     const { ledger, delivery } = context;
+    this.#held = delivery.held();
     this.#listed = new Set(listing.map(({ key }) => key));
     this.#known = listing.filter(({ key }) => ledger.isKnown(key));
     // Also what was tried before: under its ID there may be a known mail by now.
@@ -80,10 +83,8 @@ class Recognition {
     }
     for (const { key } of this.#known) if (this.#isShownAsKnown(key)) this.#identified.add(key);
     await this.#recordSizes();
-    const identified = this.#identified;
-    const waiting = this.#waiting;
-    const retrieved = this.#retrieved;
-    return { identified, waiting, retrieved };
+    for (const { key } of this.#held) this.#waiting.add(key);
+    return { identified: this.#identified, waiting: this.#waiting, retrieved: this.#retrieved };
   }
 
   /** LIST is asked only where STAT does not say that everything is as it was. */
@@ -166,7 +167,7 @@ class Recognition {
       vanished.push(key);
     }
     // What waits for its acknowledgement may be listed under another ID, whatever is listed under its own.
-    for (const { key, fingerprint } of this.#context.delivery.held())
+    for (const { key, fingerprint } of this.#held)
       if (fingerprint !== undefined) vanished.push(key);
     return vanished;
   }
@@ -219,9 +220,9 @@ class Recognition {
 
   /** Finds known mails again under the keys they have now. Each accounts for one listed mail. */
   async #match(others: ListedMail[], vanished: string[]): Promise<boolean> {
-    const { ledger, delivery } = this.#context;
+    const { ledger } = this.#context;
     if (others.length + vanished.length === 0) return false;
-    const held = new Map(delivery.held().map((mail) => [mail.key, mail]));
+    const held = new Map(this.#held.map((mail) => [mail.key, mail]));
     const sources = new Map<string, string[]>();
     for (const key of [...others.map(({ key }) => key), ...vanished]) {
       // What this node has deleted is gone, whatever has its ID now.
