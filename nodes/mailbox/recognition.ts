@@ -167,8 +167,7 @@ class Recognition {
       vanished.push(key);
     }
     // What waits for its acknowledgement may be listed under another ID, whatever is listed under its own.
-    for (const { key, fingerprint } of this.#held)
-      if (fingerprint !== undefined) vanished.push(key);
+    for (const { key, fingerprint } of this.#held) if (fingerprint !== undefined) vanished.push(key);
     return vanished;
   }
 
