@@ -3,6 +3,7 @@ import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
 import { identify, identifyByRetrieval, markOf } from './identify';
+import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
 import { addSizes, isDigest, type ListedMail } from './listing';
 import { recognizeByDates } from './recognition-by-dates';
@@ -82,7 +83,7 @@ class Recognition {
       await recognizeByDates(context, session.client, { known, unknown, listed: this.#listed });
     }
     for (const { key } of this.#known) if (this.#isShownAsKnown(key)) this.#identified.add(key);
-    await this.#recordSizes();
+    await recordSizes(this.#context, this.#listing, this.#identified);
     for (const { key } of this.#held) this.#waiting.add(key);
     return { identified: this.#identified, waiting: this.#waiting, retrieved: this.#retrieved };
   }
@@ -243,10 +244,15 @@ class Recognition {
     }
     await ledger.recordMoves(moves, [...replaced]);
     const changed = moves.length > 0 || replaced.size > 0;
+    // Its record and that of the mail that has its ID now are under one key: the later one to be written counts.
+    if (changed) ledger.renumbered.remember(this.#held);
     const hidden = changed ? this.#hidden() : new Set<string>();
     const uncertain = this.#mayHaveBeenDelivered(changed)
       ? fresh
-      : fresh.filter((key) => hidden.has(this.#shown.get(key) ?? ''));
+      : fresh.filter((key) => {
+          const fingerprint = this.#shown.get(key) ?? '';
+          return hidden.has(fingerprint) || ledger.renumbered.has(fingerprint);
+        });
     await ledger.markUncertain(changed ? [...uncertain, ...this.#unseen(sources)] : uncertain);
     for (const [, to] of moves) this.#identified.add(to);
     return changed;
@@ -281,19 +287,5 @@ class Recognition {
     const listed = { fingerprint, ...(mail.bytes !== undefined && { bytes: mail.bytes }) };
     const at = keys.findIndex((key) => isSameMail({ ...ledger.identity(key), fingerprint }, listed));
     return at === -1 ? undefined : keys.splice(at, 1)[0];
-  }
-
-  /** Sizes that were not known, or that the server has changed by noting something in the mail. */
-  async #recordSizes(): Promise<void> {
-    const { ledger } = this.#context;
-    const changed = new Map<string, Identity>();
-    for (const { key, bytes } of this.#listing) {
-      if (bytes === undefined || !ledger.isKnown(key) || ledger.bytes(key) === bytes) continue;
-      const fingerprint = ledger.fingerprint(key);
-      // One that could not be compared stays suspect.
-      if (fingerprint !== undefined && ledger.bytes(key) >= 0 && !this.#identified.has(key)) continue;
-      changed.set(key, { fingerprint: fingerprint ?? '', bytes });
-    }
-    await ledger.recordIdentities(changed);
   }
 }

@@ -13,6 +13,8 @@ class Backlog {
   readonly clock = new TestClock();
   readonly uids: string[] = [];
   readonly flow: string[] = [];
+  /** Subjects, with a star where the mail may be a duplicate. */
+  readonly topics: string[] = [];
   mailbox!: Mailbox;
   /** Whether another mailbox waits for the place of this session. */
   isWanted = false;
@@ -48,7 +50,8 @@ class Backlog {
       open: (signal) => this.box.open(signal),
       inTurn: (run) => run({ isWanted: () => this.isWanted }),
       mayDelete: () => true,
-      deliver: async ({ pop3 }) => {
+      deliver: async ({ topic, pop3 }) => {
+        this.topics.push(topic + (pop3.redelivered ? '*' : ''));
         this.uids.push(pop3.uid ?? '');
         this.flow.push(pop3.delivery);
         this.onDelivered(pop3.delivery);
@@ -125,6 +128,27 @@ describe('a backlog that has to be acknowledged', function () {
     });
     assert.equal((await check).delivered, 25);
     assert.equal(backlog.sessions.length, 1);
+  });
+
+  it('records a mail whose message number another one has by the time of the acknowledgement', async () => {
+    backlog = await Backlog.start(0);
+    const { box, mailbox, flow, topics } = backlog;
+    const numbered = (letters: string) =>
+      Array.from(letters, (letter, at) => ({ uid: String(at + 1), mail: mailOf(letter) }));
+    box.holds(numbered('abcdef'));
+    await mailbox.check();
+    const [, , late] = flow;
+    for (const delivery of flow) if (delivery !== late) await mailbox.acknowledge(delivery, 'done');
+    // Another program deletes the first one: each other mail has the number of the one before it.
+    box.holds(numbered('bcdef'));
+    await mailbox.check();
+    await mailbox.acknowledge(late as string, 'done');
+    for (const letters of ['bcdef', 'cdefg', 'defgh']) {
+      box.holds(numbered(letters));
+      await mailbox.check();
+      for (const delivery of flow.splice(0)) await mailbox.acknowledge(delivery, 'done');
+    }
+    assert.equal(topics.join(' '), 'a b c d e f g h');
   });
 
   it('ends the session of a flow that stops, and begins again when the flow goes on', async () => {

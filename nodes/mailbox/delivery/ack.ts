@@ -13,7 +13,7 @@ import {
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledBytes, spoolName } from '../store/spool';
-import type { Acknowledgement, AckOutcome, AckSettings } from './acknowledgement';
+import { type Acknowledgement, type AckOutcome, type AckSettings, recordApart } from './acknowledgement';
 import { type Delivered, type Delivery, type DeliveryParts, outcomeOf, type SessionHold } from './delivery';
 import { Flights } from './flights';
 import { reportLost } from './lost';
@@ -170,6 +170,7 @@ export class AckDelivery implements Delivery {
       ...identity,
       ...(deletion && { deletion }),
     });
+    await recordApart(ledger, mail);
     await spool.remove(mail.key);
     this.#roomChanged();
     return 'accepted';

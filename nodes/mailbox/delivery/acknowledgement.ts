@@ -1,3 +1,6 @@
+import type { Ledger } from '../store/ledger';
+import { displacedKey } from '../store/ledger-state';
+
 export interface AckSettings {
   /** Seconds a flow has for a mail. */
   ackTimeout: number;
@@ -15,3 +18,15 @@ export type AckOutcome = (typeof ACK_OUTCOMES)[number];
 
 /** What an acknowledgement did. `late`: another attempt has the mail. `unknown`: no such delivery. */
 export type Acknowledgement = 'accepted' | 'late' | 'unknown';
+
+/**
+ * Records an acknowledged mail apart from its unique ID, where the server gave other IDs while the mail waited: the next
+ * check finds it again under the ID it has now.
+ */
+export async function recordApart(
+  ledger: Ledger,
+  { key, fingerprint }: { key: string; fingerprint?: string },
+): Promise<void> {
+  if (fingerprint !== undefined && ledger.renumbered.has(fingerprint))
+    await ledger.recordMoves([[key, displacedKey(key, fingerprint)]], []);
+}

@@ -10,6 +10,7 @@ import {
 } from './ledger-records';
 import { displacedKey, isDisplaced, LedgerState } from './ledger-state';
 import type { Log, OpenLog } from './log';
+import { RenumberedWaiting } from './renumbered-waiting';
 
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
@@ -34,6 +35,8 @@ export class Ledger {
    * order. Empty after {@link recordCrash}.
    */
   interrupted: readonly string[] = [];
+  /** Not in the log. */
+  readonly renumbered = new RenumberedWaiting();
 
   #liveBytes = 0;
 
