@@ -1,3 +1,4 @@
+import { showable } from '../base/shown';
 import type { Pop3Reason } from '../pop3';
 
 /** What can go wrong with a mailbox: the closed list that flows branch on as `err.code`. */
@@ -79,6 +80,11 @@ export type MailboxReason = Pop3Reason | OwnReason | `account/${string}`;
 /** Facts a sentence for people may mention; never a secret. */
 export type ErrorFacts = Record<string, string | number | undefined>;
 
+/** A unique ID, a header or a server's words are strangers' bytes, and a sentence with them goes into logs and pages. */
+const fit = (fact: string | number | undefined) =>
+  typeof fact === 'string' ? showable(fact, MOST_OF_A_FACT) : fact;
+const MOST_OF_A_FACT = 2000;
+
 /**
  * The one error of this room.
  *
@@ -102,7 +108,9 @@ export class MailboxError extends Error {
     super(reason, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.reason = reason;
-    this.facts = options.facts ?? {};
+    this.facts = Object.fromEntries(
+      Object.entries(options.facts ?? {}).map(([name, fact]) => [name, fit(fact)]),
+    );
     this.retryable = options.retryable ?? true;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }

@@ -1,4 +1,4 @@
-import { showable } from './shown';
+import { showable } from '../base/shown';
 
 /** What a server says it can do (RFC 2449 section 5). Names are compared in any case: some servers answer in lower case. */
 export class Capabilities {

@@ -1,6 +1,6 @@
 import type { PeerCertificate } from 'node:tls';
+import { showable } from '../base/shown';
 import { Pop3Error, type Pop3Reason } from './error';
-import { showable } from './shown';
 
 export function hungUp(): Pop3Error {
   return new Pop3Error('CONNECT', 'The server closed the connection', { reason: 'hung-up' });

@@ -1,4 +1,5 @@
 import { isLoopback } from '../base/loopback';
+import { showable } from '../base/shown';
 import { askCapabilities } from './commands/capa';
 import { Greeting } from './commands/command';
 import { startTls } from './commands/stls';
@@ -9,7 +10,6 @@ import { Pop3Error } from './error';
 import type { ConnectOptions } from './options';
 import { refusal } from './refusal';
 import { Session, type Settings, settingsOf } from './session';
-import { showable } from './shown';
 
 /** Where in a greeting the timestamp for APOP stands: at its end by RFC 1939 section 7, elsewhere on some servers. */
 const APOP_STAMP = /<[^<>\s]+@[^<>\s]*>/;

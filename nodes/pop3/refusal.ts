@@ -1,6 +1,6 @@
+import { showable } from '../base/shown';
 import { Pop3Error, type Pop3ErrorCode, type Pop3Reason } from './error';
 import type { Response } from './response';
-import { showable } from './shown';
 
 /** When in a session a refusal came: the same words mean different things before, during and after the login. */
 export type Stage = 'greeting' | 'login' | 'opening' | 'transaction';

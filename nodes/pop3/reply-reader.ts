@@ -1,3 +1,4 @@
+import { showable } from '../base/shown';
 import type { CommandWindow } from './command-window';
 import { Pop3Error } from './error';
 import { wordOf } from './exchange';
@@ -5,7 +6,6 @@ import type { Limits } from './options';
 import { ReplyParser } from './parser';
 import { fitToShow, parseResponse } from './response';
 import type { Secrets } from './secrets';
-import { showable } from './shown';
 import type { TraceEvent } from './trace';
 import { notAReply, unasked, unsolicited } from './violations';
 

@@ -1,5 +1,5 @@
+import { showable } from '../base/shown';
 import type { Secrets } from './secrets';
-import { showable } from './shown';
 
 /** One status line (RFC 1939 section 3), or one continuation of a SASL exchange (RFC 5034 section 4). */
 export interface Response {

@@ -1,6 +1,6 @@
+import { showable } from '../base/shown';
 import { Pop3Error, type Pop3Reason } from './error';
 import type { Response } from './response';
-import { showable } from './shown';
 
 /** What a server said outside the protocol, as errors that end the session. */
 

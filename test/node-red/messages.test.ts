@@ -152,6 +152,19 @@ describe('the words of a mailbox', () => {
     assert.match(named, /pop\.example\.test.*995/);
   });
 
+  it('hold nothing of a unique ID or a server that could forge a line or turn it around', () => {
+    const evil = 'a\u001b[2J\u0085\u009b\u202eb\u2028c\n[error] forged';
+    for (const reason of ['mail-set-aside', 'mail-failed-again', 'mail-incomplete', 'unexpected'] as const) {
+      const error = new MailboxError('POISON', reason, {
+        facts: { mail: evil, uid: evil, detail: evil, response: evil },
+      });
+      const said = sentence(error, english);
+      for (const text of [said, JSON.stringify(nodeError(error, english)), error.facts.uid])
+        assert.doesNotMatch(String(text), /[\p{Cc}\p{Cf}\u2028\u2029]/u);
+      assert.match(said, /a·\[2J···b·c·/);
+    }
+  });
+
   it('fall back on the code, and on something better than nothing', () => {
     assert.equal(
       sentence(new MailboxError('IN_USE', 'nobody-has-thought-of' as MailboxReason), english),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { inspect } from 'node:util';
+import { showable } from '../../nodes/base/shown';
 import {
   type ConnectOptions,
   KnownServer,
@@ -10,7 +11,6 @@ import {
   type TraceEvent,
 } from '../../nodes/pop3';
 import { decodeLine } from '../../nodes/pop3/charset';
-import { showable } from '../../nodes/pop3/shown';
 import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
 import { needs } from '../../servers/needs';
 import { type ScriptedOptions, startScripted } from '../../servers/scripted-pop3';

@@ -32,13 +32,15 @@ function rowOf(
   { uid, subject, from, at }: Quarantined['mails'][number],
   retry: (uid: string) => void,
 ): JQuery {
-  const what = subject || uid;
+  // The server's bytes: controls and marks of direction are not shown.
+  const id = uid.replace(/\p{C}/gu, '·');
+  const what = subject || id;
   const again = button('red-ui-button red-ui-button-small')
     .text(word('health.tryAgain'))
     .attr('aria-label', word('health.tryAgainOf', { mail: what }))
     .on('click', () => retry(uid));
   const said = $('<span>')
     .text(from ? `${what} (${from})` : what)
-    .attr('title', uid);
+    .attr('title', id);
   return $('<li>').append(said, ...(at === undefined ? [] : [moment(at)]), again);
 }

@@ -128,3 +128,81 @@ export const STATE: Record<string, MailState> = {
   s: 'quarantined',
   [CRASHED_LETTER]: 'quarantined',
 };
+
+type Check = (value: unknown) => boolean;
+
+const isText: Check = (value) => typeof value === 'string';
+const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+const isFlag: Check = (value) => typeof value === 'boolean';
+const isList =
+  (check: Check): Check =>
+  (value) =>
+    Array.isArray(value) && value.every(check);
+/** A row that begins so; what came later may be missing. */
+const isRow =
+  (...checks: Check[]): Check =>
+  (value) =>
+    Array.isArray(value) && checks.every((check, index) => check(value[index]));
+const maybe =
+  (check: Check): Check =>
+  (value) =>
+    value === undefined || check(value);
+const oneOf =
+  (words: object): Check =>
+  (value) =>
+    typeof value === 'string' && Object.hasOwn(words, value);
+
+const keys = { keys: isList(isText) };
+const key = { key: isText };
+const at = { at: isNumber };
+
+/** What a record of a kind has to hold to be applied. */
+const SHAPES: { [Kind in LedgerRecord['is']]: Record<string, Check> } = {
+  baseline: { ...at, ...keys, fingerprints: maybe(isList(isText)), bytes: maybe(isList(isNumber)) },
+  intend: { ...at, ...keys },
+  withdraw: keys,
+  done: { ...at, ...key, state: maybe(oneOf(FROM_DISK)), fingerprint: maybe(isText), bytes: maybe(isNumber) },
+  failed: { ...key, retryAt: isNumber },
+  crashed: { ...keys, retryAt: isNumber },
+  survived: key,
+  closed: {},
+  old: keys,
+  gone: { ...at, ...keys },
+  back: keys,
+  forget: keys,
+  again: key,
+  lost: key,
+  checked: at,
+  paused: { paused: isFlag },
+  restart: {},
+  deleted: { ...at, ...keys },
+  identity: { ...keys, fingerprints: isList(isText), bytes: isList(isNumber) },
+  moved: { ...at, moves: isList(isRow(isText, isText)), replaced: isList(isText) },
+  clock: { ...at, trusted: isFlag },
+  snapshot: {
+    baseline: isFlag,
+    checked: isNumber,
+    known: isList(isRow(isText, oneOf(STATE), isNumber, maybe(isText), maybe(isNumber))),
+    open: isList(isRow(isText, isNumber, isNumber, isNumber, maybe(isNumber))),
+    gone: isList(isRow(isText, isNumber)),
+    underWay: maybe(isList(isText)),
+    deleted: maybe(isList(isText)),
+    deletions: maybe(isList(isText)),
+    countedFrom: maybe(isNumber),
+    first: maybe(isRow(isNumber, isNumber)),
+  },
+};
+
+/**
+ * Refuses a record that lacks what belongs into it: applied, it would lose or repeat mail. One of a kind that is not
+ * known is left to the reader.
+ *
+ * @throws TypeError
+ */
+export function checkRecord(record: LedgerRecord): void {
+  if (!Object.hasOwn(SHAPES, record.is)) return;
+  for (const [name, check] of Object.entries(SHAPES[record.is])) {
+    if (!check((record as unknown as Record<string, unknown>)[name]))
+      throw new TypeError(`${record.is}.${name}`);
+  }
+}

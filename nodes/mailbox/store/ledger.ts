@@ -1,6 +1,7 @@
 // Longer than 300 lines because each thing that is recorded of a mail is a documented method of one class.
 import type { MailboxError } from '../errors';
 import {
+  checkRecord,
   type DoneDetails,
   type Identity,
   type LedgerRecord,
@@ -68,7 +69,10 @@ export class Ledger {
     const state = new LedgerState();
     const log = await openLog<LedgerRecord>({
       ...FORMAT,
-      apply: (record) => state.apply(record),
+      apply: (record) => {
+        checkRecord(record);
+        state.apply(record);
+      },
       snapshot: () => state.snapshot(),
       isSnapshot: (record) => record.is === 'snapshot',
     });

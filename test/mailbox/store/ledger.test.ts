@@ -231,6 +231,16 @@ describe('the ledger', () => {
       'a line in the middle': [`${header}\n${done}\n{"is":"do\n${done}\n`, 3],
       'zeros glued to a line in the middle': [`${header}\n\0\0\0${done}\n${done}\n`, 2],
       'a record without what belongs into it': [`${header}\n${done}\n{"is":"baseline","at":1}\n`, 3],
+      'a record without its key': [`${header}\n{"is":"done","at":1}\n${done}\n`, 2],
+      'a key that is no text': [`${header}\n{"is":"gone","at":1,"keys":["a",5]}\n${done}\n`, 2],
+      'a state that every object has': [
+        `${header}\n{"is":"done","at":1,"key":"a","state":"constructor"}\n`,
+        2,
+      ],
+      'a snapshot with a row that is none': [
+        `${compacted}\n${snapshot.replace('"known":[]', '"known":["a"]')}\n`,
+        2,
+      ],
       'another file': ['[supervisor]\nloglevel=debug\n', 1],
       'another file of one line': ['{"name":"@redletter/node-red-pop3"}\n', 1],
       'another file without a line end': ['x'.repeat(200), 1],
