@@ -81,7 +81,7 @@ export type MailboxReason = Pop3Reason | OwnReason | `account/${string}`;
 export type ErrorFacts = Record<string, string | number | undefined>;
 
 /** A unique ID, a header or a server's words are strangers' bytes, and a sentence with them goes into logs and pages. */
-const fit = (fact: string | number | undefined) =>
+const cleaned = (fact: string | number | undefined) =>
   typeof fact === 'string' ? showable(fact, MOST_OF_A_FACT) : fact;
 const MOST_OF_A_FACT = 2000;
 
@@ -109,7 +109,7 @@ export class MailboxError extends Error {
     this.code = code;
     this.reason = reason;
     this.facts = Object.fromEntries(
-      Object.entries(options.facts ?? {}).map(([name, fact]) => [name, fit(fact)]),
+      Object.entries(options.facts ?? {}).map(([name, fact]) => [name, cleaned(fact)]),
     );
     this.retryable = options.retryable ?? true;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;

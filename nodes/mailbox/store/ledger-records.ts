@@ -132,7 +132,8 @@ export const STATE: Record<string, MailState> = {
 type Check = (value: unknown) => boolean;
 
 const isText: Check = (value) => typeof value === 'string';
-const isNumber: Check = (value) => typeof value === 'number' && Number.isFinite(value);
+/** JSON writes a number that is none, or has no end, as null. */
+const isNumber: Check = (value) => value === null || typeof value === 'number';
 const isFlag: Check = (value) => typeof value === 'boolean';
 const isList =
   (check: Check): Check =>
@@ -146,7 +147,7 @@ const isRow =
 const maybe =
   (check: Check): Check =>
   (value) =>
-    value === undefined || check(value);
+    value === undefined || value === null || check(value);
 const oneOf =
   (words: object): Check =>
   (value) =>
