@@ -739,3 +739,54 @@ async function agreesWithModel(given: Command[]): Promise<void> {
   assert.deepEqual(knownBy(ledger, KEYS), model.known(KEYS));
   await ledger.close();
 }
+
+describe('a ledger of version 0.1.0', () => {
+  after(cleanUp);
+  const LINES = [
+    '{"is":"redletter-ledger","version":1}',
+    '{"is":"baseline","at":1700000000,"keys":["ua","ub"]}',
+    '{"is":"intend","at":1700000000,"keys":["uc","ud","ue","uf"]}',
+    '{"is":"done","at":1700000000,"key":"uc"}',
+    '{"is":"done","at":1700000000,"key":"ud","state":"kept"}',
+    '{"is":"failed","at":1700000000,"key":"ue","retryAt":1700000060}',
+    '{"is":"done","at":1700000000,"key":"uf","state":"set-aside"}',
+    '{"is":"withdraw","keys":["ue"]}',
+    '{"is":"old","at":1700000000,"keys":["uo"]}',
+    '{"is":"intend","at":1700000000,"keys":["ug","uh"]}',
+    '{"is":"crashed","at":1700000000,"keys":["uh"],"retryAt":1700000001}',
+    '{"is":"survived","key":"ug"}',
+    '{"is":"lost","key":"uh"}',
+    '{"is":"again","key":"uf"}',
+    '{"is":"gone","at":1700000000,"keys":["ub","uo","ue","ug","uh","uf"]}',
+    '{"is":"back","keys":["ub"]}',
+    '{"is":"checked","at":1700000000}',
+    '{"is":"checked","at":1700000000}',
+  ];
+  const COMPACTED = [
+    '{"is":"redletter-ledger","version":1,"snapshot":true}',
+    '{"is":"snapshot","baseline":true,"checked":1700000000,"known":[["ua","b",0],["ub","b",0],["uc","h",1700000000],["ud","k",0],["uo","b",0]],"open":[["ue",0,1,1700000060000,0,false,false],["ug",1,0,0,0,false,false],["uh",1,0,1700000001000,1,true,true],["uf",1,0,0,0,false,false]],"gone":[["uo",1700000000],["ue",1700000000],["ug",1700000000],["uh",1700000000],["uf",1700000000]],"underWay":[]}',
+    '{"is":"checked","at":1700000000}',
+  ];
+  for (const [name, lines] of Object.entries({ 'line by line': LINES, compacted: COMPACTED })) {
+    it(`is read, ${name}`, async () => {
+      const file = await newFile();
+      await writeFile(file, `${lines.join('\n')}\n`);
+      const ledger = await openAt(file);
+      assert.deepEqual(
+        ['ua', 'ub', 'uc', 'ud', 'uo', 'uf', 'ug'].map((key) => ledger.state(key)),
+        ['baseline', 'baseline', 'processed', 'kept', 'baseline', undefined, undefined],
+      );
+      assert.equal(ledger.hasBaseline, true);
+      assert.equal(ledger.openDelivery('ue')?.failures, 1);
+      assert.deepEqual(ledger.openDelivery('uh'), {
+        ...OPENED,
+        deliveries: 1,
+        crashes: 1,
+        suspected: true,
+        retryAt: 1_700_000_001_000,
+        lost: true,
+      });
+      await ledger.close();
+    });
+  }
+});
