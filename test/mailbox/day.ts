@@ -172,7 +172,10 @@ export class Day {
 
   #arrive(replacing?: Mail): Mail {
     const id = `m${this.#all.length}`;
-    const unstuffed = this.#chance(0.03);
+    // Without UIDL and TOP each mail has to be read whole before it is known, and none behind one that ends the session
+    // can be.
+    const isKnownByWhole = this.#options.naming === 'digest' && this.#options.top === 'refused';
+    const unstuffed = this.#chance(0.03) && !isKnownByWhole;
     const mail: Mail = {
       id,
       uid: replacing?.uid ?? this.#newUid(),
