@@ -1,14 +1,20 @@
-import type { Pop3Error } from '../error';
+import { Pop3Error } from '../error';
 import type { Exchange } from '../exchange';
-import { LinesReply, type Reading, tooLong } from '../lines-reply';
+import type { Limits } from '../options';
 import type { Response } from '../response';
+import type { Secrets } from '../secrets';
 
 const LF = 10;
-const NOTHING = Buffer.alloc(0);
 
-export interface LinesOptions<T> extends Reading<T> {
+/** How a reply of many lines is read: line by line, so that no more is kept than what it says. */
+export interface LinesOptions<T> {
+  limits: Limits;
   /** Bytes of the whole reply, at most. */
   most: number;
+  /** What a line says; `undefined`: nothing. Bytes above 127 are the characters of the same number. */
+  read(line: string): T | undefined;
+  /** A server may repeat a secret in a line. */
+  secrets: Secrets;
   /** Ends the session: reading past a reply costs more than `limits.drain`. */
   tooMuch(error: Pop3Error): void;
 }
@@ -18,15 +24,16 @@ export class Lines<T> implements Exchange {
   readonly kind = 'command';
   /** UIDL and LIST of a large mailbox take minutes; CAPA is answered at once. */
   readonly slow: boolean;
-  readonly promise: Promise<LinesReply<T>>;
+  readonly promise: Promise<{ response: Response; items: T[] }>;
   readonly #options: LinesOptions<T>;
-  #resolve!: (reply: LinesReply<T>) => void;
+  #resolve!: (result: { response: Response; items: T[] }) => void;
   #reject!: (error: Pop3Error) => void;
   #response!: Response;
-  /** What has come, and room for more. */
-  #bytes: Buffer = NOTHING;
+  #items: T[] = [];
+  #lines = 0;
   #octets = 0;
-  /** Of the last line, whose end has not come. */
+  /** The beginning of a line whose end has not come. */
+  #rest: Buffer[] = [];
   #restLength = 0;
   #error: Pop3Error | undefined;
 
@@ -49,39 +56,59 @@ export class Lines<T> implements Exchange {
   }
 
   data(bytes: Buffer): void {
-    const { limits, most } = this.#options;
-    const before = this.#octets;
+    const { limits, most, secrets } = this.#options;
     this.#octets += bytes.length;
     if (this.#octets > most) this.#over('list-too-long');
-    const lf = bytes.lastIndexOf(LF);
-    this.#restLength = lf === -1 ? this.#restLength + bytes.length : bytes.length - lf - 1;
+    if (this.#error) {
+      if (this.#octets > most + limits.drain) this.#options.tooMuch(this.#error);
+      return;
+    }
+    const repeatsSecret = secrets.within(bytes);
+    let from = 0;
+    for (let lf = bytes.indexOf(LF); lf >= 0 && !this.#error; lf = bytes.indexOf(LF, from)) {
+      if (this.#restLength === 0) {
+        const line = bytes.toString('latin1', from, lf);
+        this.#take(repeatsSecret ? secrets.mask(line) : line);
+      } else {
+        const whole = Buffer.concat([...this.#rest, bytes.subarray(from, lf)]);
+        this.#rest = [];
+        this.#restLength = 0;
+        this.#take(secrets.within(whole) ? secrets.mask(whole.toString('latin1')) : whole.toString('latin1'));
+      }
+      from = lf + 1;
+    }
+    if (from >= bytes.length || this.#error) return;
+    this.#restLength += bytes.length - from;
     if (this.#restLength > limits.listLine) this.#over('line-too-long');
-    if (!this.#error) this.#keep(bytes, before);
-    else if (this.#octets > most + limits.drain) this.#options.tooMuch(this.#error);
+    else this.#rest.push(Buffer.from(bytes.subarray(from)));
   }
 
   end(): void {
-    const bytes = this.#bytes.subarray(0, this.#octets);
-    this.#bytes = NOTHING;
     if (this.#error) this.#reject(this.#error);
-    else this.#resolve(new LinesReply(this.line, this.#response, bytes, this.#options));
+    else this.#resolve({ response: this.#response, items: this.#items });
   }
 
   fail(error: Pop3Error): void {
     this.#reject(error);
   }
 
-  #keep(bytes: Buffer, at: number): void {
-    if (at + bytes.length > this.#bytes.length) {
-      const roomier = Buffer.allocUnsafe(Math.max(2 * this.#bytes.length, at + bytes.length));
-      this.#bytes.copy(roomier, 0, 0, at);
-      this.#bytes = roomier;
+  #take(line: string): void {
+    const { limits, read } = this.#options;
+    this.#lines += 1;
+    if (line.length > limits.listLine) this.#over('line-too-long');
+    else if (this.#lines > limits.listLines) this.#over('list-too-long');
+    else {
+      const item = read(line.endsWith('\r') ? line.slice(0, -1) : line);
+      if (item !== undefined) this.#items.push(item);
     }
-    bytes.copy(this.#bytes, at);
   }
 
   #over(reason: 'line-too-long' | 'list-too-long'): void {
-    this.#error ??= tooLong(this.line, reason);
-    this.#bytes = NOTHING;
+    this.#error ??= new Pop3Error('LIMIT', `The answer to ${this.line} is too long`, {
+      reason,
+      command: this.line,
+    });
+    this.#items = [];
+    this.#rest = [];
   }
 }
