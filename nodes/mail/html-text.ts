@@ -133,7 +133,11 @@ const decoded = (text: string): string => (text.includes('&') ? he().decode(text
 
 /** Puts the text together, line by line. */
 class Writer {
-  readonly #lines: string[] = [];
+  /** Grows by concatenation: a list of millions of lines would hold up the event loop whenever it is collected. */
+  #text = '';
+  /** Empty lines that wait for one that is not: none begin or end the text. */
+  #empty = '';
+  #lines = 0;
   /** The line in the making; joined only when it is whole, since a line may be as long as the HTML. */
   #pieces: string[] = [];
   /** An empty line comes before the next text. */
@@ -176,11 +180,7 @@ class Writer {
 
   end(): string {
     this.#flush();
-    const lines = this.#lines;
-    while (lines.length && isEmpty(lines.at(-1) as string)) lines.pop();
-    let first = 0;
-    while (first < lines.length && isEmpty(lines[first] as string)) first++;
-    return lines.slice(first).join('\n');
+    return this.#text;
   }
 
   #block(name: string, isEnd: boolean, attributes: string): void {
@@ -209,12 +209,12 @@ class Writer {
       const href = attribute(attributes, 'href') ?? '';
       // Links cannot be nested; one that was not closed ends here.
       this.#links.length = 0;
-      this.#links.push({ href, from: this.#pieces.length, line: this.#lines.length });
+      this.#links.push({ href, from: this.#pieces.length, line: this.#lines });
       return;
     }
     const link = this.#links.pop();
     if (!link || link.href === '' || link.href.startsWith('#')) return;
-    const isSame = link.line === this.#lines.length;
+    const isSame = link.line === this.#lines;
     const shown = isSame ? this.#pieces.slice(link.from).join('').trim() : '';
     const address = link.href.replace(/^mailto:/i, '');
     if (shown === address || shown === link.href) return;
@@ -254,7 +254,12 @@ class Writer {
   #flush(): void {
     const line = this.#pieces.join('');
     this.#wasEmpty = trimEnd(line) === '';
-    this.#lines.push(trimEnd('> '.repeat(Math.min(this.#quotes, MAX_INDENT)) + line));
+    const whole = trimEnd('> '.repeat(Math.min(this.#quotes, MAX_INDENT)) + line);
+    this.#lines++;
+    if (!isEmpty(whole)) {
+      this.#text += this.#text === '' ? whole : `${this.#empty}\n${whole}`;
+      this.#empty = '';
+    } else if (this.#text !== '') this.#empty += `\n${whole}`;
     this.#pieces = [];
     this.#endsBlank = true;
     this.#hasBlank = this.#isMark = false;
