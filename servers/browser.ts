@@ -172,7 +172,19 @@ export class Editor {
 
   /** Opens a node's dialog with a double click. */
   async openDialog(id: string): Promise<void> {
-    await this.#moved(() => this.page.locator(`[id="${id}"] .red-ui-flow-node`).first().dblclick());
+    const node = this.page.locator(`[id="${id}"] .red-ui-flow-node`).first();
+    const trays = this.page.locator('.red-ui-tray');
+    const open = await trays.count();
+    // Two clicks that a busy machine brings too far from each other are no double click to the editor.
+    await this.#moved(async () => {
+      for (let attempt = 1; attempt <= 3 && (await trays.count()) === open; attempt += 1) {
+        await node.dblclick();
+        await trays
+          .nth(open)
+          .waitFor({ state: 'attached', timeout: 3_000 })
+          .catch(() => undefined);
+      }
+    });
   }
 
   /** From the topmost dialog: a new configuration node for a property, by the editor's own plus button. */
