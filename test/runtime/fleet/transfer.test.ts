@@ -233,8 +233,11 @@ describe('runtime/fleet: import and export', function () {
       /^node \w+, mailbox \w+: 6 emails remembered, 2 waiting for acknowledgement\n$/,
     );
     assert.ok(existsSync(join(from, 'redletter', 'lock')), 'it was not killed in the middle');
+    // A busy machine may kill it only after the second ledger, too.
+    const left = (await readdir(join(from, 'redletter'))).filter((name) => name.endsWith('.ledger')).length;
+    assert.ok(left < NODES.length, 'it was killed before it had moved anything');
     await buried(schema);
-    assert.equal((await importFiles(optionsOf(from, schema))).ledgers, 1);
+    assert.equal((await importFiles(optionsOf(from, schema))).ledgers, left);
     await exportFiles(optionsOf(to, schema));
     assert.deepEqual(await rememberedIn(to), original);
   });
