@@ -2,7 +2,7 @@ import { Agent } from 'node:https';
 import { MailboxError } from '../mailbox';
 import { exchange, providerFor } from '../oauth2';
 import { isAutoconfig, readAutoconfig } from './autoconfig';
-import { domainOf, isHostName, MOST_OCTETS } from './find-server';
+import { AUTOCONFIG_HEADERS, domainOf, isHostName, MOST_OCTETS } from './find-server';
 import type { FoundServer } from './protocol';
 
 /** Where Mozilla's autoconfig database is asked. `ca`: instead of the public authorities. */
@@ -50,7 +50,7 @@ export async function askDatabase(
   const unavailable = (system: string): MailboxError =>
     new MailboxError('CONNECT', 'autoconfig-unavailable', { facts: { host: url.host, system } });
   const { status, text } = await exchange(new URL(domain, url), {
-    headers: { accept: 'text/xml, application/xml' },
+    headers: AUTOCONFIG_HEADERS,
     ...(ca !== undefined && { agent: () => new Agent({ ca }) }),
     signal,
     timeoutMs: PATIENCE_MS,

@@ -19,6 +19,7 @@ export interface Network {
 
 /** Of an autoconfig file, which has about 4 kB. */
 export const MOST_OCTETS = 65_536;
+export const AUTOCONFIG_HEADERS = { accept: 'text/xml, application/xml' };
 const PATIENCE_MS = 6_000;
 
 /**
@@ -141,9 +142,8 @@ export const systemNetwork: Network = {
         else done(null, address, family);
       },
     });
-    const headers = { accept: 'text/xml, application/xml' };
     const { status, text } = await exchange(url, {
-      headers,
+      headers: AUTOCONFIG_HEADERS,
       agent: () => agent,
       signal,
       maxBytes: MOST_OCTETS,

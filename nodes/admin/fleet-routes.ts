@@ -3,6 +3,7 @@ import type { NodeAPI } from 'node-red';
 import type { Runtime } from '../runtime';
 import { onlyFromTheEditor } from './guard';
 import type { DrainRequest, MoveRequest } from './protocol';
+import { textOf } from './text-of';
 
 type Fleet = NonNullable<Runtime['fleet']>;
 
@@ -23,7 +24,7 @@ export function serveFleet(RED: NodeAPI, runtime: Pick<Runtime, 'fleet'>): void 
     });
   };
   route('drain', (fleet, { replica, draining }: Partial<DrainRequest>) =>
-    fleet.drain(String(replica), draining !== false),
+    fleet.drain(textOf(replica), draining !== false),
   );
-  route('move', (fleet, { id, replica }: Partial<MoveRequest>) => fleet.move(String(id), String(replica)));
+  route('move', (fleet, { id, replica }: Partial<MoveRequest>) => fleet.move(textOf(id), textOf(replica)));
 }

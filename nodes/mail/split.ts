@@ -84,14 +84,13 @@ export class Splitter<T extends Entity> {
 
   #take(chunk: Buffer, last: boolean): boolean {
     this.#chunk = chunk;
-    let isOver = false;
-    for (let at: number | undefined = 0; at !== undefined && at < chunk.length; ) {
+    let at: number | undefined = 0;
+    while (at !== undefined && at < chunk.length) {
       at = this.#block ? this.#takeHead(chunk, at, last) : this.#takeContent(chunk, at, last);
-      isOver = at !== undefined && at < chunk.length && !last && this.#structure.isTurnOver;
-      if (!isOver) continue;
-      this.#held = chunk.subarray(at);
-      break;
+      if (!last && this.#structure.isTurnOver) break;
     }
+    const isLeft = at !== undefined && at < chunk.length;
+    if (isLeft) this.#held = chunk.subarray(at);
     const message = this.#message;
     this.#position = chunk.length - this.#held.length;
     if (message && this.#position > message.from)
@@ -100,7 +99,7 @@ export class Splitter<T extends Entity> {
     if (last) return false;
     this.#position = 0;
     this.#chunk = EMPTY;
-    return isOver;
+    return isLeft;
   }
 
   /** One line of a header block. */

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { open, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type Clock, FileSpool, fileLog, type LogContent, type OpenLog, type Spool } from '../../mailbox';
+import { syncFolder } from '../../mailbox/store/file/sync-folder';
 import { type LedgerRecord, type Snapshot, STATE } from '../../mailbox/store/ledger-records';
 import { LedgerState } from '../../mailbox/store/ledger-state';
 import { FolderLock } from '../folder-lock';
@@ -166,16 +167,6 @@ async function copyMails(from: Spool, to: Spool): Promise<number> {
     await to.put(listed as Parameters<Spool['put']>[0], from.read(key), () => facts);
   }
   return from.size;
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, 'r');
-    await handle.sync();
-    await handle.close();
-  } catch {
-    // Windows and some network file systems refuse; the rename itself is all they offer.
-  }
 }
 
 const contentOf = (state: LedgerState): LogContent<LedgerRecord> => ({

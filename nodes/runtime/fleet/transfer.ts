@@ -99,15 +99,7 @@ export function importFiles(options: TransferOptions): Promise<Transferred> {
     }
     const vault = vaultOf(options);
     const tokens = new FleetTokens(async () => database, options.secret, database);
-    const { kept, unreadable } = vault.all();
-    for (const { node, binding, tokens: own } of kept) {
-      const store = tokens.store(node, binding);
-      const there = await store.load();
-      if (there === undefined || there.obtainedAt < own.obtainedAt) await store.save(own);
-      // A refresh token that rotates is used once: what stays here would end the sign-in of the fleet.
-      await vault.store(node, binding).delete();
-    }
-    return { ...result, accounts: kept.length, unreadable };
+    return { ...result, ...(await moveTokens(vault, tokens)) };
   });
 }
 
@@ -133,15 +125,24 @@ export function exportFiles(options: TransferOptions): Promise<Transferred> {
     }
     const vault = vaultOf(options);
     const tokens = new FleetTokens(async () => database, options.secret, database);
-    const { kept, unreadable } = await tokens.all();
-    for (const { node, binding, tokens: own } of kept) {
-      const store = vault.store(node, binding);
-      const here = await store.load();
-      if (here === undefined || here.obtainedAt < own.obtainedAt) await store.save(own);
-      await tokens.store(node, binding).delete();
-    }
-    return { ...result, accounts: kept.length, unreadable };
+    return { ...result, ...(await moveTokens(tokens, vault)) };
   });
+}
+
+/** Moves the tokens of every account, of which the later ones count. */
+async function moveTokens(
+  from: TokenVault | FleetTokens,
+  to: TokenVault | FleetTokens,
+): Promise<Pick<Transferred, 'accounts' | 'unreadable'>> {
+  const { kept, unreadable } = await from.all();
+  for (const { node, binding, tokens } of kept) {
+    const store = to.store(node, binding);
+    const there = await store.load();
+    if (there === undefined || there.obtainedAt < tokens.obtainedAt) await store.save(tokens);
+    // A refresh token that rotates is used once: what stayed would end the sign-in of the other store.
+    await from.store(node, binding).delete();
+  }
+  return { accounts: kept.length, unreadable };
 }
 
 interface Alone {

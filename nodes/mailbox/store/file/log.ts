@@ -5,6 +5,7 @@ import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/prom
 import { dirname } from 'node:path';
 import { MailboxError } from '../../errors';
 import type { Log, LogContent, OpenLog } from '../log';
+import { syncFolder } from './sync-folder';
 
 /** A disk that takes longer over one line, ms, is not written to while Node-RED waits. */
 const SLOW_MS = 5;
@@ -175,7 +176,7 @@ class FileLog<R extends object> implements Log<R> {
     const header = this.#header(false);
     await handle.appendFile(header);
     await handle.datasync();
-    await this.#syncFolder();
+    await syncFolder(dirname(this.#file), this.#openFile);
     this.bytes = Buffer.byteLength(header);
   }
 
@@ -380,24 +381,11 @@ class FileLog<R extends object> implements Log<R> {
       this.bytes = Buffer.byteLength(text);
       this.#unwritten = '';
       this.#halfLine = false;
-      await this.#syncFolder();
+      await syncFolder(dirname(this.#file), this.#openFile);
       await old.close();
     } catch {
       // The old file is whole and continues to grow; the next check tries again.
       await rm(temporary, { force: true }).catch(() => undefined);
-    }
-  }
-
-  /** A new name in a folder is only durable when the folder is. Not every file system can. */
-  async #syncFolder(): Promise<void> {
-    const handle = await this.#openFile(dirname(this.#file), 'r').catch(() => undefined);
-    if (handle === undefined) return;
-    try {
-      await handle.sync();
-    } catch {
-      // Windows and some network file systems refuse; the rename itself is all they offer.
-    } finally {
-      await handle.close();
     }
   }
 

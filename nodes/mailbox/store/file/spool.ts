@@ -5,6 +5,7 @@ import { MailboxError } from '../../errors';
 import type { ListedMail } from '../../listing';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../spool';
 import type { OpenFile } from './log';
+import { syncFolder } from './sync-folder';
 
 type RemoveFile = (file: string, options: { force: true }) => Promise<void>;
 
@@ -134,11 +135,7 @@ export class FileSpool implements Spool {
   async sync(): Promise<void> {
     if (!this.#unsynced) return;
     this.#unsynced = false;
-    for (const folder of [this.#folder, dirname(this.#folder)]) {
-      const handle = await this.#openFile(folder, 'r').catch(() => undefined);
-      await handle?.sync().catch(() => undefined);
-      await handle?.close();
-    }
+    for (const folder of [this.#folder, dirname(this.#folder)]) await syncFolder(folder, this.#openFile);
   }
 
   /** Drops what is known of a mail whose file has gone. */
