@@ -157,6 +157,7 @@ export class Drill {
       await endChild(child, 'SIGKILL');
     }
     await this.server.close();
+    await this.postgres.drop(this.database);
     await rm(this.folder, { recursive: true, force: true });
   }
 }

@@ -114,7 +114,7 @@ describe('runtime/fleet: import and export', function () {
 
   before(async function () {
     needs(postgresMissing).call(this);
-    postgres = await startPostgres({ fsync: 'off' });
+    postgres = await startPostgres();
     url = await postgres.database();
     root = await mkdtemp(join(tmpdir(), 'redletter-transfer-'));
     await fill(join(root, 'original'));
