@@ -5,7 +5,7 @@ import { addCheckAction, checkNow, removeCheckAction } from './editor/check-now'
 import { unwatchWires, watchWires } from './editor/form/acknowledgement';
 import { offerFromEmailNode, withdrawFromEmailNode } from './editor/form/from-email-node';
 import { MailboxForm } from './editor/form/mailbox-form';
-import type { MailboxNode } from './editor/form/mailbox-node';
+import { goToWantedField, type MailboxNode } from './editor/form/mailbox-node';
 import { mailboxCredentials, mailboxProperties } from './editor/form/mailbox-properties';
 import { addHealthTab, removeHealthTab } from './editor/health/sidebar';
 import { leaveStatuses, translateStatuses } from './editor/health/status';
@@ -93,6 +93,7 @@ RED.nodes.registerType<MailboxNode>('pop3 in', {
   },
   oneditprepare: function () {
     form = new MailboxForm(this);
+    goToWantedField();
   },
   oneditsave: () => form?.save(),
   oneditcancel: () => form?.close(),

@@ -6,6 +6,7 @@ import { untilAborted } from '../base/abort';
 import { MailboxError } from '../mailbox';
 import { exchange } from '../oauth2';
 import { readAutoconfig } from './autoconfig';
+import { greetsByTls } from './greeting';
 import type { FoundServer } from './protocol';
 
 /** The ways out of this machine that are used, so that tests can have their own. */
@@ -15,6 +16,8 @@ export interface Network {
   addresses(host: string): Promise<string[]>;
   /** GET by https from this address, whatever the name: answer 200 and its body, or undefined for anything else. */
   get(url: URL, address: string, signal: AbortSignal): Promise<string | undefined>;
+  /** Whether a POP3 server answers there by TLS, with a certificate for this host. */
+  greets(host: string, at: { address: string; port: number }, signal: AbortSignal): Promise<boolean>;
 }
 
 /** Of an autoconfig file, which has about 4 kB. */
@@ -26,7 +29,7 @@ const PATIENCE_MS = 6_000;
  * Asks a mail domain for its POP3 server: by its autoconfig file, at its own two addresses and nowhere else, and by its
  * SRV records (RFC 6186). The file is preferred, since TLS proves whose it is. Undefined: the domain says nothing.
  *
- * @throws MailboxError CONFIG: the address has no domain that others could have
+ * @throws MailboxError CONFIG: the address has no domain that others could have; CONNECT: there is no network
  */
 export async function findServer(
   address: string,
@@ -42,14 +45,44 @@ export async function findServer(
   ];
   const asked = [
     ...files.map((url) => byFile(new URL(url), network, both)),
-    byRecord(`_pop3s._tcp.${domain}`, 'tls', network),
-    byRecord(`_pop3._tcp.${domain}`, 'starttls', network),
-  ].map((answer) => untilAborted(answer, both).catch(() => undefined));
-  for (const answer of asked) {
+    byRecord(`_pop3s._tcp.${domain}`, 'tls', network, both),
+    byRecord(`_pop3._tcp.${domain}`, 'starttls', network, both),
+  ];
+  return whereOnline(asked, domain);
+}
+
+/** What DNS and connections say where this machine has no network. */
+const OFFLINE = new Set(['EAI_AGAIN', 'EAI_FAIL', 'ECONNREFUSED', 'ETIMEOUT', 'ENETUNREACH', 'EHOSTUNREACH']);
+
+/** An answer of DNS; where it does not come in time, there is none, as without a network. */
+export function fromDns<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
+  return untilAborted(answer, signal).catch((error: Error) => {
+    throw error.name === 'TimeoutError' ? Object.assign(new Error('no answer'), { code: 'ETIMEOUT' }) : error;
+  });
+}
+
+/**
+ * The first of the answers that names a server, in their order.
+ *
+ * @throws MailboxError CONNECT: none of them could be asked for
+ */
+export async function whereOnline(
+  asked: Promise<FoundServer | undefined>[],
+  domain: string,
+): Promise<FoundServer | undefined> {
+  let unasked = 0;
+  const answers = asked.map((answer) =>
+    answer.catch((error: NodeJS.ErrnoException) => {
+      if (OFFLINE.has(error.code ?? '')) unasked += 1;
+      return undefined;
+    }),
+  );
+  for (const answer of answers) {
     const found = await answer;
     if (found !== undefined) return found;
   }
-  return undefined;
+  if (unasked < asked.length) return undefined;
+  throw new MailboxError('CONNECT', 'dns-unavailable', { facts: { host: domain } });
 }
 
 /** The domain of a mail address, as DNS has it; undefined where there is none that others could have. */
@@ -67,11 +100,11 @@ export function domainOf(address: string): string | undefined {
 }
 
 async function byFile(url: URL, network: Network, signal: AbortSignal): Promise<FoundServer | undefined> {
-  const addresses = await network.addresses(url.hostname);
+  const addresses = await fromDns(network.addresses(url.hostname), signal);
   // Every address has to be a public one: addresses in this machine's own network belong to no domain.
   const [first] = addresses;
   if (first === undefined || !addresses.every(isPublic)) return undefined;
-  const text = await network.get(url, first, signal);
+  const text = await untilAborted(network.get(url, first, signal), signal);
   const found = text === undefined ? undefined : readAutoconfig(text);
   if (found === undefined || !isHostName(found.host)) return undefined;
   return { ...found, by: 'autoconfig' };
@@ -81,8 +114,9 @@ async function byRecord(
   name: string,
   security: 'tls' | 'starttls',
   network: Network,
+  signal: AbortSignal,
 ): Promise<FoundServer | undefined> {
-  const records = (await network.srv(name))
+  const records = (await fromDns(network.srv(name), signal))
     // A lone dot says that there is no such service (RFC 6186 section 3.4).
     .filter((record) => isHostName(record.name) && record.port > 0 && record.port < 65_536)
     .sort((a, b) => a.priority - b.priority || b.weight - a.weight);
@@ -131,6 +165,7 @@ export function isPublic(address: string): boolean {
 }
 
 export const systemNetwork: Network = {
+  greets: greetsByTls,
   srv: (name) => resolveSrv(name),
   addresses: async (host) => (await lookup(host, { all: true })).map(({ address }) => address),
   get: async (url, address, signal) => {

@@ -127,6 +127,11 @@ export type ProbeResponse =
   | { messages: number }
   | (ErrorView & { catalogue: 'pop3-in' | 'oauth2-account' });
 
+/** `…/scopes`: those that an own provider names in its discovery document. */
+export interface ScopesResponse {
+  scopes: string[];
+}
+
 /** Published under `redletter/oauth2-account/:id`. */
 export interface SignInNews {
   state: string;
@@ -174,10 +179,11 @@ export interface PreviewResponse {
 export interface SendRequest {
   key: string;
 }
-/** `…/find`; `database`: asks the autoconfig database, not the domain */
+/** `…/find`; `database`: asks the autoconfig database, not the domain; `guess`: tries the usual names below it */
 export interface FindRequest {
   address: string;
   database?: true;
+  guess?: true;
 }
 /** A mail server that a domain publishes as its own. */
 export interface FoundServer {
@@ -188,11 +194,13 @@ export interface FoundServer {
   localPart?: true;
   /** The server requires OAuth 2.0. */
   oauth2?: true;
-  by: 'autoconfig' | 'srv' | 'database';
+  by: 'autoconfig' | 'srv' | 'database' | 'guess';
 }
 /** `database`: the host of the autoconfig database, which can be asked next; absent where it may not, or was */
 export interface FindResponse {
   found: FoundServer | null;
+  /** Node-RED has no network, so the domain was not asked. */
+  offline?: true;
   database?: string;
 }
 

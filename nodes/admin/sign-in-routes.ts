@@ -8,6 +8,7 @@ import {
   bindingOf,
   DeviceCodeSignIn,
   OAuth2Error,
+  offeredScopes,
   registerClient,
   type SignInOutcome,
   type SignInQuestion,
@@ -24,6 +25,7 @@ import type {
   PasteRequest,
   ProbeRequest,
   ProbeResponse,
+  ScopesResponse,
   SignInNews,
   SignInOutcomeView,
   SignInRequest,
@@ -54,7 +56,7 @@ interface Context {
 }
 
 /**
- * The routes of the sign-in: start, status, paste, cancel, sign-out and a look into the mailbox for users who may edit;
+ * The routes of the sign-in: start, status, paste, cancel, sign-out, scopes and a look into the mailbox for users who may edit;
  * begin and callback for the browser window.
  */
 export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
@@ -85,6 +87,7 @@ export function serveSignIn(RED: NodeAPI, runtime: Runtime): void {
   post('sign-out', signOut);
   post('mailbox', probe);
   post('cancel', cancel);
+  post('scopes', scopes);
   serveWindow(RED, BASE, byCode);
 }
 
@@ -184,6 +187,11 @@ async function cancel({ signIns }: Context, request: Request): Promise<object> {
   const question = questionOf(request);
   if (question) await signIns.cancel(question);
   return {};
+}
+
+async function scopes({ RED }: Context, request: Request): Promise<ScopesResponse> {
+  const { config, agent } = dialogOf(RED, accountOf(request), request.body);
+  return { scopes: await offeredScopes(config, { agent }) };
 }
 
 function outcomeOf(RED: NodeAPI, { state, error, label, renewable }: SignInOutcome): SignInOutcomeView {

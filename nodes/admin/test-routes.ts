@@ -8,6 +8,7 @@ import { asAccountError, mailboxId, type Runtime } from '../runtime';
 import { askDatabase, databaseOf, mayLookUp } from './autoconfig-database';
 import { findServer, type Network, systemNetwork } from './find-server';
 import { onlyFromTheEditor } from './guard';
+import { guessServer } from './guess-server';
 import { deployedPop3In, draftOf } from './mailbox-dialog';
 import type {
   ErrorView,
@@ -94,13 +95,20 @@ export function serveTests(RED: NodeAPI, runtime: Runtime, network: Network = sy
   });
 
   route('find', async (request, signal): Promise<FindResponse> => {
-    const { address: given, database: asks } = request.body as Partial<FindRequest>;
+    const { address: given, database: asks, guess } = request.body as Partial<FindRequest>;
     const address = textOf(given);
     const database = databaseOf(ownSettings(RED).autoconfigDatabase);
     if (asks === true) return { found: (await askDatabase(address, database, signal)) ?? null };
-    const found = (await findServer(address, network, signal)) ?? null;
-    const next = found === null && database !== undefined && mayLookUp(address);
-    return { found, ...(next && { database: database.url.host }) };
+    const find = guess === true ? guessServer : findServer;
+    const answer = await find(address, network, signal).then(
+      (found) => ({ found: found ?? null }),
+      (error: unknown) => {
+        if (!(error instanceof MailboxError && error.reason === 'dns-unavailable')) throw error;
+        return { found: null, offline: true as const };
+      },
+    );
+    const next = guess !== true && answer.found === null && database !== undefined && mayLookUp(address);
+    return { ...answer, ...(next && { database: database.url.host }) };
   });
 }
 

@@ -14,6 +14,7 @@ import type {
   ProbeRequest,
   ProbeResponse,
   RestartRequest,
+  ScopesResponse,
   SendRequest,
   SignInNews,
   SignInOutcomeView,
@@ -73,9 +74,14 @@ export const drainReplica = (body: DrainRequest): Promise<object> =>
 export const moveMailbox = (body: MoveRequest): Promise<object> =>
   request('POST', 'redletter/fleet/move', body);
 
-/** The text credentials of a deployed account; the runtime keeps those that are secret. */
+/** The text credentials of a deployed node; the runtime keeps those that are secret. */
+const getCredentials = <T>(type: string, id: string): Promise<T> =>
+  request('GET', `credentials/${type.replace(/\s+/g, '-')}/${encodeURIComponent(id)}`);
+
 export const getAccountCredentials = (id: string): Promise<{ user?: string }> =>
-  request('GET', `credentials/oauth2-account/${encodeURIComponent(id)}`);
+  getCredentials('oauth2-account', id);
+export const getEmailNodeCredentials = (id: string): Promise<{ userid?: string }> =>
+  getCredentials('e-mail in', id);
 
 /** What the dialog of an account asks. */
 export class AccountApi {
@@ -89,6 +95,7 @@ export class AccountApi {
   paste = (body: PasteRequest): Promise<SignInOutcomeView> => this.#post('paste', body);
   cancel = (body: CancelSignInRequest): Promise<object> => this.#post('cancel', body);
   signOut = (body: AccountDraft): Promise<SignOutResponse> => this.#post('sign-out', body);
+  scopes = (body: AccountDraft): Promise<ScopesResponse> => this.#post('scopes', body);
   probe = (body: ProbeRequest): Promise<ProbeResponse> => this.#post('mailbox', body);
   onNews = (listener: (news: SignInNews) => void): (() => void) =>
     hear(`redletter/oauth2-account/${this.#id}`, listener);

@@ -135,7 +135,14 @@ declare global {
     workspaces: { active(): string; isLocked?(): boolean };
     history: { push(event: object): void };
     clipboard: { copyText(text: string, element: JQuery, message: string): void };
-    notify(text: string, options?: NotifyOptions | string): HTMLElement & { close(): void };
+    notify(
+      text: string | JQuery,
+      options?: NotifyOptions | string,
+    ): HTMLElement & {
+      close(): void;
+      hideNotification(): void;
+      showNotification(): void;
+    };
     utils: {
       renderMarkdown(text: string): string;
       getNodeLabel(node: EditorNode, otherwise: string): string;

@@ -45,7 +45,7 @@ export async function resolveEndpoints(
   if (provider.id !== 'custom') {
     throw new OAuth2Error('CONFIG', 'provider-needs-password', { facts: { provider: provider.id } });
   }
-  if (config.issuer?.trim()) return discover(config.issuer, options);
+  if (config.issuer?.trim()) return fromDocument(await discover(config.issuer, options));
   if (!config.tokenUrl?.trim())
     throw new OAuth2Error('CONFIG', 'token-url-missing', { facts: { provider: 'custom' } });
   return {
@@ -64,6 +64,30 @@ export function providerOf(config: AccountConfig): Provider {
     throw new OAuth2Error('CONFIG', 'provider-unknown', { facts: { detail: config.provider } });
   }
   return provider;
+}
+
+/** Scopes that are offered at most, and the characters of one. */
+const MAX_OFFERED_SCOPES = 50;
+const MAX_SCOPE_LENGTH = 200;
+/** RFC 6749 section 3.3. */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+/**
+ * The scopes that an own provider names in its discovery document (RFC 8414 section 2: some may be left out); none
+ * where there is no issuer to ask.
+ *
+ * @throws {OAuth2Error} as `resolveEndpoints`
+ */
+export async function offeredScopes(
+  config: AccountConfig,
+  options: DiscoveryOptions = {},
+): Promise<string[]> {
+  if (providerOf(config).id !== 'custom' || !config.issuer?.trim()) return [];
+  const { scopes_supported: named } = (await discover(config.issuer, options)).metadata;
+  if (!Array.isArray(named)) return [];
+  const isScope = (value: unknown): value is string =>
+    typeof value === 'string' && value.length <= MAX_SCOPE_LENGTH && SCOPE.test(value);
+  return [...new Set(named.filter(isScope))].slice(0, MAX_OFFERED_SCOPES);
 }
 
 /** The scope to ask for, or undefined to leave it to the server. */
@@ -101,7 +125,16 @@ function fromTable(provider: Provider, config: AccountConfig): Endpoints {
   };
 }
 
-async function discover(given: string, options: DiscoveryOptions): Promise<Endpoints> {
+/** A discovery document of the issuer that was asked for. */
+interface Discovered {
+  metadata: Record<string, unknown>;
+  issuer: URL;
+  /** As the document writes it. */
+  issuerText: string;
+  from: URL;
+}
+
+async function discover(given: string, options: DiscoveryOptions): Promise<Discovered> {
   // People paste the address of the document as often as the issuer's.
   const typed = given
     .trim()
@@ -124,7 +157,7 @@ async function discover(given: string, options: DiscoveryOptions): Promise<Endpo
   ];
   for (const url of candidates) {
     const metadata = await fetchMetadata(url, options);
-    if (metadata) return fromMetadata(metadata, typed, issuer, url);
+    if (metadata) return { metadata, issuer, issuerText: sameIssuer(metadata, typed, url), from: url };
   }
   throw new OAuth2Error('CONFIG', 'issuer-not-found', { facts: { host: issuer.host, uri: plain(issuer) } });
 }
@@ -168,15 +201,17 @@ async function followed(from: URL, options: DiscoveryOptions): Promise<HttpRespo
   }
 }
 
-function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: URL, from: URL): Endpoints {
-  const named = metadata.issuer;
+/** @returns the issuer as the document writes it */
+function sameIssuer({ issuer }: Record<string, unknown>, typed: string, from: URL): string {
   // RFC 8414 section 3.3: identical. A slash at the end is all that may differ from what was typed.
-  if (typeof named !== 'string' || named.replace(/\/$/, '') !== typed.replace(/\/$/, '')) {
-    const detail = typeof named === 'string' ? redact(named).slice(0, 200) : undefined;
-    throw new OAuth2Error('CONFIG', 'issuer-wrong', {
-      facts: { uri: plain(from), ...(detail && { detail }) },
-    });
-  }
+  if (typeof issuer === 'string' && issuer.replace(/\/$/, '') === typed.replace(/\/$/, '')) return issuer;
+  const detail = typeof issuer === 'string' ? redact(issuer).slice(0, 200) : undefined;
+  throw new OAuth2Error('CONFIG', 'issuer-wrong', {
+    facts: { uri: plain(from), ...(detail && { detail }) },
+  });
+}
+
+function fromDocument({ metadata, issuer, issuerText, from }: Discovered): Endpoints {
   const at = (key: string): URL | undefined => {
     const value = metadata[key];
     if (value === undefined || value === null) return undefined;
@@ -196,7 +231,7 @@ function fromMetadata(metadata: Record<string, unknown>, typed: string, issuer: 
   const registration = at('registration_endpoint');
   return {
     issuer,
-    issuerText: named,
+    issuerText,
     issuerPromised: metadata.authorization_response_iss_parameter_supported === true,
     token,
     ...(authorization && { authorization }),

@@ -7,7 +7,7 @@ export {
 export { type AccountConfig, bindingOf, type ClientAuth, type Grant } from './config';
 export { type Cure, cureOf } from './cures';
 export { type DeviceCodeOptions, DeviceCodeSignIn, type StartedDeviceCode } from './device-code';
-export { type Endpoints, providerOf, resolveEndpoints, scopeOf } from './endpoints';
+export { type Endpoints, offeredScopes, providerOf, resolveEndpoints, scopeOf } from './endpoints';
 export { OAuth2Error, type OAuth2ErrorCode, type OAuth2Facts, type OAuth2Reason } from './errors';
 export { type AgentFor, exchange } from './http';
 export type { HttpReply, PageTexts } from './pages';

@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
+import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:tls';
 import { readAutoconfig } from '../../nodes/admin/autoconfig';
 import { domainOf, findServer, isPublic, type Network } from '../../nodes/admin/find-server';
+import { greetsByTls } from '../../nodes/admin/greeting';
+import { guessServer } from '../../nodes/admin/guess-server';
+import { certificateAuthority, opensslMissing } from '../../servers/certificates';
+import { needs } from '../../servers/needs';
 
 const signal = new AbortController().signal;
 
@@ -19,6 +25,8 @@ function network(
     files?: Record<string, string>;
     records?: Record<string, [string, number, number?][]>;
     addresses?: Record<string, string[]>;
+    /** Hosts where a POP3 server answers by TLS. */
+    servers?: string[];
   },
   asked: string[] = [],
 ): Network {
@@ -37,8 +45,20 @@ function network(
       if (text === undefined) throw none;
       return text;
     },
+    greets: async (host, { address, port }) => {
+      asked.push(`tls ${host} at ${address}:${port}`);
+      return world.servers?.includes(host) === true;
+    },
   };
 }
+
+/** A machine without a network: DNS does not answer. */
+const offline: Network = {
+  srv: () => Promise.reject(Object.assign(new Error('no DNS'), { code: 'ECONNREFUSED' })),
+  addresses: () => Promise.reject(Object.assign(new Error('no DNS'), { code: 'EAI_AGAIN' })),
+  get: () => assert.fail('there is no address to ask at'),
+  greets: () => assert.fail('there is no address to connect to'),
+};
 
 describe("finding a domain's POP3 server", () => {
   const file = 'https://autoconfig.example.org/mail/config-v1.1.xml';
@@ -137,10 +157,96 @@ describe("finding a domain's POP3 server", () => {
       srv: () => new Promise(() => undefined),
       addresses: () => new Promise(() => undefined),
       get: () => new Promise(() => undefined),
+      greets: () => new Promise(() => undefined),
     };
     const found = findServer('a@example.org', silent, over.signal);
     over.abort();
     assert.equal(await found, undefined);
+  });
+
+  it('tells no network from a domain that publishes nothing', async () => {
+    await assert.rejects(findServer('a@example.org', offline, signal), {
+      code: 'CONNECT',
+      reason: 'dns-unavailable',
+      facts: { host: 'example.org' },
+    });
+    // One answer is enough to know that there is a network.
+    const one: Network = { ...offline, srv: network({}).srv };
+    assert.equal(await findServer('a@example.org', one, signal), undefined);
+  });
+});
+
+describe("guessing a domain's POP3 server", () => {
+  it('tries pop., mail. and pop3. by TLS, and takes the first that greets', async () => {
+    const asked: string[] = [];
+    const servers = ['pop3.example.org', 'mail.example.org'];
+    assert.deepEqual(await guessServer('a@example.org', network({ servers }, asked), signal), {
+      host: 'mail.example.org',
+      port: 995,
+      security: 'tls',
+      by: 'guess',
+    });
+    assert.deepEqual(asked.sort(), [
+      'tls mail.example.org at 93.184.216.34:995',
+      'tls pop.example.org at 93.184.216.34:995',
+      'tls pop3.example.org at 93.184.216.34:995',
+    ]);
+    assert.equal(await guessServer('a@example.org', network({}), signal), undefined);
+  });
+
+  it('connects to no address of this machine or its network (SSRF)', async () => {
+    const asked: string[] = [];
+    const inside = ['127.0.0.1', '10.0.0.5', '::1', '169.254.169.254'];
+    const addresses = Object.fromEntries(
+      ['pop', 'mail', 'pop3'].map((prefix) => [`${prefix}.example.org`, ['93.184.216.34', ...inside]]),
+    );
+    assert.equal(
+      await guessServer('a@example.org', network({ addresses, servers: ['pop.example.org'] }, asked), signal),
+      undefined,
+    );
+    assert.deepEqual(asked, []);
+    for (const address of ['a@localhost', 'a@10.0.0.1', 'nobody'])
+      await assert.rejects(guessServer(address, network({}), signal), { reason: 'address-without-domain' });
+  });
+
+  it('says that there is no network', async () => {
+    await assert.rejects(guessServer('a@example.org', offline, signal), { reason: 'dns-unavailable' });
+  });
+
+  it('counts a server only where TLS proves its name and it greets as POP3', async function () {
+    needs(opensslMissing).call(this);
+    const authority = certificateAuthority();
+    const certificate = authority.issue({ names: ['pop.example.org'] });
+    for (const [greeting, host, ca, expected] of [
+      ['+OK ready\r\n', 'pop.example.org', authority.ca, true],
+      ['+OK ready\r\n', 'mail.example.org', authority.ca, false],
+      ['+OK ready\r\n', 'pop.example.org', undefined, false],
+      ['* OK IMAP4rev1\r\n', 'pop.example.org', authority.ca, false],
+      ['', 'pop.example.org', authority.ca, false],
+    ] as const) {
+      let heard = '';
+      const server = createServer(certificate, (socket) => {
+        socket.on('error', () => undefined).on('data', (bytes) => (heard += bytes));
+        socket.end(greeting);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const at = { address: '127.0.0.1', port, ...(ca && { ca }) };
+      assert.equal(await greetsByTls(host, at, signal), expected, `${greeting} ${host} ${ca !== undefined}`);
+      assert.equal(heard, '', 'nothing is sent');
+      await new Promise((resolve) => server.close(resolve));
+    }
+    const silent = new AbortController();
+    const port = createServer(certificate);
+    await new Promise<void>((resolve) => port.listen(0, '127.0.0.1', resolve));
+    const at = { address: '127.0.0.1', port: (port.address() as AddressInfo).port, ca: authority.ca };
+    const answer = greetsByTls('pop.example.org', at, silent.signal);
+    port.once('secureConnection', (socket) => {
+      socket.on('error', () => undefined);
+      silent.abort();
+    });
+    assert.equal(await answer, false);
+    await new Promise((resolve) => port.close(resolve));
   });
 });
 

@@ -169,7 +169,7 @@ for (const version of [4, 5] as const) {
     };
 
     describe('who may (S7)', () => {
-      const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel', 'mailbox'];
+      const all = ['sign-in', 'paste', 'status', 'sign-out', 'cancel', 'mailbox', 'scopes'];
 
       it('refuses requests without a login, and those with read permission only', async () => {
         const guest = await fetch(new URL('auth/token', routes.nodeRed.url), {

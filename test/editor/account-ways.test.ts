@@ -209,6 +209,38 @@ for (const version of [4, 5] as const) {
       });
     });
 
+    it('offers the scopes of an own provider as check boxes, which write what is sent', async () => {
+      await openAccount('registers');
+      const field = editor.field('scope');
+      const box = (scope: string) => part('scopes').getByRole('checkbox', { name: scope, exact: true });
+      await box('mail.pop').waitFor();
+      const ticked = async (): Promise<string[]> =>
+        part('scopes')
+          .locator('input:checked')
+          .evaluateAll((boxes) => boxes.map((one) => (one as HTMLInputElement).value).sort());
+      const words = async (): Promise<string[]> => (await field.inputValue()).split(' ').filter(Boolean);
+      assert.deepEqual(await ticked(), (await words()).sort());
+      await field.fill('openid');
+      assert.deepEqual(await ticked(), ['openid']);
+      await box('mail.pop').check();
+      await box('openid').uncheck();
+      await box('offline_access').check();
+      assert.equal(await field.inputValue(), 'mail.pop offline_access');
+      const [request] = await Promise.all([
+        editor.context.waitForEvent('request', (sent) =>
+          sent.url().startsWith(world.provider.authorizationUrl),
+        ),
+        part('sign-in').click(),
+      ]);
+      assert.equal(new URL(request.url()).searchParams.get('scope'), 'mail.pop offline_access');
+      await field.fill('');
+      assert.deepEqual(await ticked(), []);
+      await field.fill(['$', '{SCOPE}'].join(''));
+      assert.equal(await part('scopes').isVisible(), false, 'Node-RED fills in the whole value');
+      await editor.fill({ provider: 'google' });
+      assert.equal(await box('mail.pop').count(), 0);
+    });
+
     it('shows a sign-out in one editor in all of them', async () => {
       const other = await openEditor(browser, world.nodeRed);
       try {

@@ -298,11 +298,22 @@ for (const version of [4, 5] as const) {
       await ask.waitFor();
       assert.match((await ask.textContent()) ?? '', /nowhere\.invalid.*Mozilla.*\(localhost:\d+\)/);
       assert.deepEqual(lookedUp, []);
+      const guess = editor.dialog.locator('.redletter-find-guess');
+      assert.equal(
+        await guess.textContent(),
+        'Try pop.nowhere.invalid, mail.nowhere.invalid and pop3.nowhere.invalid',
+      );
+      await guess.click();
+      await editor.dialog
+        .locator('.redletter-find-said[data-state="failed"]', {
+          hasText: /No POP3 server with TLS|DNS does not/,
+        })
+        .waitFor();
       await ask.click();
       await editor.dialog.locator('.redletter-find-said[data-state="ok"]').waitFor();
       assert.deepEqual(lookedUp, ['/nowhere.invalid']);
       assert.equal(await editor.field('host').inputValue(), 'pop.mail-host.example');
-      assert.equal(await ask.isVisible(), false);
+      for (const button of [ask, guess]) assert.equal(await button.isVisible(), false);
       await editor.cancel();
     });
 

@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { type AccountConfig, bindingOf, providers, resolveEndpoints, scopeOf } from '../../nodes/oauth2';
+import {
+  type AccountConfig,
+  bindingOf,
+  offeredScopes,
+  providers,
+  resolveEndpoints,
+  scopeOf,
+} from '../../nodes/oauth2';
 import { isLoopback } from '../../nodes/oauth2/endpoints';
 import { startProvider } from '../../servers/oidc';
 import { startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
@@ -138,6 +145,38 @@ describe('oauth2/endpoints', () => {
           '/.well-known/oauth-authorization-server/realms/mail',
         ],
       );
+    });
+
+    it('offers the scopes that the document names, and nothing that is none', async () => {
+      const offered = (scopes: unknown, config: Partial<AccountConfig> = {}) => {
+        server.answer(metadata({ scopes_supported: scopes }));
+        return offeredScopes({ ...custom, issuer, ...config });
+      };
+      const url = 'https://mail.example.com/.default';
+      assert.deepEqual(await offered(['openid', 'mail.pop', 'openid', url]), ['openid', 'mail.pop', url]);
+      const no = [
+        '',
+        'two words',
+        'quo"te',
+        'back\\slash',
+        'ümlaut',
+        'a\u0000',
+        5,
+        null,
+        {},
+        'x'.repeat(201),
+      ];
+      assert.deepEqual(await offered([...no, 'email']), ['email']);
+      assert.equal((await offered(Array.from({ length: 999 }, (_, at) => `scope-${at}`))).length, 50);
+      for (const none of [undefined, null, 'openid email', { length: 1 }])
+        assert.deepEqual(await offered(none), []);
+      // Of another issuer nothing counts, and no one is asked where there is none.
+      server.answer(metadata({ issuer: 'https://other.example.com', scopes_supported: ['openid'] }));
+      await assert.rejects(offeredScopes({ ...custom, issuer }), { reason: 'issuer-wrong' });
+      const asked = server.requests.length;
+      assert.deepEqual(await offeredScopes({ ...custom, tokenUrl: `${issuer}/t` }), []);
+      assert.deepEqual(await offeredScopes({ ...custom, provider: 'google', issuer }), []);
+      assert.equal(server.requests.length, asked);
     });
 
     it('a front page instead of the document is no document', async () => {

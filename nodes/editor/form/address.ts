@@ -9,8 +9,9 @@ import { field, fieldValue } from './mailbox-node';
 export class AddressField {
   readonly #api: MailboxApi;
   readonly #answer = $('.redletter-find-said');
-  /** Says whom it asks and what it sends; there after the domain itself had no answer. */
+  /** They say whom they ask; there after the domain itself had no answer. */
   readonly #askDatabase = $('.redletter-find-database').hide();
+  readonly #guess = $('.redletter-find-guess').hide();
   /** The provider whose settings were filled in last. */
   #filledFor = providerFor(fieldValue('user'))?.id;
 
@@ -20,17 +21,23 @@ export class AddressField {
     // What was found is no longer what the form shows.
     field('host').on('input', () => this.#clear());
     $('.redletter-find').on('click', () => this.#find());
-    this.#askDatabase.on('click', () => this.#lookUp());
+    this.#askDatabase.on('click', () => this.#askElsewhere({ database: true }, 'find.notInDatabase'));
+    this.#guess.on('click', () => this.#askElsewhere({ guess: true }, 'find.noGuess'));
   }
 
   #clear(): void {
     this.#answer.empty();
+    this.#hideButtons();
+  }
+
+  #hideButtons(): void {
     this.#askDatabase.hide();
+    this.#guess.hide();
   }
 
   #follow(): void {
-    // The button names the domain of the address before.
-    this.#askDatabase.hide();
+    // The buttons name the domain of the address before.
+    this.#hideButtons();
     const row = providerFor(fieldValue('user'));
     // What was chosen by hand since then stays.
     if (row?.id === this.#filledFor || domainOfAddress(fieldValue('user')) === '') return;
@@ -46,22 +53,30 @@ export class AddressField {
   async #find(): Promise<void> {
     const address = fieldValue('user');
     const domain = domainOfAddress(address);
-    this.#askDatabase.hide();
+    this.#hideButtons();
     this.#say(word('find.looking', { domain }), 'running');
     const answer = await this.#ask({ address });
-    if (answer?.found === null) this.#say(word('find.nothing', { domain }), 'failed');
-    if (answer?.database === undefined || fieldValue('user') !== address) return;
-    this.#askDatabase.text(word('find.askDatabase', { domain, host: answer.database })).show();
+    if (answer?.found !== null) return;
+    this.#say(word(answer.offline ? 'find.offline' : 'find.nothing', { domain }), 'failed');
+    if (fieldValue('user') !== address) return;
+    this.#guess.text(word('find.askGuess', { domain })).show();
+    if (answer.database !== undefined)
+      this.#askDatabase.text(word('find.askDatabase', { domain, host: answer.database })).show();
   }
 
-  async #lookUp(): Promise<void> {
+  /** @param nothing the key of what to say where no server was found */
+  async #askElsewhere(where: Partial<FindRequest>, nothing: string): Promise<void> {
     const address = fieldValue('user');
     const domain = domainOfAddress(address);
     this.#say(word('find.looking', { domain }), 'running');
-    const answer = await this.#ask({ address, database: true });
-    if (answer?.found === null) this.#say(word('find.notInDatabase', { domain }), 'failed');
+    const answer = await this.#ask({ address, ...where });
     // What failed can be tried again.
-    if (answer !== undefined) this.#askDatabase.hide();
+    if (answer === undefined) return;
+    if (answer.found === null)
+      this.#say(word(answer.offline ? 'find.offline' : nothing, { domain }), 'failed');
+    if (answer.offline) return;
+    if (answer.found !== null) this.#hideButtons();
+    else (where.guess ? this.#guess : this.#askDatabase).hide();
   }
 
   /** Fills in what was found, or says why nothing could be asked. */

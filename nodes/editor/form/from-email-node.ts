@@ -1,5 +1,7 @@
 /** From the e-mail node to this one: its settings in a `pop3 in`, beside each `e-mail in` that uses POP3. */
+import { getEmailNodeCredentials } from '../api';
 import { word } from '../i18n';
+import { editAt } from './mailbox-node';
 
 /** An `e-mail in` as the editor holds it (node-red-node-email 5). */
 export interface EmailIn {
@@ -68,31 +70,102 @@ function putBeside(): void {
     RED.notify(word('fromEmail.none'), { type: 'warning', timeout: 6000 });
     return;
   }
+  // All users are asked for first, so that the nodes come in one step that can be undone.
+  void Promise.all(found.map((old) => withUser(old as unknown as EmailIn))).then((emailNodes) => {
+    if (RED.workspaces.isLocked?.()) return;
+    const there = emailNodes.filter(({ id }) => RED.nodes.node(id) !== null);
+    if (there.length > 0) showLeft(addBelow(there));
+  });
+}
+
+/** The editor holds the user ID only once the node's dialog was opened; the runtime gives it out. */
+async function withUser(old: EmailIn): Promise<EmailIn> {
+  if (old.credentials?.userid !== undefined) return old;
+  const { userid } = await getEmailNodeCredentials(old.id).catch(() => ({ userid: undefined }));
+  return userid ? { ...old, credentials: { userid } } : old;
+}
+
+function addBelow(emailNodes: EmailIn[]): EditorNode[] {
   const dirty = RED.nodes.dirty();
-  const added: string[] = [];
+  const added: EditorNode[] = [];
   const links: EditorLink[] = [];
-  for (const old of found) {
-    const [made] = RED.nodes.import([pop3InFor(old as unknown as EmailIn)], {
+  const join = (link: EditorLink): void => {
+    RED.nodes.addLink(link);
+    links.push(link);
+  };
+  for (const old of emailNodes) {
+    const [made] = RED.nodes.import([pop3InFor(old)], {
       generateIds: true,
       applyNodeDefaults: true,
     }).nodes;
-    if (made === undefined) continue;
+    const original = RED.nodes.node(old.id);
+    if (made === undefined || original === null) continue;
     made.changed = true;
-    added.push(made.id);
-    for (const { sourcePort, target } of RED.nodes.getNodeLinks(old, 0)) {
-      const link = { source: made, sourcePort, target };
-      RED.nodes.addLink(link);
-      links.push(link);
-    }
+    added.push(made);
+    for (const { sourcePort, target } of RED.nodes.getNodeLinks(original, 0))
+      join({ source: made, sourcePort, target });
     // The nodes that trigger the old one trigger this one too.
-    for (const { source, sourcePort } of RED.nodes.getNodeLinks(old, 1)) {
-      const link = { source, sourcePort, target: made };
-      RED.nodes.addLink(link);
-      links.push(link);
-    }
+    for (const { source, sourcePort } of RED.nodes.getNodeLinks(original, 1))
+      join({ source, sourcePort, target: made });
   }
-  RED.history.push({ t: 'add', nodes: added, links, dirty });
+  RED.history.push({ t: 'add', nodes: added.map(({ id }) => id), links, dirty });
   RED.nodes.dirty(true);
   RED.view.redraw(true);
-  RED.notify(word('fromEmail.added', { count: added.length }), { type: 'success', timeout: 15_000 });
+  return added;
+}
+
+/** What a node still lacks, as a field of its form; undefined: nothing. */
+export function fieldLeft({
+  auth,
+  account,
+  credentials,
+}: Partial<EditorNode>): 'account' | 'user' | 'password' | undefined {
+  if (auth === 'oauth2') return account ? undefined : 'account';
+  if (!credentials?.user) return 'user';
+  return credentials.password || credentials.has_password ? undefined : 'password';
+}
+
+/**
+ * Stays until it is closed, or nothing is left: one button for each node, which opens it at the field to fill in. While a
+ * dialog is open it hides, since it would cover the dialog's own buttons.
+ */
+function showLeft(added: EditorNode[]): void {
+  const list = $('<ul>');
+  const show = (): void => {
+    list.empty();
+    for (const node of added) {
+      // With a deploy the editor forgets the credentials.
+      const isNew = RED.nodes.node(node.id) !== null && node.changed;
+      const left = isNew ? fieldLeft(node) : undefined;
+      if (left === undefined) continue;
+      $('<button type="button" class="red-ui-button red-ui-button-small">')
+        .text(word(`fromEmail.${left}`, { name: RED.utils.getNodeLabel(node, node.id) }))
+        .on('click', () => {
+          notice.hideNotification();
+          editAt(node, left);
+        })
+        .appendTo($('<li>').appendTo(list));
+    }
+  };
+  show();
+  const text = $('<div>').append(
+    $('<p>').text(word('fromEmail.added', { count: String(added.length) })),
+    list,
+    $('<p>').text(word('fromEmail.then')),
+  );
+  const onDialogClosed = (): void => {
+    show();
+    if (list.children().length === 0) close();
+    else notice.showNotification();
+  };
+  const close = (): void => {
+    RED.events.off('editor:close', onDialogClosed);
+    notice.close();
+  };
+  const notice = RED.notify(text, {
+    type: 'success',
+    fixed: true,
+    buttons: [{ text: word('fromEmail.close'), click: close }],
+  });
+  RED.events.on('editor:close', onDialogClosed);
 }

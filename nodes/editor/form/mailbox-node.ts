@@ -24,6 +24,30 @@ export const setOpened = (node: MailboxNode | undefined): void => {
 };
 export const isOpened = (node: MailboxNode): boolean => node.id === opened;
 
+/** The field that the next dialog opens at. */
+let wanted: string | undefined;
+
+/** Opens the node's dialog at one of its fields. */
+export function editAt(node: EditorNode, property: string): void {
+  wanted = property;
+  RED.editor.edit(node);
+}
+
+/** To be called once the form is prepared: the editor gives its first field the focus while the dialog slides in. */
+export function goToWantedField(): void {
+  if (wanted === undefined) return;
+  const target = field(wanted);
+  wanted = undefined;
+  const body = target.closest('.red-ui-tray-body');
+  body.one('focusin', () => {
+    target.parents('details').prop('open', true);
+    // Scrolled by hand: the browser would also scroll sideways, to where the dialog still is.
+    target[0]?.focus({ preventScroll: true });
+    const above = (target.offset()?.top ?? 0) - (body.offset()?.top ?? 0);
+    body.scrollTop((body.scrollTop() ?? 0) + above - (body.height() ?? 0) / 2);
+  });
+}
+
 export const field = (property: string): JQuery => $(`#node-input-${property}`);
 export const fieldValue = (property: string): string => trimmedValue(field(property));
 

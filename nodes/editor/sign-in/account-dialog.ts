@@ -8,6 +8,7 @@ import { type AccountNode, accountField, accountValue } from './account-form';
 import { setOpenedAccount } from './account-properties';
 import { showAccountFields } from './fields';
 import { SignInPanel } from './panel';
+import { ScopeChoices } from './scope-choices';
 
 export class AccountDialog {
   readonly #node: AccountNode;
@@ -33,6 +34,7 @@ export class AccountDialog {
     maskKey(accountField('privateKey'));
     if (node.provider === 'custom' && !node.issuer && node.tokenUrl) $('.redletter-more').prop('open', true);
     this.#panel = new SignInPanel(node);
+    new ScopeChoices(node);
   }
 
   /** The dialog closes. */

@@ -32,9 +32,9 @@ export function showAccountFields(): void {
   else auth.prependTo('.redletter-more-fields');
 
   // With a provider of the user's own only the user knows the scope.
-  const scopeRow = accountField('scope').closest('.form-row');
-  if (custom) scopeRow.insertAfter($('.redletter-custom').last());
-  else scopeRow.prependTo('.redletter-more-fields');
+  const scopeRows = accountField('scope').closest('.form-row').add('.redletter-scopes');
+  if (custom) scopeRows.insertAfter($('.redletter-custom').last());
+  else scopeRows.prependTo('.redletter-more-fields');
 
   showRegistration(row, grant);
   showPlaceholders(row, grant, { client, mayRegister: custom && needsPerson() && !byHand });
