@@ -23,6 +23,12 @@ export interface ManyMailboxes {
   close(): Promise<void>;
 }
 
+export interface ManyMailboxesOptions {
+  retrMs?: number;
+  quitMs?: number;
+  before?: (command: string, by: string) => Promise<void> | undefined;
+}
+
 interface Kept {
   uid: string;
   bytes: string;
@@ -31,10 +37,9 @@ interface Kept {
 /**
  * A POP3 server with any number of mailboxes, in memory; it accepts every user and password.
  * @param options.retrMs how long it takes over each RETR, so that sessions are hit in the middle
+ * @param options.before waited for before a command is answered
  */
-export async function startManyMailboxes(
-  options: { retrMs?: number; quitMs?: number } = {},
-): Promise<ManyMailboxes> {
+export async function startManyMailboxes(options: ManyMailboxesOptions = {}): Promise<ManyMailboxes> {
   const boxes = new Map<string, Kept[]>();
   const deletions: Deletion[] = [];
   const sockets = new Set<Socket>();
@@ -79,7 +84,7 @@ class Session {
     readonly socket: Socket,
     readonly boxes: Map<string, Kept[]>,
     readonly deletions: Deletion[],
-    readonly options: { retrMs?: number; quitMs?: number },
+    readonly options: ManyMailboxesOptions,
   ) {}
 
   async run(): Promise<void> {
@@ -89,6 +94,7 @@ class Session {
     this.#say('+OK ready');
     for await (const line of lines) {
       const [command = '', argument = ''] = line.split(' ');
+      await this.options.before?.(command.toUpperCase(), this.#by);
       this.#say(await this.#answer(command.toUpperCase(), argument));
       if (command.toUpperCase() === 'QUIT') break;
     }

@@ -5,6 +5,8 @@ export interface Relay {
   port: number;
   /** Nothing passes any more, in neither direction, and neither side is told: a cable that was pulled. */
   cut(): void;
+  /** What comes for the target is kept back until `release`; `waiting` resolves when something has. */
+  hold(): { waiting: Promise<void>; release(): void };
   /** Connections are reset and new ones refused: a firewall, or a server that was ended. */
   sever(): void;
   /** New connections pass again, to this port; those that were cut stay silent and are dropped. */
@@ -16,6 +18,7 @@ export interface Relay {
 export async function startRelay(target: number): Promise<Relay> {
   const pairs = new Set<[Socket, Socket]>();
   let state: 'open' | 'cut' | 'severed' = 'open';
+  let held: { write(other: Socket, bytes: Buffer): void } | undefined;
   let to = target;
   const server = createServer((near) => {
     near.on('error', () => near.destroy());
@@ -29,7 +32,8 @@ export async function startRelay(target: number): Promise<Relay> {
     far.on('error', () => far.destroy());
     for (const [from, other] of [pair, [far, near]] as const) {
       from.on('data', (bytes) => {
-        if (state === 'open') other.write(bytes);
+        if (state === 'open' && held !== undefined && other === far) held.write(other, bytes);
+        else if (state === 'open') other.write(bytes);
       });
       from.on('close', () => {
         pairs.delete(pair);
@@ -49,6 +53,23 @@ export async function startRelay(target: number): Promise<Relay> {
     port: (server.address() as AddressInfo).port,
     cut: () => {
       state = 'cut';
+    },
+    hold: () => {
+      const writes: [Socket, Buffer][] = [];
+      let release = (): void => undefined;
+      const waiting = new Promise<void>((resolve) => {
+        held = {
+          write: (...write) => {
+            writes.push(write);
+            resolve();
+          },
+        };
+        release = () => {
+          held = undefined;
+          for (const [other, bytes] of writes) other.write(bytes);
+        };
+      });
+      return { waiting, release };
     },
     sever: () => {
       state = 'severed';

@@ -340,7 +340,7 @@ export class Ledger {
    * for the next one, what is unknown then may well have come before.
    */
   async recordCheck(complete = true): Promise<void> {
-    if (complete) await this.#log.atOnce({ is: 'checked', at: this.#seconds() });
+    if (complete) await this.#log.eventually({ is: 'checked', at: this.#seconds() });
     const before = this.#log.bytes;
     if (before <= this.#compactBytes || before <= 1.5 * this.#liveBytes) return;
     await this.#log.compact();

@@ -34,6 +34,12 @@ export interface Log<R extends object> {
    * @throws MailboxError STORE; the record is written before the next one then, or at `close`
    */
   atOnce(record: R): Promise<void>;
+  /**
+   * For a record that only replaces the last one of its kind, and whose loss costs little: it counts before this
+   * returns, and may be lost with everything of its kind of the last hour.
+   * @throws MailboxError STORE
+   */
+  eventually(record: R): Promise<void>;
   /** Replaces the lines by one snapshot. Never rejects: the lines stay as they are where that fails. */
   compact(): Promise<void>;
   /** Between two checks: writes what waits and releases what is scarce (a file, a connection). Never rejects. */

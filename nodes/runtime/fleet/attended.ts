@@ -262,8 +262,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
         ...parts,
         ledger: async () => {
           const here = [this.node, ...this.#fleet.others(this).map(({ node }) => node)];
-          this.#othersElsewhere =
-            parts.settings.after !== 'keep' && (await store.nodesBeside(here)).length > 0;
+          this.#othersElsewhere = parts.settings.after !== 'keep' && (await store.hasNodesBeside(here));
           return store.ledger();
         },
         spool: async () => {

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { monotonicNow } from '../../base/clock';
 import { type Acknowledgement, type AckOutcome, type Clock, MailboxError } from '../../mailbox';
 import type { LedgerLoan, LedgerRoom } from '../ledger-loan';
 import { AttendedMailbox, type AttendingFleet } from './attended';
@@ -70,7 +71,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
 
   constructor(options: FleetOptions) {
     this.#options = options;
-    this.#clocks = { ...options.clock, monotonic: () => performance.now() };
+    this.#clocks = { ...options.clock, monotonic: () => monotonicNow(options.clock) };
     this.local = options.folder === undefined ? undefined : new LocalLedgers(options.folder, options.clock);
     const database = () => this.#database();
     this.tokens = new FleetTokens(database, options.secret ?? '', this.#notices);

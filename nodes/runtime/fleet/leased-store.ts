@@ -44,6 +44,7 @@ export class LeasedStore {
   #opening: Promise<Ledger> | undefined;
   #ledger: Ledger | undefined;
   #over = false;
+  #beside: { state: string | undefined; others: boolean } | undefined;
 
   constructor(
     readonly lease: Lease,
@@ -88,10 +89,19 @@ export class LeasedStore {
     return DatabaseSpool.open(database, this.lease, storedNode(this.#node), () => leases.fence(this.lease));
   }
 
-  /** A node that this replica's flows lack has not had its mail: nothing is deleted then. */
-  async nodesBeside(here: string[]): Promise<string[]> {
-    const rows = await this.#parts.database.query<{ node: string }>(OTHER_NODES, [this.lease.mailbox, here]);
-    return rows.map(({ node }) => node);
+  /**
+   * A node that this replica's flows lack has not had its mail: nothing is deleted then. Asked again only where
+   * something has changed since: a check without new mail costs no statement.
+   */
+  async hasNodesBeside(here: string[]): Promise<boolean> {
+    const { database, leases } = this.#parts;
+    const state = leases.attended && [leases.attended, ...here].join();
+    if (state === undefined || this.#beside?.state !== state) {
+      this.#beside = undefined;
+      const rows = await database.query(OTHER_NODES, [this.lease.mailbox, here]);
+      this.#beside = { state, others: rows.length > 0 };
+    }
+    return this.#beside.others;
   }
 
   /** The lease is lost: nothing more is written. */

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
+import { Attendance } from './attendance';
 import type { Database } from './database';
 import type { Membership } from './membership';
-import { FREE, Surplus, shareOf, surveyed } from './shares';
+import { ATTENDED_AND_FREE, Surplus, shareOf, surveyed } from './shares';
 
 /** One replica's hold on one mailbox. */
 export interface Lease {
@@ -38,40 +39,27 @@ export interface LeaseOptions {
   monotonic?: () => number;
 }
 
-export const ADD = {
-  name: 'add-mailboxes',
-  text: 'insert into mailbox (id) select unnest($1::text[]) on conflict do nothing',
-};
-const ATTEND = {
-  name: 'attend',
-  text: `insert into attendance (replica, mailbox, node)
-    select $1, mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node) on conflict do nothing`,
-};
-const LEAVE = {
-  name: 'leave-mailboxes',
-  text: `delete from attendance where replica = $1 and (mailbox, node) in
-    (select mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node))`,
-};
 const CLAIM = {
   name: 'claim',
   text: `with me as (select id from replica where id = $1 and died is null and not draining for share),
     free as (
-      select m.id from mailbox m where m.id = any($2::text[]) and ${FREE}
-        and (m.wanted is null or m.wanted = $4
+      select m.id from mailbox m where ${ATTENDED_AND_FREE}
+        and (m.wanted is null or m.wanted = $3
           or not exists (select from replica r where r.name = m.wanted and r.died is null and not r.draining))
-        and (not $5 or m.wanted = $4 or coalesce((select died from replica r where r.id = m.replica), m.since)
-          <= clock_timestamp() - $6 * interval '1 ms')
-      order by m.id limit $3 for update of m skip locked
+        and (not $4 or m.wanted = $3 or coalesce((select died from replica r where r.id = m.replica), m.since)
+          <= clock_timestamp() - $5 * interval '1 ms')
+      limit $2 for update of m skip locked
     )
     update mailbox set replica = $1, term = term + 1, previous = replica, since = clock_timestamp(),
-      wanted = nullif(wanted, $4)
+      wanted = nullif(wanted, $3)
     where id in (select id from free) and exists (select from me)
     returning id, term::text, previous`,
 };
 const RELEASE = {
   name: 'release',
-  text: `update mailbox set replica = null, since = clock_timestamp()
-    where id = $1 and replica = $2 and term = $3::bigint`,
+  text: `update mailbox m set replica = null, since = clock_timestamp()
+    from unnest($1::text[], $2::uuid[], $3::bigint[]) as given (id, replica, term)
+    where m.id = given.id and m.replica = given.replica and m.term = given.term`,
 };
 const FORGET_DEAD = {
   name: 'forget-dead',
@@ -92,12 +80,12 @@ export class Leases extends EventEmitter<LeaseEvents> {
   readonly #orphanedMs: number;
   readonly #surplus: Surplus;
   readonly #held = new Map<string, Lease>();
-  /** Attended here: mailbox → the nodes. */
-  readonly #attended = new Map<string, Set<string>>();
-  /** What the database has to be told at the next tick. */
-  readonly #joining = new Map<string, [mailbox: string, node: string]>();
-  readonly #leaving = new Map<string, [mailbox: string, node: string]>();
+  readonly #attendance = new Attendance();
   #session: string | undefined;
+  /** Changes whenever the nodes of some replica do; undefined while that is not known. */
+  attended: string | undefined;
+  /** Leases that are given back in one statement. */
+  #giving: { leases: Lease[]; given: Promise<void> } | undefined;
   /** A claim or a release went unanswered. */
   #doubtful = false;
   #working: Promise<void> | undefined;
@@ -132,21 +120,13 @@ export class Leases extends EventEmitter<LeaseEvents> {
 
   /** From now on this replica may own the mailbox for the node. */
   attend(mailbox: string, node: string): void {
-    const nodes = this.#attended.get(mailbox) ?? new Set();
-    this.#attended.set(mailbox, nodes.add(node));
-    this.#leaving.delete(`${mailbox}\n${node}`);
-    this.#joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+    this.#attendance.add(mailbox, node);
     this.#tickSoon();
   }
 
   /** The node wants the mailbox no more. Release it first where that was the last one. */
   unattend(mailbox: string, node: string): void {
-    const nodes = this.#attended.get(mailbox);
-    if (!nodes?.delete(node)) return;
-    if (nodes.size === 0) this.#attended.delete(mailbox);
-    this.#joining.delete(`${mailbox}\n${node}`);
-    this.#leaving.set(`${mailbox}\n${node}`, [mailbox, node]);
-    this.#tickSoon();
+    if (this.#attendance.remove(mailbox, node)) this.#tickSoon();
   }
 
   /** The lease of a mailbox that is owned here, certain or not. */
@@ -156,7 +136,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
 
   /** For the others: how many mailboxes the flows here have, and how many of them are owned here. */
   load(): { attended: number; owned: number } {
-    return { attended: this.#attended.size, owned: this.#held.size };
+    return { attended: this.#attendance.size, owned: this.#held.size };
   }
 
   /** True while the mailbox is owned here for certain. Good for the turn in which it was asked. */
@@ -173,14 +153,18 @@ export class Leases extends EventEmitter<LeaseEvents> {
   }
 
   /** Gives a mailbox back: another replica may claim it at once. @throws MailboxError */
-  async release(lease: Lease): Promise<void> {
+  release(lease: Lease): Promise<void> {
     if (this.#held.get(lease.mailbox)?.term === lease.term) this.#held.delete(lease.mailbox);
-    try {
-      await this.#database.query(RELEASE, [lease.mailbox, lease.replica, lease.term]);
-    } catch (error) {
-      this.#doubtful = true;
-      throw error;
+    if (this.#giving === undefined) {
+      const leases: Lease[] = [];
+      const given = new Promise(setImmediate).then(() => {
+        this.#giving = undefined;
+        return this.#giveBack(leases);
+      });
+      this.#giving = { leases, given };
     }
+    this.#giving.leases.push(lease);
+    return this.#giving.given;
   }
 
   /** Compares with what the others have, and claims or gives back. Never two at once. */
@@ -210,14 +194,14 @@ export class Leases extends EventEmitter<LeaseEvents> {
     if (session === undefined || this.#stopped) return;
     if (this.#session !== session) {
       this.#session = session;
-      // The database knows nothing of what a new session attends.
-      for (const [mailbox, nodes] of this.#attended)
-        for (const node of nodes) this.#joining.set(`${mailbox}\n${node}`, [mailbox, node]);
+      this.attended = undefined;
+      this.#attendance.forgetTold();
     }
-    await this.#tellAttendance(session);
+    await this.#attendance.tell(this.#database, session);
     if (this.#doubtful) await this.#dropUnknown(session);
     const survey = await surveyed(this.#database, session, this.#replica.name);
     if (survey === undefined || this.#stopped) return;
+    this.attended = survey.attended;
     const { draining } = this.#membership;
     const share = shareOf(survey);
     for (const mailbox of survey.away) this.emit('wanted', mailbox);
@@ -230,21 +214,32 @@ export class Leases extends EventEmitter<LeaseEvents> {
     await this.#database.query(FORGET_DEAD);
   }
 
+  async #giveBack(leases: Lease[]): Promise<void> {
+    const columns = (['mailbox', 'replica', 'term'] as const).map((name) => leases.map((one) => one[name]));
+    try {
+      await this.#database.query(RELEASE, columns);
+    } catch (error) {
+      this.#doubtful = true;
+      throw error;
+    }
+  }
+
   /** After a claim whose answer was lost the database may have leases of ours that we do not know. */
   async #dropUnknown(session: string): Promise<void> {
-    for (const { id, term } of await this.#database.query<{ id: string; term: string }>(MINE, [session]))
-      if (this.#held.get(id)?.term !== term) await this.#database.query(RELEASE, [id, session, term]);
+    const mine = await this.#database.query<{ id: string; term: string }>(MINE, [session]);
+    const unknown = mine.filter(({ id, term }) => this.#held.get(id)?.term !== term);
     this.#doubtful = false;
+    if (unknown.length > 0)
+      await this.#giveBack(unknown.map(({ id, term }) => ({ mailbox: id, replica: session, term })));
   }
 
   async #claim(session: string, share: number): Promise<void> {
-    const wanting = [...this.#attended.keys()].filter((mailbox) => !this.#held.has(mailbox));
     for (const orphans of [false, true]) {
       for (;;) {
         const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.#held.size);
-        if (room <= 0 || wanting.length === 0 || this.#stopped) break;
+        if (room <= 0 || this.#stopped) break;
         this.#doubtful = true;
-        const values = [session, wanting, room, this.#replica.name, orphans, this.#orphanedMs];
+        const values = [session, room, this.#replica.name, orphans, this.#orphanedMs];
         const rows = await this.#database.query<{ id: string; term: string; previous: string | null }>(
           CLAIM,
           values,
@@ -262,21 +257,6 @@ export class Leases extends EventEmitter<LeaseEvents> {
     if (this.#membership.id !== lease.replica || this.#stopped) return;
     this.#held.set(lease.mailbox, lease);
     this.emit('claimed', lease);
-  }
-
-  async #tellAttendance(session: string): Promise<void> {
-    const [coming, going] = [[...this.#joining], [...this.#leaving]];
-    if (coming.length > 0) {
-      const mailboxes = coming.map(([, [mailbox]]) => mailbox);
-      await this.#database.query(ADD, [[...new Set(mailboxes)]]);
-      await this.#database.query(ATTEND, [session, mailboxes, coming.map(([, [, node]]) => node)]);
-      for (const [key, pair] of coming) if (this.#joining.get(key) === pair) this.#joining.delete(key);
-    }
-    if (going.length > 0) {
-      const columns = [going.map(([, [mailbox]]) => mailbox), going.map(([, [, node]]) => node)];
-      await this.#database.query(LEAVE, [session, ...columns]);
-      for (const [key, pair] of going) if (this.#leaving.get(key) === pair) this.#leaving.delete(key);
-    }
   }
 
   #loseAll(): void {

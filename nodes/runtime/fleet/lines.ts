@@ -1,49 +1,21 @@
 import { type Log, type LogContent, MailboxError, type OpenLog } from '../../mailbox';
-import type { Database, Prepared } from './database';
+import type { Database } from './database';
 import type { Lease } from './leases';
-import { OWN, ownedElsewhere, ownerOf } from './owned';
+import { APPEND, LATE, MOST_LINES, OPEN, READ, REBASE } from './line-statements';
+import { ownedElsewhere, ownerOf } from './owned';
 
-/** Lines and characters that are written in one statement. */
-const MOST_LINES = 1_000;
+/** Characters that are written in one statement. */
 const MOST_CHARACTERS = 1_000_000;
+/** How long what may be lost is not written: a statement for each check would be most of what a fleet costs. */
+const LATE_MS = 60 * 60_000;
 
-const OPEN: Prepared = {
-  name: 'log-open',
-  text: `with ${OWN}, made as (
-      insert into log (mailbox, node, version) select $1, $4, $5::int from own on conflict do nothing)
-    select (select count(*) from own)::int as own,
-      (select version from log where mailbox = $1 and node = $4) as version`,
-};
-/** By a page, since a log may have a hundred thousand lines. `seq` alone would name the text, in whose order 10 is before 9. */
-const READ: Prepared = {
-  name: 'log-read',
-  text: `select seq::text, record from line where mailbox = $1 and node = $2
-    and seq >= greatest($3::bigint, (select base from log where mailbox = $1 and node = $2))
-    order by line.seq limit ${MOST_LINES}`,
-};
-/** The next number is taken even by a line that was refused: it may have been written after all. */
-const LAST: Prepared = {
-  name: 'log-last',
-  text: 'select coalesce(max(seq), 0)::text as seq from line where mailbox = $1 and node = $2',
-};
-/** Written once, however often it is tried: the answer to a statement that was carried out may get lost. */
-const APPEND: Prepared = {
-  name: 'log-append',
-  text: `with ${OWN}, put as (
-      insert into line (mailbox, node, seq, record)
-      select $1, $4, seq, record from own, unnest($5::bigint[], $6::text[]) as t (seq, record)
-      on conflict do nothing)
-    select (select count(*) from own)::int as own, set_config('synchronous_commit', $7, true)`,
-};
-const REBASE: Prepared = {
-  name: 'log-rebase',
-  text: `with ${OWN}, based as (
-      update log set base = $5::bigint where mailbox = $1 and node = $4 and exists (select from own) returning 1),
-    gone as (
-      delete from line where mailbox = $1 and node = $4 and seq < $5::bigint and exists (select from own)),
-    put as (insert into line (mailbox, node, seq, record) select $1, $4, $5::bigint, $6 from own)
-    select count(*)::int as own from own`,
-};
+interface Opened {
+  [column: string]: unknown;
+  own: number;
+  version: number | null;
+  late: string | null;
+  last: string | null;
+}
 
 interface PendingLine<R> {
   seq: number;
@@ -89,6 +61,8 @@ class DatabaseLog<R extends object> implements Log<R> {
   #unwritten: Pick<PendingLine<R>, 'seq' | 'text'>[] = [];
   #writing: Promise<void> | undefined;
   #compactionWanted = false;
+  /** When a record that may be lost was written last. */
+  #lateAt: number | undefined;
   #over: MailboxError | undefined;
 
   constructor(database: LogDatabase, lease: Lease, node: string, content: LogContent<R>, fenced: () => void) {
@@ -106,17 +80,13 @@ class DatabaseLog<R extends object> implements Log<R> {
   async open(): Promise<void> {
     const { mailbox } = this.#lease;
     const owner = ownerOf(this.#lease);
-    const [row] = await this.#database.bulk<{ own: number; version: number | null }>(OPEN, [
-      ...owner,
-      this.#node,
-      this.#content.version,
-    ]);
+    const values = [...owner, this.#node, this.#content.version];
+    const [row] = await this.#database.bulk<Opened>(OPEN, values);
     if (!row?.own) throw this.#lost();
     // What a statement has made, it does not see itself.
     if ((row.version ?? this.#content.version) !== this.#content.version)
       throw new MailboxError('STORE', 'ledger-newer', { facts: { file: this.name }, retryable: false });
-    const [last] = await this.#database.bulk<{ seq: string }>(LAST, [mailbox, this.#node]);
-    this.#next = Number(last?.seq ?? 0) + 1;
+    this.#next = Number(row.last ?? 0) + 1;
     for (let from = 0; ; ) {
       const rows = await this.#database.bulk<{ seq: string; record: string }>(READ, [
         mailbox,
@@ -124,9 +94,10 @@ class DatabaseLog<R extends object> implements Log<R> {
         from,
       ]);
       for (const { seq, record } of rows) this.#read(Number(seq), record);
-      if (rows.length < MOST_LINES) return;
+      if (rows.length < MOST_LINES) break;
       from = Number(rows.at(-1)?.seq) + 1;
     }
+    if (typeof row.late === 'string') this.#read(0, row.late);
   }
 
   durably(record: R): Promise<void> {
@@ -138,6 +109,17 @@ class DatabaseLog<R extends object> implements Log<R> {
     return this.#enqueue(record, false);
   }
 
+  async eventually(record: R): Promise<void> {
+    if (this.#over !== undefined) throw this.#over;
+    this.#content.apply(record);
+    const now = performance.now();
+    if (this.#lateAt !== undefined && now - this.#lateAt < LATE_MS) return;
+    const values = [...ownerOf(this.#lease), this.#node, JSON.stringify(record)];
+    const [row] = await this.#database.query<{ own: number }>(LATE, values);
+    if (!row?.own) throw this.#lost();
+    this.#lateAt = now;
+  }
+
   async compact(): Promise<void> {
     if (this.#over !== undefined) return;
     this.#compactionWanted = true;
@@ -145,8 +127,8 @@ class DatabaseLog<R extends object> implements Log<R> {
     await this.#drained();
   }
 
-  async rest(): Promise<void> {
-    await this.#drained();
+  rest(): Promise<void> {
+    return this.#drained();
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,7 @@ export const STEPS: readonly string[] = [
     died timestamptz,
     attended int not null default 0,
     owned int not null default 0,
+    attending int not null default 0,
     facts text
   ) with (fillfactor = 50);
   create table mailbox (
@@ -48,6 +49,7 @@ export const STEPS: readonly string[] = [
     node text not null,
     version int not null,
     base bigint not null default 0,
+    late text,
     primary key (mailbox, node)
   );
   create table line (

@@ -6,8 +6,10 @@ export interface Survey {
   replicas: number;
   /** Mailboxes of the replica whose flows have the most. */
   mailboxes: number;
-  /** Some mailbox has no owner. */
+  /** Some mailbox of the flows here has no owner. */
   free: boolean;
+  /** Changes whenever the nodes of some replica do. */
+  attended: string;
   /** Owned here, and moved by a person to another replica that is there. */
   away: string[];
 }
@@ -15,6 +17,10 @@ export interface Survey {
 /** An array rather than a join, so that the index answers both halves. */
 export const FREE =
   '(m.replica is null or m.replica = any (array(select id from replica where died is not null)))';
+
+/** Mailboxes `m` that the replica of parameter 1 attends, and that it may claim. */
+export const ATTENDED_AND_FREE = `${FREE}
+  and exists (select from attendance a where a.replica = $1 and a.mailbox = m.id)`;
 
 /**
  * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
@@ -25,7 +31,8 @@ const SURVEY: Prepared = {
   text: `select
     count(*) filter (where not draining)::int as replicas,
     coalesce(max(attended), 0)::int as mailboxes,
-    exists (select from mailbox m where ${FREE}) as free,
+    exists (select from mailbox m where ${ATTENDED_AND_FREE}) as free,
+    (select md5(string_agg(id || ' ' || attending, ',' order by id)) from replica where died is null) as attended,
     array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
       and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
     from replica where died is null and role = 'runtime'`,

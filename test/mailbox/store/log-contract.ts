@@ -95,6 +95,22 @@ export function logContract(newPlace: () => Promise<LogPlace>): void {
     await log.close();
   });
 
+  it('counts at once what may be lost, and keeps the lines beside it', async () => {
+    const [log, content] = await opened();
+    await log.durably(add('before'));
+    const late = log.eventually({ is: 'all', words: ['late'] });
+    assert.deepEqual(content.words, ['late']);
+    await late;
+    await log.close();
+    assert.deepEqual(await wordsKept(), ['late'], 'the first one of a process is kept');
+    const [again] = await opened();
+    await again.eventually({ is: 'all', words: ['later'] });
+    await again.compact();
+    await again.durably(add('after'));
+    await again.close();
+    assert.deepEqual(await wordsKept(), ['later', 'after'], 'a snapshot has it');
+  });
+
   it('has what was resolved, though it is never closed: the process may be killed', async () => {
     const [log] = await opened();
     await log.durably(add('durable'));

@@ -11,6 +11,7 @@ import type { Pace } from '../../../nodes/runtime/fleet/membership';
 import { endChild, startChild } from '../../../servers/child';
 import { type Deletion, type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
 import type { Postgres } from '../../../servers/postgres';
+import type { Without } from './without';
 
 export const SECRET = 'a secret of the whole fleet';
 
@@ -22,8 +23,7 @@ export interface ReplicaOrders {
   /** Where it writes what it is given. */
   file: string;
   pace: Pace;
-  without?: 'fence' | 'deadline' | 'both' | undefined;
-  ack?: boolean;
+  without?: Without | undefined;
 }
 
 /** One mail as a replica's flow got it. */
@@ -65,13 +65,13 @@ export class Drill {
     readonly server: ManyMailboxes,
     readonly folder: string,
     readonly users: string[],
-    readonly options: Pick<ReplicaOrders, 'without' | 'ack'> & { pace: Pace },
+    readonly options: Pick<ReplicaOrders, 'without' | 'pace'>,
   ) {}
 
   static async start(
     postgres: Postgres,
     boxes: number,
-    options: Pick<ReplicaOrders, 'without' | 'ack'> & { pace: Pace },
+    options: Pick<ReplicaOrders, 'without' | 'pace'>,
   ): Promise<Drill> {
     const database = await postgres.database();
     const server = await startManyMailboxes({ retrMs: 5, quitMs: 5 });

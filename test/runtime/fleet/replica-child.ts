@@ -4,33 +4,15 @@
  */
 import { appendFileSync } from 'node:fs';
 import { systemClock } from '../../../nodes/mailbox';
-import { Database } from '../../../nodes/runtime/fleet/database';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
-import { Membership } from '../../../nodes/runtime/fleet/membership';
 import { attend } from './attend';
 import { type DeliveredLine, type ReplicaOrders, SECRET } from './drill';
+import { takeAway } from './without';
 
 const orders = JSON.parse(process.argv[2] ?? '') as ReplicaOrders;
-const { name, database, port, users, file, pace, without, ack } = orders;
+const { name, database, port, users, file, pace, without } = orders;
 
-// What the drill has to go red without.
-if (without === 'deadline' || without === 'both') {
-  Membership.prototype.certain = function certain(this: Membership, id = this.id) {
-    return this.id !== undefined && this.id === id;
-  };
-}
-if (without === 'fence' || without === 'both') {
-  for (const method of ['query', 'bulk'] as const) {
-    const original = Database.prototype[method];
-    Database.prototype[method] = function unfenced(prepared, values) {
-      const text = prepared.text.replace(
-        'replica = $2 and term = $3::bigint for share',
-        '($2::uuid is not null or $3::bigint is null)',
-      );
-      return original.call(this, { name: prepared.name, text }, values) as never;
-    };
-  }
-}
+takeAway(without);
 
 const fleet = new Fleet({
   settings: { database, name, role: 'runtime', schema: 'redletter' },
@@ -40,12 +22,14 @@ const fleet = new Fleet({
   pace,
 });
 
-for (const user of users) {
+// Every second one acknowledges.
+for (const [index, user] of users.entries()) {
+  const ack = index % 2 === 1;
   const { mailbox } = attend(fleet, {
     name,
     user,
     port,
-    ack: ack ?? false,
+    ack,
     deliver: async (mail, assertOwner) => {
       await assertOwner('deliver');
       const { uid, redelivered, attempt, delivery } = mail.pop3;

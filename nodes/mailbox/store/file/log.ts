@@ -98,6 +98,11 @@ class FileLog<R extends object> implements Log<R> {
     return this.#enqueue(record, false);
   }
 
+  /** A line of a file costs next to nothing. */
+  eventually(record: R): Promise<void> {
+    return this.atOnce(record);
+  }
+
   /** Writes what is known now in place of how it came about. */
   async compact(): Promise<void> {
     this.#compactionWanted = true;
