@@ -1,3 +1,4 @@
+import { Pop3Error } from '../pop3';
 import { recordBaseline } from './baseline';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import { judgeClock } from './clock-trust';
@@ -39,8 +40,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await retryQuarantined(context, listing);
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
-    // The sizes of a first check are not learned before, and where nothing is new they do not matter.
-    if (settings.maxSize > 0 && wanted.length > 0) await addSizes(client, listing);
+    // Where nothing is new they do not matter.
+    if (wanted.length > 0) await learnSizes(client, listing);
     const since = context.monotonic();
     let downloads: Downloads;
     try {
@@ -58,6 +59,15 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     return { summary, loginDelay, first, left };
   } finally {
     client.destroy();
+  }
+}
+
+/** What was announced tells a mail that was cut. A server that refuses LIST has its mails all the same. */
+async function learnSizes(client: Session['client'], listing: ListedMail[]): Promise<void> {
+  try {
+    await addSizes(client, listing);
+  } catch (error) {
+    if (!(error instanceof Pop3Error) || error.code !== 'REFUSED') throw error;
   }
 }
 

@@ -7,6 +7,7 @@ import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
 import { addSizes, isDigest, type ListedMail } from './listing';
 import { recognizeByDates } from './recognition-by-dates';
+import { learnWhatTopShows } from './recognition-by-retrieval';
 import type { Session } from './session';
 import type { Identity } from './store/ledger-records';
 
@@ -70,6 +71,7 @@ class Recognition {
     const vanished = hides || this.#unknown.length === 0 ? [] : this.#vanished();
     await this.#show(vanished.length > 0 ? [...suspects, ...this.#unknown] : suspects);
     await this.#doubtResized(suspects);
+    if (!hides) await this.#trustRetrieval(this.#others(suspects));
     let others = this.#others(suspects);
     if (others.some(({ key }) => !context.ledger.isMissing(key))) {
       // This server does not keep its IDs: all of them are looked at.
@@ -192,6 +194,13 @@ class Recognition {
     await addSizes(client, unseen);
     const retrieved = await identifyByRetrieval(client, unseen, this.#context);
     for (const [key, fingerprint] of retrieved) this.#shown.set(key, fingerprint);
+  }
+
+  async #trustRetrieval(others: ListedMail[]): Promise<void> {
+    const alike = others.filter(({ key, bytes }) => !this.#isResized(key, bytes));
+    if (alike.length === 0) return;
+    this.#retrieved = true;
+    await learnWhatTopShows(this.#context, this.#session.client, alike, this.#shown);
   }
 
   #isShownAsKnown(key: string): boolean {

@@ -8,7 +8,13 @@ import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
 import { DAY, HOUR, MINUTE, newFolder, settings, TestClock } from '../../servers/mailbox-checker';
-import { type ScriptedPop3, type ScriptedSession, startScripted, stuffed } from '../../servers/scripted-pop3';
+import {
+  type ScriptedOptions,
+  type ScriptedPop3,
+  type ScriptedSession,
+  startScripted,
+  stuffed,
+} from '../../servers/scripted-pop3';
 
 /** How a server names its mails. */
 export const NAMINGS = ['stable', 'number', 'reused', 'digest'] as const;
@@ -21,6 +27,8 @@ export interface DayOptions {
   after: 'keep' | 'delete' | 'expire';
   naming: (typeof NAMINGS)[number];
   top: (typeof TOPS)[number];
+  /** Hears each command, each delivery and what befalls the mailbox. */
+  trace?: (line: string) => void;
 }
 
 export interface DayResult {
@@ -40,6 +48,16 @@ export interface DayResult {
 
 /** Days of `expire`: a quarter, so that mail expires within the day. */
 const KEEP_DAYS = 0.25;
+
+type Commands = NonNullable<ScriptedOptions['commands']>;
+
+/** What becomes of a delivery. */
+interface Fate {
+  crashes: boolean;
+  lot: number;
+  /** Until it is acknowledged, ms. */
+  wait: number;
+}
 
 interface Mail {
   id: string;
@@ -66,15 +84,24 @@ export function generator(seed: number): () => number {
   };
 }
 
+/** Turns of the event loop in a row in which nothing happens. */
+const QUIET_TURNS = 4;
+/** Names of what the system or the event loop is still at work on. */
+const AT_WORK = /^(FS|CloseReq|TCPConnect|Write|Shutdown|Immediate)/;
+
 /** The server, the process with its flow, and anything else that takes part. */
 export class Day {
   readonly #options: DayOptions;
-  readonly #random: () => number;
+  /** One for each who draws, so that none depends on who comes first. */
+  readonly #random: { world: () => number; server: () => number; flow: () => number; mailbox: () => number };
   readonly #clock = new TestClock();
+  /** That of connections: it moves only where the server leaves a command without an answer. */
+  readonly #lineClock = new TestClock();
+  #unanswered = false;
   readonly #all: Mail[] = [];
   #box: Mail[] = [];
   #nextUid = 1;
-  #quiet = false;
+  #mended = false;
   /** Simulated time that has truly passed. */
   readonly #faults: Record<string, number> = {};
   #server!: ScriptedPop3;
@@ -94,7 +121,13 @@ export class Day {
 
   constructor(options: DayOptions) {
     this.#options = options;
-    this.#random = generator(options.seed);
+    const { seed } = options;
+    this.#random = {
+      world: generator(seed),
+      server: generator(seed + 0x10000),
+      flow: generator(seed + 0x20000),
+      mailbox: generator(seed + 0x30000),
+    };
   }
 
   async run(): Promise<DayResult> {
@@ -107,7 +140,7 @@ export class Day {
         ...(this.#options.naming === 'digest' ? [] : ['UIDL']),
         ...(this.#options.top === 'refused' ? [] : ['TOP']),
       ],
-      commands: this.#commands(),
+      commands: this.#tracedCommands(),
     });
     for (let at = 0; at < 10; at += 1) this.#arrive();
     await this.#begin();
@@ -121,7 +154,7 @@ export class Day {
         await this.#next();
       }
       // Everything is mended; what was put off comes by and by.
-      this.#quiet = true;
+      this.#mended = true;
       this.#fault = undefined;
       this.#quotaUntil = 0;
       for (const mail of this.#all) mail.refused = false;
@@ -156,15 +189,16 @@ export class Day {
     return this.#all.filter(({ deliveries, removedByOther }) => deliveries === 0 && !removedByOther);
   }
 
-  #chance(share: number): boolean {
-    return this.#random() < share;
+  #chance(share: number, random = this.#random.world): boolean {
+    return random() < share;
   }
 
   #pick<T>(list: readonly T[]): T | undefined {
-    return list[Math.floor(this.#random() * list.length)];
+    return list[Math.floor(this.#random.world() * list.length)];
   }
 
   #note(fault: string): void {
+    this.#options.trace?.(`! ${fault}`);
     this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
   }
 
@@ -202,7 +236,7 @@ export class Day {
       ...(this.#chance(0.1) ? [] : [`Date: ${at}`]),
     ];
     // Many have the same size.
-    const lines = this.#chance(0.5) ? 3 : Math.floor(this.#random() * 60);
+    const lines = this.#chance(0.5) ? 3 : Math.floor(this.#random.world() * 60);
     const body: string[] = Array.from({ length: lines }, () =>
       this.#chance(0.1) ? '.dots and more' : 'a line of text',
     );
@@ -221,7 +255,7 @@ export class Day {
   }
 
   #happen(): void {
-    for (let count = Math.floor(this.#random() * 3); count > 0; count -= 1) this.#arrive();
+    for (let count = Math.floor(this.#random.world() * 3); count > 0; count -= 1) this.#arrive();
     if (this.#chance(0.05)) for (let count = 0; count < 30; count += 1) this.#arrive();
     if (this.#chance(0.08)) {
       this.#note('deleted by another');
@@ -249,11 +283,11 @@ export class Day {
     }
     if (this.#chance(0.01)) {
       this.#note('quota');
-      this.#quotaUntil = this.#trueNow() + this.#random() * 2 * HOUR;
+      this.#quotaUntil = this.#trueNow() + this.#random.world() * 2 * HOUR;
     }
     if (this.#chance(0.01)) {
       this.#note('clock set');
-      this.#clock.jump((this.#chance(0.5) ? 1 : -1) * (2 + this.#random() * 30) * DAY);
+      this.#clock.jump((this.#chance(0.5) ? 1 : -1) * (2 + this.#random.world() * 30) * DAY);
     }
     for (const mail of this.#box) if (mail.refused && this.#chance(0.02)) mail.refused = false;
     this.#fault = this.#chance(0.35)
@@ -312,8 +346,8 @@ export class Day {
             host: '127.0.0.1',
             port: this.#server.port,
             security: 'none',
-            timeouts: { quit: 30, quitAfterDeletions: 30 },
-          } as Parameters<typeof openSession>[0],
+            clock: this.#lineClock,
+          },
           { user: 'alice', password: 'secret', mechanism: 'auto' },
           signal,
         ),
@@ -325,64 +359,58 @@ export class Day {
       onQuarantined: () => undefined,
       onSummary: () => undefined,
       clock,
-      random: this.#random,
+      random: this.#random.mailbox,
     };
     this.#mailbox = new Mailbox(parts);
     this.#mailbox.start();
     await this.#settled();
   }
 
-  #ended: (() => void) | undefined;
   #busy = true;
+  #deliveries = 0;
 
   /** Changes whenever a command is heard or a mail is delivered. */
   get #activity(): string {
     const { sessions } = this.#server;
-    const deliveries = this.#all.reduce((sum, mail) => sum + mail.deliveries, 0);
-    return `${sessions.length} ${sessions.at(-1)?.received.length} ${deliveries}`;
+    return `${sessions.length} ${sessions.at(-1)?.received.length} ${this.#deliveries}`;
   }
 
   #heard(state: MailboxState, life: number): void {
-    if (life !== this.#life) return;
-    this.#busy = state.is === 'checking' || state.is === 'progress';
-    if (!this.#busy) this.#ended?.();
+    if (life === this.#life) this.#busy = state.is === 'checking' || state.is === 'progress';
+  }
+
+  /** Resolves when only the clock could make anything happen: no file and no socket is at work. */
+  async #quiet(): Promise<void> {
+    let before = '';
+    for (let turns = 0; turns < QUIET_TURNS; turns += 1) {
+      const isAtWork = process.getActiveResourcesInfo().some((name) => AT_WORK.test(name));
+      await new Promise((resolve) => (isAtWork ? setTimeout(resolve, 1) : setImmediate(resolve)));
+      if (isAtWork || this.#activity !== before) turns = -1;
+      before = this.#activity;
+    }
   }
 
   /** Resolves when the present check is over. */
   async #settled(): Promise<void> {
+    await this.#quiet();
     while (this.#busy && !this.#died) {
-      const before = this.#activity;
-      let timer: NodeJS.Timeout | undefined;
-      await new Promise<void>((resolve) => {
-        this.#ended = resolve;
-        timer = setTimeout(resolve, 20);
-      });
-      clearTimeout(timer);
       const [wait] = this.#clock.waits;
+      if (this.#unanswered) {
+        this.#unanswered = false;
+        this.#lineClock.advance(HOUR / 2);
+      }
       // A session that waits for the flow waits by this clock.
-      if (this.#busy && !this.#died && this.#activity === before && wait !== undefined)
-        this.#clock.advance(Math.max(1, wait));
+      else if (wait !== undefined) this.#clock.advance(Math.max(1, wait));
+      await this.#quiet();
     }
-    // What was told within the same turn, and what the disk has still to take.
-    for (let turns = 0; turns < 3; turns += 1) await new Promise(setImmediate);
   }
 
   /** On to the next check, or to what the flow does before it. */
   async #next(): Promise<void> {
     if (this.#died) await this.#rise();
-    // A check is under way, or about to be.
-    if (this.#mailbox.nextCheckAt === undefined && !this.#died) {
-      if (this.#busy) await this.#settled();
-      else await new Promise((resolve) => setTimeout(resolve, 1));
-      if (this.#died) await this.#rise();
-      return;
-    }
     const [wait = MINUTE] = this.#clock.waits;
-    const before = this.#server.sessions.length;
-    this.#busy = false;
     this.#clock.advance(Math.max(1, wait));
-    for (let turns = 0; turns < 4; turns += 1) await new Promise(setImmediate);
-    if (this.#busy || this.#server.sessions.length > before) await this.#settled();
+    await this.#settled();
     if (this.#died) await this.#rise();
   }
 
@@ -390,6 +418,11 @@ export class Day {
 
   async #deliver(mail: DeliveredMail, life: number): Promise<void> {
     if (life !== this.#life || this.#died) throw new Error('a process that has ended delivers');
+    this.#options.trace?.(`= ${mail.topic} ${mail.pop3.uid}${mail.pop3.redelivered ? ' redelivered' : ''}`);
+    this.#deliveries += 1;
+    const { flow } = this.#random;
+    // All at once, before another delivery can come between.
+    const fate: Fate = { crashes: this.#chance(0.3, flow), lot: flow(), wait: flow() * 20 * MINUTE };
     const found = this.#all.find(({ id }) => id === mail.topic);
     if (found !== undefined) {
       found.deliveries += 1;
@@ -400,27 +433,28 @@ export class Day {
         else this.#unmarked.push(found.id);
       }
     }
-    if (this.#fault === 'crash' && this.#chance(0.3) && !this.#quiet) {
+    if (this.#fault === 'crash' && fate.crashes && !this.#mended) {
       this.#die();
       // This process goes no further.
       await new Promise(() => undefined);
     }
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#options.handled === 'ack') this.#acknowledgeLater(mail.pop3.delivery);
+    if (this.#options.handled === 'ack') this.#acknowledgeLater(mail, fate);
   }
 
-  #acknowledgeLater(delivery: string): void {
+  #acknowledgeLater({ topic: id, pop3: { delivery } }: DeliveredMail, fate: Fate): void {
     const mailbox = this.#mailbox;
-    const lot = this.#quiet ? 1 : this.#random();
+    const lot = this.#mended ? 1 : fate.lot;
     // Now and then the flow fails, or never says anything.
     if (lot < 0.05) return;
     const outcome = lot < 0.1 ? 'failed' : 'done';
-    const wait = this.#random() * 20 * MINUTE;
     this.#clock.setTimeout(
       () => {
-        if (mailbox === this.#mailbox && !this.#died) void mailbox.acknowledge(delivery, outcome);
+        if (mailbox !== this.#mailbox || this.#died) return;
+        this.#options.trace?.(`= ${outcome} ${id}`);
+        void mailbox.acknowledge(delivery, outcome);
       },
-      this.#quiet ? 1000 : Math.min(wait, 9 * MINUTE),
+      this.#mended ? 1000 : Math.min(fate.wait, 9 * MINUTE),
     );
   }
 
@@ -430,7 +464,6 @@ export class Day {
     this.#crashes += 1;
     void this.#ledger.abandon();
     for (const session of this.#server.sessions) session.socket.destroy();
-    this.#ended?.();
   }
 
   async #rise(): Promise<void> {
@@ -454,7 +487,7 @@ export class Day {
   #listingNow(): Mail[] {
     if (this.#fault === 'empty listing') return [];
     if (this.#fault === 'short listing')
-      return this.#box.slice(0, Math.floor(this.#box.length * this.#random()));
+      return this.#box.slice(0, Math.floor(this.#box.length * this.#random.server()));
     return [...this.#box];
   }
 
@@ -462,9 +495,25 @@ export class Day {
     return this.#options.naming === 'number' ? String(at + 1) : mail.uid;
   }
 
-  #commands(): NonNullable<Parameters<typeof startScripted>[0]>['commands'] {
+  /** The same, each command told to the one who traces. */
+  #tracedCommands(): Commands {
+    const commands = this.#commands();
+    const { trace } = this.#options;
+    if (trace === undefined) return commands;
+    const traced: Commands = {};
+    for (const [word, answer] of Object.entries(commands)) {
+      traced[word] = (argument, session) => {
+        trace(`${this.#server.sessions.indexOf(session)} ${word} ${argument}`);
+        return answer(argument, session);
+      };
+    }
+    return traced;
+  }
+
+  #commands(): Commands {
+    const random = this.#random.server;
     const drop = (session: ScriptedSession): undefined => {
-      session.socket.destroy();
+      session.socket.end();
       return undefined;
     };
     const lines = (session: ScriptedSession, line: (mail: Mail, at: number) => string): string =>
@@ -503,17 +552,17 @@ export class Day {
         if (mail === undefined) return '-ERR no such mail\r\n';
         if (this.#trueNow() < this.#quotaUntil) return "-ERR today's transfer is used up\r\n";
         if (mail.refused) return '-ERR this one cannot be read\r\n';
-        if (this.#fault === 'dropped before a mail' && this.#chance(0.3)) return drop(session);
+        if (this.#fault === 'dropped before a mail' && this.#chance(0.3, random)) return drop(session);
         const text = mail.unstuffed ? Buffer.concat([mail.bytes, Buffer.from('.\r\n')]) : stuffed(mail.bytes);
         const answer = Buffer.concat([Buffer.from('+OK\r\n'), text]);
-        if (this.#fault !== 'dropped in a mail' || this.#chance(0.7)) return answer;
+        if (this.#fault !== 'dropped in a mail' || this.#chance(0.7, random)) return answer;
         // Nothing may follow, though commands are waiting.
-        session.socket.end(answer.subarray(0, Math.floor(answer.length * this.#random())));
+        session.socket.end(answer.subarray(0, Math.floor(answer.length * random())));
         return undefined;
       },
       DELE: (argument, session) => {
         const mail = mailOf(argument, session);
-        if (mail === undefined || (this.#fault === 'delete refused' && this.#chance(0.5)))
+        if (mail === undefined || (this.#fault === 'delete refused' && this.#chance(0.5, random)))
           return '-ERR no\r\n';
         session.deleted.add(Number(argument));
         return '+OK\r\n';
@@ -522,7 +571,10 @@ export class Day {
         if (this.#fault === 'dropped at the end') return drop(session);
         if (this.#fault === 'end refused') return '-ERR some were not deleted\r\n';
         for (const number of session.deleted) this.#commit(this.#view(session)[number - 1]);
-        if (this.#fault === 'end not answered') return undefined;
+        if (this.#fault === 'end not answered') {
+          this.#unanswered = true;
+          return undefined;
+        }
         session.socket.end('+OK bye\r\n');
         return undefined;
       },

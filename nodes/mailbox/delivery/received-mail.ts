@@ -20,7 +20,7 @@ export interface ReceivedMail {
   /** The server announced more than it sent: a part may be missing. */
   readonly incomplete: boolean;
   /** What it is recognized by; undefined in a spool of version 0.1. */
-  readonly fingerprint?: string;
+  readonly fingerprint?: string | undefined;
   /** When the server received it, ms since the epoch, where that is known. */
   readonly receivedAt?: number | undefined;
   /** Its bytes as they came; once, but from the spool. */
@@ -43,7 +43,7 @@ export interface Receipt {
   /** False where only headers come (TOP). */
   whole: boolean;
   /** The size that LIST told of a mail. */
-  announced(number: number): number | undefined;
+  listed(number: number): number | undefined;
   /** Whether this mail could be downloaded once more, so that its bytes need not be kept. */
   canDownloadAgain(number: number): boolean;
 }
@@ -61,6 +61,7 @@ const LAST_LINE_END = 2;
 /** Counts what comes of a mail, and keeps its header. */
 class Meter {
   readonly #announced: number | undefined;
+  readonly #listed: number | undefined;
   bytes = 0;
   readonly #header = new HeaderReader();
   /** Lines that begin with a dot: some servers announce them with the dot that RFC 1939 section 3 adds. */
@@ -70,8 +71,13 @@ class Meter {
   #bare: boolean | undefined;
   #last = NEWLINE;
 
-  constructor(announced: number | undefined) {
-    this.#announced = announced;
+  /**
+   * @param announced by RETR's own answer
+   * @param listed by LIST, which some servers estimate (quirk 15): it counts where RETR names none
+   */
+  constructor(announced: number | undefined, listed: number | undefined) {
+    this.#announced = announced ?? listed;
+    this.#listed = listed;
   }
 
   push(chunk: Buffer): void {
@@ -89,8 +95,9 @@ class Meter {
     this.#last = chunk[chunk.length - 1] as number;
   }
 
-  get fingerprint(): string {
-    return fingerprintOf(this.#header.text);
+  /** None of a mail without header: TOP shows what it is. */
+  get fingerprint(): string | undefined {
+    return this.#header.text === '' ? undefined : fingerprintOf(this.#header.text);
   }
 
   get receivedAt(): number | undefined {
@@ -99,6 +106,8 @@ class Meter {
 
   /** Fewer bytes than were announced, beyond what different ways of counting explain. */
   get incomplete(): boolean {
+    // Dovecot gives nothing where it has a wrong size in its index, and announces that.
+    if (this.bytes === 0 && (this.#listed ?? 0) > LAST_LINE_END) return true;
     return this.bytes + this.#dots + this.#bareLines + LAST_LINE_END < (this.#announced ?? 0);
   }
 }
@@ -121,12 +130,12 @@ export class NetworkMail implements ReceivedMail {
     body: AsyncIterable<Buffer>,
     readonly whole: boolean,
     canDownloadAgain: boolean,
-    announced?: number,
+    { announced, listed }: { announced?: number | undefined; listed?: number | undefined } = {},
   ) {
     this.#body = body;
     this.#canDownloadAgain = canDownloadAgain;
-    this.#announced = whole ? announced : undefined;
-    this.#meter = new Meter(this.#announced);
+    this.#announced = whole ? (announced ?? listed) : undefined;
+    this.#meter = whole ? new Meter(announced, listed) : new Meter(undefined, undefined);
   }
 
   get bytes(): number {
@@ -137,7 +146,7 @@ export class NetworkMail implements ReceivedMail {
     return this.#meter.incomplete;
   }
 
-  get fingerprint(): string {
+  get fingerprint(): string | undefined {
     return this.#meter.fingerprint;
   }
 
@@ -198,10 +207,12 @@ export class MailFromSpool implements ReceivedMail {
 /** Mails that are read as they come, one after the other. */
 export async function* fromNetwork(
   source: AsyncIterable<RetrievedMail>,
-  { whole, canDownloadAgain, announced }: Receipt,
+  { whole, canDownloadAgain, listed }: Receipt,
 ): AsyncIterable<NumberedMail> {
-  for await (const { number, body } of source)
-    yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number), announced(number)) };
+  for await (const { number, body, announced } of source) {
+    const sizes = { announced, listed: listed(number) };
+    yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number), sizes) };
+  }
 }
 
 function optionsOf(

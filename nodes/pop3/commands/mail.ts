@@ -21,6 +21,8 @@ export class Mail implements Exchange {
   readonly body: Body;
   /** Bytes this reply is thought to have. */
   readonly expected: number;
+  /** Bytes that the answer has announced. */
+  announced: number | undefined;
   readonly #limits: Limits;
   readonly #flow: Flow;
   /** TOP: counts the lines, and lets go what comes after them. */
@@ -70,7 +72,8 @@ export class Mail implements Exchange {
 
   status(response: Response): boolean {
     this.#begun = true;
-    if (response.status !== 'ok') {
+    if (response.status === 'ok') this.announced = octetsIn(response.text);
+    else {
       this.body.fail(refusal(response, 'transaction', wordOf(this) ?? ''));
     }
     this.#waiter?.(true);
@@ -125,6 +128,12 @@ export class Mail implements Exchange {
     this.#waiter?.(false);
     this.#waiter = undefined;
   }
+}
+
+/** RFC 1939 section 5 shows such a size in its example, and most servers name it. */
+function octetsIn(text: string): number | undefined {
+  const found = /\b(\d{1,12}) *(?:octets?|bytes?)\b/i.exec(text.slice(0, 512));
+  return found === null ? undefined : Number(found[1]);
 }
 
 function tooLarge(mail: Mail): Pop3Error {
