@@ -32,7 +32,7 @@ const STATUS_BY_REASON: Record<string, string> = {
   'web-login-needed': 'web login needed',
   'pop-disabled': 'POP disabled',
   'name-not-found': 'host not found',
-  'dns-unavailable': 'host not found',
+  'dns-unavailable': 'DNS unavailable',
   refused: 'connection refused',
   unreachable: 'host unreachable',
   'hung-up': 'connection lost',

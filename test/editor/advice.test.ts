@@ -104,7 +104,10 @@ describe('advice on a failed test', () => {
     assert.ok(said.length > 12);
     for (const [, key = ''] of [...said, ...lines]) assert.ok(key in catalogue.advice, key);
     for (const [, key = ''] of source.matchAll(/open\('(\w+)'/g)) assert.ok(key in catalogue.link, key);
-    for (const [, field = ''] of source.matchAll(/: '(\w+)',$/gm)) {
+    const steps = filesBelow('nodes', '.ts').get('nodes/editor/next-step.ts') ?? assert.fail();
+    const fields = [...steps.matchAll(/: '(\w+)',$/gm)];
+    assert.ok(fields.length > 30);
+    for (const [, field = ''] of fields) {
       assert.ok(form.includes(`id="node-input-${field}"`), field);
     }
   });

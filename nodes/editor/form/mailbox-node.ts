@@ -27,8 +27,8 @@ export const isOpened = (node: MailboxNode): boolean => node.id === opened;
 /** The field that the next dialog opens at. */
 let wanted: string | undefined;
 
-/** Opens the node's dialog at one of its fields. */
-export function editAt(node: EditorNode, property: string): void {
+/** Opens the node's dialog, at one of its fields where one is given. */
+export function editAt(node: EditorNode, property: string | undefined): void {
   wanted = property;
   RED.editor.edit(node);
 }

@@ -1,7 +1,9 @@
 /** One mailbox in the Mail tab: what is wrong and what can be done first, everything else folded away. */
 import type { MailboxReport } from '../../admin/protocol';
 import { MailboxApi } from '../api';
+import { editAt } from '../form/mailbox-node';
 import { sentenceOf, statusWord, word } from '../i18n';
+import { fieldFor, nextStep } from '../next-step';
 import { type Ask, button, type Card, nameOf, type Part, part, statusPart, warning } from './card';
 import { hourChart } from './chart';
 import { MailboxDetails } from './details';
@@ -126,8 +128,8 @@ export class MailboxCard implements Card<MailboxReport> {
       .find('.fa')
       .attr('class', `fa ${report.isPaused ? 'fa-play' : 'fa-pause'}`);
     const failing = report.error?.over === false;
-    const ofAccount = report.error?.reason.startsWith('account/') || report.error?.code === 'SIGN_IN_AGAIN';
-    this.#signIn.toggle(failing && ofAccount && report.account !== undefined);
+    const signIn = failing && report.error !== undefined && nextStep(report.error) === 'sign-in';
+    this.#signIn.toggle(signIn && report.account !== undefined);
     this.#edit.toggle(failing);
     this.#actions.toggle(failing);
   }
@@ -138,7 +140,7 @@ export class MailboxCard implements Card<MailboxReport> {
 
   #openNode(): void {
     const node = RED.nodes.node(this.#report?.node ?? '');
-    if (node !== null) RED.editor.edit(node);
+    if (node !== null) editAt(node, fieldFor(this.#report?.error?.reason ?? ''));
   }
 
   #iconButton(kind: string, icon: string, act: (api: MailboxApi) => Promise<object>): JQuery {

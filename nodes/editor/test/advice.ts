@@ -1,5 +1,6 @@
 import type { Facts } from '../../admin/protocol';
 import { providers } from '../../oauth2/providers';
+import { fieldFor } from '../next-step';
 
 /** What a connection test found, as far as advice depends on it. */
 export interface Trouble {
@@ -28,42 +29,6 @@ export interface Advice {
   /** Where it is to be changed, if not here; `key` of `link.…`. */
   link?: { href: string; key: string };
 }
-
-/** The property that a reason is about. */
-const FIELDS: Record<string, string> = {
-  'name-not-found': 'host',
-  'host-missing': 'host',
-  'wrong-name': 'host',
-  unreachable: 'host',
-  refused: 'port',
-  timeout: 'port',
-  'speaks-imap': 'port',
-  'speaks-smtp': 'port',
-  protocol: 'port',
-  'server-speaks-plain': 'security',
-  'server-speaks-tls': 'security',
-  'starttls-not-offered': 'security',
-  'plaintext-not-allowed': 'security',
-  'self-signed': 'tls',
-  'untrusted-issuer': 'tls',
-  'intermediate-missing': 'tls',
-  'client-certificate-required': 'tls',
-  'name-refused': 'host',
-  'certificate-rejected': 'tls',
-  'tls-not-deployed': 'tls',
-  'wrong-password': 'password',
-  'app-password-needed': 'password',
-  'password-missing': 'password',
-  'password-again': 'password',
-  'user-missing': 'user',
-  'mechanism-not-offered': 'mechanism',
-  'mechanism-needs-other-credentials': 'mechanism',
-  proxy: 'proxy',
-  'proxy-not-deployed': 'proxy',
-  'account-missing': 'account',
-  'account-not-deployed': 'account',
-  'mailbox-refused': 'account',
-};
 
 const REFUSED: ReadonlySet<string> = new Set([
   'wrong-password',
@@ -98,7 +63,7 @@ export function adviceOn(trouble: Trouble, setup: Setup): Advice {
   const { reason, facts } = trouble;
   const known = setup.service !== 'custom' && Object.hasOwn(providers, setup.service);
   const row = known ? providers[setup.service] : undefined;
-  const field = reason.startsWith('account/') ? 'account' : FIELDS[reason];
+  const field = fieldFor(reason);
   const advice: Advice = { lines: [], ...(field && { field }) };
   const say = (...keys: string[]): void => {
     advice.lines.push(...keys.map((key) => ({ key })));
