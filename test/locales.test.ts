@@ -197,6 +197,27 @@ describe('the words for people', () => {
     });
   }
 
+  it('read right with the number one: no count stands before a noun', () => {
+    /** What has one form for every number. */
+    const oneForm =
+      /^(new|ignored|left|found|delivered|neu|ignoriert|gefunden|zugestellt|of|von|de|sur|из|fois)(?!\p{L})/u;
+    const wrong: string[] = [];
+    for (const language of languages.filter((one) => !/^(ja|ko|zh)/.test(one))) {
+      for (const set of sets) {
+        for (const [key, text] of Object.entries(catalogues.get(language)?.get(set) ?? {})) {
+          // Never fewer than 200.
+          if (key === 'errors.gmail-lists-old-mail') continue;
+          for (const [, after = ''] of text.matchAll(
+            /__(?:count|attempts|messages|owned|attended|found|delivered|later)__[ -](\p{L}[^\s]*)/gu,
+          )) {
+            if (!oneForm.test(after)) wrong.push(`${language} ${key}: ${text}`);
+          }
+        }
+      }
+    }
+    assert.deepEqual(wrong, []);
+  });
+
   it('are there for every text of a status', () => {
     assert.ok(accountStatusTexts.every((text) => statusTexts.includes(text)));
     for (const [set, texts] of [
