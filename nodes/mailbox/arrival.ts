@@ -1,4 +1,4 @@
-import type { Pop3Client } from '../pop3';
+import type { Pop3Client, RetrievedMail } from '../pop3';
 import { concernsOneMail } from './from-pop3';
 import { fieldsOf, readHeader } from './header';
 import type { ListedMail } from './listing';
@@ -15,16 +15,31 @@ export async function arrivals(
   numbers: number[],
   signal?: AbortSignal,
 ): Promise<Map<number, number | undefined>> {
+  const byTop = await arrivalsIn(client.top(numbers, 0), signal);
+  if (byTop.given > 0 || numbers.length === 0) return byTop.dates;
+  // A server without TOP, which RFC 1939 section 7 leaves open: the whole mails, then.
+  const byRetrieval = await arrivalsIn(client.retrieve(numbers), signal);
+  // Some servers delete at QUIT what was retrieved (quirk 16); RSET takes that back.
+  await client.rset();
+  return byRetrieval.dates;
+}
+
+async function arrivalsIn(
+  mails: AsyncIterable<RetrievedMail>,
+  signal?: AbortSignal,
+): Promise<{ dates: Map<number, number | undefined>; given: number }> {
   const dates = new Map<number, number | undefined>();
-  for await (const { number, body } of client.top(numbers, 0)) {
+  let given = 0;
+  for await (const { number, body } of mails) {
     try {
       dates.set(number, arrivalOf(await readHeader(body)));
+      given += 1;
     } catch (error) {
       if (signal?.aborted || !concernsOneMail(error)) throw error;
       dates.set(number, undefined);
     }
   }
-  return dates;
+  return { dates, given };
 }
 
 /** Those that arrived before that, ms since the epoch. */

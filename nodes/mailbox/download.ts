@@ -54,6 +54,8 @@ class Download {
   readonly #seen = new Set<unknown>();
   /** Only their headers are downloaded: too large, or the node wants no more. */
   #headers: ListedMail[] = [];
+  /** The same, whose TOP was refused: a server without TOP gives the headers with the rest. */
+  #headersByRetrieval: ListedMail[] = [];
   /** To be downloaded once more, behind the others, which are on their way already. */
   #again: ListedMail[] = [];
   /** Refused, and no mail has come since: it may be the mail or the mailbox. */
@@ -121,6 +123,12 @@ class Download {
       const source = this.#client.top(numbersOf(headers), 0);
       await this.#deliverEach(headers, source, { whole: false, canDownloadAgain: () => false });
     }
+    const withRest = this.#headersByRetrieval.splice(0);
+    if (withRest.length > 0) {
+      await delivery.expect(withRest);
+      const source = this.#client.retrieve(numbersOf(withRest));
+      await this.#deliverEach(withRest, source, { whole: false, canDownloadAgain: () => false });
+    }
     return this.#judge();
   }
 
@@ -177,10 +185,22 @@ class Download {
         await this.#tooLarge(mail);
         return;
       }
+      if (this.#mayComeWithRest(mail, received, error)) {
+        this.#headersByRetrieval.push(mail);
+        return;
+      }
       await this.#failed(mail, error);
     }
     this.#done += 1;
     onProgress(this.#done, this.#total);
+  }
+
+  /** True where TOP was refused for a mail that is not too large to be downloaded whole. */
+  #mayComeWithRest(mail: ListedMail, { whole }: ReceivedMail, error: unknown): boolean {
+    const { maxSize } = this.#context.settings;
+    if (whole || !(error instanceof Pop3Error) || error.command !== 'TOP' || error.code !== 'REFUSED')
+      return false;
+    return maxSize === 0 || (mail.bytes !== undefined && mail.bytes <= maxSize);
   }
 
   /** A mail came, so what was refused before it was refused for itself. */

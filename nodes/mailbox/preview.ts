@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { readMail } from '../mail';
+import { Pop3Error, type RetrievedMail } from '../pop3';
 import type { DeliveryParts } from './delivery/delivery';
 import { pop3Fields, uidOf } from './delivery/pop3-fields';
 import { mustDownloadAgain, NetworkMail } from './delivery/received-mail';
@@ -23,8 +24,8 @@ export interface PreviewedMail {
 }
 
 /**
- * The newest mails, the newest first, by TOP with no line of the body. Nothing is fetched, deleted or remembered: no
- * RETR, since Gmail hides what was retrieved. Ends the session.
+ * The newest mails, the newest first, by TOP with no line of the body. Nothing is deleted or remembered. No RETR, since
+ * Gmail hides what was retrieved, but where the server has no TOP. Ends the session.
  *
  * @throws MailboxError, or the reason of the signal
  */
@@ -37,19 +38,10 @@ export async function previewMailbox(
     const previews = new Map<number, PreviewedMail>(
       listing.map(({ number, key, bytes }) => [number, { key, ...(bytes !== undefined && { bytes }) }]),
     );
-    for await (const { number, body } of client.top(previews.keys(), 0)) {
-      const preview = previews.get(number);
-      if (preview === undefined) continue;
-      try {
-        const { message } = await readMail(body, { content: 'headers', attachments: 'none', signal });
-        preview.subject = message.topic ?? '';
-        preview.from = senderOf(message.mail.from[0], message.from);
-        if (message.date) preview.date = message.date.toISOString();
-      } catch (error) {
-        // One whose headers cannot be had is shown by its size alone.
-        if (!concernsOneMail(error)) throw error;
-      }
-    }
+    await describe(client.top(previews.keys(), 0), previews, signal);
+    const shown = [...previews.values()].some(({ subject }) => subject !== undefined);
+    // A server without TOP, which RFC 1939 section 7 leaves open, gives small mails whole.
+    if (!shown) await describe(client.retrieve(smallOnes(previews)), previews, signal);
     // Some servers take a mail that was looked at for a mail to be deleted (quirk 16); RSET takes that back.
     await client.rset();
     await client.quit();
@@ -59,6 +51,32 @@ export async function previewMailbox(
     throw asMailboxError(error);
   } finally {
     client.destroy();
+  }
+}
+
+/** A mail that is downloaded for its header alone is no larger, bytes. */
+const MOST_RETRIEVED = 256 * 1024;
+
+const smallOnes = (previews: ReadonlyMap<number, PreviewedMail>): number[] =>
+  [...previews].flatMap(([number, { bytes }]) => ((bytes ?? Infinity) <= MOST_RETRIEVED ? [number] : []));
+
+/** Adds what the headers say. A mail whose headers cannot be had is shown by its size alone. */
+async function describe(
+  mails: AsyncIterable<RetrievedMail>,
+  previews: ReadonlyMap<number, PreviewedMail>,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { number, body } of mails) {
+    const preview = previews.get(number);
+    if (preview === undefined) continue;
+    try {
+      const { message } = await readMail(body, { content: 'headers', attachments: 'none', signal });
+      preview.subject = message.topic ?? '';
+      preview.from = senderOf(message.mail.from[0], message.from);
+      if (message.date) preview.date = message.date.toISOString();
+    } catch (error) {
+      if (!concernsOneMail(error)) throw error;
+    }
   }
 }
 
@@ -96,12 +114,14 @@ export async function sendOne(
     if (mail === undefined) throw new MailboxError('PROTOCOL', 'mail-gone', { retryable: false });
     const tooLarge = maxSize > 0 && (mail.bytes ?? 0) > maxSize;
     const whole = !tooLarge && reading.content !== 'headers';
-    const receive = (canDownloadAgain: boolean) =>
-      new NetworkMail(bodyOf(client, mail.number, whole), whole, canDownloadAgain);
+    const receive = (canDownloadAgain: boolean, byRetrieval = whole) =>
+      new NetworkMail(bodyOf(client, mail.number, byRetrieval), whole, canDownloadAgain);
     let received = receive(true);
     const { message } = await received.read(reading, signal).catch((error) => {
-      if (!mustDownloadAgain(error)) throw error;
-      received = receive(false);
+      if (mustDownloadAgain(error)) received = receive(false);
+      // A server without TOP gives the headers with the rest.
+      else if (!whole && !tooLarge && isRefusal(error)) received = receive(true, true);
+      else throw error;
       return received.read(reading, signal);
     });
     const { bytes } = received;
@@ -120,6 +140,8 @@ export async function sendOne(
     client.destroy();
   }
 }
+
+const isRefusal = (error: unknown): boolean => error instanceof Pop3Error && error.code === 'REFUSED';
 
 async function* bodyOf(client: Session['client'], number: number, whole: boolean): AsyncIterable<Buffer> {
   for await (const { body } of whole ? client.retrieve([number]) : client.top([number], 0)) yield* body;

@@ -98,6 +98,15 @@ describe('when a mail arrived', () => {
       assert.deepEqual(box.said('TOP'), ['TOP 1 0', 'TOP 2 0', 'TOP 3 0']);
     });
 
+    it('of a server without TOP: of the mails themselves, and none is left marked', async () => {
+      box = await Box.start(three, { commands: { TOP: () => '-ERR unknown command\r\n' } });
+      assert.deepEqual(
+        [...(await ask([1, 2, 3]))],
+        [1, 2, 3].map((number) => [number, BEGINNING + (number - 1) * 1000]),
+      );
+      assert.equal(box.server.received.at(-1), 'RSET');
+    });
+
     it('a line that drops is no answer, not even at the last mail', async () => {
       box = await Box.start(three, {
         commands: {

@@ -87,6 +87,21 @@ describe('one check of a mailbox', () => {
       assert.equal(node.ledger.state('uold'), 'baseline');
     });
 
+    it('delivers mail received since a date, and nothing older, from a server without TOP', async () => {
+      await start(
+        [
+          { uid: 'old', mail: mailOf('old', Date.UTC(2026, 9, 1)) },
+          { uid: 'young', mail: mailOf('young', Date.UTC(2026, 9, 3)) },
+        ],
+        { capabilities: ['USER', 'UIDL'], commands: { TOP: () => REFUSED } },
+      );
+      const node = await Checker.make({ first: '2026-10-02', after: 'delete' });
+      await node.check(box);
+      await node.check(box);
+      assert.equal(node.uids, 'young');
+      assert.deepEqual(box.uids, ['old']);
+    });
+
     it('with a date that is none: CONFIG, and no baseline', async () => {
       await start('a');
       const node = await Checker.make({ first: 'yesterday' });
@@ -469,6 +484,17 @@ describe('one check of a mailbox', () => {
       await node.check(box);
       assert.deepEqual(box.said('R'), [], 'nothing was fetched');
     });
+  });
+
+  it('of headers only, from a server without TOP: they come with the rest, but not of what is too large', async () => {
+    const large = mailOf('large') + 'x'.repeat(5000);
+    await start([...lettered('ab'), { uid: 'large', mail: large }], { commands: { TOP: () => REFUSED } });
+    const node = await Checker.begun({ content: 'headers', maxSize: 2000, after: 'delete' });
+    await node.check(box);
+    assert.equal(node.uids, 'a b');
+    assert.equal(node.delivered[0]?.payload, '');
+    assert.deepEqual(box.said('RETR'), ['RETR 1', 'RETR 2']);
+    assert.equal(box.uids.length, 3, 'all of them are kept');
   });
 
   describe('a mail that cannot be had', () => {

@@ -65,6 +65,25 @@ describe('a preview of a mailbox', () => {
     assert.deepEqual(await previewMailbox(empty, { most: 10, signal }), []);
   });
 
+  it('shows and sends the headers of small mails of a server without TOP', async () => {
+    const server = {
+      mails: [mail('One'), mail('Large', {}, 'x'.repeat(300_000))],
+      commands: { TOP: () => '-ERR unknown command\r\n' },
+    };
+    const { server: first, session: opened } = await session(server);
+    const shown = await previewMailbox(opened, { most: 10, signal });
+    assert.deepEqual(
+      shown.map(({ subject }) => subject),
+      [undefined, 'One'],
+    );
+    assert.deepEqual(commands(first).slice(-3), ['RETR', 'RSET', 'QUIT']);
+    const { session: second } = await session(server);
+    const delivered: DeliveredMail[] = [];
+    const reading = { content: 'headers', attachments: 'none' } as const;
+    await sendOne(second, shown[1]?.key ?? '', parts(delivered, { reading }), signal);
+    assert.equal(delivered[0]?.topic, 'One');
+  });
+
   const usual = (at: unknown, argument: string) =>
     open[0]?.usual('TOP', argument, at as Parameters<ScriptedPop3['usual']>[2]);
 
