@@ -27,15 +27,22 @@ export function answering(RED: NodeAPI, answer: (request: Request) => Promise<ob
   };
 }
 
-/** A sentence in this Node-RED's language, and what the dialog makes one of in the reader's. */
-export function errorView(RED: NodeAPI, error: OAuth2Error): ErrorView {
+/**
+ * A sentence in this Node-RED's language, and what the dialog makes one of in the reader's.
+ * @param where `running`: of the account as it is deployed, which retries by itself
+ */
+export function errorView(
+  RED: NodeAPI,
+  error: OAuth2Error,
+  where: 'dialog' | 'running' = 'dialog',
+): ErrorView {
   const { code, reason, facts, message } = error;
   const cure = cureOf(error);
   return {
     code,
     reason,
     facts: { ...facts },
-    message: accountSentence(error, translateBy(RED)) ?? message,
+    message: accountSentence(error, translateBy(RED), where) ?? message,
     ...(cure && { cure }),
   };
 }

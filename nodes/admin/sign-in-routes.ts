@@ -155,7 +155,9 @@ async function status({ RED, runtime, signIns }: Context, request: Request): Pro
       scope: tokens.scope,
       label: tokens.label,
     }),
-    ...(state?.error ? errorView(RED, state.error) : tokens && expiryView(RED, config.provider, tokens)),
+    ...(state?.error
+      ? errorView(RED, state.error, 'running')
+      : tokens && expiryView(RED, config.provider, tokens)),
     ...(outcome && { signIn: outcomeOf(RED, outcome) }),
   };
 }

@@ -10,6 +10,7 @@ export type TestLogin = { user: string; mechanism?: MechanismName | 'auto' } & (
         accessToken: string;
         expiresAt?: number;
         scope?: string;
+        audience?: string;
       }>;
     }
 );

@@ -37,7 +37,13 @@ export interface StepFacts {
     names?: string[];
     mechanisms: string[];
   };
-  token: { scope?: string /** Seconds. */; left?: number };
+  token: {
+    scope?: string;
+    /** The resource a JWT names; unverified. */
+    audience?: string;
+    /** Seconds. */
+    left?: number;
+  };
   login: {
     mechanism?: string;
     user: string /** The first token was refused, a fresh one accepted. */;

@@ -183,9 +183,10 @@ class Walk {
     const { user } = login;
     if ('password' in login) return { user, password: login.password };
     this.#progress.begin('token');
-    const { accessToken, expiresAt, scope } = await untilAborted(login.token({ signal }), signal);
+    const { accessToken, expiresAt, scope, audience } = await untilAborted(login.token({ signal }), signal);
     this.#progress.done('token', {
       ...(scope && { scope }),
+      ...(audience && { audience }),
       ...(expiresAt !== undefined && { left: Math.max(0, Math.round((expiresAt - this.#now()) / 1000)) }),
     });
     const renew = async (rejected: string): Promise<string> => {

@@ -38,7 +38,12 @@ export function sentenceOf(
   ];
   // The account has sentences for reasons only; the runtime's own is better than one for a code.
   if (its === 'oauth2-account') tried.splice(prefixes.length, tried.length, message);
-  return tried.find((text) => text !== undefined) ?? message;
+  const told = tried.find((text) => text !== undefined) ?? message;
+  const { said } = facts ?? {};
+  // Where the sentence is no more than a guess at the server's words, they stand beside it.
+  return told && typeof said === 'string' && !told.includes(said)
+    ? `${told} ${word('errors.serverSaid', { response: said })}`
+    : told;
 }
 
 /** A status is its own key, and in English its own text. */

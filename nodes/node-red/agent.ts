@@ -75,7 +75,7 @@ class Tunnel extends http.Agent {
   }
 
   override createConnection(
-    _options: unknown,
+    options: object,
     callback: (error: Error | null, socket?: NodeJS.WritableStream) => void,
   ): undefined {
     const { protocol, hostname } = this.#url;
@@ -85,7 +85,11 @@ class Tunnel extends http.Agent {
         if (protocol !== 'https:') return callback(null, socket);
         // An address has no server name (RFC 6066 section 3).
         const servername = /^[\d.]+$|:/.test(host) ? '' : host;
-        callback(null, connect({ servername, ...this.#tls, host, socket }));
+        // To see a certificate that is not trusted, and for nothing else.
+        const look = (options as https.AgentOptions).rejectUnauthorized === false && {
+          rejectUnauthorized: false,
+        };
+        callback(null, connect({ servername, ...this.#tls, ...look, host, socket }));
       },
       (cause: Error) => callback(Object.assign(new Error('the proxy failed', { cause }), { code: 'EPROXY' })),
     );

@@ -206,12 +206,20 @@ function withServersWords(told: string, response: unknown, translate: Translate)
   return quoted === undefined ? told : `${told} ${quoted}`;
 }
 
-/** The same for what the account's own room says. */
+/**
+ * The same for what the account's own room says.
+ * @param where `dialog`: the person has just tried something, and nothing retries by itself
+ */
 export function accountSentence(
-  error: { reason: string; facts: object },
+  { reason, facts }: { reason: string; facts: object },
   translate: Translate,
+  where: 'dialog' | 'running' = 'running',
 ): string | undefined {
-  return known(translate, 'oauth2-account', `errors.${error.reason}`, { ...NO_FACTS, ...error.facts });
+  const all = { ...NO_FACTS, ...facts };
+  const told =
+    (where === 'dialog' ? known(translate, 'oauth2-account', `dialog.${reason}`, all) : undefined) ??
+    known(translate, 'oauth2-account', `errors.${reason}`, all);
+  return told && withServersWords(told, (facts as { said?: unknown }).said, translate);
 }
 
 /** Undefined where the catalog has no such text: the runtime's translation gives the key itself then. */

@@ -82,6 +82,16 @@ export function audienceOf(token: string): string | undefined {
   return typeof first === 'string' && /^[\x21-\x7e]{1,200}$/.test(first) ? first : undefined;
 }
 
+/** The permissions a JWT names, for a server that leaves them out of its answer: Microsoft's `scp`, else RFC 9068. */
+export function scopeIn(token: string): string | undefined {
+  const { scp, scope } = claimsOf(token);
+  const named = [scp ?? scope]
+    .flat()
+    .filter((word) => typeof word === 'string' && word !== '')
+    .join(' ');
+  return /^[\x21-\x7e][\x20-\x7e]{0,999}$/.test(named) ? named : undefined;
+}
+
 /** What a JWT says of itself; nothing where it is none. */
 function claimsOf(token: unknown): Record<string, unknown> {
   try {

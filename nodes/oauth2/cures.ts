@@ -11,34 +11,42 @@ export interface Cure {
   link?: string;
 }
 
-/** Every reason that a row of `refusals` gives, except the temporary ones, which end without an act. */
+/** Every reason of `refusals`, but for the temporary ones, which end without an act, and the server's own words. */
 const HELPERS: Partial<Record<OAuth2Reason, Helper>> = {
   // the registration of the application
   'client-assertion-refused': 'owner',
   'client-disabled': 'owner',
+  'client-id-refused': 'owner',
+  'client-is-public': 'owner',
   'client-not-allowed': 'owner',
   'client-not-for-consumers': 'owner',
+  'client-not-in-tenant': 'owner',
   'client-not-public': 'owner',
   'client-refused': 'owner',
   'client-unknown': 'owner',
+  'google-org-internal': 'owner',
   'grant-unsupported': 'owner',
   'permission-missing': 'owner',
-  'private-key-malformed': 'owner',
   'redirect-uri-mismatch': 'owner',
   'scope-refused': 'owner',
   'secret-expired': 'owner',
   'secret-missing': 'owner',
   'secret-not-allowed': 'owner',
   'secret-wrong': 'owner',
+  'service-account-key-refused': 'owner',
+  'service-account-unknown': 'owner',
   'single-page-app': 'owner',
   // the organization
   'admin-consent-needed': 'administrator',
   'app-blocked': 'administrator',
   'app-denied': 'administrator',
   'delegation-missing': 'administrator',
+  'device-disabled': 'administrator',
+  'device-unknown': 'administrator',
   'enterprise-application-missing': 'administrator',
   'google-admin-policy': 'administrator',
   'policy-blocked': 'administrator',
+  'service-not-enabled': 'administrator',
   'user-disabled': 'administrator',
   'user-not-assigned': 'administrator',
   // the account, or the person's own sign-in
@@ -52,6 +60,7 @@ const HELPERS: Partial<Record<OAuth2Reason, Helper>> = {
   'password-changed': 'you',
   'person-needed': 'you',
   'refresh-token-other-client': 'you',
+  'refresh-token-refused': 'you',
   'scope-two-resources': 'you',
   'sign-in-expired': 'you',
   'sign-in-revoked': 'you',

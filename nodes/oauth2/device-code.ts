@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, identifyInForm } from './client-authentication';
 import { type Endpoints, isLoopback, movedFrom, resolveEndpoints, scopeOf } from './endpoints';
-import { failed, isRecord, OAuth2Error, retryAfter } from './errors';
-import { type AgentFor, exchange } from './http';
+import { OAuth2Error, retryAfter } from './errors';
+import { type AgentFor, exchange, noAnswer, readFields } from './http';
 import { judgedBy, refused } from './refusals';
 import { randomText, SIGN_IN_MS, type SignInRequest, type SignIns } from './sign-ins';
 import { requestTokens } from './token-request';
@@ -86,19 +86,23 @@ export class DeviceCodeSignIn {
     if (!url) throw new OAuth2Error('CONFIG', 'device-url-missing', { facts: { provider } });
     const { form, headers } = identifyInForm(identify(config, endpoints, this.#now()));
     const scope = scopeOf(config);
+    const facts = { provider, host: url.host };
     const answer = await exchange(url, {
       form: { ...form, ...(scope && { scope }) },
       headers,
       agent,
       timeoutMs: this.#timeoutMs,
-    }).catch((cause) => {
-      throw failed(cause, { provider, host: url.host });
+    }).catch(async (cause) => {
+      throw await noAnswer(cause, facts, url, agent);
     });
     const now = this.#now();
-    const told = isRecord(answer.json) ? answer.json : {};
+    const told = readFields(answer.text);
     if (answer.status >= 300 && answer.status < 400)
       throw movedFrom(url, answer.headers.location, { provider });
-    if (answer.status !== 200 || told.error !== undefined) {
+    const isLater = answer.status === 429 || (answer.status >= 500 && answer.status !== 511);
+    if (told === undefined && !isLater)
+      throw new OAuth2Error('TEMPORARY', 'not-json', { facts: { ...facts, status: answer.status } });
+    if (answer.status !== 200 || told === undefined || told.device_code === undefined) {
       const retryAfterMs = retryAfter(answer.headers['retry-after'], now);
       throw refused({
         step: 'device',

@@ -1,7 +1,7 @@
 import { isLoopback as isLoopbackHost } from '../base/loopback';
-import type { AccountConfig } from './config';
-import { failed, isRecord, OAuth2Error, type OAuth2Facts } from './errors';
-import { type AgentFor, exchange, type HttpResponse } from './http';
+import { type AccountConfig, isMicrosoft } from './config';
+import { isRecord, OAuth2Error, type OAuth2Facts } from './errors';
+import { type AgentFor, exchange, type HttpResponse, noAnswer } from './http';
 import { type Provider, providers } from './providers';
 import { redact } from './redact';
 
@@ -114,6 +114,12 @@ function fromTable(provider: Provider, config: AccountConfig): Endpoints {
   if (provider.tenant && !/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/i.test(tenant)) {
     throw new OAuth2Error('CONFIG', 'tenant-malformed', { facts: { provider: provider.id, detail: tenant } });
   }
+  // The national clouds have no personal accounts.
+  if (isMicrosoft(provider.id) && provider.id !== 'microsoft' && /^consumers$/i.test(tenant)) {
+    throw new OAuth2Error('CONFIG', 'tenant-not-in-cloud', {
+      facts: { provider: provider.id, detail: tenant },
+    });
+  }
   const at = (address: string) => new URL(address.replaceAll('{tenant}', tenant));
   return {
     issuerPromised: false,
@@ -168,11 +174,9 @@ async function fetchMetadata(
   options: DiscoveryOptions,
 ): Promise<Record<string, unknown> | undefined> {
   const facts: OAuth2Facts = { provider: 'custom', host: url.host, uri: plain(url) };
-  const answer = await followed(url, options).catch((cause) => {
+  const answer = await followed(url, options).catch(async (cause) => {
     options.signal?.throwIfAborted();
-    throw cause.code === 'EMSGSIZE'
-      ? new OAuth2Error('TEMPORARY', 'too-large', { facts })
-      : failed(cause, facts);
+    throw await noAnswer(cause, facts, url, options.agent);
   });
   const { status } = answer;
   if (status === 429 || status >= 500) {
@@ -205,8 +209,8 @@ async function followed(from: URL, options: DiscoveryOptions): Promise<HttpRespo
 function sameIssuer({ issuer }: Record<string, unknown>, typed: string, from: URL): string {
   // RFC 8414 section 3.3: identical. A slash at the end is all that may differ from what was typed.
   if (typeof issuer === 'string' && issuer.replace(/\/$/, '') === typed.replace(/\/$/, '')) return issuer;
-  const detail = typeof issuer === 'string' ? redact(issuer).slice(0, 200) : undefined;
-  throw new OAuth2Error('CONFIG', 'issuer-wrong', {
+  const detail = typeof issuer === 'string' ? redact(issuer).slice(0, 200) : '';
+  throw new OAuth2Error('CONFIG', detail ? 'issuer-wrong' : 'issuer-unnamed', {
     facts: { uri: plain(from), ...(detail && { detail }) },
   });
 }

@@ -27,6 +27,8 @@ export type OAuth2Reason =
   | 'google-reauthentication'
   | 'refresh-token-other-client'
   | 'user-disabled'
+  | 'device-unknown'
+  | 'device-disabled'
   | 'no-refresh-token'
   | 'store-unreadable'
   // this sign-in came to nothing
@@ -52,6 +54,9 @@ export type OAuth2Reason =
   | 'client-id-missing'
   | 'registration-refused'
   | 'client-unknown'
+  | 'client-not-in-tenant'
+  | 'client-id-refused'
+  | 'client-is-public'
   | 'client-disabled'
   | 'client-not-allowed'
   | 'client-refused'
@@ -66,7 +71,11 @@ export type OAuth2Reason =
   | 'app-blocked'
   | 'enterprise-application-missing'
   | 'permission-missing'
+  | 'service-not-enabled'
   | 'google-admin-policy'
+  | 'google-org-internal'
+  | 'service-account-unknown'
+  | 'service-account-key-refused'
   | 'user-not-assigned'
   | 'user-not-in-tenant'
   | 'private-key-missing'
@@ -77,6 +86,7 @@ export type OAuth2Reason =
   | 'delegation-missing'
   | 'account-kind'
   | 'tenant-malformed'
+  | 'tenant-not-in-cloud'
   | 'tenant-unknown'
   | 'tenant-needed'
   | 'tenant-single'
@@ -104,6 +114,7 @@ export type OAuth2Reason =
   | 'issuer-malformed'
   | 'issuer-not-found'
   | 'issuer-wrong'
+  | 'issuer-unnamed'
   | 'token-type'
   | 'redirected'
   | 'id-token-only'
@@ -123,6 +134,7 @@ export type OAuth2Reason =
   // TLS
   | 'certificate-untrusted'
   | 'certificate-inspected'
+  | 'certificate-inspected-unseen'
   | 'certificate-expired'
   | 'certificate-name'
   | 'tls-failed'
@@ -145,6 +157,8 @@ export interface OAuth2Facts {
   aadsts?: number;
   /** The server's own words, redacted and cut. */
   description?: string;
+  /** The same, where the sentence is no more than a guess at them and they are to be shown beside it. */
+  said?: string;
   /** The system's code for a failed connection, such as `ECONNREFUSED`. */
   network?: string;
   /** What is missing, such as `code`, or what was expected. */
@@ -221,61 +235,6 @@ function bare(cause: unknown): Error {
   delete copy.stack;
   const code = (original as NodeJS.ErrnoException).code;
   return typeof code === 'string' ? Object.assign(copy, { code }) : copy;
-}
-
-/** Makes the error of a connection that failed; one of this room, from before anything was sent, stays what it is. */
-export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
-  if (cause instanceof OAuth2Error) return cause;
-  const code = codeOf(cause);
-  const options = { facts: code ? { ...facts, network: code } : facts, cause };
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-    case 'CERT_NOT_YET_VALID':
-      return new OAuth2Error('TLS', 'certificate-expired', options);
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-    case 'HOSTNAME_MISMATCH':
-      return new OAuth2Error('TLS', 'certificate-name', options);
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'CERT_SIGNATURE_FAILURE':
-    case 'CERT_UNTRUSTED':
-    case 'CERT_REVOKED':
-    case 'CERT_REJECTED':
-      return untrusted(options);
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return new OAuth2Error('TEMPORARY', 'host-not-found', options);
-    case 'EPROXY':
-      return new OAuth2Error('TEMPORARY', 'proxy-failed', options);
-    case 'ETIMEDOUT':
-    case 'ESOCKETTIMEDOUT':
-      return new OAuth2Error('TEMPORARY', 'timeout', options);
-  }
-  if (code && /^(EPROTO$|ERR_SSL_|ERR_TLS_)/.test(code)) return new OAuth2Error('TLS', 'tls-failed', options);
-  return new OAuth2Error('TEMPORARY', 'unreachable', options);
-}
-
-/** At a public provider an untrusted certificate is made on the way: a proxy that inspects TLS, or a virus scanner. */
-function untrusted(options: OAuth2ErrorOptions): OAuth2Error {
-  const { provider = 'custom' } = options.facts ?? {};
-  return new OAuth2Error(
-    'TLS',
-    provider === 'custom' ? 'certificate-untrusted' : 'certificate-inspected',
-    options,
-  );
-}
-
-/** The first system code found on the way down the causes. */
-function codeOf(cause: unknown): string | undefined {
-  for (let at: unknown = cause, depth = 0; isRecord(at) && depth < 5; depth++) {
-    if (typeof at.code === 'string') return at.code;
-    // Node tries IPv6 and IPv4 and gives one error for both.
-    at = at.cause ?? at.data ?? (Array.isArray(at.errors) ? at.errors[0] : undefined);
-  }
-  return undefined;
 }
 
 /** Milliseconds of a Retry-After header (RFC 9110 section 10.2.3), at most an hour. */

@@ -1,6 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
-import { connect } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
+import { isRecord, OAuth2Error, type OAuth2Facts } from './errors';
+import { failed } from './failed-connection';
 import { redact } from './redact';
 
 /**
@@ -97,28 +99,58 @@ export function exchange(url: URL, request: HttpRequest = {}): Promise<HttpRespo
 /** Milliseconds reading a certificate may take. */
 const LOOK_MS = 5_000;
 
+/** The error of a request that got no answer; it names who issued a certificate that was made on the way. */
+export async function noAnswer(
+  cause: unknown,
+  facts: OAuth2Facts,
+  url: URL,
+  agent: AgentFor | undefined,
+): Promise<OAuth2Error> {
+  const error = failed(cause, facts);
+  if (error.reason !== 'certificate-inspected') return error;
+  const detail = await certificateIssuer(url, agent);
+  return detail
+    ? error.with({ detail })
+    : new OAuth2Error('TLS', 'certificate-inspected-unseen', { facts: error.facts, cause });
+}
+
 /**
- * Who issued the certificate a server shows, for a sentence about one that is not trusted: Node's own error does not
- * tell. Nothing is sent. Undefined where that cannot be seen.
+ * Who issued the certificate a server shows: Node's own error does not tell. A request that is never ended sends
+ * nothing. Undefined where that cannot be seen.
  */
-export function certificateIssuer({ hostname, port }: URL): Promise<string | undefined> {
+function certificateIssuer(url: URL, agent: AgentFor | undefined): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const socket = connect({
-      host: hostname,
-      port: Number(port) || 443,
-      servername: hostname,
-      rejectUnauthorized: false,
+    const request = https.request(url, { agent: agent?.(url) ?? false, rejectUnauthorized: false });
+    const timer = setTimeout(() => request.destroy(), LOOK_MS);
+    request.once('socket', (socket) =>
+      socket.once('secureConnect', () => {
+        const { O, CN } = (socket as TLSSocket).getPeerCertificate().issuer ?? {};
+        const name = [O ?? CN].flat()[0];
+        resolve(name === undefined ? undefined : redact(name).slice(0, 100));
+        request.destroy();
+      }),
+    );
+    request.on('error', () => resolve(undefined));
+    request.once('close', () => {
+      clearTimeout(timer);
+      resolve(undefined);
     });
-    socket.setTimeout(LOOK_MS, () => socket.destroy());
-    socket.once('secureConnect', () => {
-      const { O, CN } = socket.getPeerCertificate().issuer ?? {};
-      const name = [O ?? CN].flat()[0];
-      resolve(name === undefined ? undefined : redact(name).slice(0, 100));
-      socket.destroy();
-    });
-    socket.once('error', () => resolve(undefined));
-    socket.once('close', () => resolve(undefined));
   });
+}
+
+/** The fields of a body that may be JSON, with a byte order mark or without, or a form (older GitHub, Facebook, Slack). */
+export function readFields(body: Buffer | string): Record<string, unknown> | undefined {
+  const text = body
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .trim();
+  const value = parse(text);
+  if (value !== undefined) return isRecord(value) ? value : undefined;
+  if (!/^(\w+=[^\s&<>]*)(&\w+=[^\s&<>]*)*$/.test(text)) return undefined;
+  const fields = Object.fromEntries(new URLSearchParams(text));
+  return ['access_token', 'error', 'id_token', 'device_code'].some((name) => name in fields)
+    ? fields
+    : undefined;
 }
 
 function parse(text: string): unknown {

@@ -1,10 +1,9 @@
-import { type AccountConfig, type Grant, secretsOf } from './config';
-import { isRecord, OAuth2Error, type OAuth2Facts } from './errors';
+import { type AccountConfig, type Grant, isMicrosoft, secretsOf } from './config';
+import { OAuth2Error, type OAuth2Facts } from './errors';
+import { providers } from './providers';
 import { redact } from './redact';
-import { type Row, refusals, type Step } from './refusal-table';
-
-/** What a server that gives numbers says of nearly everything; without a row for the number, its own words say more. */
-const VAGUE: ReadonlySet<string> = new Set(['invalid_grant', 'access_denied']);
+import { readRefusal } from './refusal-answer';
+import { type Proof, type Row, refusals, type Step } from './refusal-table';
 
 /** The words of the standards and of the table: shown as they are, whatever a secret may happen to be. */
 const WORDS: ReadonlySet<string> = new Set([
@@ -14,11 +13,16 @@ const WORDS: ReadonlySet<string> = new Set([
   ...refusals.flatMap(({ error }) => error ?? []),
 ]);
 
+/** What some servers put where a description belongs, and that says nothing. */
+const EMPTY_WORDS = /^(bad request|unauthorized|forbidden|error)\.?$/i;
+
 /** What is known of an answer that refuses. */
 export interface Refusal {
   step: Step;
   provider: string;
   grant?: Grant | undefined;
+  /** How the application proved itself; absent: not known. */
+  proof?: Proof | undefined;
   host?: string;
   /** HTTP status, where it came over HTTP from the server. */
   status?: number;
@@ -36,72 +40,82 @@ export interface Refusal {
 export const judgedBy = (
   config: AccountConfig,
   secrets: readonly (string | undefined)[] = [],
-): Pick<Refusal, 'provider' | 'grant' | 'secrets'> => ({
+): Pick<Refusal, 'provider' | 'grant' | 'secrets' | 'proof'> => ({
   provider: config.provider,
   grant: config.grant,
+  proof: proofOf(config),
   // The person's address is theirs to see in the dialog, and must not be in a log or status.
   secrets: [...secretsOf(config), ...secrets, config.user?.trim() || undefined],
 });
 
+function proofOf({ provider, grant, clientAuth, clientSecret }: AccountConfig): Proof {
+  if (providers[provider]?.clientSecret === 'none') return 'never';
+  if (clientAuth === 'private_key_jwt' && grant !== 'service_account') return 'key';
+  if (grant === 'service_account' && !(provider === 'custom' && clientSecret)) return 'key';
+  return clientSecret ? 'secret' : 'none';
+}
+
 /** Makes the error of a server's refusal. */
 export function refused(refusal: Refusal): OAuth2Error {
   const { provider, host, status, answer, retryAfterMs, secrets, redirectUri } = refusal;
-  const said: Record<string, unknown> = isRecord(answer) ? answer : {};
-  // Some servers answer { error: { code | type, message } } in the manner of their other interfaces.
-  const inner: Record<string, unknown> = isRecord(said.error) ? said.error : {};
-  const given = text(said.error) ?? text(inner.code) ?? text(inner.type) ?? text(inner.status);
-  // Compared whatever its case, since some servers write it in capitals.
-  const error = given?.trim().toLowerCase();
-  const description = text(said.error_description) ?? text(inner.message);
-  const subtype = text(said.error_subtype);
-  const aadsts = numberOf(said.error_codes, description);
+  const read = readRefusal(answer, WORDS);
+  const { given, word, subtype } = read;
+  // Only Microsoft has numbers; a provider of one's own may be Microsoft too.
+  const numbers = isMicrosoft(provider) || provider === 'custom' ? read.numbers : [];
+  const shown = given && word && (WORDS.has(word) ? word : redact(given, secrets).slice(0, 64));
+  const description = read.description && redact(read.description, secrets);
+  const words = `${subtype ?? ''} ${read.description ?? ''}`;
+  const row = refusals.find((row) => fits(row, refusal, word, numbers, words));
+  const aadsts = numbers.find((number) => row?.aadsts?.includes(number)) ?? numbers[0];
   const facts: OAuth2Facts = {
     provider,
     ...(host && { host }),
     ...(status && { status }),
-    ...(given && error && { error: WORDS.has(error) ? error : redact(given, secrets).slice(0, 64) }),
+    ...(shown && { error: shown }),
     ...(aadsts && { aadsts }),
-    ...(description && { description: redact(description, secrets) }),
+    ...(description && { description }),
     ...(redirectUri && { uri: redirectUri }),
   };
-  const options = { facts, word: error, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  const spoken = description && !EMPTY_WORDS.test(description) ? description : undefined;
+  const later = (reason: 'server-busy' | 'server-error'): OAuth2Error => {
+    const said = [shown, spoken].filter(Boolean).join(': ');
+    return made('TEMPORARY', reason, said);
+  };
+  const made = (code: Row['code'], reason: Row['reason'], said?: string): OAuth2Error =>
+    new OAuth2Error(code, reason, {
+      facts: said ? { ...facts, said } : facts,
+      word,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
   // Whatever the body says: a server that answers so is not able to judge the request just now.
-  if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', options);
-  if (status !== undefined && status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', options);
-  if (!error) return new OAuth2Error('TEMPORARY', 'answer-malformed', options);
-  const words = `${subtype ?? ''} ${description ?? ''}`;
-  const row = refusals.find((row) => fits(row, refusal, error, aadsts, words));
-  const isGuess = aadsts !== undefined && !!description && VAGUE.has(error) && !row?.aadsts && !row?.says;
-  return new OAuth2Error(row?.code ?? 'CONFIG', (!isGuess && row?.reason) || 'request-refused', options);
+  if (status === 429 || status === 408) return later('server-busy');
+  if (status !== undefined && status >= 500) return later('server-error');
+  if (row?.aadsts || row?.says) return made(row.code, row.reason);
+  if (!word) return made('TEMPORARY', description ? 'request-refused' : 'answer-malformed');
+  if (!row) return made('CONFIG', 'request-refused');
+  // A number without a row is not guessed at by the word beside it: the server's own words say more.
+  const isGuess = aadsts !== undefined && spoken !== undefined && row.code !== 'TEMPORARY';
+  // What is judged by its word alone may mean something else: the server's own words belong to it.
+  return isGuess ? made(row.code, 'request-refused') : made(row.code, row.reason, spoken);
 }
 
 function fits(
   row: Row,
-  { step, provider, grant }: Refusal,
-  error: string,
-  aadsts: number | undefined,
+  { step, provider, grant, proof }: Refusal,
+  error: string | undefined,
+  numbers: readonly number[],
   words: string,
 ): boolean {
+  const isAmong = <T>(list: readonly T[] | undefined, value: T | undefined): boolean =>
+    list === undefined || (value !== undefined && list.includes(value));
   return (
-    (row.error === undefined ||
-      (typeof row.error === 'string' ? row.error === error : row.error.includes(error))) &&
-    (row.aadsts === undefined || (aadsts !== undefined && row.aadsts.includes(aadsts))) &&
+    isAmong(typeof row.error === 'string' ? [row.error] : row.error, error) &&
+    (row.aadsts === undefined || numbers.some((number) => row.aadsts?.includes(number))) &&
     (row.provider === undefined || provider === row.provider || provider.startsWith(`${row.provider}-`)) &&
-    (row.step === undefined || row.step.includes(step)) &&
-    (row.grant === undefined || (grant !== undefined && row.grant.includes(grant))) &&
+    (row.isWorldwide === undefined || provider === 'microsoft') &&
+    isAmong(row.step, step) &&
+    isAmong(row.grant, grant) &&
+    (row.proof === undefined || proof === undefined || row.proof.includes(proof)) &&
     (row.says === undefined || row.says.test(words))
   );
-}
-
-function numberOf(codes: unknown, description: string | undefined): number | undefined {
-  const [first] = Array.isArray(codes)
-    ? codes.map(Number).filter((code) => Number.isSafeInteger(code) && code > 0)
-    : [];
-  if (first !== undefined) return first;
-  const match = /AADSTS(\d{4,8})\b/.exec(description ?? '');
-  return match ? Number(match[1]) : undefined;
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

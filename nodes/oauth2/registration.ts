@@ -1,7 +1,7 @@
 import type { AccountConfig } from './config';
-import { resolveEndpoints, scopeOf } from './endpoints';
-import { failed, isRecord, OAuth2Error } from './errors';
-import { type AgentFor, exchange } from './http';
+import { movedFrom, resolveEndpoints, scopeOf } from './endpoints';
+import { isRecord, OAuth2Error } from './errors';
+import { type AgentFor, exchange, noAnswer } from './http';
 import { redact } from './redact';
 import { checkRedirectUri } from './redirect-uri';
 
@@ -45,22 +45,24 @@ export async function registerClient(request: RegistrationRequest): Promise<stri
       ],
       ...(scope && { scope }),
     },
-  }).catch((cause) => {
-    throw failed(cause, { provider, host: url.host });
+  }).catch(async (cause) => {
+    throw await noAnswer(cause, { provider, host: url.host }, url, agent);
   });
+  if (answer.status >= 300 && answer.status < 400)
+    throw movedFrom(url, answer.headers.location, { provider });
   const told = isRecord(answer.json) ? answer.json : {};
   const { client_id: id, error, error_description: description, token_endpoint_auth_method: proof } = told;
   const fits = typeof id === 'string' && /^[\x20-\x7e]{1,512}$/.test(id);
   // One that has to prove itself by a secret is of no use: the secret could not be kept from the browser.
   if (fits && [200, 201].includes(answer.status) && (proof === undefined || proof === 'none')) return id;
-  const words = [description, error, `HTTP ${answer.status}`].find((text) => typeof text === 'string');
+  const words = [error, description].filter((text) => typeof text === 'string').join(': ');
   const busy = answer.status >= 500 || answer.status === 429;
   throw new OAuth2Error(busy ? 'TEMPORARY' : 'CONFIG', busy ? 'server-error' : 'registration-refused', {
     facts: {
       provider,
       host: url.host,
       status: answer.status,
-      description: redact(String(words)),
+      description: redact(words || `HTTP ${answer.status}`),
     },
   });
 }

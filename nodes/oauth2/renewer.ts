@@ -68,12 +68,10 @@ export class Renewer {
   /** What ended a sign-in. One at Google that ends after just a week points to a consent screen left in testing. */
   explain(error: OAuth2Error, tokens: Tokens | undefined): OAuth2Error {
     const { facts } = error;
-    // No person signs in to such an account: another refresh token has to be given.
-    if (this.#config.grant === 'refresh_token' && isRefusedToken(error))
-      return new OAuth2Error('SIGN_IN_AGAIN', 'refresh-token-refused', { facts });
     const age = tokens ? this.#now() - tokens.signedInAt : 0;
     const weekly = providerOf(this.#config).quirks.testingDiesWeekly && age > 6.5 * DAY && age < 9 * DAY;
-    if (!weekly || !error.says('invalid_grant')) return error;
+    const hasEnded = error.reason === 'sign-in-expired' || error.reason === 'sign-in-revoked';
+    if (!weekly || !hasEnded) return error;
     return new OAuth2Error('SIGN_IN_AGAIN', 'google-testing-weekly', { facts });
   }
 
@@ -90,7 +88,3 @@ async function obtain(context: RenewalContext, old: Tokens | undefined): Promise
   const answer = await renewals[grant](context, given);
   return old ? renewed(answer, old) : signedIn({ ...(given && { refreshToken: given }), ...answer });
 }
-
-/** Whether it is the refresh token itself that was refused. */
-const isRefusedToken = (error: OAuth2Error): boolean =>
-  error.says('invalid_grant') || error.reason === 'refresh-token-other-client';

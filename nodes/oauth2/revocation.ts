@@ -1,6 +1,7 @@
 import { identify, identifyInForm } from './client-authentication';
-import { failed, isRecord, retryAfter } from './errors';
-import { exchange } from './http';
+import { movedFrom } from './endpoints';
+import { OAuth2Error, retryAfter } from './errors';
+import { exchange, noAnswer, readFields } from './http';
 import { judgedBy, refused } from './refusals';
 import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
@@ -26,15 +27,14 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
       ...form,
     },
     headers,
-  }).catch((cause) => {
-    throw failed(cause, facts);
+  }).catch(async (cause) => {
+    throw await noAnswer(cause, facts, url, agent);
   });
   if (answer.status === 200 || answer.status === 204) return true;
-  const said = answer.json;
-  // It was void already, which is all that was wanted. (Google says so with an error.)
-  if (answer.status === 400 && isRecord(said) && said.error === 'invalid_token') return true;
+  if (answer.status >= 300 && answer.status < 400) throw movedFrom(url, answer.headers.location, facts);
+  const said = readFields(answer.text);
   const retryAfterMs = retryAfter(answer.headers['retry-after'], now());
-  throw refused({
+  const refusal = refused({
     step: 'revoke',
     ...judgedBy(config, [tokens.refreshToken, tokens.accessToken]),
     host: url.host,
@@ -42,4 +42,8 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
     answer: said,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+  // It was void already, which is all that was wanted. (Google says so with an error.)
+  if (answer.status === 400 && refusal.says('invalid_token')) return true;
+  if (said !== undefined || refusal.reason !== 'answer-malformed') throw refusal;
+  throw new OAuth2Error('TEMPORARY', 'not-json', { facts: { ...facts, status: answer.status } });
 }

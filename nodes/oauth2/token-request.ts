@@ -2,8 +2,8 @@ import { readAnswer, type TokenAnswer } from './answer';
 import { type Identification, identifyInForm } from './client-authentication';
 import type { AccountConfig } from './config';
 import { type Endpoints, movedFrom } from './endpoints';
-import { failed, isRecord, OAuth2Error, type OAuth2ErrorOptions, retryAfter } from './errors';
-import { type AgentFor, certificateIssuer, TIMEOUT_MS } from './http';
+import { isRecord, OAuth2Error, type OAuth2ErrorOptions, retryAfter } from './errors';
+import { type AgentFor, noAnswer, readFields, TIMEOUT_MS } from './http';
 import type { Step } from './refusal-table';
 import { judgedBy, refused } from './refusals';
 import { type LibraryFailure, sendByLibrary } from './simple-oauth2';
@@ -51,54 +51,44 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   if (failure && answer === undefined) {
     const retryAfterMs = retryAfter(response?.headers['retry-after'], now());
     const told = { ...(retryAfterMs !== undefined && { retryAfterMs }) };
-    const said = Buffer.isBuffer(failure.payload) ? readForm(failure.payload) : failure.payload;
+    const said = Buffer.isBuffer(failure.payload) ? readFields(failure.payload) : failure.payload;
     if (status >= 400 && !failure.unsent && isRecord(said))
       throw refused({ ...judged, status, answer: said, ...told });
-    const error = failedRequest(failure, status, { facts, ...told });
-    const detail =
-      error.reason === 'certificate-inspected' && !agent?.(url) ? await certificateIssuer(url) : undefined;
-    throw detail ? error.with({ detail }) : error;
+    throw (
+      failedRequest(failure, status, { facts, ...told }) ?? (await noAnswer(failure.cause, facts, url, agent))
+    );
   }
   // Some servers say no with status 200.
-  if (isRecord(answer) && answer.error !== undefined && answer.access_token === undefined) {
-    throw refused({ ...judged, answer });
+  if (isRecord(answer) && answer.access_token === undefined && answer.id_token === undefined) {
+    const refusal = refused({ ...judged, answer });
+    if (refusal.reason !== 'answer-malformed') throw refusal;
   }
   return readAnswer(answer, now(), facts);
 }
 
-/** No answer, or one that says nothing. */
-function failedRequest(failure: LibraryFailure, status: number, told: OAuth2ErrorOptions): OAuth2Error {
-  const { unsent, late, tooLarge, brokenOff, arrived, cause } = failure;
+/** An answer that says nothing, or that did not come whole; undefined where there was none. */
+function failedRequest(
+  failure: LibraryFailure,
+  status: number,
+  told: OAuth2ErrorOptions,
+): OAuth2Error | undefined {
+  const { unsent, late, tooLarge, brokenOff, arrived } = failure;
   if (unsent) return new OAuth2Error('CONFIG', 'secret-malformed', told);
   const seen = { ...told, facts: { ...told.facts, ...(status && { status }) } };
   if (status === 429 || status === 408) return new OAuth2Error('TEMPORARY', 'server-busy', seen);
-  if (status >= 500) return new OAuth2Error('TEMPORARY', 'server-error', seen);
+  // 511: a network that asks for a login of its own first (RFC 6585 section 6).
+  if (status >= 500 && status !== 511) return new OAuth2Error('TEMPORARY', 'server-error', seen);
   if (late) return new OAuth2Error('TEMPORARY', 'timeout', seen);
   if (tooLarge) return new OAuth2Error('TEMPORARY', 'too-large', seen);
   if (brokenOff) return new OAuth2Error('TEMPORARY', 'unreachable', seen);
   // An answer that came, but was no JSON, or JSON that is no object.
   if (arrived) return new OAuth2Error('TEMPORARY', 'not-json', seen);
-  return failed(cause, told.facts ?? {});
+  return undefined;
 }
 
 /** A successful answer that is no plain JSON: with a byte order mark, or form-encoded (older GitHub, Facebook, Slack). */
 function readLoosely(status: number, payload: unknown): Record<string, unknown> | undefined {
-  return status < 300 && Buffer.isBuffer(payload) ? readForm(payload) : undefined;
-}
-
-function readForm(body: Buffer): Record<string, unknown> | undefined {
-  const text = body
-    .toString('utf8')
-    .replace(/^\ufeff/, '')
-    .trim();
-  try {
-    const value: unknown = JSON.parse(text);
-    return isRecord(value) ? value : undefined;
-  } catch {
-    if (!/^(\w+=[^\s&<>]*)(&\w+=[^\s&<>]*)*$/.test(text)) return undefined;
-    const fields = Object.fromEntries(new URLSearchParams(text));
-    return 'access_token' in fields || 'error' in fields || 'id_token' in fields ? fields : undefined;
-  }
+  return status < 300 && Buffer.isBuffer(payload) ? readFields(payload) : undefined;
 }
 
 function defined(parameters: Record<string, string | undefined>): Record<string, string> {

@@ -1,5 +1,5 @@
 import { untilAborted } from '../base/abort';
-import { audienceOf } from './answer';
+import { audienceOf, scopeIn } from './answer';
 import { Backoff } from './backoff';
 import type { AccountConfig } from './config';
 import { asOAuth2Error, OAuth2Error } from './errors';
@@ -37,14 +37,13 @@ export interface AccessToken {
   accessToken: string;
   /** Milliseconds since the epoch. */
   expiresAt: number;
-  /** Space-separated, where the server said what it granted. */
+  /** Space-separated, where the server said what it granted, or the token does. */
   scope?: string;
-  /** For which resource a token that is a JWT was issued. Unverified: to be shown and for nothing else. */
+  /** The resource a JWT names. Unverified: to be shown and for nothing else. */
   audience?: string;
 }
 
 export interface RevocationResult {
-  /** Whether the server has said that the tokens are void. */
   revoked: boolean;
   /** Why not; absent also where the provider has no revocation endpoint. */
   error?: OAuth2Error;
@@ -93,8 +92,9 @@ export class TokenSource {
    */
   async token({ rejected, signal }: TokenQuestion = {}): Promise<AccessToken> {
     signal?.throwIfAborted();
-    const current = this.#current(rejected);
-    const { accessToken, expiresAt, scope } = await (signal ? untilAborted(current, signal) : current);
+    const asked = this.#current(rejected);
+    const held = await (signal ? untilAborted(asked, signal) : asked);
+    const { accessToken, expiresAt, scope = scopeIn(accessToken) } = held;
     const audience = audienceOf(accessToken);
     return { accessToken, expiresAt, ...(scope && { scope }), ...(audience && { audience }) };
   }

@@ -307,7 +307,10 @@ describe('oauth2/device code', () => {
       ],
       [no('invalid_scope'), 'CONFIG', 'scope-refused'],
       [{ status: 503, body: '<html>' }, 'TEMPORARY', 'server-error'],
-      [{ body: '<html>' }, 'TEMPORARY', 'answer-malformed'],
+      [{ body: '<html>' }, 'TEMPORARY', 'not-json'],
+      [{ status: 404, body: '' }, 'TEMPORARY', 'not-json'],
+      [{ status: 400, body: 'error=invalid_scope' }, 'CONFIG', 'scope-refused'],
+      [{ body: { message: 'No.' } }, 'TEMPORARY', 'request-refused'],
       [{ status: 302, headers: { location: 'https://evil.example.com/' } }, 'CONFIG', 'redirected'],
       [{ instead: 'hang-up' }, 'TEMPORARY', 'unreachable'],
     ] as const) {

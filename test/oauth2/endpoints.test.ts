@@ -189,11 +189,13 @@ describe('oauth2/endpoints', () => {
         `${issuer}/x`,
         'https://evil.example.com',
         issuer.replace('127.0.0.1', 'localhost'),
-        undefined,
-        5,
       ]) {
         server.answer(metadata({ issuer: named }));
-        await assert.rejects(discover(), { code: 'CONFIG', reason: 'issuer-wrong' }, String(named));
+        await assert.rejects(discover(), { code: 'CONFIG', reason: 'issuer-wrong' }, named);
+      }
+      for (const named of [undefined, 5, '']) {
+        server.answer(metadata({ issuer: named }));
+        await assert.rejects(discover(), { code: 'CONFIG', reason: 'issuer-unnamed' }, String(named));
       }
       server.answer(metadata({ issuer: 'a\u0007\u009b\u202eb\u2028c' }));
       await assert.rejects(discover(), { message: 'issuer-wrong (a b c)' });

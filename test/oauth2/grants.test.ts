@@ -300,7 +300,7 @@ describe('oauth2/grants without a person', () => {
       for (const [answer, reason] of [
         [google.delegation, 'delegation-missing'],
         [google.clock, 'clock-wrong'],
-        [google.signature, 'private-key-malformed'],
+        [google.signature, 'service-account-key-refused'],
         [google.user, 'user-unknown'],
       ] as const) {
         endpoint.answer(answer);

@@ -77,7 +77,6 @@ describe('oauth2/registration (RFC 7591)', () => {
         ],
         [{ status: 201, body: { client_id: 'a\nb' } }, 'CONFIG'],
         [{ status: 200, body: '<html>' }, 'CONFIG'],
-        [{ status: 302, headers: { location: 'https://evil.example.com/' } }, 'CONFIG'],
         [{ status: 503, body: '' }, 'TEMPORARY'],
       ] as const) {
         endpoint.answer(metadata(), answer);
@@ -89,6 +88,15 @@ describe('oauth2/registration (RFC 7591)', () => {
         assert.equal(error.code, code, JSON.stringify(answer));
         assert.ok(error.facts.description);
       }
+    });
+
+    it('one that has moved says where to, and is not sent on (S10)', async () => {
+      endpoint.answer(metadata(), { status: 307, headers: { location: 'https://moved.example.com/r?x=1' } });
+      await assert.rejects(register(), (error) => {
+        assert.ok(error instanceof OAuth2Error);
+        assert.deepEqual([error.reason, error.facts.uri], ['redirected', 'https://moved.example.com/r']);
+        return true;
+      });
     });
 
     it('no registration is sent to where no secret may go (S3, S10)', async () => {

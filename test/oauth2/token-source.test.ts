@@ -324,7 +324,7 @@ describe('oauth2/token source', () => {
       clock.pass(HOUR);
       endpoint.answer(google.revoked, answer(9));
       const one = source();
-      const refused = { code: 'SIGN_IN_AGAIN', reason: 'sign-in-revoked' };
+      const refused = { code: 'SIGN_IN_AGAIN', reason: 'sign-in-expired' };
       await Promise.all(Array.from({ length: 5 }, () => assert.rejects(one.token(), refused)));
       clock.pass(DAY);
       await assert.rejects(one.token(), refused);
@@ -341,8 +341,8 @@ describe('oauth2/token source', () => {
       for (const [age, answer, reason] of [
         [7 * DAY, google.revoked, 'google-testing-weekly'],
         [7.5 * DAY, google.badRequest, 'google-testing-weekly'],
-        [3 * DAY, google.revoked, 'sign-in-revoked'],
-        [180 * DAY, google.revoked, 'sign-in-revoked'],
+        [3 * DAY, google.revoked, 'sign-in-expired'],
+        [180 * DAY, google.revoked, 'sign-in-expired'],
       ] as const) {
         store = new MemoryStore(held({ signedInAt: clock.now() - age, expiresAt: clock.now() }));
         endpoint.answer(answer);

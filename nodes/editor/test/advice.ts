@@ -1,5 +1,5 @@
 import type { Facts } from '../../admin/protocol';
-import { providers } from '../../oauth2/providers';
+import { type Provider, providers } from '../../oauth2/providers';
 import { fieldFor } from '../next-step';
 
 /** What a connection test found, as far as advice depends on it. */
@@ -9,6 +9,8 @@ export interface Trouble {
   facts: Facts;
   /** What the access token is good for, where that is known. */
   scope?: string;
+  /** The resource it names. */
+  audience?: string;
 }
 
 /** How the mailbox is set up. */
@@ -45,17 +47,38 @@ const MICROSOFT_APP =
 
 const isMicrosoft = (id: string | undefined): boolean => /^microsoft(-|$)/.test(id ?? '');
 
+/** Exchange Online as a resource, in each of Microsoft's clouds. */
+const EXCHANGE =
+  /^https:\/\/(outlook\.(office|office365)\.com|outlook(-dod)?\.office365\.us|partner\.outlook\.cn)(\/+|$)/;
+
+/** Exchange Online's own application ID, which stands in some of its tokens. */
+const EXCHANGE_ID = '00000002-0000-0ff1-ce00-000000000000';
+
 /**
  * Whether a scope that was granted holds the one that POP requires. Microsoft names one permission by several
  * resources (`outlook.office.com`, `outlook.office365.com`) and in any letter case; one of Graph is another permission.
  */
 function allows(granted: string, wanted: string): boolean {
-  const bare = (scope: string): string =>
-    scope
-      .toLowerCase()
-      .replace(/^https:\/\/outlook\.(office|office365)\.com\/+/, '')
-      .replace(/\/$/, '');
+  const bare = (scope: string): string => scope.toLowerCase().replace(EXCHANGE, '').replace(/\/$/, '');
   return granted.split(/\s+/).some((scope) => [bare(wanted), '.default'].includes(bare(scope)));
+}
+
+/** A token that is good for something else. Only what is known to be another permission or resource is accused. */
+function wrongToken(
+  { scope, audience }: Trouble,
+  { grant }: Setup,
+  row: Provider,
+): Advice['lines'][number] | undefined {
+  const isApp = grant === 'client_credentials';
+  const wanted = (isApp && row.applicationScope) || row.scope?.split(' ')[0];
+  if (wanted === undefined) return undefined;
+  // No person signs in to an application of its own.
+  const byApp = isApp || grant === 'service_account';
+  if (scope !== undefined && !allows(scope, wanted))
+    return { key: byApp ? 'scope-app' : 'scope', facts: { scope, wanted } };
+  const isExchange = audience === EXCHANGE_ID || EXCHANGE.test(audience?.toLowerCase() ?? '');
+  if (!isMicrosoft(row.id) || audience === undefined || isExchange) return undefined;
+  return { key: byApp ? 'audience-app' : 'audience', facts: { audience, wanted } };
 }
 
 /** What to change, and where: the sentence about the error says only what is so with every server. */
@@ -102,11 +125,8 @@ export function adviceOn(trouble: Trouble, setup: Setup): Advice {
   } else if (password && refused) {
     say(setup.user.includes('@') ? 'user-without-domain' : 'user-with-domain');
   }
-  const wanted = row?.scope?.split(' ')[0];
-  const lacks = wanted !== undefined && trouble.scope !== undefined && !allows(trouble.scope, wanted);
-  if (refused && !password && lacks) {
-    advice.lines.unshift({ key: 'scope', facts: { scope: trouble.scope ?? '', wanted } });
-  }
+  const wrong = refused && !password && row ? wrongToken(trouble, setup, row) : undefined;
+  if (wrong !== undefined) advice.lines.unshift(wrong);
   if (['self-signed', 'untrusted-issuer', 'certificate-rejected'].includes(reason)) say('tls-config');
   if (reason === 'wrong-name' && facts.names) {
     advice.lines.push({ key: 'names', facts: { names: String(facts.names) } });

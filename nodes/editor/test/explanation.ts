@@ -14,6 +14,8 @@ export interface Explained {
   step: string;
   /** The scope of the access token, where it is known. */
   scope?: string;
+  /** The resource that the access token names, where it is a JWT. */
+  audience?: string;
   /** A POP3 server answers there. */
   instead?: OtherWay;
 }
@@ -36,8 +38,9 @@ export class Explanation {
     this.element.empty();
   }
 
-  show({ view: { reason = '', facts = {} }, step, scope, instead }: Explained, setup: Setup): void {
-    const advice = adviceOn({ step, reason, facts, ...(scope && { scope }) }, setup);
+  show({ view: { reason = '', facts = {} }, step, scope, audience, instead }: Explained, setup: Setup): void {
+    const told = { ...(scope && { scope }), ...(audience && { audience }) };
+    const advice = adviceOn({ step, reason, facts, ...told }, setup);
     if (advice.lines.length > 0) {
       const lines = $('<ul class="redletter-advice">').appendTo(this.element);
       for (const { key, facts } of advice.lines) {

@@ -34,10 +34,11 @@ export function findingsOf(step: Step): string[] {
       return [mechanisms.length > 0 ? `${others} SASL ${mechanisms.join(' ')}` : others];
     }
     case 'token': {
-      const { left, scope } = step.facts;
+      const { left, scope, audience } = step.facts;
       return [
         ...(left === undefined ? [] : [word('test.found.token', { time: formatDuration(left) })]),
         ...(scope === undefined ? [] : [word('test.found.scope', { scope })]),
+        ...(audience === undefined ? [] : [word('test.found.audience', { audience })]),
       ];
     }
     case 'login': {

@@ -171,10 +171,16 @@ export class TestPanel {
     const why = sentenceOf(failure) ?? failure.reason;
     this.#conclude(word('test.failed', { step: word(`test.step.${step}`), why }), 'failed');
     const token = report.steps.find((one) => one.step === 'token');
-    const scope = token?.step === 'token' ? token.facts?.scope : undefined;
+    const { scope, audience } = (token?.step === 'token' && token.facts) || {};
     const { instead } = failure;
     this.#explanation.show(
-      { view: failure, step, ...(scope && { scope }), ...(instead && { instead }) },
+      {
+        view: failure,
+        step,
+        ...(scope && { scope }),
+        ...(audience && { audience }),
+        ...(instead && { instead }),
+      },
       this.#parts.setup(),
     );
   }
