@@ -7,7 +7,7 @@ import { MailboxError } from '../nodes/mailbox';
 import { asMailboxError } from '../nodes/mailbox/from-pop3';
 import { nodeError, statusOf, statusTexts, type Translate } from '../nodes/node-red/messages';
 import { OAuth2Error } from '../nodes/oauth2';
-import { failed } from '../nodes/oauth2/errors';
+import { failed } from '../nodes/oauth2/failed-connection';
 import { connectError, tlsError } from '../nodes/pop3/connect-error';
 import { refusal } from '../nodes/pop3/refusal';
 import { parseResponse } from '../nodes/pop3/response';
