@@ -1,5 +1,5 @@
-/** Characters in a row that make a part of a secret a secret. */
-const PART = 8;
+import { PART, SecretParts } from './secret-parts';
+
 /** Characters of a text that are searched; no more of it is shown. */
 const MOST = 2048;
 /** Levels of a decoded challenge that are searched; deeper ones are not shown. */
@@ -10,11 +10,13 @@ const MASK = '***';
 export class Secrets {
   readonly #forms = new Set<string>();
   #bytes: Buffer[] | undefined;
+  #parts: SecretParts | undefined;
 
   /** No bytes of it, of its base64 at any offset, nor a part of eight characters of either, will be shown. */
   add(secret: string): void {
     if (secret.length <= 1) return;
     this.#bytes = undefined;
+    this.#parts = undefined;
     this.#forms.add(secret);
     const bytes = Buffer.from(secret, 'utf8');
     // Lines of CAPA and UIDL are read as bytes.
@@ -28,25 +30,37 @@ export class Secrets {
     }
   }
 
-  /** Whether a chunk of bytes holds a whole secret: quick, for replies of a hundred thousand lines. */
+  /**
+   * Whether a chunk of bytes holds a whole secret: quick, for replies of a hundred thousand lines. One of a few
+   * characters is none there: unique IDs hold those by chance, and identify no mail once they are masked.
+   */
   within(bytes: Buffer): boolean {
-    this.#bytes ??= [...this.#forms].map((form) => Buffer.from(form, 'latin1'));
+    this.#bytes ??= [...this.#forms]
+      .filter(({ length }) => length >= PART)
+      .map((form) => Buffer.from(form, 'latin1'));
     return this.#bytes.some((form) => bytes.includes(form));
   }
 
   /** Takes every secret out of a text, and every part of one that is long enough to be of use. */
   mask(text: string): string {
-    let out = text.length > MOST ? text.slice(0, MOST) : text;
+    const shown = text.length > MOST ? text.slice(0, MOST) : text;
+    if (this.#forms.size === 0 || shown === '') return shown;
+    this.#parts ??= new SecretParts(this.#forms);
+    const marks = new Uint8Array(shown.length);
+    this.#parts.mark(shown, marks);
     for (const form of this.#forms) {
-      out = out.split(form).join(MASK);
-      for (let at = 0; form.length > PART && at + PART <= out.length; at += 1) {
-        if (!form.includes(out.slice(at, at + PART))) continue;
-        let end = at + PART;
-        while (end < out.length && form.includes(out.slice(at, end + 1))) end += 1;
-        out = `${out.slice(0, at)}${MASK}${out.slice(end)}`;
-      }
+      if (form.length >= PART) continue;
+      for (let at = shown.indexOf(form); at >= 0; at = shown.indexOf(form, at + 1))
+        marks.fill(1, at, at + form.length);
     }
-    return out;
+    let out = '';
+    let from = 0;
+    for (let at = marks.indexOf(1); at >= 0; at = marks.indexOf(1, from)) {
+      out += shown.slice(from, at) + MASK;
+      const end = marks.indexOf(0, at);
+      from = end < 0 ? shown.length : end;
+    }
+    return out + shown.slice(from);
   }
 
   /** A line of a SASL exchange: base64 is looked into, whatever stands around a secret in it. */

@@ -5,6 +5,7 @@ import { Lines } from './commands/lines';
 import type { Connection } from './connection';
 import type { MaildropStatus } from './listing';
 import { type ConnectOptions, LIMITS, type Limits, TIMEOUTS, type Timeouts } from './options';
+import type { Secrets } from './secrets';
 
 /** What was asked for, with every default filled in. */
 export interface Settings extends ConnectOptions {
@@ -65,13 +66,18 @@ export class Session {
   }
 
   /** Sends a command that many lines answer, each of which `read` turns into an item. */
-  sendForLines<T>(line: string, most: number, read: (line: string) => T | undefined): Lines<T> {
+  sendForLines<T>(
+    line: string,
+    most: number,
+    read: (line: string) => T | undefined,
+    secrets?: Secrets,
+  ): Lines<T> {
     const { connection, settings } = this;
     const lines = new Lines(line, {
       limits: settings.limits,
       most,
       read,
-      secrets: connection.secrets,
+      ...(secrets && { secrets }),
       tooMuch: (error) => connection.fail(error),
     });
     connection.submit(lines);

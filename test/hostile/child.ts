@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
-import type { Cost } from './meter';
 
 const ROOT = join(__dirname, '..', '..');
 /** Milliseconds after which a process is ended, however busy the machine: by far more than ten seconds of CPU. */
@@ -25,7 +24,7 @@ export class Programs {
   }
 
   /** What a program measured. Rejects where the process ended before it had told. */
-  run<Result extends Cost>(name: string, ...args: string[]): Promise<Result> {
+  run<Result>(name: string, ...args: string[]): Promise<Result> {
     return new Promise((resolve, reject) => {
       const child = fork(join(this.#folder, `${name}.js`), [ROOT, ...args], {
         execArgv: ['--max-old-space-size=256', '--expose-gc'],

@@ -1,10 +1,22 @@
-// Runs in a process of its own with a small heap: reads one mail made to hurt, and tells what that cost.
+// Runs in a process of its own with a small heap: reads a mail made to hurt, or mutations of such, and tells what each
+// cost.
 import { join } from 'node:path';
 import type { readMail as ReadMail } from '../../nodes/mail';
 import { HOSTILE_MAILS } from './mails';
-import { costOf } from './meter';
+import { type Cost, costOf } from './meter';
+import { mutation } from './mutations';
 
-const [root, name] = process.argv.slice(2) as [string, string];
+export interface MailCost extends Cost {
+  size: number;
+  problems: string[];
+}
+
+export interface MutationCost extends MailCost {
+  seed: number;
+  how: string[];
+}
+
+const [root, name, ...numbers] = process.argv.slice(2) as [string, string, ...string[]];
 const { readMail } = require(join(root, 'dist/nodes/mail')) as { readMail: typeof ReadMail };
 
 async function* chunks(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -20,12 +32,7 @@ const read = (bytes: Buffer) =>
     bytes: bytes.length,
   });
 
-async function main(): Promise<void> {
-  // What the first mail loads is paid once for a process.
-  await read(Buffer.from('From: a@example.org\r\nContent-Type: text/html\r\n\r\n<p>text'));
-  const mail = HOSTILE_MAILS[name];
-  if (!mail) throw new Error(name);
-  const bytes = mail.make();
+async function measured(bytes: Buffer): Promise<MailCost> {
   let problems: string[] = [];
   let kept: unknown;
   const cost = await costOf(async () => {
@@ -33,7 +40,27 @@ async function main(): Promise<void> {
     problems = message.mail.problems.map(({ code }) => code);
     kept = message;
   });
-  process.send?.({ ...cost, size: bytes.length, problems, kept: typeof kept });
+  return { ...cost, size: bytes.length, problems, kept: typeof kept } as MailCost;
+}
+
+async function main(): Promise<void> {
+  // What the first mail loads is paid once for a process.
+  await read(Buffer.from('From: a@example.org\r\nContent-Type: text/html\r\n\r\n<p>text'));
+  if (name !== 'mutations') {
+    const mail = HOSTILE_MAILS[name];
+    if (!mail) throw new Error(name);
+    process.send?.(await measured(mail.make()));
+    return;
+  }
+  const [first = 0, count = 0, most = 0] = numbers.map(Number);
+  const costs: MutationCost[] = [];
+  for (let seed = first; seed < first + count; seed++) {
+    // Should the process end, this was it.
+    process.stderr.write(`mutation ${seed}\n`);
+    const { bytes, how } = mutation(seed, most);
+    costs.push({ seed, how, ...(await measured(bytes)) });
+  }
+  process.send?.(costs);
 }
 
 void main();

@@ -3,8 +3,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import type * as Pop3 from '../../nodes/pop3';
 import { costOf } from './meter';
+import { HOSTILE_SERVERS, LONG_TOKEN } from './servers';
 
-const [root, port] = process.argv.slice(2) as [string, string];
+const [root, port, name] = process.argv.slice(2) as [string, string, string];
 const { Pop3Client } = require(join(root, 'dist/nodes/pop3')) as typeof Pop3;
 
 let socket: Socket | undefined;
@@ -36,7 +37,11 @@ async function session(): Promise<void> {
     },
   });
   try {
-    await client.authenticate({ user: 'a', password: 'secret-password' });
+    const { takesToken } = HOSTILE_SERVERS[name] ?? {};
+    await client.authenticate({
+      user: 'a',
+      ...(takesToken ? { token: LONG_TOKEN } : { password: 'secret-password' }),
+    });
     await client.list();
     await client.uidl();
     for await (const { body } of client.top([1], 1)) for await (const _ of body);

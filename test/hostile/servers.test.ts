@@ -3,7 +3,7 @@ import { assertBounded } from './bounds';
 import { Programs } from './child';
 import type { Cost } from './meter';
 import { startPourer } from './pourer';
-import { answerOf, HOSTILE_ANSWERS, HOSTILE_FILES, HOSTILE_SERVERS } from './servers';
+import { answerOf, HOSTILE_ANSWERS, HOSTILE_FILES, HOSTILE_SERVERS, LONG_TOKEN } from './servers';
 
 interface ServerCost extends Cost {
   size: number;
@@ -37,12 +37,13 @@ describe('hostile servers: 100 ms in one go, 10 s in all, 4 times what they sent
           const { size, code, shown, ...cost } = await programs.run<ServerCost>(
             'server-child',
             String(pourer.port),
+            name,
           );
           assertBounded(cost, size);
           assert.match(code, /^(|AUTH|CONNECT|LIMIT|PROTOCOL|REFUSED|SYS_TEMP|TIMEOUT)$/);
           for (const text of shown) {
             assert.doesNotMatch(text, UGLY, JSON.stringify(text));
-            assert.ok(!text.includes('secret-password'), text);
+            assert.ok(!text.includes('secret-password') && !text.includes(LONG_TOKEN.slice(0, 8)), text);
           }
         } finally {
           await pourer.close();

@@ -5,7 +5,17 @@ import type { Answer } from './pourer';
 export interface HostileServer {
   greeting?: Answer;
   answers?: Record<string, Answer>;
+  /** The login is by LONG_TOKEN. */
+  takesToken?: boolean;
 }
+
+/** As long as tokens get. */
+export const LONG_TOKEN = Array.from({ length: 1400 }, (_, at) => ((at * 7919) % 16_001).toString(36)).join(
+  '',
+);
+
+/** What the login of user `a` by it sends. */
+const TOKEN_LINE = Buffer.from(`user=a\x01auth=Bearer ${LONG_TOKEN}\x01\x01`).toString('base64');
 
 const CORRECT: Record<string, string> = {
   CAPA: '+OK\r\nUSER\r\nUIDL\r\nTOP\r\n.\r\n',
@@ -63,6 +73,25 @@ export const HOSTILE_SERVERS: Record<string, HostileServer> = {
   'a list of empty lines without end': { answers: { LIST: { text: '+OK\r\n', endless: '\r\n' } } },
   'unique IDs without end': { answers: { UIDL: { text: '+OK\r\n', endless: '1 unique-id-of-a-mail\r\n' } } },
   'unique IDs of dots without end': { answers: { UIDL: { text: '+OK\r\n', endless: '..\r\n' } } },
+  'unique IDs that repeat of a token what is long enough': {
+    takesToken: true,
+    answers: {
+      CAPA: '+OK\r\nUIDL\r\nTOP\r\nSASL XOAUTH2\r\n.\r\n',
+      AUTH: '+ \r\n',
+      UIDL: { text: '+OK\r\n', endless: `1 ${'unique '.repeat(290)}\r\n2 ${LONG_TOKEN}\r\n` },
+    },
+  },
+  'a challenge of almost the parts of a token': {
+    takesToken: true,
+    answers: {
+      CAPA: '+OK\r\nSASL XOAUTH2\r\n.\r\n',
+      AUTH: '+ \r\n',
+      [TOKEN_LINE.toUpperCase()]: `+ ${Buffer.from(
+        JSON.stringify((LONG_TOKEN.match(/.{70}/g) as string[]).map((part) => part.replace(/.{7}/g, '$&!'))),
+      ).toString('base64')}\r\n`,
+      '': '-ERR\r\n',
+    },
+  },
   'a mail without end': { answers: { RETR: { text: '+OK 10 octets\r\n', endless: 'line\r\n' } } },
   'a mail of dots without end': { answers: { RETR: { text: '+OK\r\n', endless: '..\r\n' } } },
   'a mail of carriage returns without end': { answers: { RETR: { text: '+OK\r\n', endless: '\r.\r' } } },

@@ -11,10 +11,11 @@ import {
   type TraceEvent,
 } from '../../nodes/pop3';
 import { decodeLine } from '../../nodes/pop3/charset';
+import { Secrets } from '../../nodes/pop3/secrets';
 import { loopbackCertificate, opensslMissing } from '../../servers/certificates';
 import { needs } from '../../servers/needs';
 import { type ScriptedOptions, startScripted } from '../../servers/scripted-pop3';
-import { CREDENTIALS, lineTo, ManualClock, optionsFor, settle } from './harness';
+import { CREDENTIALS, lineTo, ManualClock, optionsFor, random, settle } from './harness';
 
 const TOKEN = { user: 'alice@example.test', token: 'ya29.a-token-that-nobody-must-see-0123456789' };
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -237,6 +238,44 @@ describe('pop3: what a server repeats', () => {
         await client.uidl(),
       ]);
       assert.ok(!shown.includes(echo), `${echo} in ${shown}`);
+    }
+  });
+
+  it('is left alone in a listing where it may be there by chance: sizes, and a few characters of a unique ID', async () => {
+    const { client } = await connected({
+      mails: [`${'a'.repeat(1230)}\r\n`],
+      commands: { PASS: () => '+OK\r\n', UIDL: () => '+OK\r\n1 uid-1232-1\r\n.\r\n' },
+    });
+    await client.authenticate({ user: 'alice', password: '1232' });
+    assert.deepEqual(await client.list(), [{ number: 1, octets: 1232 }]);
+    assert.deepEqual(await client.uidl(), [{ number: 1, uid: 'uid-1232-1' }]);
+  });
+
+  it('is masked in every part of eight characters, and in no shorter one', () => {
+    const draw = random(7);
+    const letters = (count: number) =>
+      Array.from({ length: count }, () => 'abc+/'[Math.floor(draw() * 5)]).join('');
+    for (let run = 0; run < 500; run += 1) {
+      const secret = letters(run < 20 ? run : 1 + Math.floor(draw() * 60));
+      const secrets = new Secrets();
+      secrets.add(secret);
+      const at = Math.floor(draw() * secret.length);
+      const text = letters(20) + secret.slice(at, at + Math.floor(draw() * 40)) + letters(20) + secret;
+      const isPart = Array.from(text, () => false);
+      for (let from = 0; from < text.length; from += 1) {
+        for (const form of [
+          secret.slice(0, 7),
+          ...Array.from(secret.slice(7), (_, end) => secret.slice(end, end + 8)),
+        ]) {
+          if (form.length > 7 || (form === secret && form.length > 1))
+            if (text.startsWith(form, from)) isPart.fill(true, from, from + form.length);
+        }
+      }
+      const expected = Array.from(text, (letter, index) => (isPart[index] ? '\0' : letter))
+        .join('')
+        .replace(/\0+/g, '***');
+      // No word of the alphabet above is base64 of another one, but for a few letters by chance.
+      assert.equal(secrets.mask(text), expected, secret);
     }
   });
 

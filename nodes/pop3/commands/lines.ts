@@ -13,8 +13,8 @@ export interface LinesOptions<T> {
   most: number;
   /** What a line says; `undefined`: nothing. Bytes above 127 are the characters of the same number. */
   read(line: string): T | undefined;
-  /** A server may repeat a secret in a line. */
-  secrets: Secrets;
+  /** What a server may repeat in a line, where more of one is read than numbers. */
+  secrets?: Secrets;
   /** Ends the session: reading past a reply costs more than `limits.drain`. */
   tooMuch(error: Pop3Error): void;
 }
@@ -63,7 +63,7 @@ export class Lines<T> implements Exchange {
       if (this.#octets > most + limits.drain) this.#options.tooMuch(this.#error);
       return;
     }
-    const repeatsSecret = secrets.within(bytes);
+    const repeatsSecret = secrets?.within(bytes) === true;
     let from = 0;
     for (let lf = bytes.indexOf(LF); lf >= 0 && !this.#error; lf = bytes.indexOf(LF, from)) {
       if (this.#restLength === 0) {
@@ -73,7 +73,8 @@ export class Lines<T> implements Exchange {
         const whole = Buffer.concat([...this.#rest, bytes.subarray(from, lf)]);
         this.#rest = [];
         this.#restLength = 0;
-        this.#take(secrets.within(whole) ? secrets.mask(whole.toString('latin1')) : whole.toString('latin1'));
+        const line = whole.toString('latin1');
+        this.#take(secrets?.within(whole) ? secrets.mask(line) : line);
       }
       from = lf + 1;
     }

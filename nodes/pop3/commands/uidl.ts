@@ -16,7 +16,8 @@ export interface UniqueIdAnswer {
 }
 
 export function sendUidl(session: Session): Lines<UniqueId> {
-  return session.sendForLines('UIDL', session.settings.limits.list, readUniqueId);
+  const { settings, connection } = session;
+  return session.sendForLines('UIDL', settings.limits.list, readUniqueId, connection.secrets);
 }
 
 /** The answer to UIDL (RFC 1939 section 7); `undefined` where the server has no unique IDs. */
