@@ -88,6 +88,11 @@ export class HeaderBlock {
     this.isCut = true;
   }
 
+  /** Lines are kept, whatever they are. */
+  get hasRoom(): boolean {
+    return this.bytes <= this.#limit;
+  }
+
   /** No more lines. */
   close(): this {
     if (this.lines.length) this.text = undefined;
@@ -110,7 +115,7 @@ export class HeaderBlock {
       return 'content';
     }
     if (!this.#isKept) return undefined;
-    if (this.bytes > this.#limit && !ESSENTIAL.has(last.key)) this.isCut = true;
+    if (!this.hasRoom && !ESSENTIAL.has(last.key)) this.isCut = true;
     else this.#extend(last, `\r\n${text}`);
     return undefined;
   }
@@ -123,7 +128,7 @@ export class HeaderBlock {
 
   #addField(key: string, text: string): void {
     this.#isKept =
-      (this.bytes <= this.#limit && this.lines.length < MAX_HEADER_FIELDS) ||
+      (this.hasRoom && this.lines.length < MAX_HEADER_FIELDS) ||
       (ESSENTIAL.has(key) && !this.#essential.has(key));
     if (!this.#isKept) {
       this.isCut = true;

@@ -12,7 +12,7 @@ import { Splitter, type Structure } from './split';
 import { assembleText, textOfHtml } from './text';
 import { readTnef, type Tnef, type TnefRoom } from './tnef';
 import { Base64Decoder, decoderFor, type Sink } from './transfer';
-import { atOnce, Turn } from './turn';
+import { Turn } from './turn';
 
 export interface ParsedMail {
   fields: Fields;
@@ -29,7 +29,7 @@ export interface ParsedMail {
 
 const NOTHING: Sink = { write() {}, end() {} };
 
-/** A winmail.dat that is unpacked as soon as it is there; a larger one, when there is time for it. */
+/** A winmail.dat that is unpacked as soon as it is there, as far as a turn allows; a larger one, when there is time. */
 const SMALL_TNEF = 64 * 1024;
 
 export class Parsing implements Structure<Part> {
@@ -41,9 +41,9 @@ export class Parsing implements Structure<Part> {
   readonly #messages = new Map<Part, MessageBytes>();
   readonly #problems = new Map<MailProblemCode, MailProblem>();
   readonly #base64: Base64Decoder[] = [];
-  /** Texts of winmail.dat files, and such files that wait to be unpacked. */
+  /** Texts of winmail.dat files, and such files that are not unpacked yet. */
   readonly #found: Pick<Tnef, 'text' | 'html'>[] = [];
-  #winmails: Buffer[] = [];
+  readonly #winmails: Generator<void, void>[] = [];
   readonly #room: TnefRoom = { files: MAX_FOUND_FILES, rtf: MAX_RTF };
   /** The parts that are attachments: their headers are read when the mail is over. */
   readonly #attached: Part[] = [];
@@ -84,7 +84,7 @@ export class Parsing implements Structure<Part> {
    * @throws MailError when an attachment could not be saved
    */
   async end(): Promise<ParsedMail> {
-    this.#splitter.end();
+    while (this.#splitter.end()) await this.#turn.next();
     await this.#unpack();
     await this.#attachments.written();
     await this.#turn.pause();
@@ -207,13 +207,13 @@ export class Parsing implements Structure<Part> {
   }
 
   #winmail(bytes: Buffer): void {
-    if (bytes.length <= SMALL_TNEF) atOnce(this.#readTnef(bytes));
-    else this.#winmails.push(bytes);
+    const work = this.#readTnef(bytes);
+    while (bytes.length <= SMALL_TNEF && !this.#turn.isOver) if (work.next().done) return;
+    this.#winmails.push(work);
   }
 
   async #unpack(): Promise<void> {
-    for (let next = this.#winmails.shift(); next; next = this.#winmails.shift())
-      await this.#turn.run(this.#readTnef(next));
+    for (let next = this.#winmails.shift(); next; next = this.#winmails.shift()) await this.#turn.run(next);
   }
 
   *#readTnef(bytes: Buffer): Generator<void, void> {

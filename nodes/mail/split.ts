@@ -2,6 +2,7 @@
 // wherever it is cut. Every byte is looked at a bounded number of times; boundaries are looked up, however many are open.
 import { HeaderBlock } from './header-block';
 import { MAX_HEADER_BYTES, MAX_LEVELS, MAX_PART_HEADER_BYTES, MAX_PARTS } from './limits';
+import { loadsTable } from './tables';
 
 /** What the splitter has to know of a part once its headers are there. */
 export interface Entity {
@@ -73,13 +74,15 @@ export class Splitter<T extends Entity> {
     return this.#take(chunk, false);
   }
 
-  end(): void {
+  /** Whether it stopped early, like `write`. */
+  end(): boolean {
     const rest = this.#held;
     this.#held = EMPTY;
-    this.#take(rest, true);
+    if (this.#take(rest, true)) return true;
     this.#message = undefined;
     if (this.#block) this.#headComplete();
     while (this.#levels.length) this.#leave(false);
+    return false;
   }
 
   #take(chunk: Buffer, last: boolean): boolean {
@@ -87,7 +90,7 @@ export class Splitter<T extends Entity> {
     let at: number | undefined = 0;
     while (at !== undefined && at < chunk.length) {
       at = this.#block ? this.#takeHead(chunk, at, last) : this.#takeContent(chunk, at, last);
-      if (!last && this.#structure.isTurnOver) break;
+      if (this.#structure.isTurnOver) break;
     }
     const isLeft = at !== undefined && at < chunk.length;
     if (isLeft) this.#held = chunk.subarray(at);
@@ -96,7 +99,7 @@ export class Splitter<T extends Entity> {
     if (message && this.#position > message.from)
       this.#structure.message(message.part, chunk.subarray(message.from, this.#position));
     if (message) message.from = 0;
-    if (last) return false;
+    if (last && !isLeft) return false;
     this.#position = 0;
     this.#chunk = EMPTY;
     return isLeft;
@@ -120,6 +123,8 @@ export class Splitter<T extends Entity> {
       this.#cross(delimiter);
       return end;
     }
+    // Looked at again once the table is there: one line may name several.
+    if (block.hasRoom && loadsTable(chunk.toString('latin1', from, end))) return from;
     const done = block.add(chunk.subarray(from, end));
     if (!done) return end;
     this.#position = done === 'separator' ? end : from;

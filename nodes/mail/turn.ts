@@ -28,11 +28,3 @@ export class Turn {
     }
   }
 }
-
-/** Does such work in one go. */
-export function atOnce<T>(work: Generator<void, T>): T {
-  for (;;) {
-    const step = work.next();
-    if (step.done) return step.value;
-  }
-}

@@ -80,7 +80,8 @@ describe('hostile input by mutation (FUZZ_SECONDS, FUZZ_SEED)', function () {
   });
 
   holds('a session with a mail server ends, in errors of its own, and shows no secret', 500, async () => ({
-    seeds: await transcripts(),
+    // A soft hyphen went through what makes a text fit to be shown.
+    seeds: [...(await transcripts()), '+OK a\xad\r\n'],
     words: [
       ...[NEXT, ECHO, '\r\n', '\n', '.\r\n', '..\r\n', '+OK', '+OK\r\n', '-ERR', '-ERR [AUTH] ', '+ ', '\0'],
       ...['[SYS/TEMP]', '1 a\r\n', '1 99999999999\r\n', 'SASL LOGIN PLAIN\r\n', 'PIPELINING\r\n', '\x9b'],

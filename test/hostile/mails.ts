@@ -331,6 +331,35 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
         '\r\ntext',
       ),
   },
+  'encoded words in every charset, in one line': {
+    make: () =>
+      joined(
+        `From: a@b.example\r\nSubject:${CHARSETS.map((charset) => ` =?${charset}?Q?=81=40?=`).join('')}\r\n\r\ntext`,
+      ),
+  },
+  'encoded words in every charset, and no line end': {
+    make: () =>
+      joined(`From: a@b.example\r\nTo:${CHARSETS.map((charset) => ` =?${charset}?Q?=81=40?= <a@b>`).join()}`),
+  },
+  'parameters in every charset': {
+    make: () =>
+      joined(
+        HEAD,
+        `Content-Type: text/plain${CHARSETS.map((charset, at) => `;\r\n a${at}*=\r\n (c) ${charset}''%81%40`).join('')}\r\n\r\ntext`,
+      ),
+  },
+  'names that may be charsets, in 512 kB': {
+    make: () =>
+      joined(
+        HEAD,
+        ...Array.from(
+          { length: 9 },
+          (_, line) =>
+            `X-${line}: ${Array.from({ length: 5000 }, (_, at) => `gb${(line * 5000 + at).toString(36)}'`).join(' ')}\r\n`,
+        ),
+        '\r\ntext',
+      ),
+  },
   'a subject of encoded words, 0.5 MB': {
     make: () => joined(`From: a@b.example\r\nSubject:${words('utf-8', MB / 2)}\r\ntext`),
   },

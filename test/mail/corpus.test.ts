@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MailAttachment } from '../../nodes/mail';
 import { inlineImages } from '../../nodes/mail/images';
-import { atOnce } from '../../nodes/mail/turn';
+import { Turn } from '../../nodes/mail/turn';
 import { corpus, problems, read } from './support';
 
 const NAMES = readdirSync(join(__dirname, 'corpus'))
@@ -137,18 +137,19 @@ describe('mail: a corpus', () => {
     assert.equal((await read(footer)).payload, 'the letter\nfooter');
   });
 
-  it('takes for an image only what is an address, and repeats each as often as it is shown', () => {
+  it('takes for an image only what is an address, and repeats each as often as it is shown', async () => {
     const image = { cid: 'a', contentType: 'image/png', content: Buffer.from('x') } as MailAttachment;
     const page = { ...image, cid: 'b', contentType: 'text/html' };
     const html = `<img src="cid:a"> acid:a <img src='cid:a'> cid:ab <img src="cid:b">`;
     const url = 'data:image/png;base64,eA==';
     assert.equal(
-      atOnce(inlineImages(html, [image, page])).html,
+      (await new Turn().run(inlineImages(html, [image, page]))).html,
       `<img src="${url}"> acid:a <img src='${url}'> cid:ab <img src="cid:b">`,
     );
     // A small mail that shows one picture a hundred times must not become a huge one.
     const large = { ...image, content: Buffer.alloc(1024 * 1024) };
-    const { html: inlined } = atOnce(inlineImages('<img src="cid:a">'.repeat(100), [large]));
+    const many = inlineImages('<img src="cid:a">'.repeat(100), [large]);
+    const { html: inlined } = await new Turn().run(many);
     assert.ok(inlined.length < 21 * 1024 * 1024 && inlined.endsWith('<img src="cid:a">'));
   });
 
