@@ -8,8 +8,11 @@ const MOST_TURN = 100;
 const MOST_CPU = 10_000;
 
 /** The bounds of what a stranger may cost Node-RED: 100 ms in one go, 10 s in all, 4 times the size and 64 MB. */
-export function assertBounded({ turn, cpu, memory }: Cost, size: number): void {
-  const mostMemory = 4 * size + 64 * MB;
+export const isBounded = ({ turn, cpu, memory }: Cost, size: number): boolean =>
+  turn <= MOST_TURN && cpu <= MOST_CPU && memory <= 4 * size + 64 * MB;
+
+export function assertBounded(cost: Cost, size: number, what = ''): void {
+  const { turn, cpu, memory } = cost;
   const found = `${turn.toFixed(0)} ms in one go, ${cpu.toFixed(0)} ms, ${(memory / MB).toFixed(0)} MB for ${(size / MB).toFixed(1)} MB`;
-  assert.ok(turn <= MOST_TURN && cpu <= MOST_CPU && memory <= mostMemory, found);
+  assert.ok(isBounded(cost, size), what + found);
 }

@@ -52,12 +52,12 @@ async function main(): Promise<void> {
     process.send?.(await measured(mail.make()));
     return;
   }
-  const [first = 0, count = 0, most = 0] = numbers.map(Number);
+  const [first = 0, count = 0] = numbers.map(Number);
   const costs: MutationCost[] = [];
   for (let seed = first; seed < first + count; seed++) {
     // Should the process end, this was it.
     process.stderr.write(`mutation ${seed}\n`);
-    const { bytes, how } = mutation(seed, most);
+    const { bytes, how } = mutation(seed);
     costs.push({ seed, how, ...(await measured(bytes)) });
   }
   process.send?.(costs);

@@ -1,4 +1,5 @@
-// What nobody thought of: attack mails cut, repeated, nested, joined and told to be something else. A seed makes each.
+// Attack mails cut, repeated, nested, joined and declared as something else: mixtures that no attack of mails.ts is. A seed
+// makes each.
 import { random } from '../pop3/harness';
 import { HOSTILE_MAILS } from './mails';
 
@@ -10,6 +11,9 @@ export interface Mutation {
 
 type Draw = (below: number) => number;
 type Change = (bytes: Buffer, draw: Draw, most: number) => Buffer;
+
+const SMALL = 2 * 1024 * 1024;
+const LARGE = 25 * 1024 * 1024;
 
 const names = Object.keys(HOSTILE_MAILS);
 
@@ -269,8 +273,9 @@ const JOININGS: Record<string, (one: Buffer, other: Buffer, draw: Draw) => Buffe
   },
 };
 
-/** The mail that a seed makes, of as many bytes at the most; the same one each time. */
-export function mutation(seed: number, most: number): Mutation {
+/** The mail that a seed makes, the same one each time; every tenth is as large as `maxSize` lets through. */
+export function mutation(seed: number): Mutation {
+  const most = seed % 10 === 0 ? LARGE : SMALL;
   const fraction = random(seed);
   // Numbers that follow each other begin alike.
   for (let left = 5; left > 0; left--) fraction();
