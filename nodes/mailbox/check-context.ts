@@ -36,6 +36,8 @@ export interface CheckSummary {
   delivered: number;
   redelivered: number;
   deleted: number;
+  /** To be deleted, but QUIT was not answered: they may be deleted, or not. Absent where it was. */
+  unconfirmed?: number;
   skipped: number;
   failed: number;
   bytes: number;

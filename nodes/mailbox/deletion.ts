@@ -29,7 +29,10 @@ export async function deleteAndQuit(
   }
   await assertOwner('quit');
   const answer = await client.leave();
-  if (answer !== 'ok' || marked.size === 0) return;
+  if (marked.size === 0) return;
+  // The next check sees what became of them.
+  if (answer === 'unknown') summary.unconfirmed = marked.size;
+  if (answer !== 'ok') return;
   summary.deleted = marked.size;
   await ledger.recordDeletions([...marked.values()]);
 }

@@ -777,9 +777,11 @@ describe('one check of a mailbox', () => {
         const node = await Checker.begun({ after: 'delete' });
         const { summary } = await node.check(box);
         assert.deepEqual([summary.delivered, summary.deleted], [2, 0], what);
+        assert.equal(summary.unconfirmed, answer === undefined ? 2 : undefined, what);
         trouble.with = () => false;
         const second = await node.check(box);
         assert.deepEqual([second.summary.delivered, second.summary.deleted], [0, 2], what);
+        assert.equal(second.summary.unconfirmed, undefined);
         assert.deepEqual(box.said('DELE'), ['DELE 1', 'DELE 2']);
         if (what === 'not answered') await box.close();
       }

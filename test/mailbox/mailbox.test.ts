@@ -23,11 +23,13 @@ import {
   HOUR,
   lettered,
   MINUTE,
+  mailOf,
   newFolder,
   openLedger,
   settings,
   TestClock,
 } from '../../servers/mailbox-checker';
+import { stuffed } from '../../servers/scripted-pop3';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -280,6 +282,73 @@ describe('a mailbox', () => {
     fail('IN_USE');
     await heard.next();
     assert.ok((heard.clock.waits[0] ?? 0) >= 30_000);
+  });
+
+  describe('over a line that drops', () => {
+    it('ends a first check of 10,000 mails, shows how far it is, and waits for seconds only', async () => {
+      let asked = 0;
+      const mails = Array.from({ length: 10_000 }, (_, at) => ({ uid: `m${at}`, mail: mailOf(`m${at}`) }));
+      box = await Box.start(mails, {
+        commands: {
+          RETR: (argument, session) => {
+            asked += 1;
+            if (asked % 1000 !== 0) return box.server.usual('RETR', argument, session);
+            session.socket.end('+OK\r\nSubject: half of it\r\n');
+            return undefined;
+          },
+        },
+      });
+      // Each mail is looked up by its number, not in a list made for each command.
+      const whole = box.server.mails.map((mail) => Buffer.concat([Buffer.from('+OK\r\n'), stuffed(mail)]));
+      const usual = box.server.usual.bind(box.server);
+      box.server.usual = (word, argument, session) =>
+        word === 'RETR' ? whole[Number(argument) - 1] : usual(word, argument, session);
+      const file = join(await newFolder(), 'a.ledger');
+      const ledger = openLedger(file, () => heard.clock.now());
+      const changes = { settings: { ...settings, interval: 300, first: 'all' } };
+      heard = new Heard(box, () => ledger, { ...changes, reading: { content: 'raw', attachments: 'none' } });
+      await start();
+      let waited = 0;
+      for (let checks = 0; heard.delivered.length < 10_000; checks += 1) {
+        assert.ok(checks < 15, `${heard.delivered.length} after ${checks} checks`);
+        waited += heard.clock.waits[0] ?? 0;
+        await heard.next();
+      }
+      assert.ok(waited < 2 * MINUTE, `${waited} ms`);
+      assert.equal(new Set(heard.delivered.map(({ pop3 }) => pop3.uid)).size, 10_000);
+      assert.ok(
+        heard.states.includes('500 / 10000') && heard.states.some((state) => /^\d+ \/ 9\d{3}$/.test(state)),
+      );
+    }).timeout(60_000);
+
+    it('in the login of ten mailboxes: each has its mail within a minute', async () => {
+      for (let mailbox = 0; mailbox < 10; mailbox += 1) {
+        let logins = 0;
+        box = await Box.start(lettered('a'), {
+          commands: {
+            PASS: (argument, session) => {
+              logins += 1;
+              // Twice in a row, and another time for each mailbox.
+              if ((logins + mailbox) % 3 === 0) return box.server.usual('PASS', argument, session);
+              session.socket.end();
+              return undefined;
+            },
+          },
+        });
+        const file = join(await newFolder(), 'a.ledger');
+        const ledger = openLedger(file, () => heard.clock.now());
+        heard = new Heard(box, () => ledger, { settings: { ...settings, interval: 300, first: 'all' } });
+        await start();
+        let waited = 0;
+        while (heard.delivered.length === 0) {
+          waited += heard.clock.waits[0] ?? 0;
+          assert.ok(waited < MINUTE, `mailbox ${mailbox}: ${waited} ms`);
+          await heard.next();
+        }
+        await heard.mailbox.stop();
+        if (mailbox < 9) await box.close();
+      }
+    });
   });
 
   it('says nothing of one blip after a good check, and one word of the second', async () => {

@@ -68,6 +68,13 @@ describe('the rhythm', () => {
     }
   });
 
+  it('looks at a folder that another Node-RED uses every 15 s, however long that takes', () => {
+    for (const failures of [1, 2, 10, 1000]) {
+      const failure = { code: 'STORE', reason: 'folder-in-use' } as const;
+      assert.equal(next({ failure, failures }), 15_000);
+    }
+  });
+
   it('retries soon after a temporary error, then at growing intervals', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7, 8, 2000].map((failures) => failed('CONNECT', failures));
     assert.deepEqual(waits, [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
