@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
-import { onceStarted } from '../../nodes/node-red/lifecycle';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { NodeAPI } from 'node-red';
+import { MailboxError, type MailboxParts, soleOwner } from '../../nodes/mailbox';
+import type { DeliveredMail, Pop3Fields } from '../../nodes/mailbox/delivery/pop3-fields';
+import { onceStarted, runtimeOf } from '../../nodes/node-red/lifecycle';
 
 describe('what waits for the flows to be started', () => {
   const started = (events: EventEmitter) => events.emit('flows:started');
@@ -64,4 +70,54 @@ describe('what waits for the flows to be started', () => {
     started(events);
     assert.equal(ran.length, 21);
   });
+});
+
+describe('redletter.keepMails in settings.js', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'redletter-keep-mails-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  for (const [setting, expected] of [
+    [{ keepMails: false }, []],
+    [{ keepMails: true }, ['Order 17']],
+    [{}, ['Order 17']],
+    [null, ['Order 17']],
+    [undefined, ['Order 17']],
+  ] as const) {
+    it(`${JSON.stringify(setting)}: the Mail tab lists ${expected.length} of one mail`, async () => {
+      const settings = {
+        userDir: folder,
+        get: () => undefined,
+        set: async () => undefined,
+        redletter: setting,
+      };
+      const RED = { settings, events: new EventEmitter() } as unknown as NodeAPI;
+      const { health } = runtimeOf(RED);
+      const watched = health.attend({
+        id: 'mail',
+        node: 'mail',
+        name: 'Mail',
+        host: 'pop.example',
+        user: 'a',
+      });
+      const parts = watched.hearing({
+        deliver: async () => undefined,
+        onState: () => undefined,
+        onError: () => undefined,
+        onQuarantined: () => undefined,
+      } as unknown as MailboxParts);
+      watched.begin({ quarantined: ['b'] } as unknown as Parameters<typeof watched.begin>[0]);
+      const mail = { topic: 'Order 17', pop3: { uid: 'a' } } as DeliveredMail;
+      await parts.deliver(mail, soleOwner);
+      parts.onQuarantined(new MailboxError('POISON', 'mail-set-aside'), { uid: 'b' } as Pop3Fields);
+      const [shown] = health.mailboxes;
+      assert.deepEqual(
+        shown?.mails.map(({ subject }) => subject),
+        expected,
+      );
+      if (setting?.keepMails === false) assert.deepEqual(await readdir(folder), []);
+    });
+  }
 });

@@ -10,10 +10,15 @@ export const rememberVersions = (known: HealthReport['versions']): void => {
 
 /** Properties that name people, hosts or folders are left out, whatever they hold. */
 const LEFT_OUT =
-  /^(id|type|z|x|y|w|h|wires|name|user|password|host|directory|account|tls|proxy|credentials)$/;
+  /^(id|type|z|x|y|w|h|wires|name|user|password|host|directory|account|tls|proxy|trustedServer|credentials)$/;
 
 /** An address keeps its domain: which provider it is matters, who it is does not. */
-const masked = (text: string): string => text.replace(/[^\s@:/()“”"]+@/g, '…@');
+function masked(text: string, user: string): string {
+  const name = user.replace(/^recent:/, '').split('@')[0] ?? '';
+  // Servers and errors name the user without the domain too.
+  const named = name === '' ? text : text.replaceAll(name, '…');
+  return named.replace(/[^\s@:/()“”"]+@/g, '…@');
+}
 
 export function reportText(report: MailboxReport): string {
   const node = RED.nodes.node(report.node);
@@ -42,5 +47,6 @@ export function reportText(report: MailboxReport): string {
       ...checks,
       ...(transcript.length > 0 ? ['last connection test:', ...transcript] : []),
     ].join('\n'),
+    report.user,
   );
 }

@@ -1,6 +1,6 @@
 /** The dialog of `oauth2-account`: what it shows, hides and fills in while a person changes it. */
 import { type Provider, providerFor, providers } from '../../oauth2/providers';
-import { STORED_SECRET, setOptions } from '../form/form';
+import { domainOfAddress, STORED_SECRET, setOptions } from '../form/form';
 import { enableKeyboard } from '../form/keyboard';
 import { addressBeneath, callbackUrl, isLan } from '../form/surroundings';
 import { accountWord } from '../i18n';
@@ -55,7 +55,7 @@ export class AccountDialog {
   #proposeProvider(): void {
     const user = accountField('user');
     if (!user.val()) user.val(addressBeneath());
-    const its = providerFor(accountValue('user'))?.id;
+    const its = providerOfAddress();
     if (its !== undefined) accountField('provider').val(its);
   }
 
@@ -81,7 +81,7 @@ export class AccountDialog {
       grant.trigger('change');
     });
     accountField('user').on('change', () => {
-      const its = providerFor(accountValue('user'))?.id;
+      const its = providerOfAddress();
       const differs = its !== undefined && its !== provider.val();
       if (!this.#providerChosen && differs) provider.val(its).trigger('change');
     });
@@ -97,6 +97,12 @@ export class AccountDialog {
 
 /** The editor reports a change of every field when the dialog is ready; only a person's comes from the browser. */
 const isByPerson = (event: { originalEvent?: unknown }): boolean => event.originalEvent !== undefined;
+
+/** What an address says about its provider: another one where its domain is not known; nothing where it has none. */
+function providerOfAddress(): string | undefined {
+  const address = accountValue('user');
+  return providerFor(address)?.id ?? (domainOfAddress(address) === '' ? undefined : 'custom');
+}
 
 /** All rows: one without OAuth for mail says what works there instead. */
 function offerProviders(chosen: string): void {

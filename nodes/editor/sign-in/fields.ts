@@ -33,7 +33,7 @@ export function showAccountFields(): void {
 
   // With a provider of the user's own only the user knows the scope.
   const scopeRows = accountField('scope').closest('.form-row').add('.redletter-scopes');
-  if (custom) scopeRows.insertAfter($('.redletter-custom').last());
+  if (custom) scopeRows.insertAfter(accountField('issuer').closest('.form-row'));
   else scopeRows.prependTo('.redletter-more-fields');
 
   showRegistration(row, grant);
