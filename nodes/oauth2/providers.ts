@@ -111,10 +111,10 @@ const AUTHORIZATION_CODE = { ...APP_PASSWORD, quirks: { authorizationCode: true 
 
 /**
  * One row a provider, in the order in which they are offered. Hosts, ports and user names: the provider's own page where
- * `links.help` names one, else Mozilla's autoconfig database (github.com/thunderbird/autoconfig, November 2026), as the
- * comment beside the row says.
+ * the comment above the row names one, else Mozilla's autoconfig database (github.com/thunderbird/autoconfig, folder ispdb).
  */
 const rows: readonly Provider[] = [
+  // Source: developers.google.com/identity/protocols/oauth2/native-app; autoconfig, googlemail.com, November 2026
   {
     id: 'google',
     authservIds: ['mx.google.com'],
@@ -146,6 +146,7 @@ const rows: readonly Provider[] = [
       pop: 'https://mail.google.com/mail/u/0/#settings/fwdandpop',
     },
   },
+  // Source: learn.microsoft.com/exchange/client-developer/legacy-protocols; autoconfig, hotmail.com, November 2026
   {
     id: 'microsoft',
     // Exchange Online writes Authentication-Results without a name, and one into what it forwards.
@@ -158,6 +159,7 @@ const rows: readonly Provider[] = [
       'msn.com',
       'passport.com',
       'windowslive.com',
+      'livemail.tw',
       '*.onmicrosoft.com',
     ],
     signIn: 'oauth2',
@@ -174,7 +176,7 @@ const rows: readonly Provider[] = [
       pop: 'https://outlook.live.com/mail/0/options/mail/accounts/popImap',
     },
   },
-  // US Government L4: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  // Source: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, US Government L4, November 2026
   {
     id: 'microsoft-us',
     label: 'Microsoft 365 GCC High',
@@ -186,7 +188,7 @@ const rows: readonly Provider[] = [
     ...MICROSOFT_CLOUD,
     links: { register: 'https://entra.microsoft.us/', admin: 'https://entra.microsoft.us/' },
   },
-  // US Government L5: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  // Source: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, US Government L5, November 2026
   {
     id: 'microsoft-dod',
     label: 'Microsoft 365 DoD',
@@ -198,7 +200,7 @@ const rows: readonly Provider[] = [
     ...MICROSOFT_CLOUD,
     links: { register: 'https://entra.microsoft.us/', admin: 'https://entra.microsoft.us/' },
   },
-  // China: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, November 2026
+  // Source: learn.microsoft.com/entra/identity-platform/authentication-national-cloud, China, November 2026
   {
     id: 'microsoft-cn',
     label: 'Microsoft 365 (21Vianet)',
@@ -210,6 +212,7 @@ const rows: readonly Provider[] = [
     ...MICROSOFT_CLOUD,
     links: { register: 'https://entra.microsoftonline.cn/', admin: 'https://entra.microsoftonline.cn/' },
   },
+  // Source: www.fastmail.com/dev; autoconfig, messagingengine.com, November 2026
   {
     id: 'fastmail',
     authservIds: ['*.messagingengine.com'],
@@ -231,6 +234,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.fastmail.help/hc/en-us/articles/1500000278342',
     },
   },
+  // Source: autoconfig, comcast.net, which names the host mail.comcast.net, November 2026
   {
     id: 'comcast',
     label: 'Comcast, Xfinity',
@@ -248,7 +252,8 @@ const rows: readonly Provider[] = [
     quirks: {},
     links: { help: 'https://www.xfinity.com/support/articles/email-client-programs-with-xfinity-email' },
   },
-  // Yahoo! JAPAN is another company: no app passwords, the ID without its domain. Source: support.yahoo-net.jp (mail, POP).
+  // Yahoo! JAPAN is another company: no app passwords, the ID without its domain.
+  // Source: support.yahoo-net.jp (mail, POP), November 2026
   {
     id: 'yahoojp',
     label: 'Yahoo! JAPAN',
@@ -259,11 +264,12 @@ const rows: readonly Provider[] = [
     links: { help: 'https://support.yahoo-net.jp/PccMail/s/article/H000007321' },
   },
   // Yahoo's and AOL's sign-in knows a scope for mail, but registers no new applications for it.
+  // Source: autoconfig, yahoo.com, with Cox, whose mail moved there, November 2026
   {
     id: 'yahoo',
     authservIds: ['*.omega.yahoo.com'],
     label: 'Yahoo',
-    domains: ['yahoo.*', 'ymail.com', 'rocketmail.com', 'myyahoo.com'],
+    domains: ['yahoo.*', 'ymail.com', 'rocketmail.com', 'myyahoo.com', 'cox.net'],
     pop: { host: 'pop.mail.yahoo.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -271,11 +277,21 @@ const rows: readonly Provider[] = [
       help: 'https://help.yahoo.com/kb/SLN15241.html',
     },
   },
+  // Source: autoconfig, aol.com, November 2026
   {
     id: 'aol',
     authservIds: ['*.omega.yahoo.com'],
     label: 'AOL',
-    domains: ['aol.*', 'aim.com', 'verizon.net', 'netscape.net', 'compuserve.com', 'cs.com'],
+    domains: [
+      'aol.*',
+      'aim.com',
+      'verizon.net',
+      'netscape.net',
+      'netscape.com',
+      'compuserve.com',
+      'cs.com',
+      'wmconnect.com',
+    ],
     pop: { host: 'pop.aol.com', ...TLS },
     ...APP_PASSWORD,
     links: {
@@ -283,6 +299,7 @@ const rows: readonly Provider[] = [
       help: 'https://help.aol.com/articles/Create-and-manage-app-password',
     },
   },
+  // Source: autoconfig, att.net, November 2026
   {
     id: 'att',
     label: 'AT&T',
@@ -304,6 +321,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://www.att.com/support/article/email-support/KM1010523/' },
   },
+  // Source: autoconfig, yandex.ru, November 2026
   {
     id: 'yandex',
     label: 'Yandex',
@@ -316,6 +334,7 @@ const rows: readonly Provider[] = [
       pop: 'https://mail.yandex.com/#setup/client',
     },
   },
+  // Source: autoconfig, mail.ru, November 2026
   {
     id: 'mailru',
     label: 'Mail.ru',
@@ -327,6 +346,7 @@ const rows: readonly Provider[] = [
       help: 'https://help.mail.ru/mail/mailer/popsmtp',
     },
   },
+  // Source: autoconfig, zoho.com, November 2026
   {
     id: 'zoho',
     label: 'Zoho Mail',
@@ -338,7 +358,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
-  // Each data center has a host of its own: www.zoho.com/mail/help/pop-access.html, November 2026
+  // Source: www.zoho.com/mail/help/pop-access.html: each data center has a host of its own, November 2026
   {
     id: 'zoho-eu',
     label: 'Zoho Mail (eu)',
@@ -350,6 +370,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Source: www.zoho.com/mail/help/pop-access.html: each data center has a host of its own, November 2026
   {
     id: 'zoho-in',
     label: 'Zoho Mail (in)',
@@ -361,6 +382,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Source: www.zoho.com/mail/help/pop-access.html: each data center has a host of its own, November 2026
   {
     id: 'zoho-au',
     label: 'Zoho Mail (com.au)',
@@ -372,6 +394,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Source: www.zoho.com/mail/help/pop-access.html: each data center has a host of its own, November 2026
   {
     id: 'zoho-jp',
     label: 'Zoho Mail (jp)',
@@ -383,6 +406,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Source: www.zoho.com/mail/help/pop-access.html: each data center has a host of its own, November 2026
   {
     id: 'zoho-cn',
     label: 'Zoho Mail (com.cn)',
@@ -394,16 +418,30 @@ const rows: readonly Provider[] = [
       help: 'https://www.zoho.com/mail/help/pop-access.html',
     },
   },
+  // Source: autoconfig, gmx.net, November 2026
   {
     id: 'gmx',
     authservIds: ['gmx.net'],
     label: 'GMX',
-    domains: ['gmx.net', 'gmx.de', 'gmx.at', 'gmx.ch', 'gmx.eu', 'gmx.biz', 'gmx.org', 'gmx.info'],
+    domains: [
+      'gmx.net',
+      'gmx.de',
+      'gmx.at',
+      'gmx.ch',
+      'gmx.eu',
+      'gmx.biz',
+      'gmx.org',
+      'gmx.info',
+      'mein.gmx',
+      'mail.gmx',
+      'email.gmx',
+    ],
     pop: { host: 'pop.gmx.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.gmx.net/pop-imap/einschalten.html', pop: 'https://www.gmx.net/' },
   },
-  // The same company with other servers. Source: autoconfig, gmx.com
+  // The same company with other servers.
+  // Source: autoconfig, gmx.com, November 2026
   {
     id: 'gmxcom',
     label: 'GMX (international)',
@@ -412,6 +450,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://support.gmx.com/pop-imap/pop3/index.html' },
   },
+  // Source: autoconfig, web.de, which has the user name without its domain; the whole address is not verified, November 2026
   {
     id: 'webde',
     authservIds: ['web.de'],
@@ -421,6 +460,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.web.de/pop-imap/einschalten.html', pop: 'https://web.de/' },
   },
+  // Source: autoconfig, t-online.de, November 2026
   {
     id: 'tonline',
     label: 'T-Online',
@@ -429,6 +469,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://www.telekom.de/hilfe/festnetz-internet-tv/e-mail' },
   },
+  // Source: autoconfig, ionos.de, November 2026
   {
     id: 'ionos',
     label: 'IONOS',
@@ -437,6 +478,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://www.ionos.de/hilfe/index.php?id=2490' },
   },
+  // Source: autoconfig, posteo.de, November 2026
   {
     id: 'posteo',
     label: 'Posteo',
@@ -448,7 +490,8 @@ const rows: readonly Provider[] = [
       help: 'https://posteo.de/hilfe/wie-richte-ich-posteo-in-einem-mailprogramm-ein-pop3-imap-und-smtp',
     },
   },
-  // Source: service.mail.qq.com; the password is an authorization code
+  // The password is an authorization code.
+  // Source: service.mail.qq.com, host not verified, November 2026
   {
     id: 'qq',
     label: 'QQ Mail, Foxmail',
@@ -457,7 +500,8 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://service.mail.qq.com/detail/0/75' },
   },
-  // Source: help.mail.163.com; the password is an authorization code
+  // The password is an authorization code.
+  // Source: help.mail.163.com, host not verified, November 2026
   {
     id: 'netease-163',
     label: 'NetEase 163',
@@ -466,7 +510,8 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
-  // Source: help.mail.163.com; the password is an authorization code
+  // The password is an authorization code.
+  // Source: help.mail.163.com, host not verified, November 2026
   {
     id: 'netease-126',
     label: 'NetEase 126',
@@ -475,7 +520,8 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
-  // Source: help.mail.163.com; the password is an authorization code
+  // The password is an authorization code.
+  // Source: help.mail.163.com, host not verified, November 2026
   {
     id: 'netease-yeah',
     label: 'NetEase yeah.net',
@@ -484,7 +530,7 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
-  // Source: help.aliyun.com
+  // Source: help.aliyun.com, host not verified, November 2026
   {
     id: 'aliyun',
     label: 'Aliyun Mail',
@@ -493,7 +539,8 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://help.aliyun.com/document_detail/465307.html' },
   },
-  // Source: help.sina.com.cn; the password is an authorization code
+  // The password is an authorization code.
+  // Source: help.sina.com.cn, host not verified, November 2026
   {
     id: 'sina',
     label: 'Sina Mail',
@@ -502,7 +549,7 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://help.sina.com.cn/' },
   },
-  // Source: autoconfig, naver.com
+  // Source: autoconfig, naver.com, November 2026
   {
     id: 'naver',
     label: 'Naver',
@@ -511,16 +558,16 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://help.naver.com/service/30029/contents/21342' },
   },
-  // Source: cs.daum.net, host not verified
+  // Source: cs.daum.net, host not verified: autoconfig, daum.net, has IMAP only, November 2026
   {
     id: 'daum',
     label: 'Daum, Hanmail',
-    domains: ['daum.net', 'hanmail.net', 'kakao.com'],
+    domains: ['daum.net', 'hanmail.net'],
     pop: { host: 'pop.daum.net', ...TLS },
     ...APP_PASSWORD,
     links: { help: 'https://cs.daum.net/faq/43/9234.html' },
   },
-  // Source: autoconfig, seznam.cz
+  // Source: a copy of autoconfig, seznam.cz, not verified in the database itself, November 2026
   {
     id: 'seznam',
     label: 'Seznam',
@@ -530,17 +577,17 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://napoveda.seznam.cz/cz/email/pop3-imap-smtp/' },
   },
-  // Source: autoconfig, wp.pl
+  // Source: autoconfig, wp.pl, November 2026
   {
     id: 'wp',
     label: 'WP Poczta',
     domains: ['wp.pl'],
-    pop: { host: 'pop3.wp.pl', ...TLS },
+    pop: { host: 'pop3.wp.pl', ...TLS, userName: 'local-part' },
     ...APP_PASSWORD,
     signIn: 'password',
     links: { help: 'https://pomoc.wp.pl/programy-pocztowe' },
   },
-  // Source: autoconfig, o2.pl
+  // Source: autoconfig, o2.pl, November 2026
   {
     id: 'o2pl',
     label: 'o2 Poczta',
@@ -550,7 +597,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://pomoc.o2.pl/jak-skonfigurowac-program-pocztowy' },
   },
-  // Source: autoconfig, interia.pl
+  // Source: pomoc.interia.pl, host not verified, November 2026
   {
     id: 'interia',
     label: 'Interia',
@@ -559,7 +606,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://pomoc.interia.pl/poczta' },
   },
-  // Source: autoconfig, libero.it
+  // Source: autoconfig, libero.it, November 2026
   {
     id: 'libero',
     label: 'Libero',
@@ -568,7 +615,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://aiuto.libero.it/articolo/mail/parametri-di-configurazione/' },
   },
-  // Source: autoconfig, orange.fr
+  // Source: autoconfig, orange.fr, November 2026
   {
     id: 'orange',
     label: 'Orange',
@@ -580,7 +627,7 @@ const rows: readonly Provider[] = [
       help: 'https://assistance.orange.fr/ordinateurs-peripheriques/installer-et-utiliser/l-utilisation-du-mail-et-du-cloud/mail-orange',
     },
   },
-  // Source: autoconfig, free.fr
+  // Source: autoconfig, free.fr, November 2026
   {
     id: 'free',
     label: 'Free',
@@ -590,7 +637,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://assistance.free.fr/articles/631' },
   },
-  // Source: autoconfig, sfr.fr
+  // Source: a copy of autoconfig, sfr.fr, not verified in the database itself, November 2026
   {
     id: 'sfr',
     label: 'SFR',
@@ -602,7 +649,7 @@ const rows: readonly Provider[] = [
       help: 'https://assistance.sfr.fr/sfrmail-appli/sfrmail/parametres-serveurs-smtp-pop-imap-sfr.html',
     },
   },
-  // Source: autoconfig, laposte.net
+  // Source: a copy of autoconfig, laposte.net, not verified in the database itself, November 2026
   {
     id: 'laposte',
     label: 'La Poste',
@@ -612,7 +659,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://aide.laposte.net/' },
   },
-  // Source: autoconfig, telenet.be
+  // Source: www2.telenet.be, host not verified, November 2026
   {
     id: 'telenet',
     label: 'Telenet',
@@ -622,7 +669,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://www2.telenet.be/business/nl/klantenservice/' },
   },
-  // Source: autoconfig, bluewin.ch
+  // Source: a copy of autoconfig, bluewin.ch, not verified in the database itself, November 2026
   {
     id: 'bluewin',
     label: 'Swisscom Bluewin',
@@ -631,7 +678,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://www.swisscom.ch/en/residential/help/device/email.html' },
   },
-  // Source: autoconfig, rambler.ru
+  // Source: autoconfig, rambler.ru, November 2026
   {
     id: 'rambler',
     label: 'Rambler',
@@ -641,17 +688,17 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://help.rambler.ru/mail/mail-pochtovye-klienty/' },
   },
-  // Source: autoconfig, uol.com.br
+  // Source: autoconfig, uol.com.br, November 2026
   {
     id: 'uol',
     label: 'UOL',
     domains: ['uol.com.br'],
-    pop: { host: 'pop3.uol.com.br', ...TLS },
+    pop: { host: 'pop3.uol.com.br', ...TLS, userName: 'local-part' },
     ...APP_PASSWORD,
     signIn: 'password',
     links: { help: 'https://sac.uol.com.br/' },
   },
-  // Source: autoconfig, terra.com.br
+  // Source: ajuda.terra.com.br, host not verified, November 2026
   {
     id: 'terra',
     label: 'Terra',
@@ -661,16 +708,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://ajuda.terra.com.br/' },
   },
-  // Source: autoconfig, cox.net; host not verified
-  {
-    id: 'cox',
-    label: 'Cox',
-    domains: ['cox.net'],
-    pop: { host: 'pop.cox.net', ...TLS, userName: 'local-part' },
-    ...APP_PASSWORD,
-    signIn: 'password',
-    links: { help: 'https://www.cox.com/residential/support/internet/email.html' },
-  },
+  // Source: support.apple.com/102525; autoconfig, me.com, has IMAP only, November 2026
   {
     id: 'icloud',
     label: 'iCloud',
@@ -680,6 +718,7 @@ const rows: readonly Provider[] = [
     signIn: 'none',
     links: { help: 'https://support.apple.com/102525' },
   },
+  // Source: OpenID Connect Core section 11, November 2026
   {
     id: 'custom',
     label: 'OpenID Connect, OAuth 2.0',

@@ -350,13 +350,18 @@ describe('the connection test', function () {
           user: ALICE,
           token: async () => ({
             accessToken: 'canary-token',
+            audience: 'https://graph.microsoft.com',
             expiresAt: 1_000_000 + 3_599_000,
             scope: 'mail.pop',
           }),
         },
       });
       assert.equal(report.outcome, 'ok', JSON.stringify(report));
-      assert.deepEqual(step(report, 'token').facts, { scope: 'mail.pop', left: 3599 });
+      assert.deepEqual(step(report, 'token').facts, {
+        scope: 'mail.pop',
+        audience: 'https://graph.microsoft.com',
+        left: 3599,
+      });
       assert.equal(step(report, 'login').facts?.mechanism, 'XOAUTH2');
       const encoded = Buffer.from(`user=${ALICE}\x01auth=Bearer canary-token\x01\x01`).toString('base64');
       for (const secret of ['canary-token', encoded]) assert.ok(!JSON.stringify(report).includes(secret));

@@ -54,6 +54,50 @@ describe('advice on a failed test', () => {
       assert.equal(keys(advice('mailbox-refused', setup, { scope }))[0], 'scope', scope);
   });
 
+  it('a token for another resource is named, and one for Exchange never accused', () => {
+    const setup = { auth: 'oauth2', service: 'microsoft' };
+    const scope = providers.microsoft?.scope ?? '';
+    for (const audience of [
+      'https://graph.microsoft.com',
+      '00000003-0000-0000-c000-000000000000',
+      'api://mine',
+    ]) {
+      const [first] = advice('mailbox-refused', setup, { audience, scope }).lines;
+      assert.deepEqual(first, { key: 'audience', facts: { audience, wanted: scope.split(' ')[0] } });
+    }
+    for (const audience of [
+      'https://outlook.office.com',
+      'https://outlook.office365.com/',
+      'HTTPS://Outlook.Office365.com',
+      '00000002-0000-0ff1-ce00-000000000000',
+      'https://outlook.office365.us',
+      'https://partner.outlook.cn',
+    ])
+      assert.doesNotMatch(
+        keys(advice('mailbox-refused', setup, { audience, scope })).join(),
+        /audience/,
+        audience,
+      );
+    // What other providers name is theirs.
+    assert.deepEqual(
+      keys(advice('mailbox-refused', { ...setup, service: 'custom' }, { audience: 'mail' })),
+      [],
+    );
+    const app = { ...setup, grant: 'client_credentials' };
+    const graph = { audience: 'https://graph.microsoft.com' };
+    assert.deepEqual(keys(advice('mailbox-refused', app, graph)), ['audience-app', 'microsoft-app']);
+    const wrong = { scope: 'https://graph.microsoft.com/.default' };
+    assert.deepEqual(keys(advice('mailbox-refused', app, wrong)), ['scope-app', 'microsoft-app']);
+    for (const id of ['microsoft', 'microsoft-us', 'microsoft-dod', 'microsoft-cn']) {
+      const granted = { scope: providers[id]?.applicationScope ?? assert.fail(id) };
+      assert.deepEqual(
+        keys(advice('mailbox-refused', { ...app, service: id }, granted)),
+        ['microsoft-app'],
+        id,
+      );
+    }
+  });
+
   it('an application without a person is told of the two cmdlets, and of no person who signed in', () => {
     const app = {
       auth: 'oauth2',

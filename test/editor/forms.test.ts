@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { hintOf } from '../../nodes/editor/sign-in/hint';
 import {
   ACCOUNT_CHOICES,
   ACCOUNT_DEFAULTS,
@@ -56,14 +57,18 @@ describe('the forms', () => {
     });
   }
 
-  it('have a hint for every provider with OAuth, in every language', async () => {
-    const wanted = Object.values(providers).filter(({ signIn }) => signIn === 'oauth2');
-    assert.ok(wanted.length >= 5);
+  it('have a hint for every provider, in every language', async () => {
+    const wanted = new Set(Object.values(providers).map(hintOf));
+    assert.ok(wanted.size >= 12);
+    for (const id of ['qq', 'netease-163', 'netease-126', 'netease-yeah', 'sina']) {
+      assert.equal(hintOf(providers[id] ?? assert.fail(id)), 'authorization-code');
+    }
     for (const language of await readdir(join(root, 'locales'))) {
       const catalog = JSON.parse(
         await readFile(join(root, 'locales', language, 'oauth2-account.json'), 'utf8'),
       ) as { hint: Record<string, string> };
-      for (const { id } of wanted) assert.ok(catalog.hint[id]?.trim(), `${language}: hint.${id}`);
+      for (const id of wanted) assert.ok(catalog.hint[id]?.trim(), `${language}: hint.${id}`);
+      assert.match(catalog.hint['authorization-code'] ?? '', /授权码/, language);
     }
   });
 });

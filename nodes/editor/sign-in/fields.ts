@@ -2,6 +2,7 @@
 import { type Provider, providers } from '../../oauth2/providers';
 import { accountWord } from '../i18n';
 import { accountField, accountValue, needsPerson } from './account-form';
+import { hintOf } from './hint';
 import { showSetup } from './setup';
 
 export function showAccountFields(): void {
@@ -76,9 +77,8 @@ function showPlaceholders(
 /** What has to be enabled with this provider, or what works there instead of OAuth. */
 function showHint(row: Provider | undefined): void {
   if (row === undefined) return;
-  const key = row.signIn === 'oauth2' ? row.id : row.signIn;
   $('.redletter-hint-text').text(
-    accountWord(`hint.${key}`, { provider: row.label, host: row.pop?.host ?? '' }),
+    accountWord(`hint.${hintOf(row)}`, { provider: row.label, host: row.pop?.host ?? '' }),
   );
   const links = $('.redletter-hint-links').empty();
   const offered = {
