@@ -212,6 +212,7 @@ export class Checker {
   readonly doubted = new Set<string>();
   readonly unidentifiable = new Set<string>();
   readonly clockWatch: ClockWatch;
+  unchanged = {};
   readonly stop = new AbortController();
   onDeliver: (mail: DeliveredMail) => Promise<void> | void = () => undefined;
   mayDelete: (key: string) => boolean = () => true;
@@ -270,6 +271,7 @@ export class Checker {
       doubted: this.doubted,
       unidentifiable: this.unidentifiable,
       clockWatch: this.clockWatch,
+      unchanged: this.unchanged,
       now: clock.now,
       monotonic: clock.monotonic,
       signal,

@@ -3,6 +3,7 @@ import type { Delivery } from './delivery/delivery';
 import type { OnQuarantined, OnStillQuarantined } from './failures';
 import type { ListedMail } from './listing';
 import type { AssertOwner } from './ownership';
+import type { LastSeen } from './seen';
 import type { Session } from './session';
 import type { Ledger } from './store/ledger';
 
@@ -66,6 +67,8 @@ export interface CheckContext {
   unidentifiable: Set<string>;
   /** Kept from check to check. */
   clockWatch: ClockWatch;
+  /** Kept from check to check. */
+  unchanged: LastSeen;
   now(): number;
   /** True where others wait for the place of this session. Absent: none ever does. */
   isWanted?(): boolean;

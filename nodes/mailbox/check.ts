@@ -9,6 +9,7 @@ import { learnFingerprints } from './learning';
 import { addSizes, type ListedMail, listMailbox } from './listing';
 import { recognize } from './recognition';
 import type { Session } from './session';
+import { hasNothingToDo, isListedAsBefore, QUARANTINE_MS, rememberCheck } from './unchanged';
 
 export interface CheckResult {
   summary: CheckSummary;
@@ -31,11 +32,16 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
   const session = await context.open(signal);
   const { client, messages } = session;
   try {
+    const began = ledger.revision;
+    const asBefore = await isListedAsBefore(context, session);
+    if (asBefore) await judgeClock(context, session, context.unchanged.seen?.last);
+    const { nothing, suspects } = await hasNothingToDo(context, session, asBefore);
+    if (nothing) return await endUnchanged(context, session, started);
     const listing = await listMailbox(client, { messages, sizes: false, signal });
     const summary = newSummary(listing.length);
     const first = !ledger.hasBaseline;
-    await judgeClock(context, session, listing);
-    const recognized = await recordListing(context, session, listing);
+    if (!asBefore) await judgeClock(context, session, listing.at(-1));
+    const recognized = await recordListing(context, session, listing, suspects);
     await quarantineWhatCrashes(context, listing, summary);
     await retryQuarantined(context, listing);
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
@@ -53,10 +59,9 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await deleteAndQuit(context, client, listing, summary, recognized);
     const { trouble, left } = downloads;
     if (trouble !== undefined) throw trouble;
+    await rememberCheck(context, session, { listing, began });
     await ledger.recordCheck(wanted.length - left === fresh.length);
-    summary.ms = Math.round(context.monotonic() - started);
-    const loginDelay = (client.capabilities.loginDelayMs ?? 0) / 1000;
-    return { summary, loginDelay, first, left };
+    return { ...resultOf(context, session, summary, started), first, left };
   } finally {
     client.destroy();
   }
@@ -69,6 +74,25 @@ async function learnSizes(client: Session['client'], listing: ListedMail[]): Pro
   } catch (error) {
     if (!(error instanceof Pop3Error) || error.code !== 'REFUSED') throw error;
   }
+}
+
+/** Nothing has changed since a check that found nothing to do. */
+async function endUnchanged(context: CheckContext, session: Session, started: number): Promise<CheckResult> {
+  const summary = newSummary(session.messages);
+  const nothing: Recognized = { identified: new Set(), waiting: new Set(), retrieved: false };
+  await deleteAndQuit(context, session.client, [], summary, nothing);
+  await context.ledger.recordCheck(true);
+  return { ...resultOf(context, session, summary, started), first: false, left: 0 };
+}
+
+function resultOf(
+  { monotonic }: CheckContext,
+  { client }: Session,
+  summary: CheckSummary,
+  started: number,
+): Pick<CheckResult, 'summary' | 'loginDelay'> {
+  summary.ms = Math.round(monotonic() - started);
+  return { summary, loginDelay: (client.capabilities.loginDelayMs ?? 0) / 1000 };
 }
 
 function newSummary(found: number): CheckSummary {
@@ -90,20 +114,18 @@ async function recordListing(
   context: CheckContext,
   session: Session,
   listing: ListedMail[],
+  suspects: ReadonlySet<string>,
 ): Promise<Recognized> {
   const { ledger, delivery } = context;
-  let recognized: Recognized = { identified: new Set(), waiting: new Set(), retrieved: false };
-  if (ledger.hasBaseline) recognized = await recognize(context, session, listing);
-  else await recordBaseline(context, session.client, listing);
   const keys = new Set(listing.map((mail) => mail.key));
+  let recognized: Recognized = { identified: new Set(), waiting: new Set(), retrieved: false };
+  if (ledger.hasBaseline) recognized = await recognize(context, session, { mails: listing, keys, suspects });
+  else await recordBaseline(context, session.client, listing);
   // A mail that was lost from the server and the spool is reported before it is forgotten.
   await delivery.recordListing(keys);
   await ledger.recordListing(keys, (key) => delivery.holds(key));
   return recognized;
 }
-
-/** A quarantined mail is tried once more when so much time has passed, ms: whatever kept it may be mended. */
-const QUARANTINE_MS = 24 * 60 * 60 * 1000;
 
 /** Gives quarantined mail one more attempt each day, which is not reported; not mail that ended the process. */
 async function retryQuarantined({ ledger, now }: CheckContext, listing: ListedMail[]): Promise<void> {

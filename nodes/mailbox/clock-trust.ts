@@ -11,13 +11,16 @@ const NOT_BEFORE = Date.UTC(2026, 10, 1);
 const TOLERANCE_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Decides whether days (of `expire`, and until a vanished mail is forgotten) may be counted by the clock. A board without a battery begins in the past and is
- * set later: what was processed before seems as old as the jump. Deleting late is fine, deleting early never is.
+ * Decides whether days (of `expire`, and until a vanished mail is forgotten) may be counted by the clock. A board
+ * without a battery begins in the past and is set later: what was processed before seems as old as the jump. Deleting
+ * late is fine, deleting early never is.
+ *
+ * @param last the mail that is listed last
  */
 export async function judgeClock(
   context: CheckContext,
   session: Session,
-  listing: ListedMail[],
+  last: ListedMail | undefined,
 ): Promise<void> {
   const { ledger, now, clockWatch, settings } = context;
   const set = clockWatch.look();
@@ -33,7 +36,7 @@ export async function judgeClock(
   }
   if (ledger.clockTrustedSince === undefined) {
     // Trusted again once the newest mail is not from the future.
-    const newest = await newestReceived(context, session, listing);
+    const newest = await newestReceived(context, session, last);
     if (newest !== undefined && newest <= now() + TOLERANCE_MS) await ledger.recordClock(true);
     return;
   }
@@ -41,7 +44,7 @@ export async function judgeClock(
   // A new process knows nothing of the time between; mail of today proves that the clock is right.
   const away = now() - ledger.lastChecked;
   if (ledger.lastChecked === 0 || Math.abs(away) <= TOLERANCE_MS) return;
-  const newest = await newestReceived(context, session, listing);
+  const newest = await newestReceived(context, session, last);
   if (newest === undefined || Math.abs(now() - newest) > TOLERANCE_MS) await ledger.recordClock(true);
 }
 
@@ -57,9 +60,8 @@ export async function judgeClockBy(received: number | undefined, context: CheckC
 async function newestReceived(
   { signal }: CheckContext,
   { client }: Session,
-  listing: ListedMail[],
+  last: ListedMail | undefined,
 ): Promise<number | undefined> {
-  const last = listing.at(-1);
   if (last === undefined) return undefined;
   for await (const { body } of client.top([last.number], 0)) {
     try {

@@ -38,17 +38,20 @@ export async function deleteAndQuit(
 }
 
 /** Processed whole, by every node on this mailbox, for as long as the settings say; and no doubt which mail it is. */
-export function mayDelete(
-  { ledger, settings, mayDelete: othersAreDone, now }: CheckContext,
-  mail: Pick<ListedMail, 'key' | 'ambiguous'>,
-): boolean {
-  const requested = ledger.deletionRequested(mail.key);
-  if (settings.after === 'keep' && !requested) return false;
-  const processedAt = ledger.processedAt(mail.key);
-  if (processedAt === undefined || mail.ambiguous || !othersAreDone(mail.key)) return false;
-  if (settings.after === 'delete' || requested) return true;
+export function mayDelete(context: CheckContext, mail: Pick<ListedMail, 'key' | 'ambiguous'>): boolean {
+  if (mail.ambiguous || deletableAt(context, mail) > context.now()) return false;
+  return context.mayDelete(mail.key);
+}
+
+/** From when on this node wants the mail deleted, ms since the epoch; infinite: as things are, it never does. */
+export function deletableAt({ ledger, settings }: CheckContext, { key }: Pick<ListedMail, 'key'>): number {
+  const requested = ledger.deletionRequested(key);
+  if (settings.after === 'keep' && !requested) return Number.POSITIVE_INFINITY;
+  const processedAt = ledger.processedAt(key);
+  if (processedAt === undefined) return Number.POSITIVE_INFINITY;
+  if (settings.after === 'delete' || requested) return Number.NEGATIVE_INFINITY;
   // Days count only while the clock could be trusted: late is fine, early never.
   const trustedSince = ledger.clockTrustedSince;
-  if (trustedSince === undefined) return false;
-  return now() - Math.max(processedAt, trustedSince) >= settings.keepDays * DAY_MS;
+  if (trustedSince === undefined) return Number.POSITIVE_INFINITY;
+  return Math.max(processedAt, trustedSince) + settings.keepDays * DAY_MS;
 }

@@ -30,6 +30,8 @@ export class MailboxChecks {
   readonly #signal: AbortSignal;
   readonly #onRoom: () => void;
   readonly #clockWatch: ClockWatch;
+  /** See {@link CheckContext.unchanged}. */
+  readonly #unchanged = {};
   /** See {@link CheckContext.doubted}. */
   readonly #doubted = new Set<string>();
   /** See {@link CheckContext.unidentifiable}. */
@@ -109,6 +111,7 @@ export class MailboxChecks {
           doubted: this.#doubted,
           unidentifiable: this.#unidentifiable,
           clockWatch: this.#clockWatch,
+          unchanged: this.#unchanged,
           isWanted: () => turn?.isWanted() ?? false,
           now: parts.clock.now,
           monotonic: () => monotonicNow(parts.clock),

@@ -10,6 +10,7 @@ import { recognizeByDates } from './recognition-by-dates';
 import { learnWhatTopShows } from './recognition-by-retrieval';
 import type { Session } from './session';
 import type { Identity } from './store/ledger-records';
+import { placeAt } from './unchanged';
 
 /**
  * Tells which of the listed mails are the known ones: a mail is what its header says, not its unique ID. Servers give
@@ -19,9 +20,17 @@ import type { Identity } from './store/ledger-records';
 export async function recognize(
   context: CheckContext,
   session: Session,
-  listing: ListedMail[],
+  listing: Listed,
 ): Promise<Recognized> {
   return new Recognition(context, session, listing).run();
+}
+
+interface Listed {
+  mails: ListedMail[];
+  /** Of these mails. */
+  keys: ReadonlySet<string>;
+  /** Keys of mails that look as before and may be others all the same. */
+  suspects: ReadonlySet<string>;
 }
 
 class Recognition {
@@ -35,31 +44,47 @@ class Recognition {
   /** What waited for its acknowledgement when this began: an acknowledgement may come at any moment. */
   readonly #held: ReturnType<CheckContext['delivery']['held']>;
   #retrieved = false;
-  readonly #known: ListedMail[];
-  readonly #unknown: ListedMail[];
-  readonly #listed: Set<string>;
+  readonly #known: ListedMail[] = [];
+  readonly #unknown: ListedMail[] = [];
+  readonly #listed: ReadonlySet<string>;
+  readonly #suspected: ReadonlySet<string>;
+  /** Bytes of all listed mails together by what is remembered; NaN where that is not known. */
+  #rememberedBytes = 0;
   /** By key, where any was looked at. */
   readonly #sizes = new Map<string, number>();
 
-  constructor(context: CheckContext, session: Session, listing: ListedMail[]) {
+  constructor(context: CheckContext, session: Session, { mails, keys, suspects }: Listed) {
     this.#context = context;
     this.#session = session;
-    this.#listing = listing;
-    const { ledger, delivery } = context;
-    this.#held = delivery.held();
-    this.#listed = new Set(listing.map(({ key }) => key));
-    this.#known = listing.filter(({ key }) => ledger.isKnown(key));
-    // Also what was tried before: under its ID there may be a known mail by now.
-    this.#unknown = listing.filter(({ key }) => !ledger.isKnown(key) && !delivery.holds(key));
+    this.#listing = mails;
+    this.#held = context.delivery.held();
+    this.#listed = keys;
+    this.#suspected = suspects;
+    this.#sort();
     if (context.unidentifiable.size > 0) {
-      const marks = new Set(listing.map(markOf));
+      const marks = new Set(mails.map(markOf));
       for (const mark of context.unidentifiable) {
         if (!marks.has(mark) && !marks.has(`${mark.slice(0, mark.lastIndexOf(' '))} `))
           context.unidentifiable.delete(mark);
       }
     }
-    // A mail without unique ID is known by its header: it is the one it is known as.
-    for (const { key } of this.#known) if (isDigest(key)) this.#identified.add(key);
+  }
+
+  /** One look at each mail, of which there may be a hundred thousand. */
+  #sort(): void {
+    const { ledger, delivery } = this.#context;
+    for (const mail of this.#listing) {
+      const { key } = mail;
+      const bytes = ledger.bytes(key);
+      this.#rememberedBytes += bytes < 0 ? Number.NaN : bytes;
+      if (bytes >= 0 || ledger.isKnown(key)) {
+        this.#known.push(mail);
+        // A mail without unique ID is known by its header: it is the one it is known as.
+        if (isDigest(key)) this.#identified.add(key);
+      }
+      // Also what was tried before: under its ID there may be a known mail by now.
+      else if (!delivery.holds(key)) this.#unknown.push(mail);
+    }
   }
 
   async run(): Promise<Recognized> {
@@ -84,7 +109,7 @@ class Recognition {
       const unknown = moved ? [] : this.#unknown;
       await recognizeByDates(context, session.client, { known, unknown, listed: this.#listed });
     }
-    for (const { key } of this.#known) if (this.#isShownAsKnown(key)) this.#identified.add(key);
+    for (const key of this.#shown.keys()) if (this.#isShownAsKnown(key)) this.#identified.add(key);
     await recordSizes(this.#context, this.#listing, this.#identified);
     for (const { key } of this.#held) this.#waiting.add(key);
     return { identified: this.#identified, waiting: this.#waiting, retrieved: this.#retrieved };
@@ -92,13 +117,7 @@ class Recognition {
 
   /** LIST is asked only where STAT does not say that everything is as it was. */
   async #learnSizes(): Promise<void> {
-    const { ledger } = this.#context;
-    let sum = 0;
-    for (const { key } of this.#listing) {
-      const bytes = ledger.bytes(key);
-      sum = bytes < 0 ? Number.NaN : sum + bytes;
-    }
-    if (sum === this.#session.bytes) return;
+    if (this.#rememberedBytes === this.#session.bytes) return;
     try {
       await addSizes(this.#session.client, this.#listing);
     } catch (error) {
@@ -110,20 +129,24 @@ class Recognition {
     return this.#known.filter((mail) => mayDelete(this.#context, mail));
   }
 
-  /** Known mails that may be others by now. */
+  /** Known mails that may be others by now, and a sample of those that look as before. */
   #suspects(): ListedMail[] {
     const { ledger } = this.#context;
-    const suspects = this.#known.filter((mail) => {
+    const suspects: ListedMail[] = [];
+    const same: ListedMail[] = [];
+    for (const mail of this.#known) {
       const { key, bytes } = mail;
-      if (isDigest(key)) return false;
-      return (
+      if (isDigest(key)) continue;
+      const suspect =
         this.#isResized(key, bytes) ||
         mail.ambiguous ||
         ledger.isMissing(key) ||
-        mayDelete(this.#context, mail)
-      );
-    });
-    return [...suspects, ...this.#sample(new Set(suspects))];
+        this.#suspected.has(key) ||
+        mayDelete(this.#context, mail);
+      if (suspect) suspects.push(mail);
+      else if (ledger.fingerprint(key) !== undefined) same.push(mail);
+    }
+    return [...suspects, ...this.#sample(same)];
   }
 
   #isResized(key: string, bytes: number | undefined): boolean {
@@ -147,16 +170,10 @@ class Recognition {
    * One of the mails that look as before. Where IDs are message numbers the last known one is another as soon as any
    * mail before it was deleted.
    */
-  #sample(suspects: ReadonlySet<ListedMail>): ListedMail[] {
-    const { ledger, now } = this.#context;
-    const same = this.#known.filter(
-      (mail) => !suspects.has(mail) && ledger.fingerprint(mail.key) !== undefined && !isDigest(mail.key),
-    );
+  #sample(same: ListedMail[]): ListedMail[] {
     const last = same.at(-1);
     if (last === undefined) return [];
-    // Spread over all of them, whatever the interval.
-    const place = Math.imul(Math.floor(now() / 1000), 0x9e3779b1) >>> 0;
-    const any = same[Math.floor((place / 2 ** 32) * same.length)] as ListedMail;
+    const any = same[Math.floor(placeAt(this.#context.now()) * same.length)] as ListedMail;
     const numbered = this.#listing.every(({ uid, number }) => uid === String(number));
     return numbered && any !== last ? [any, last] : [any];
   }

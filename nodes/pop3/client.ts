@@ -1,6 +1,7 @@
 import type { Capabilities } from './capabilities';
 import { accepted } from './commands/command';
 import { type Deletion, dele } from './commands/dele';
+import type { Lines } from './commands/lines';
 import { listOne, sendList, takeList } from './commands/list';
 import { leave, type QuitOutcome, quit } from './commands/quit';
 import { retrieve, top } from './commands/retr';
@@ -25,6 +26,8 @@ export class Pop3Client {
   readonly #session: Session;
   readonly #login: Login;
   #ahead: ListedAhead = {};
+  /** Answers that were read: they keep their digest. */
+  readonly #read: ListedAhead = {};
 
   /**
    * Opens the connection, reads the greeting, asks for the capabilities (RFC 2449 section 5) and, with `starttls`, begins TLS
@@ -93,6 +96,7 @@ export class Pop3Client {
     if (number !== undefined) return listOne(this.#session, number);
     const sent = this.#ahead.list ?? sendList(this.#session);
     this.#ahead.list = undefined;
+    this.#read.list = sent;
     return takeList(this.#session, sent);
   }
 
@@ -107,7 +111,27 @@ export class Pop3Client {
     if (number !== undefined) return uidlOne(this.#session, number);
     const sent = this.#ahead.uidl ?? sendUidl(this.#session);
     this.#ahead.uidl = undefined;
+    this.#read.uidl = sent;
     return takeUidl(this.#session, sent);
+  }
+
+  /**
+   * A digest of the last whole answer to UIDL or LIST in this session. Where there is none yet it is asked for, and
+   * {@link uidl} or {@link list} reads the same answer afterward: what is as before need not be read. `undefined` where
+   * there is no answer; the call that reads it tells why.
+   */
+  async digestOf(command: 'UIDL' | 'LIST'): Promise<string | undefined> {
+    const sent = command === 'UIDL' ? this.#sentUidl() : this.#sentList();
+    const reply = await sent.promise.catch(() => undefined);
+    return reply?.response.status === 'ok' ? reply.digest : undefined;
+  }
+
+  /**
+   * An entry of an answer to UIDL whose digest was asked for, and that was not read: the one at this place, 0 being the
+   * beginning of the answer and 1 its end. `undefined` where it cannot be read.
+   */
+  async uidAt(place: number): Promise<UniqueId | undefined> {
+    return (await this.#ahead.uidl?.promise)?.itemAt(place);
   }
 
   /** `UIDL n` for many numbers, pipelined. A number that is refused fails alone, in its answer's `error`. */
@@ -183,6 +207,18 @@ export class Pop3Client {
     if (this.#session.connection.error) return 'unknown';
     await leave(this.#session);
     return 'ok';
+  }
+
+  #sentUidl(): Lines<UniqueId> {
+    const { uidl = this.#read.uidl ?? sendUidl(this.#session) } = this.#ahead;
+    if (uidl !== this.#read.uidl) this.#ahead.uidl = uidl;
+    return uidl;
+  }
+
+  #sentList(): Lines<Listing> {
+    const { list = this.#read.list ?? sendList(this.#session) } = this.#ahead;
+    if (list !== this.#read.list) this.#ahead.list = list;
+    return list;
   }
 
   /** Ends the session at once, without QUIT: the server deletes nothing. What is outstanding rejects with `ABORTED`. */

@@ -33,6 +33,8 @@ class KnownMail {
 
 /** What the lines of a ledger have said so far. */
 export class LedgerState {
+  /** Counts what was recorded, other than that a check has ended: as long as it is the same, so is all the rest. */
+  revision = 0;
   /** True once the first complete listing is recorded. */
   hasBaseline = false;
   /** When the last check ended that left nothing, ms since the epoch; 0 for never. */
@@ -124,6 +126,7 @@ export class LedgerState {
   }
 
   apply(record: LedgerRecord): void {
+    if (record.is !== 'checked') this.revision += 1;
     switch (record.is) {
       case 'baseline':
         this.hasBaseline = true;

@@ -183,6 +183,15 @@ export class Ledger {
     return this.#remembered.distrusted ? undefined : this.#remembered.countedFrom * 1000;
   }
 
+  /** Grows with everything that is recorded but the ends of checks. */
+  get revision(): number {
+    return this.#remembered.revision;
+  }
+
+  get hasOpenDeliveries(): boolean {
+    return this.#remembered.openDeliveries.size > 0;
+  }
+
   openDelivery(key: string): Readonly<OpenDelivery> | undefined {
     return this.#remembered.openDeliveries.get(key);
   }

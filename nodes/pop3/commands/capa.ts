@@ -1,5 +1,5 @@
 import { Capabilities } from '../capabilities';
-import type { Response } from '../response';
+import type { LinesReply } from '../lines-reply';
 import type { Session } from '../session';
 import type { Lines } from './lines';
 
@@ -13,13 +13,9 @@ export function sendCapa(session: Session): Lines<string> {
 }
 
 /** What the answer leaves of an earlier one: nothing, and of a refusal even less. */
-export function takeCapabilities(
-  session: Session,
-  { response, items }: { response: Response; items: string[] },
-): void {
+export function takeCapabilities(session: Session, reply: LinesReply<string>): void {
   const { connection, settings } = session;
-  session.capabilities = new Capabilities(response.status === 'ok' ? items : undefined, (text) =>
-    connection.secrets.mask(text),
-  );
+  const lines = reply.response.status === 'ok' ? reply.items() : undefined;
+  session.capabilities = new Capabilities(lines, (text) => connection.secrets.mask(text));
   settings.trace?.({ type: 'capabilities', lines: session.capabilities.lines });
 }

@@ -1,20 +1,15 @@
-import { Pop3Error } from '../error';
+import type { Pop3Error } from '../error';
 import type { Exchange } from '../exchange';
-import type { Limits } from '../options';
+import { LinesReply, type Reading, tooLong } from '../lines-reply';
 import type { Response } from '../response';
-import type { Secrets } from '../secrets';
 
 const LF = 10;
+/** Bytes that are kept together: growing one piece by copying would hold up the event loop. */
+const BLOCK = 64 * 1024;
 
-/** How a reply of many lines is read: line by line, so that no more is kept than what it says. */
-export interface LinesOptions<T> {
-  limits: Limits;
+export interface LinesOptions<T> extends Reading<T> {
   /** Bytes of the whole reply, at most. */
   most: number;
-  /** What a line says; `undefined`: nothing. Bytes above 127 are the characters of the same number. */
-  read(line: string): T | undefined;
-  /** What a server may repeat in a line, where more of one is read than numbers. */
-  secrets?: Secrets;
   /** Ends the session: reading past a reply costs more than `limits.drain`. */
   tooMuch(error: Pop3Error): void;
 }
@@ -24,16 +19,17 @@ export class Lines<T> implements Exchange {
   readonly kind = 'command';
   /** UIDL and LIST of a large mailbox take minutes; CAPA is answered at once. */
   readonly slow: boolean;
-  readonly promise: Promise<{ response: Response; items: T[] }>;
+  readonly promise: Promise<LinesReply<T>>;
   readonly #options: LinesOptions<T>;
-  #resolve!: (result: { response: Response; items: T[] }) => void;
+  #resolve!: (reply: LinesReply<T>) => void;
   #reject!: (error: Pop3Error) => void;
   #response!: Response;
-  #items: T[] = [];
-  #lines = 0;
+  /** What has come; the last one has room for more. */
+  #blocks: Buffer[] = [];
+  /** Bytes in the last block. */
+  #filled = 0;
   #octets = 0;
-  /** The beginning of a line whose end has not come. */
-  #rest: Buffer[] = [];
+  /** Of the last line, whose end has not come. */
   #restLength = 0;
   #error: Pop3Error | undefined;
 
@@ -56,60 +52,50 @@ export class Lines<T> implements Exchange {
   }
 
   data(bytes: Buffer): void {
-    const { limits, most, secrets } = this.#options;
+    const { limits, most } = this.#options;
     this.#octets += bytes.length;
     if (this.#octets > most) this.#over('list-too-long');
-    if (this.#error) {
-      if (this.#octets > most + limits.drain) this.#options.tooMuch(this.#error);
-      return;
-    }
-    const repeatsSecret = secrets?.within(bytes) === true;
-    let from = 0;
-    for (let lf = bytes.indexOf(LF); lf >= 0 && !this.#error; lf = bytes.indexOf(LF, from)) {
-      if (this.#restLength === 0) {
-        const line = bytes.toString('latin1', from, lf);
-        this.#take(repeatsSecret ? secrets.mask(line) : line);
-      } else {
-        const whole = Buffer.concat([...this.#rest, bytes.subarray(from, lf)]);
-        this.#rest = [];
-        this.#restLength = 0;
-        const line = whole.toString('latin1');
-        this.#take(secrets?.within(whole) ? secrets.mask(line) : line);
-      }
-      from = lf + 1;
-    }
-    if (from >= bytes.length || this.#error) return;
-    this.#restLength += bytes.length - from;
+    const lf = bytes.lastIndexOf(LF);
+    this.#restLength = lf === -1 ? this.#restLength + bytes.length : bytes.length - lf - 1;
     if (this.#restLength > limits.listLine) this.#over('line-too-long');
-    else this.#rest.push(Buffer.from(bytes.subarray(from)));
+    if (!this.#error) this.#keep(bytes);
+    else if (this.#octets > most + limits.drain) this.#options.tooMuch(this.#error);
   }
 
   end(): void {
     if (this.#error) this.#reject(this.#error);
-    else this.#resolve({ response: this.#response, items: this.#items });
+    else {
+      const blocks = this.#blocks;
+      if (blocks.length > 0) blocks.push((blocks.pop() as Buffer).subarray(0, this.#filled));
+      this.#resolve(new LinesReply(this.line, this.#response, blocks, this.#options));
+    }
+    this.#blocks = [];
   }
 
   fail(error: Pop3Error): void {
+    this.#blocks = [];
     this.#reject(error);
   }
 
-  #take(line: string): void {
-    const { limits, read } = this.#options;
-    this.#lines += 1;
-    if (line.length > limits.listLine) this.#over('line-too-long');
-    else if (this.#lines > limits.listLines) this.#over('list-too-long');
-    else {
-      const item = read(line.endsWith('\r') ? line.slice(0, -1) : line);
-      if (item !== undefined) this.#items.push(item);
+  /** The bytes are the socket's, which writes over them. */
+  #keep(bytes: Buffer): void {
+    let from = 0;
+    while (from < bytes.length) {
+      let block = this.#blocks.at(-1);
+      if (block === undefined || this.#filled === block.length) {
+        // The first one is small: so are most mailboxes, and every CAPA.
+        block = Buffer.allocUnsafeSlow(block === undefined ? 4096 : BLOCK);
+        this.#blocks.push(block);
+        this.#filled = 0;
+      }
+      const copied = bytes.copy(block, this.#filled, from);
+      this.#filled += copied;
+      from += copied;
     }
   }
 
   #over(reason: 'line-too-long' | 'list-too-long'): void {
-    this.#error ??= new Pop3Error('LIMIT', `The answer to ${this.line} is too long`, {
-      reason,
-      command: this.line,
-    });
-    this.#items = [];
-    this.#rest = [];
+    this.#error ??= tooLong(this.line, reason);
+    this.#blocks = [];
   }
 }

@@ -23,8 +23,9 @@ export function sendList(session: Session): Lines<Listing> {
 
 /** The answer to LIST. Lines that cannot be read are left out. */
 export async function takeList(session: Session, sent: Lines<Listing>): Promise<Listing[]> {
-  const { response, items } = await sent.promise;
-  if (response.status !== 'ok') throw refusal(response, 'transaction', 'LIST');
+  const reply = await sent.promise;
+  if (reply.response.status !== 'ok') throw refusal(reply.response, 'transaction', 'LIST');
+  const items = await reply.itemsInTurns();
   for (const listing of items) remember(session, listing);
   return items;
 }

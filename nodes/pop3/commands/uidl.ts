@@ -22,8 +22,9 @@ export function sendUidl(session: Session): Lines<UniqueId> {
 
 /** The answer to UIDL (RFC 1939 section 7); `undefined` where the server has no unique IDs. */
 export async function takeUidl(session: Session, sent: Lines<UniqueId>): Promise<UniqueId[] | undefined> {
-  const { response, items } = await sent.promise;
-  if (response.status === 'ok') return items;
+  const reply = await sent.promise;
+  const { response } = reply;
+  if (response.status === 'ok') return reply.itemsInTurns();
   const error = refusal(response, 'transaction', 'UIDL');
   if (error.code !== 'REFUSED') throw error;
   if (!session.capabilities.has('UIDL')) return undefined;
