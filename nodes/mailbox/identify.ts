@@ -73,6 +73,16 @@ async function fingerprints(
 /** Another mail may get the same unique ID: then it has another size, or was not listed in between. */
 export const markOf = ({ key, bytes }: ListedMail): string => `${key} ${bytes ?? ''}`;
 
+/** A mark is of no use where its mail is not listed any more. */
+export function forgetMarks(unidentifiable: Set<string>, mails: readonly ListedMail[]): void {
+  if (unidentifiable.size === 0) return;
+  const marks = new Set(mails.map(markOf));
+  for (const mark of unidentifiable) {
+    if (!marks.has(mark) && !marks.has(`${mark.slice(0, mark.lastIndexOf(' '))} `))
+      unidentifiable.delete(mark);
+  }
+}
+
 async function readEach(
   source: AsyncIterable<RetrievedMail>,
   keys: ReadonlyMap<number, string>,

@@ -2,13 +2,14 @@ import type { CheckContext, Recognized } from './check-context';
 import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
-import { identify, identifyByRetrieval, markOf } from './identify';
+import { forgetMarks, identify, identifyByRetrieval, markOf } from './identify';
 import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
 import { addSizes, isDigest, type ListedMail } from './listing';
 import { recognizeByDates } from './recognition-by-dates';
 import { learnWhatTopShows } from './recognition-by-retrieval';
 import type { Session } from './session';
+import { sortListing } from './sort-listing';
 import type { Identity } from './store/ledger-records';
 import { placeAt } from './unchanged';
 
@@ -44,12 +45,11 @@ class Recognition {
   /** What waited for its acknowledgement when this began: an acknowledgement may come at any moment. */
   readonly #held: ReturnType<CheckContext['delivery']['held']>;
   #retrieved = false;
-  readonly #known: ListedMail[] = [];
-  readonly #unknown: ListedMail[] = [];
+  readonly #known: ListedMail[];
+  readonly #unknown: ListedMail[];
+  readonly #rememberedBytes: number;
   readonly #listed: ReadonlySet<string>;
   readonly #suspected: ReadonlySet<string>;
-  /** Bytes of all listed mails together by what is remembered; NaN where that is not known. */
-  #rememberedBytes = 0;
   /** By key, where any was looked at. */
   readonly #sizes = new Map<string, number>();
 
@@ -60,31 +60,13 @@ class Recognition {
     this.#held = context.delivery.held();
     this.#listed = keys;
     this.#suspected = suspects;
-    this.#sort();
-    if (context.unidentifiable.size > 0) {
-      const marks = new Set(mails.map(markOf));
-      for (const mark of context.unidentifiable) {
-        if (!marks.has(mark) && !marks.has(`${mark.slice(0, mark.lastIndexOf(' '))} `))
-          context.unidentifiable.delete(mark);
-      }
-    }
-  }
-
-  /** One look at each mail, of which there may be a hundred thousand. */
-  #sort(): void {
-    const { ledger, delivery } = this.#context;
-    for (const mail of this.#listing) {
-      const { key } = mail;
-      const bytes = ledger.bytes(key);
-      this.#rememberedBytes += bytes < 0 ? Number.NaN : bytes;
-      if (bytes >= 0 || ledger.isKnown(key)) {
-        this.#known.push(mail);
-        // A mail without unique ID is known by its header: it is the one it is known as.
-        if (isDigest(key)) this.#identified.add(key);
-      }
-      // Also what was tried before: under its ID there may be a known mail by now.
-      else if (!delivery.holds(key)) this.#unknown.push(mail);
-    }
+    const { known, unknown, rememberedBytes } = sortListing(context, mails);
+    this.#known = known;
+    this.#unknown = unknown;
+    this.#rememberedBytes = rememberedBytes;
+    forgetMarks(context.unidentifiable, mails);
+    // A mail without unique ID is known by its header: it is the one it is known as.
+    for (const { key } of known) if (isDigest(key)) this.#identified.add(key);
   }
 
   async run(): Promise<Recognized> {

@@ -18,7 +18,7 @@ export interface Reading<T> {
   secrets?: Secrets;
 }
 
-/** A whole reply of many lines. It is kept as bytes, which become lines only when somebody asks what they say. */
+/** A whole reply of many lines. It is kept as bytes, which become lines only when what they say is asked for. */
 export class LinesReply<T> {
   readonly #command: string;
   readonly #reading: Reading<T>;
