@@ -227,6 +227,8 @@ export const refusals: readonly Row[] = [
   again('device-unknown', { step: REFRESH, aadsts: [700003] }),
   again('device-disabled', { step: REFRESH, aadsts: [135011] }),
   again('consent-needed', { step: REFRESH, error: 'consent_required' }),
+  // Microsoft's `suberror`
+  again('consent-needed', { step: REFRESH, error: 'invalid_grant', says: /^consent_required\b/ }),
   again('google-reauthentication', {
     provider: 'google',
     step: REFRESH,
@@ -265,6 +267,7 @@ export const refusals: readonly Row[] = [
     error: ['expired_token', 'code_expired', 'bad_verification_code'],
   }),
   declined('consent-needed', { step: PERSON, error: 'consent_required' }),
+  declined('consent-needed', { step: PERSON, error: 'invalid_grant', says: /^consent_required\b/ }),
   declined('person-needed', {
     step: PERSON,
     error: ['interaction_required', 'login_required', 'account_selection_required'],

@@ -33,7 +33,8 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   const parameters = defined({ ...request.parameters, ...identification.parameters });
   const secrets = [
     ...secretParameters(parameters),
-    identification.second[1],
+    // A public client has its ID in this place, which is none.
+    identification.second[0] === 'client_id' ? undefined : identification.second[1],
     identifyInForm(identification).headers.authorization?.replace('Basic ', ''),
   ];
   const judged = { step, ...judgedBy(config, secrets), host: url.host, redirectUri: request.redirectUri };

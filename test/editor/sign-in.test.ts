@@ -12,6 +12,7 @@ import { needs } from '../../servers/needs';
 import { type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
 import { clients, startProvider, type TestProvider } from '../../servers/oidc';
 import { freePorts } from '../../servers/ports';
+import { startTokenEndpoint } from '../../servers/token-endpoint';
 import { ALICE, account } from '../world';
 
 /** As a user types it into a field. */
@@ -192,6 +193,23 @@ for (const version of [4, 5] as const) {
       assert.equal(await editor.field('name').inputValue(), redirectAt('localhost'));
       assert.deepEqual(editor.problems, []);
     });
+
+    if (version === 4)
+      it('offers the issuer that a discovery document names, and signs in with it', async () => {
+        const body = { issuer: provider.issuer, token_endpoint: `${provider.issuer}/token` };
+        const misnamed = await startTokenEndpoint({ body });
+        try {
+          await newAccount({}, { issuer: `http://127.0.0.1:${misnamed.port}` });
+          await button().click();
+          await state('error').waitFor();
+          assert.ok((await state('error').textContent())?.includes(`names the issuer ${provider.issuer}.`));
+          const use = editor.dialog.locator('.redletter-use-issuer');
+          await signedIn(await editor.popup(() => use.click()));
+          assert.equal(await editor.field('issuer').inputValue(), provider.issuer);
+        } finally {
+          await misnamed.close();
+        }
+      });
 
     it('asks again when the address has changed', async () => {
       await newAccount();

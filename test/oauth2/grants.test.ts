@@ -310,6 +310,32 @@ describe('oauth2/grants without a person', () => {
       }
     });
 
+    it('asks again by itself after a refusal, and works once the administrator has granted it', async () => {
+      const ended = [
+        {
+          status: 403,
+          body: { error: 'access_denied', error_description: 'Requested client is not authorized.' },
+        },
+        { status: 400, body: { error: 'interaction_required' } },
+        { status: 400, body: { error: 'invalid_grant', error_description: 'Token has been revoked.' } },
+        google.delegation,
+      ];
+      for (const refusal of ended) {
+        endpoint.answer(refusal);
+        const one = source(robot());
+        const error = await caught(one.token());
+        assert.equal(error.code, 'CONFIG');
+        const before = endpoint.requests.length;
+        clock.pass(7 * 60 * MINUTE);
+        await caught(one.token());
+        assert.equal(endpoint.requests.length, before + 1, 'asked again');
+        clock.pass(48 * 60 * MINUTE);
+        endpoint.answer({ body: { access_token: 'granted', token_type: 'Bearer', expires_in: 3600 } });
+        assert.equal((await one.token()).accessToken, 'granted');
+        assert.equal(one.state.kind, 'signed-in');
+      }
+    });
+
     it('works with a real server that knows the grant', async () => {
       const asked: unknown[] = [];
       provider.provider.registerGrantType(

@@ -18,8 +18,9 @@ export function showRefusal(
     if (cure.link) said.append(' ', line.link(accountWord('who.open'), cure.link));
   }
   const issuer = reason === 'issuer-wrong' ? facts?.detail : undefined;
-  // What is no https address would be refused again.
-  if (typeof issuer === 'string' && /^https:\/\//.test(issuer)) {
+  // Any other address would be refused again: https, or this machine itself.
+  const isAccepted = /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1|\[::1\])([:/]|$))/;
+  if (typeof issuer === 'string' && isAccepted.test(issuer)) {
     const text = accountWord('label.useIssuer', { issuer });
     const useIssuer = (): void => {
       accountField('issuer').val(issuer).trigger('change');
