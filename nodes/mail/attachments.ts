@@ -106,6 +106,7 @@ export class Attachments {
   readonly #openFile: (path: string, flags: number, mode: number) => Promise<FileHandle>;
   /** In the order of the mail. */
   readonly list: MailAttachment[] = [];
+  readonly #byHeaders = new Map<MailAttachment['headers'], MailAttachment>();
   /** Bytes that may still come, as far as is known. */
   most = 0;
   readonly #names = new NamesOfOneMail();
@@ -157,7 +158,18 @@ export class Attachments {
       checksum: '',
     };
     this.list.push(attachment);
+    this.#byHeaders.set(head.headers, attachment);
     return new Taking(attachment, this, this.#mode, whole);
+  }
+
+  /** Names the attachment of these headers, which tell its name only now; a file keeps the one it has. */
+  rename(headers: MailAttachment['headers'], filename: string): void {
+    const attachment = this.#byHeaders.get(headers);
+    if (!attachment) return;
+    attachment.filename = filename;
+    if (this.#mode !== 'file')
+      attachment.generatedFileName = this.#names.next(filename, attachment.contentType);
+    attachment.fileName = safeName(filename) || attachment.generatedFileName;
   }
 
   /** Has bytes written to the file of an attachment, after those before them. */

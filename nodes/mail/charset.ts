@@ -18,13 +18,16 @@ export interface Decoder {
  *
  * @param written as the mail gave it; undefined when it gave none
  * @param first the first bytes, which tell where the parameter does not
+ * @param other what is no UTF-8 is in this one then; undefined: in windows-1252
  */
-export function decoderOf(written: string | undefined, first: Buffer): Decoder {
+export function decoderOf(written: string | undefined, first: Buffer, other?: string): Decoder {
   const charset = charsetOf(written);
   switch (charset.kind) {
     case 'guess':
       // Mails of the time before MIME: seven bits, and Japanese in them.
-      return isShifted(first) ? new Iso2022Decoder(false) : new GuessingDecoder(written);
+      return isShifted(first)
+        ? new Iso2022Decoder(false)
+        : new GuessingDecoder(written, undefined, otherOf(other, first));
     case 'utf-7':
       return new Utf7Decoder();
     case 'hz':
@@ -32,15 +35,36 @@ export function decoderOf(written: string | undefined, first: Buffer): Decoder {
     case 'iso-2022':
       return new Iso2022Decoder(charset.isKorean);
     case 'table':
-      if (iconv().encodingExists(charset.name)) return iconv().getDecoder(charset.name, { stripBOM: false });
-      return unknown(written, charset.name);
+      return iconv().getDecoder(charset.name, { stripBOM: false });
     case 'unknown':
-      return unknown(written, charset.label);
+      return new GuessingDecoder(
+        written,
+        `character set "${charset.label.slice(0, 40)}" is not known`,
+        otherOf(other, first),
+      );
   }
 }
 
-const unknown = (written: string | undefined, label: string): Decoder =>
-  new GuessingDecoder(written, `character set "${label.slice(0, 40)}" is not known`);
+/** What bytes are read as that are no UTF-8. */
+interface Other {
+  name: string;
+  decoder: Decoder;
+  /** By chance, two of its bytes are one character of UTF-8 often. */
+  isWide: boolean;
+}
+
+/** One whose bytes can be among those of ASCII; undefined where it tells nothing. */
+function otherOf(written: string | undefined, first: Buffer): Other | undefined {
+  const charset = charsetOf(written);
+  const name = charset.kind === 'table' ? charset.name : '';
+  if ((charset.kind !== 'iso-2022' && charset.kind !== 'table') || /^utf-?(16|32)/.test(name))
+    return undefined;
+  return {
+    name: name || (written as string),
+    decoder: decoderOf(written, first),
+    isWide: /^(gb|big5|euc|shift_jis)/.test(name) || charset.kind === 'iso-2022',
+  };
+}
 
 /** A byte order mark tells more than any parameter (Encoding Standard, section 6.1). */
 export function charsetByMark(bytes: Buffer): string | undefined {
@@ -50,9 +74,13 @@ export function charsetByMark(bytes: Buffer): string | undefined {
   return bytes[0] === 0xfe && bytes[1] === 0xff ? 'utf-16be' : undefined;
 }
 
-/** Decodes what is there as a whole, such as a file name; a byte order mark is no part of it. */
-export function decodeAll(bytes: Buffer, charset: string | undefined): string {
-  const decoder = decoderOf(charset, bytes);
+/**
+ * Decodes what is there as a whole, such as a file name; a byte order mark is no part of it.
+ *
+ * @param other as for {@link decoderOf}
+ */
+export function decodeAll(bytes: Buffer, charset: string | undefined, other?: string): string {
+  const decoder = decoderOf(charset, bytes, other);
   const text = decoder.write(bytes) + (decoder.end() ?? '');
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
@@ -85,13 +113,17 @@ function wholeCharacters(bytes: Buffer): number {
 class GuessingDecoder implements Decoder {
   readonly #written: string | undefined;
   readonly #unknown: string | undefined;
+  readonly #other: Other | undefined;
+  readonly #saysUtf8: boolean;
   #isMixed = false;
   #isGuessed = false;
   #held: Buffer | undefined;
 
-  constructor(written: string | undefined, unknown?: string) {
+  constructor(written: string | undefined, unknown?: string, other?: Other) {
     this.#written = written;
     this.#unknown = unknown;
+    this.#other = other;
+    this.#saysUtf8 = /utf-?8/i.test(written ?? '');
   }
 
   write(bytes: Buffer): string {
@@ -103,38 +135,56 @@ class GuessingDecoder implements Decoder {
   }
 
   get problem(): string | undefined {
-    const read = this.#isGuessed ? 'windows-1252' : 'UTF-8';
+    const read = this.#isGuessed ? (this.#other?.name ?? 'windows-1252') : 'UTF-8';
     if (this.#unknown) return `${this.#unknown}, read as ${read}`;
-    return this.#isGuessed ? `not valid ${this.#written ?? 'utf-8'}, read as windows-1252` : undefined;
+    return this.#isGuessed ? `not valid ${this.#written ?? 'utf-8'}, read as ${read}` : undefined;
   }
 
   #decode(bytes: Buffer, last: boolean): string {
+    // From there on all is in the other one, characters that the pieces tear apart too.
+    if (this.#isGuessed && this.#other) return this.#otherText(bytes, last);
     const all = this.#held ? Buffer.concat([this.#held, bytes]) : bytes;
     const cut = last ? all.length : wholeCharacters(all);
     this.#held = cut < all.length ? all.subarray(cut) : undefined;
     const whole = all.subarray(0, cut);
     if (this.#isMixed) return whole.toString('utf8');
-    const { text, kind } = guessUtf8(whole);
+    const { text, kind } = guessUtf8(whole, this.#other, this.#saysUtf8);
     if (kind === 'utf8') this.#isMixed = true;
-    if (kind === 'windows-1252') this.#isGuessed = true;
-    return text;
+    if (kind !== 'other') return text;
+    this.#isGuessed = true;
+    if (!this.#other) return decodeWindows1252(whole);
+    this.#held = undefined;
+    return this.#otherText(all, last);
+  }
+
+  #otherText(bytes: Buffer, last: boolean): string {
+    const { decoder } = this.#other as Other;
+    return decoder.write(bytes) + ((last && decoder.end()) || '');
   }
 }
 
-/** Reads bytes as UTF-8, broken ones replaced, or as windows-1252 where they hold no UTF-8. */
-function guessUtf8(bytes: Buffer): { text: string; kind: 'ascii' | 'utf8' | 'windows-1252' } {
+/** Reads bytes as UTF-8, broken ones replaced, where they hold some. */
+function guessUtf8(
+  bytes: Buffer,
+  other: Other | undefined,
+  saysUtf8: boolean,
+): { text: string; kind: 'ascii' | 'utf8' | 'other' } {
   const text = bytes.toString('utf8');
   // Every other character takes more bytes than units of a string.
-  if (isUtf8(bytes)) return { text, kind: text.length === bytes.length ? 'ascii' : 'utf8' };
+  if (isUtf8(bytes) && text.length === bytes.length) return { text, kind: 'ascii' };
   // Each broken byte, or beginning of a character, became one U+FFFD; what is there by right came in three bytes.
   const replaced = text.split('\ufffd').length - 1 - occurrences(bytes, REPLACEMENT);
-  const characters = (
-    text.match(/[\u0080-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g) ?? []
-  ).length;
-  // By chance two letters of windows-1252 make one of UTF-8 now and then.
-  if (characters * 8 >= replaced && characters > 0) return { text, kind: 'utf8' };
-  return { text: decodeWindows1252(bytes), kind: 'windows-1252' };
+  const isDoubtful = other?.isWide === true && !saysUtf8;
+  if (replaced === 0 && !isDoubtful) return { text, kind: 'utf8' };
+  const characters = (text.match(isDoubtful ? WIDE : BEYOND_ASCII) ?? []).length;
+  // By chance two letters of windows-1252 make one of UTF-8 now and then, and of other sets more often.
+  const share = !other || (saysUtf8 && !other.isWide) ? 8 : saysUtf8 ? 1 : 0.5;
+  return { text, kind: characters > 0 && characters * share >= replaced ? 'utf8' : 'other' };
 }
+
+const BEYOND_ASCII = /[\u0080-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g;
+/** Characters of three bytes and more. */
+const WIDE = /[\u0800-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g;
 
 const REPLACEMENT = Buffer.from('\ufffd');
 

@@ -81,6 +81,8 @@ export class TextCollector implements Sink {
   #hasBegun = false;
   #hasCr = false;
   #text: CollectedText | undefined;
+  /** The charset that an HTML names for itself. */
+  meta: string | undefined;
 
   constructor(format: TextFormat) {
     this.#format = format;
@@ -119,16 +121,20 @@ export class TextCollector implements Sink {
     return this.#text;
   }
 
+  #decoderOf(first: Buffer): Decoder {
+    const mark = charsetByMark(first);
+    if (mark) return decoderOf(mark, first);
+    if (this.#format.isHtml) this.meta = metaCharset(first);
+    // Where MIME names one that the bytes are not in, the HTML may know better.
+    return decoderOf(this.#format.charset || this.meta, first, this.meta);
+  }
+
   #decode(last: boolean): string {
     const bytes =
       this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending, this.#size);
     this.#pending = [];
     this.#size = 0;
-    this.#decoder ??= decoderOf(
-      charsetByMark(bytes) ??
-        (this.#format.charset || (this.#format.isHtml ? metaCharset(bytes) : undefined)),
-      bytes,
-    );
+    this.#decoder ??= this.#decoderOf(bytes);
     let text = this.#decoder.write(bytes);
     if (last) text += this.#decoder.end() ?? '';
     if (!this.#hasBegun && text !== '') {
@@ -146,8 +152,9 @@ export class TextCollector implements Sink {
 
 /** The charset an HTML names for itself. UTF-16 it cannot be, or this could not be read. */
 function metaCharset(bytes: Buffer): string | undefined {
-  const head = bytes.toString('latin1', 0, META);
-  const named = /<meta\s[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i.exec(head)?.[1];
+  const head = bytes.toString('latin1', 0, META).replace(/<!--[\s\S]*?-->/g, '');
+  const named = (/<meta\s[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})/i.exec(head) ??
+    /^\s*<\?xml\s[^>]{0,80}?encoding\s*=\s*["']([\w.:-]{1,40})/i.exec(head))?.[1];
   if (named === undefined || /^utf-?(16|32)/i.test(named)) return undefined;
   return charsetOf(named).kind === 'utf-7' ? undefined : named;
 }

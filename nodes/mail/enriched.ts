@@ -1,8 +1,13 @@
-/** What a reader sees of text/enriched (RFC 1896): its commands left out, single line ends as blanks. */
+/**
+ * What a reader sees of text/enriched (RFC 1896): its commands left out, single line ends as blanks; of its forerunner
+ * text/richtext (RFC 1341), the commands that are characters too.
+ */
 export function enrichedToText(text: string): string {
   return text
-    .replace(/<param>[^<]*<\/param>/gi, '')
-    .replace(/<<|<\/?[a-z][a-z0-9-]*>/gi, (command) => (command === '<<' ? '<' : ''))
     .replace(/\n+/g, (ends) => (ends.length === 1 ? ' ' : ends.slice(1)))
+    .replace(/<param>[^<]*<\/param>/gi, '')
+    .replace(/<<|<\/?[a-z][a-z0-9-]*>/gi, (command) => CHARACTERS[command.toLowerCase()] ?? '')
     .replace(/ $/, '\n');
 }
+
+const CHARACTERS: Record<string, string> = { '<<': '<', '<lt>': '<', '<nl>': '\n', '<np>': '\n' };

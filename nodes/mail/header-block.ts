@@ -18,9 +18,17 @@ const ESSENTIAL = new Set(
 
 /** By these a header block is known behind a first line that is none. */
 const KNOWN =
-  /^(from|to|subject|date|received|message-id|mime-version|return-path|delivered-to|content-type):/i;
+  /^(from|to|subject|date|received|message-id|mime-version|return-path|delivered-to|content-type)[ \t]*:/i;
 
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
+
+interface Since {
+  lines: Buffer[];
+  fields: number;
+  /** The last field there was, and its length. */
+  last: HeaderLine;
+  length: number;
+}
 
 export class HeaderBlock {
   readonly #limit: number;
@@ -36,8 +44,8 @@ export class HeaderBlock {
   readonly #essential = new Set<string>();
   #isFirst = true;
   #isKept = false;
-  /** The line before held blanks only. */
-  #isBlank = false;
+  /** What came since a line of blanks, which may have ended the block, and what there was before it. */
+  #since: Since | undefined;
 
   constructor(limit = MAX_HEADER_BYTES) {
     this.#limit = limit;
@@ -58,14 +66,19 @@ export class HeaderBlock {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     const first = line[0];
-    if (first === 0x20 || first === 0x09) return this.#addFolded(line.toString('latin1', 0, end));
     const text = line.toString('latin1', 0, end);
+    const isBlank = text.trim() === '';
+    if (this.bytes > this.#limit) this.#since = undefined;
+    if (this.#since) this.#since.lines.push(Buffer.from(line));
+    else if (isBlank) this.#markBlank();
+    if (isBlank) return this.#addFolded(text) && undefined;
+    if (first === 0x20 || first === 0x09) return this.#addFolded(text);
     const colon = text.indexOf(':');
     const name = colon > 0 ? text.slice(0, colon).trimEnd() : '';
     if (name !== '' && NAME.test(name)) {
       if (this.text && !KNOWN.test(text)) return 'content';
       this.text = undefined;
-      this.#isBlank = false;
+      if (KNOWN.test(text)) this.#since = undefined;
       this.#addField(name.toLowerCase(), text);
       return undefined;
     }
@@ -76,7 +89,11 @@ export class HeaderBlock {
       this.text = Buffer.from(line);
       return undefined;
     }
-    if (this.#isBlank || this.#isDelimiter(text)) return 'content';
+    if (this.#isDelimiter(text)) return 'content';
+    if (this.#since) {
+      this.#since.lines.pop();
+      return 'content';
+    }
     // A field that some server has cut in two: nothing of it can be known.
     this.#addField('', text);
     return undefined;
@@ -86,6 +103,7 @@ export class HeaderBlock {
   addRest(bytes: Buffer): void {
     this.bytes += bytes.length;
     this.isCut = true;
+    this.#since = undefined;
   }
 
   /** Lines are kept, whatever they are. */
@@ -93,10 +111,28 @@ export class HeaderBlock {
     return this.bytes <= this.#limit;
   }
 
-  /** No more lines. */
-  close(): this {
+  /**
+   * No more lines.
+   *
+   * @param isEnded by an empty line
+   */
+  close(isEnded: boolean): this {
     if (this.lines.length) this.text = undefined;
+    if (!isEnded && this.#since?.lines.length) this.#takeBack(this.#since);
     return this;
+  }
+
+  /** A line of blanks ended the block: what came since is text. */
+  #takeBack({ lines, fields, last, length }: Since): void {
+    this.lines.length = fields;
+    last.line = last.line.slice(0, length);
+    this.text = Buffer.concat(lines);
+  }
+
+  /** A line of blanks may belong to a field that is folded, or be the end of the block (RFC 5322 section 4.2). */
+  #markBlank(): void {
+    const last = this.lines.at(-1);
+    if (last) this.#since = { lines: [], fields: this.lines.length, last, length: last.line.length };
   }
 
   /** The empty line in front of the first part is missing. */
@@ -108,12 +144,8 @@ export class HeaderBlock {
   }
 
   #addFolded(text: string): 'content' | undefined {
-    this.#isBlank = text.trim() === '';
     const last = this.lines.at(-1);
-    if (!last) {
-      if (this.#isBlank) return undefined;
-      return 'content';
-    }
+    if (!last) return 'content';
     if (!this.#isKept) return undefined;
     if (!this.hasRoom && !ESSENTIAL.has(last.key)) this.isCut = true;
     else this.#extend(last, `\r\n${text}`);

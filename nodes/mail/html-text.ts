@@ -58,7 +58,7 @@ export function* htmlToText(html: string): Generator<void, string> {
     if (tag.name === '') continue;
     if (!tag.isEnd && RAW.has(tag.name)) at = behindRaw(html, tag.name, at);
     else if (SKIPPED.has(tag.name)) {
-      if (!tag.isEnd) skipped.push(tag.name);
+      if (!tag.isEnd && !(tag.name === 'svg' && tag.attributes.endsWith('/'))) skipped.push(tag.name);
       else if (skipped.at(-1) === tag.name) skipped.pop();
     } else if (skipped.length === 0) writer.tag(tag);
   }
@@ -86,8 +86,7 @@ interface Tag {
 /** The tag, comment or declaration that begins here; undefined: the `<` is text. */
 function readTag(html: string, from: number): Tag | undefined {
   if (html.startsWith('<!--', from)) {
-    const close = html.indexOf('-->', from + 4);
-    return { name: '', isEnd: false, attributes: '', end: close < 0 ? html.length : close + 3 };
+    return { name: '', isEnd: false, attributes: '', end: endOfComment(html, from) };
   }
   const isEnd = html[from + 1] === '/';
   const isDeclaration = html[from + 1] === '!' || html[from + 1] === '?';
@@ -97,6 +96,16 @@ function readTag(html: string, from: number): Tag | undefined {
   const start = from + 1 + (isEnd ? 1 : 0) + (name?.length ?? 0);
   const end = endOfTag(html, start);
   return { name: name ?? '', isEnd, attributes: html.slice(start, end - 1), end };
+}
+
+/** Behind a comment; `<!-->` is one too, and `--!>` ends one (HTML Living Standard, section 13.2.5). */
+function endOfComment(html: string, from: number): number {
+  for (let at = html.indexOf('--', from + 2); at >= 0; at = html.indexOf('--', at + 1)) {
+    if (html[at + 2] === '>') return at + 3;
+    if (html[at + 2] === '!' && html[at + 3] === '>') return at + 4;
+    if (at === from + 2 && html.startsWith('->', at + 2)) return at + 4;
+  }
+  return html.length;
 }
 
 /** Behind the `>`; one within quotes ends no tag, but for quotes that nothing closes. */
@@ -217,7 +226,7 @@ class Writer {
     const isSame = link.line === this.#lines;
     const shown = isSame ? this.#pieces.slice(link.from).join('').trim() : '';
     const address = link.href.replace(/^mailto:/i, '');
-    if (shown === address || shown === link.href) return;
+    if (shown !== '' && withoutTrimmings(shown) === withoutTrimmings(link.href)) return;
     if (shown !== '' || !isSame) this.#hasBlank = true;
     this.#put(`[${address}]`);
   }
@@ -265,6 +274,15 @@ class Writer {
     this.#hasBlank = this.#isMark = false;
   }
 }
+
+/** What of an address tells where it leads. */
+const withoutTrimmings = (address: string): string =>
+  address.length > MAX_ADDRESS
+    ? address
+    : address
+        .replace(/^(https?:\/\/|mailto:)/i, '')
+        .replace(/^([^@?]+@[^?]+)\?.*$/, '$1')
+        .replace(/\/$/, '');
 
 const isEmpty = (line: string): boolean => /^[> ]*$/.test(line);
 

@@ -1,10 +1,12 @@
 // The name a mail gives a character set → the one that is meant. Names that the tables of iconv-lite do not have, or
 // have too narrowly, are those of the Encoding Standard (https://encoding.spec.whatwg.org/#names-and-labels).
+import { iconv } from './mailparser';
 import { isUtf7 } from './utf7';
 
 /** What a charset parameter names, without what mailers put around it; lower case. */
 function written(label: string): string {
-  const token = /[\w.:+-]+/.exec(label)?.[0].toLowerCase() ?? '';
+  const joined = label.replace(/\b(windows|iso|cp|utf|koi8) +(?=[\dru])/i, '$1-');
+  const token = /[\w.:+-]+/.exec(joined)?.[0].toLowerCase() ?? '';
   return token.replace(/^x-(?!mac-|x-)/, '');
 }
 
@@ -21,14 +23,15 @@ const MEANT: [meant: string, names: RegExp][] = [
   ['koi8-r', /^koi8?$/],
   ['macintosh', /^(x-)?mac-?(roman)?$|^csmacintosh$/],
   ['maccyrillic', /^x-mac-cyrillic$/],
+  ['maccenteuro', /^x-mac-(ce|centraleurroman)$/],
   ['macukraine', /^x-mac-ukrainian$/],
   // GBK and GB 18030 succeeded GB 2312, and mailers still use the old name.
   [
     'gb18030',
     /^(gb[-_]?2312(-80)?|gbk|euc-cn|chinese|csgb2312|csiso58gb231280|iso-ir-58|cp936|ms936|windows-936)$/,
   ],
-  ['big5-hkscs', /^(big-?5(-?hkscs)?|cn-big5|csbig5|x-x-big5|cp950|ms950|windows-950)$/],
-  ['euc-jp', /^(cseucpkdfmtjapanese|ujis)$/],
+  ['big5-hkscs', /^(big-?5(-?hkscs)?|cn-big5|big5-eten|csbig5|x-x-big5|cp950|ms950|windows-950)$/],
+  ['euc-jp', /^(cseucpkdfmtjapanese|ujis|euc-?jp-?(ms|win))$/],
   ['euc-kr', /^(ks_?c_?5601(-?19(87|89|92))?|korean|cseuckr|csksc56011987|uhc|ms949|cp949|windows-949)$/],
   ['shift_jis', /^(sjis|shift-?jis|ms_?kanji|csshiftjis|windows-31j|cswindows31j|ms932|cp932|cp943c?)$/],
   ['utf-16', /^(unicode|csunicode|(iso-10646-)?ucs-?2|csutf16)$/],
@@ -64,5 +67,13 @@ export function charsetOf(parameter: string | undefined): Charset {
   )
     return { kind: 'iso-2022', isKorean: label.includes('kr') };
   const name = MEANT.find(([, names]) => names.test(label))?.[0] ?? label;
-  return REFUSED.test(name) ? { kind: 'unknown', label } : { kind: 'table', name };
+  return REFUSED.test(name) || !iconv().encodingExists(name)
+    ? { kind: 'unknown', label }
+    : { kind: 'table', name };
+}
+
+/** A charset parameter, where it names a charset other than what bytes are read as without one. */
+export function telling(parameter: string | undefined): string | undefined {
+  const { kind } = charsetOf(parameter);
+  return kind === 'guess' || kind === 'unknown' ? undefined : parameter;
 }

@@ -1,5 +1,6 @@
 // Fields with parameters: Content-Type and Content-Disposition (RFC 2045 section 5.1, RFC 2231).
-import { decodeBytes, decodeText } from './words';
+import { decodeAll } from './charset';
+import { decodeText } from './words';
 
 export interface WithParameters {
   value: string;
@@ -8,7 +9,7 @@ export interface WithParameters {
 
 /** Parameters that are known behind a blank where the `;` is missing. */
 const KNOWN =
-  'boundary|charset|filename|name|format|delsp|type|start|report-type|micalg|protocol|size|method';
+  'boundary|charset|filename|name|format|delsp|type|start|report-type|micalg|protocol|size|method|creation-date|modification-date|read-date';
 const MISSING_SEMICOLON = new RegExp(`[ \\t](?=(?:${KNOWN})(?:\\*\\d*\\*?)?[ \\t]*=)`, 'i');
 /** Parameters of one field; a long name may come in some twenty pieces. */
 const MAX_PARAMETERS = 500;
@@ -69,7 +70,7 @@ function joined(list: Segment[], charset: string | undefined): string {
   const all = octets.join('');
   // Mailers that mark nothing write encoded words into the pieces.
   if (!list.some(({ isEncoded }) => isEncoded)) return decodeText(all, charset);
-  return decodeBytes(Buffer.from(all, 'latin1'), label || charset);
+  return decodeAll(Buffer.from(all, 'latin1'), label, charset);
 }
 
 interface Pieces {

@@ -4,6 +4,7 @@ import { type CollectedText, TextCollector } from './collected-text';
 import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';
 import { InlineFiles, Uudecoder } from './inline-files';
+import { telling } from './labels';
 import { MAX_FOUND_FILES, MAX_NAME, MAX_RTF, MAX_TNEF, SLICE } from './limits';
 import { typeByName } from './mailparser';
 import { type MailProblem, type MailProblemCode, problem } from './message';
@@ -11,7 +12,7 @@ import { Part } from './part';
 import { Splitter, type Structure } from './split';
 import { assembleText, textOfHtml } from './text';
 import { readTnef, type Tnef, type TnefRoom } from './tnef';
-import { Base64Decoder, decoderFor, type Sink } from './transfer';
+import { Base64Decoder, both, decoderFor, type Sink } from './transfer';
 import { Turn } from './turn';
 
 export interface ParsedMail {
@@ -88,20 +89,17 @@ export class Parsing implements Structure<Part> {
     await this.#unpack();
     await this.#attachments.written();
     await this.#turn.pause();
+    const contents = await this.#contents();
     const root = this.#root as Part;
     const fields = await this.#turn.run(root.readHeaders(this.#charset));
     if (fields.isCut) this.#note('HEADERS_SHORTENED');
     for (const part of this.#attached) {
       const { isCut } = await this.#turn.run(part.readHeaders(this.#charset));
       if (isCut) this.#note('HEADERS_SHORTENED');
+      const name = part.filenameIn(this.#charset);
+      if (name !== undefined && name !== part.filename) this.#attachments.rename(part.fields.headers, name);
     }
     if (this.#base64.some(({ hasTrailer }) => hasTrailer)) this.#note('CONTENT_AFTER_END');
-    const contents = new Map<Part, CollectedText>();
-    for (const [part, collector] of this.#texts) {
-      if (this.#turn.isOver) await this.#turn.next();
-      contents.set(part, collector.result());
-      if (collector.problem) this.#note('CHARSET', collector.problem);
-    }
     const assembled = contents.size
       ? await assembleText(root, contents, this.#turn)
       : { text: '', head: '', html: undefined, problems: [] };
@@ -123,9 +121,9 @@ export class Parsing implements Structure<Part> {
   }
 
   begin(block: HeaderBlock, parent: Part | undefined, isRaw: boolean): Part {
-    const part = new Part(block, parent, isRaw);
+    const part = new Part(block, parent, isRaw, this.#charset);
     this.#root ??= part;
-    this.#charset ??= part.charset || undefined;
+    this.#charset ??= telling(part.charset);
     if (block.isCut) this.#note('HEADERS_SHORTENED');
     if (part.filename !== undefined && part.filename.length >= MAX_NAME) this.#note('NAME_SHORTENED');
     if (part.holdsMessage) {
@@ -152,6 +150,18 @@ export class Parsing implements Structure<Part> {
 
   overLimit(limit: 'levels' | 'parts'): void {
     this.#note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
+  }
+
+  /** The decoded texts. An HTML may have named the charset of the mail. */
+  async #contents(): Promise<Map<Part, CollectedText>> {
+    const contents = new Map<Part, CollectedText>();
+    for (const [part, collector] of this.#texts) {
+      if (this.#turn.isOver) await this.#turn.next();
+      contents.set(part, collector.result());
+      if (collector.problem) this.#note('CHARSET', collector.problem);
+      this.#charset ??= telling(collector.meta);
+    }
+    return contents;
   }
 
   async #goOn(rest: Buffer, isLeft: boolean): Promise<void> {
@@ -238,19 +248,6 @@ export class Parsing implements Structure<Part> {
 function bare(name: string): AttachmentHead {
   const filename = name.slice(0, MAX_NAME);
   return { filename, contentType: typeByName(filename), headers: new Map(), partId: null };
-}
-
-function both(one: Sink, other: Sink): Sink {
-  return {
-    write(bytes) {
-      one.write(bytes);
-      other.write(bytes);
-    },
-    end() {
-      one.end();
-      other.end();
-    },
-  };
 }
 
 function isWithinMessage(part: Part): boolean {

@@ -2,6 +2,7 @@
 import type { AttachmentHead } from './attachments';
 import type { HeaderBlock } from './header-block';
 import { type Fields, HeaderRoom, readFields } from './headers';
+import { telling } from './labels';
 import { MAX_NAME } from './limits';
 import { typeByName } from './mailparser';
 import { readParameters, type WithParameters } from './parameters';
@@ -18,6 +19,13 @@ const PLAIN = new Set([
   'text/x-plain',
   'message/delivery-status',
 ]);
+
+/** Types there are none of, and what programs that write them mean. */
+const MEANT: Record<string, string> = {
+  'plain/text': 'text/plain',
+  'html/text': 'text/html',
+  'text/htm': 'text/html',
+};
 
 /** Types that are a message with headers of its own. */
 const MESSAGE = new Set(['message/rfc822', 'message/global']);
@@ -42,11 +50,15 @@ export class Part implements Entity {
   readonly #room: HeaderRoom;
   readonly #roomBelow: HeaderRoom;
 
-  /** @param isRaw all of it is content, whatever its headers say */
+  /**
+   * @param isRaw all of it is content, whatever its headers say
+   * @param charset what raw bytes are in, as far as the mail has said
+   */
   constructor(
     readonly block: HeaderBlock,
     readonly parent: Part | undefined,
     isRaw: boolean,
+    charset?: string,
   ) {
     this.#room = parent ? parent.#roomBelow : new HeaderRoom();
     this.#roomBelow = parent ? parent.#roomBelow : new HeaderRoom();
@@ -55,8 +67,7 @@ export class Part implements Entity {
     const placed = disposition === undefined ? undefined : readParameters(disposition);
     this.encoding = encodingOf(first(block, 'content-transfer-encoding') ?? '');
     this.charset = type.params.charset;
-    const name = placed?.params.filename || type.params.name || undefined;
-    this.filename = name?.slice(0, MAX_NAME);
+    this.filename = this.filenameIn(charset, nameOf(placed?.params, type.params));
     this.disposition = placed && (/^[\w-]+/.exec(placed.value.trim())?.[0].toLowerCase() ?? 'attachment');
     this.contentType = isRaw
       ? 'application/octet-stream'
@@ -99,6 +110,14 @@ export class Part implements Entity {
     return !this.isMultipart && (!this.isText || this.filename !== undefined);
   }
 
+  /** Its name again: bytes in it that name no charset are in its own, else in the one of the mail. */
+  filenameIn(charset: string | undefined, read = this.filename): string | undefined {
+    const own = telling(this.charset) ?? charset;
+    if (own === undefined || read === undefined || !/[^\0-\x7f]/.test(read)) return read;
+    const placed = readParameters(first(this.block, 'content-disposition') ?? '', own).params;
+    return nameOf(placed, readParameters(first(this.block, 'content-type') ?? '', own).params);
+  }
+
   /** Reads the headers, once, and may be paused meanwhile. */
   *readHeaders(charset: string | undefined): Generator<void, Fields> {
     if (!this.#isRead) {
@@ -138,6 +157,13 @@ function first(block: HeaderBlock, key: string): string | undefined {
   return line?.slice(line.indexOf(':') + 1);
 }
 
+/** A disposition has a `filename`, by the standard; some mailers write `name` there. */
+function nameOf(placed: Parameters | undefined, type: Parameters): string | undefined {
+  return (placed?.filename || type.name || placed?.name)?.slice(0, MAX_NAME) || undefined;
+}
+
+type Parameters = WithParameters['params'];
+
 /** A type where none is given: a message in a digest (RFC 2046 section 5.1.5), else plain text. */
 function contentTypeOf(block: HeaderBlock, parent: Part | undefined): WithParameters {
   const written = first(block, 'content-type');
@@ -154,8 +180,8 @@ function mendedType(
 ): string {
   const written = value.trim().toLowerCase();
   // What follows the type proper is junk, such as a second type.
-  const type = /^[^\s/;,]+\/[^\s/;,]+/.exec(written)?.[0];
-  if (type) return type;
+  const [, kind, of] = /^([^\s/;,]+)\s*\/\s*([^\s/;,]+)/.exec(written.replaceAll('"', '')) ?? [];
+  if (kind && of) return MEANT[`${kind}/${of}`] ?? `${kind}/${of}`;
   if (isGiven && /^(text|plain|ascii|text\/)$/.test(written)) return 'text/plain';
   if (/^(html|htm)$/.test(written)) return 'text/html';
   if (filename !== undefined && /\.[^.]+$/.test(filename)) return typeByName(filename);

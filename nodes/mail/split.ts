@@ -118,8 +118,7 @@ export class Splitter<T extends Entity> {
     const delimiter = this.#delimiterAt(chunk, from, end);
     if (delimiter) {
       this.#position = from;
-      if (block.text) block.text = block.text.subarray(0, beforeLineEnd(block.text, 0, block.text.length));
-      this.#headComplete();
+      this.#headComplete('delimiter');
       this.#cross(delimiter);
       return end;
     }
@@ -128,7 +127,7 @@ export class Splitter<T extends Entity> {
     const done = block.add(chunk.subarray(from, end));
     if (!done) return end;
     this.#position = done === 'separator' ? end : from;
-    this.#headComplete();
+    this.#headComplete(done);
     // A line that is no field belongs to the content.
     return done === 'separator' ? end : from;
   }
@@ -211,8 +210,11 @@ export class Splitter<T extends Entity> {
     this.#headComplete();
   }
 
-  #headComplete(): void {
-    const block = (this.#block as HeaderBlock).close();
+  /** @param ending what ended the block; undefined: nothing did */
+  #headComplete(ending?: 'separator' | 'content' | 'delimiter'): void {
+    const block = (this.#block as HeaderBlock).close(ending === 'separator');
+    if (ending === 'delimiter' && block.text)
+      block.text = block.text.subarray(0, beforeLineEnd(block.text, 0, block.text.length));
     this.#block = undefined;
     this.#isMidLine = false;
     if (this.#parts++) this.#partHeaderBytes += block.bytes;

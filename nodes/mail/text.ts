@@ -103,8 +103,9 @@ export async function textOfHtml(
 
 const isEnriched = ({ contentType }: Part): boolean => /^text\/(enriched|richtext)$/.test(contentType);
 
-/** A text of blanks only hides nothing. */
-const isBlank = ({ whole }: CollectedText): boolean => whole.length < 1024 && whole.trim() === '';
+/** A text of blanks only, seen or not, hides nothing. */
+const isBlank = ({ whole, head }: CollectedText): boolean =>
+  head.length === whole.length && !/[^\s\u200b-\u200d\u2060\ufeff]/.test(head);
 
 const isEmpty = (text: CollectedText, hasHtml: boolean): boolean =>
   hasHtml ? isBlank(text) : text.whole === '';

@@ -10,9 +10,10 @@ export type Encoding = 'base64' | 'quoted-printable' | 'uuencode' | 'identity';
 
 /** The encoding a field names: a token, whatever mailers put around it (`base64;`, `"base64"`, comments). */
 export function encodingOf(field: string): Encoding {
-  const token = /[a-z0-9-]+/.exec(field.replace(/\([^)]*\)?/g, ' ').toLowerCase())?.[0] ?? '';
+  const text = field.replace(/\([^)]*\)?/g, ' ').toLowerCase();
+  const token = /[a-z0-9-]+/.exec(text)?.[0] ?? '';
   if (token === 'base64' || token === 'base-64') return 'base64';
-  if (token === 'quoted-printable' || token === 'quotedprintable') return 'quoted-printable';
+  if (/\bquoted[-_ ]?printable\b/.test(text)) return 'quoted-printable';
   if (/^(x-)?uu(encode|e)$/.test(token)) return 'uuencode';
   return 'identity';
 }
@@ -30,18 +31,21 @@ const SPACE = 0x20;
 const TAB = 0x09;
 const EQUALS = 0x3d;
 
-/** A line after the padding is held until it is known whether it is base64; longer, it is not. */
+/** A line behind the end is held until it is known whether it is base64; longer, it is not. */
 const MAX_LINE = 1000;
 
 /** Lines of equal length are decoded in runs by Node's own decoder; whatever is irregular letter by letter. */
 export class Base64Decoder implements Sink {
   readonly #next: Sink;
-  /** Something other than base64 came behind the padding: a footer, most likely. It is left out. */
+  /** Something other than base64 came behind the end: a footer, most likely. It is left out. */
   hasTrailer = false;
   #bits = 0;
   #letters = 0;
-  #isPadded = false;
-  /** The beginning of a line behind the padding. */
+  /** What may have been the end: padding, or an empty line. */
+  #end: 'padding' | 'empty line' | undefined;
+  #hasBegun = false;
+  #isLineEmpty = true;
+  /** The beginning of a line behind that. */
   #held: Buffer | undefined;
 
   constructor(next: Sink) {
@@ -60,7 +64,7 @@ export class Base64Decoder implements Sink {
     // Lines that turned out not to be what they looked like are not tried again.
     let irregularTo = 0;
     for (let at = 0; at < chunk.length && !this.hasTrailer; ) {
-      if (this.#isPadded) {
+      if (this.#end) {
         const lineEnd = chunk.indexOf(LF, at);
         const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
         if (lineEnd < 0 && end - at < MAX_LINE) {
@@ -68,7 +72,7 @@ export class Base64Decoder implements Sink {
           break;
         }
         this.#goOn(chunk, at, end);
-        if (this.#isPadded) {
+        if (this.#end) {
           at = end;
           continue;
         }
@@ -79,6 +83,7 @@ export class Base64Decoder implements Sink {
         if (count === run.bytes) {
           written += count;
           at = run.end;
+          this.#hasBegun = this.#isLineEmpty = true;
           continue;
         }
         irregularTo = run.end;
@@ -86,10 +91,12 @@ export class Base64Decoder implements Sink {
       // One line, or what there is of it, and then regular ones may follow.
       const lineEnd = chunk.indexOf(LF, at);
       const end = lineEnd < 0 ? chunk.length : lineEnd + 1;
-      for (; at < end && !this.#isPadded; at++) {
+      for (; at < end && !this.#end; at++) {
         const octet = chunk[at] as number;
         const value = BASE64[octet] as number;
         if (value !== 255) {
+          this.#hasBegun = true;
+          this.#isLineEmpty = false;
           this.#bits = ((this.#bits << 6) | value) & 0xffffff;
           if (++this.#letters < 4) continue;
           out[written++] = this.#bits >> 16;
@@ -99,7 +106,10 @@ export class Base64Decoder implements Sink {
         } else if (octet === EQUALS) {
           written = this.#finish(out, written);
           while (at + 1 < end && chunk[at + 1] === EQUALS) at++;
-          this.#isPadded = true;
+          this.#end = 'padding';
+        } else if (octet === LF) {
+          if (this.#isLineEmpty && this.#hasBegun && this.#letters === 0) this.#end = 'empty line';
+          this.#isLineEmpty = true;
         }
       }
     }
@@ -111,7 +121,7 @@ export class Base64Decoder implements Sink {
       const line = this.#held;
       this.#held = undefined;
       this.#goOn(line, 0, line.length);
-      if (!this.#isPadded) this.write(line);
+      if (!this.#end) this.write(line);
     }
     const out = Buffer.allocUnsafe(3);
     const written = this.#finish(out, 0);
@@ -119,23 +129,26 @@ export class Base64Decoder implements Sink {
     this.#next.end();
   }
 
-  /** Behind the padding: mailers that encode piece by piece continue with base64, all others with something else. */
+  /** Behind the end: mailers that encode piece by piece continue with base64, all others with something else. */
   #goOn(chunk: Buffer, from: number, to: number): void {
     let letters = 0;
     let padding = 0;
+    let isBehindBlank = false;
     for (let at = from; at < to; at++) {
       const octet = chunk[at] as number;
-      if (octet === CR || octet === LF || octet === SPACE || octet === TAB) continue;
-      if (octet === EQUALS) padding++;
-      else if (BASE64[octet] !== 255 && padding === 0) letters++;
+      const isBlank = octet === SPACE || octet === TAB;
+      if (isBlank || octet === CR || octet === LF) isBehindBlank = isBlank && letters > 0;
+      else if (octet === EQUALS) padding++;
+      else if (BASE64[octet] !== 255 && padding === 0 && !isBehindBlank) letters++;
       else {
         this.hasTrailer = true;
         return;
       }
     }
     if (letters === 0) return;
-    if ((letters + padding) % 4 === 0) this.#isPadded = false;
-    else this.hasTrailer = true;
+    // Behind padding nothing else continues; an empty line may stand within lines of any length.
+    this.hasTrailer = this.#end === 'padding' && (letters + padding) % 4 !== 0;
+    if (!this.hasTrailer) this.#end = undefined;
   }
 
   #finish(out: Buffer, at: number): number {
@@ -248,4 +261,18 @@ export function decoderFor(encoding: Encoding, next: Sink): Sink {
   if (encoding === 'base64') return new Base64Decoder(next);
   if (encoding === 'quoted-printable') return new QuotedPrintableDecoder(next);
   return next;
+}
+
+/** What comes goes into both. */
+export function both(one: Sink, other: Sink): Sink {
+  return {
+    write(bytes) {
+      one.write(bytes);
+      other.write(bytes);
+    },
+    end() {
+      one.end();
+      other.end();
+    },
+  };
 }

@@ -5,15 +5,10 @@ const WORD = /=\?([^\s?*]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
 /** Bytes beyond ASCII, and the escape of ISO-2022-JP. */
 const isOther = (text: string): boolean => /[\x80-\xff]/.test(text) || text.includes('\x1b');
 
-/** Decodes bytes in a charset; where there is none, or it is Unicode's or ASCII, by what they look like. */
-export function decodeBytes(bytes: Buffer, charset?: string): string {
-  return decodeAll(bytes, charset);
-}
-
 /**
  * Decodes a text, one byte per character, in which encoded words may stand anywhere.
  *
- * @param charset what raw bytes are in, as far as the mail says
+ * @param charset what bytes are in that are no UTF-8 and name no charset, as far as the mail says
  */
 export function decodeText(text: string, charset?: string): string {
   if (!text.includes('=?')) return raw(text, charset);
@@ -21,7 +16,7 @@ export function decodeText(text: string, charset?: string): string {
   let at = 0;
   let open: { charset: string; bytes: Buffer[] } | undefined;
   const flush = (): void => {
-    if (open) out += decodeBytes(Buffer.concat(open.bytes), open.charset);
+    if (open) out += decodeAll(Buffer.concat(open.bytes), open.charset, charset);
     open = undefined;
   };
   for (const match of text.matchAll(WORD)) {
@@ -52,5 +47,5 @@ function fromQ(content: string): Buffer {
 }
 
 function raw(text: string, charset: string | undefined): string {
-  return isOther(text) ? decodeBytes(Buffer.from(text, 'latin1'), charset) : text;
+  return isOther(text) ? decodeAll(Buffer.from(text, 'latin1'), undefined, charset) : text;
 }

@@ -115,4 +115,102 @@ describe('mail: every character set', () => {
       assert.deepEqual(problems(message), ['CHARSET'], label);
     }
   });
+
+  describe('where bytes name none, those of the mail', () => {
+    const wide = 'gb18030 big5 euc-jp euc-kr shift_jis';
+    const sets = ['windows-1251', 'koi8-r', 'iso-8859-7', 'windows-1255', ...wide.split(' ')].map(
+      (label) => each.find((one) => one.label === label) ?? assert.fail(label),
+    );
+    const part = (label: string) => `Content-Type: text/plain; charset=${label}\r\n\r\nx`;
+    const named = async (before: string, head: Buffer, behind: string) =>
+      (
+        await read(
+          Buffer.concat([
+            bytes(`${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n${before}`),
+            head,
+            bytes(`\r\n\r\nx\r\n--b\r\n${behind}\r\n--b--\r\n`),
+          ]),
+        )
+      ).attachments.map(({ filename, fileName, generatedFileName }) => [
+        filename,
+        fileName,
+        generatedFileName,
+      ]);
+
+    it('in file names, wherever the mail says which', async () => {
+      for (const { label, text, content } of sets) {
+        const name = Buffer.concat([content, bytes('.pdf')]);
+        const want = [[`${text}.pdf`, `${text}.pdf`, `${text}.pdf`]];
+        for (const head of ['Content-Disposition: attachment; filename=', 'Content-Type: a/b; name=']) {
+          const quoted = Buffer.concat([bytes(`${head}"`), name, bytes('"')]);
+          assert.deepEqual(await named(`${part(label)}\r\n--b\r\n`, quoted, ''), want, label);
+          assert.deepEqual(await named('', quoted, part(label)), want, `${label} behind it`);
+        }
+        const own = Buffer.concat([bytes(`Content-Type: a/b; charset=${label}; name="`), name, bytes('"')]);
+        assert.deepEqual(await named(`${part('windows-1252')}\r\n--b\r\n`, own, ''), want, `${label} own`);
+      }
+    });
+
+    it('in encoded words that name an unknown one, or one they are not in', async () => {
+      for (const { label, text, content } of sets) {
+        for (const wrong of [
+          'unknown-8bit',
+          'x-nonsense',
+          'us-ascii',
+          wide.includes(label) ? '' : 'utf-8',
+        ].filter(Boolean))
+          for (const encoding of ['B', 'Q'] as const)
+            assert.equal(
+              (await read(`Subject: ${word(wrong, content, encoding)}\r\n${part(label)}`)).topic,
+              text,
+              `${label} as ${wrong}`,
+            );
+      }
+    });
+
+    it('but UTF-8 where they are that, a stray byte in it or not', async () => {
+      for (const { label } of sets) {
+        const of = async (subject: Buffer) =>
+          (await read(Buffer.concat([bytes('Subject: '), subject, bytes(`\r\n${part(label)}`)]))).topic;
+        assert.equal(await of(bytes('Температура 温度')), 'Температура 温度', label);
+        for (const said of ['Größe', 'Насос'])
+          assert.equal(await of(bytes(word('utf-8', bytes(said), 'Q'))), said, label);
+        const stray = Buffer.concat([bytes('Tür'), Buffer.of(0xff)]);
+        assert.equal(await of(bytes(word('utf-8', stray, 'B'))), 'Tür\ufffd', label);
+        assert.equal(
+          await of(Buffer.concat([bytes('温度は高い '), Buffer.of(0xff)])),
+          '温度は高い \ufffd',
+          label,
+        );
+      }
+      const inUtf16 = await read(
+        `Subject: T\xfcr\r\nContent-Type: text/plain; charset=utf-16\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from('x', 'utf16le').toString('base64')}`,
+      );
+      assert.equal(inUtf16.topic, 'Tür');
+    });
+
+    it('or what an HTML says of itself, in all its length', async () => {
+      for (const { label, text, content } of sets) {
+        for (const charset of ['', '; charset=us-ascii', '; charset=x-nonsense']) {
+          // One of them is decoded in several pieces.
+          const times = label === 'gb18030' && charset !== '' ? 10_000 : 10;
+          const body = Buffer.concat([
+            bytes(`<!-- <meta charset=utf-8> --><meta charset=${label}><p>`),
+            ...Array.from({ length: times }, () => Buffer.concat([content, bytes(' ')])),
+          ]);
+          const mail = Buffer.concat([
+            bytes('Subject: '),
+            content,
+            bytes(`\r\nContent-Type: text/html${charset}\r\n\r\n`),
+            body,
+          ]);
+          const message = await read(mail, {}, 30_011);
+          assert.equal(message.topic, text, label);
+          assert.ok(message.html?.endsWith(`<p>${`${text} `.repeat(times)}`), `${label}${charset}`);
+        }
+      }
+      const xml = Buffer.from('<?xml version="1.0" encoding="koi8-r"?><p>\xee\xc1</p>', 'latin1');
+      assert.equal((await read(mail('Content-Type: text/html\r\n', xml))).payload, 'На');
+    });
+  });
 });

@@ -116,11 +116,23 @@ describe('mail: kinds of text', () => {
     assert.equal(await text('<pre>a\n  b</pre>'), 'a\n  b');
     assert.equal(await text('<select><option>a<option>b</select>'), 'a\nb');
     assert.equal(await text('<table><tr><td><table><tr><td>in</table><td>x</table>'), 'in\n\nx');
+    assert.equal(await text('a<!-->b<!--->c<!-- x --!>d<svg/>e<svg>x</svg>f<!-- <p> --'), 'abcdef');
+    for (const link of ['http://x.example', 'x.example/', 'HTTPS://x.example/'])
+      assert.equal(await text(`<a href="https://x.example/">${link}</a>`), link);
+    assert.equal(await text('<a href="mailto:a@b?subject=x">a@b</a>'), 'a@b');
     assert.equal(await text('1 < 2 and <b>bold</b> x'), '1 < 2 and bold x');
   });
 
   it('makes a text where the plain one is blank', async () => {
-    for (const blank of ['', '\r\n\r\n', ' \t\r\n', '\xa0'])
+    for (const blank of [
+      '',
+      '\r\n\r\n',
+      ' \t\r\n',
+      '\xa0',
+      ' '.repeat(3000),
+      '\xe2\x80\x8b\r\n',
+      '\xef\xbb\xbf',
+    ])
       assert.equal(
         (
           await read(
@@ -136,6 +148,10 @@ describe('mail: kinds of text', () => {
     assert.equal(
       (await read(mail('Content-Type: text/enriched\r\n', '<bold>Hi</bold> <<you>'))).payload,
       'Hi <you>',
+    );
+    assert.equal(
+      (await read(mail('Content-Type: text/richtext\r\n', 'a <lt>\r\nb<nl>c'))).payload,
+      'a < b\nc',
     );
   });
 
@@ -162,6 +178,23 @@ describe('mail: kinds of structure', () => {
     assert.equal((await read('Pump 3 has stopped.\r\nLook.\r\n')).payload, 'Pump 3 has stopped.\nLook.\n');
     assert.equal((await read(multipart('mixed', 'no headers here'))).payload, 'no headers here');
     assert.equal((await read(`junk\r\n${HEAD}\r\ntext`)).topic, 's');
+    for (const blanks of [' ', '\t ', '\xa0', '\x0b\x0c']) {
+      for (const [text, payload] of [
+        ['Note: stopped\r\nLook.', 'Note: stopped\nLook.'],
+        ['  Indented\r\nLook.\r\n\r\nBye: now', '  Indented\nLook.\n\nBye: now'],
+        ['Note: stopped\r\n', 'Note: stopped\n'],
+        [' \r\nLook.', ' \nLook.'],
+      ])
+        for (const size of [1, 1000]) {
+          const message = await read(`${HEAD}X-Last: x\r\n${blanks}\r\n${text}`, {}, size);
+          assert.equal(message.payload, payload);
+          assert.equal(message.header['x-last'], 'x');
+        }
+      const folded = await read(`X-A: b\r\n${blanks}\r\n c\r\nX-B: d\r\nSubject : s\r\ncut\r\n\r\ntext`);
+      assert.deepEqual([folded.header['x-b'], folded.topic, folded.payload], ['d', 's', 'text']);
+      const part = multipart('mixed', `X-A: b\r\n${blanks}\r\nNote: in part`, '\r\nnext');
+      assert.equal((await read(part)).payload, 'Note: in part\nnext');
+    }
   });
 
   it('finds the first part without an empty line before it, and header lines with two CRs', async () => {
@@ -259,6 +292,18 @@ describe('mail: kinds of structure', () => {
       )[0]?.[0],
       'a b (1).pdf',
     );
+    for (const field of ['attachment; name="a.pdf"', 'attachment; filename=a.pdf creation-date="x"'])
+      assert.equal(
+        (await names(multipart('mixed', `Content-Disposition: ${field}\r\n\r\nx`)))[0]?.[0],
+        'a.pdf',
+      );
+    for (const type of ['text / html', '"text/html"', 'text/htm', 'html/text', 'text/html (c)'])
+      assert.equal((await read(`${HEAD}Content-Type: ${type}\r\n\r\n<p>Level`)).payload, 'Level');
+    for (const encoding of ['Quoted_Printable', 'quoted printable', '"quoted-printable";'])
+      assert.equal(
+        (await read(`${HEAD}Content-Transfer-Encoding: ${encoding}\r\n\r\n=4Cevel`)).payload,
+        'Level',
+      );
     for (const type of ['text', 'TEXT', 'text/', 'plain'])
       assert.deepEqual((await read(`${HEAD}Content-Type: ${type}\r\n\r\nLevel`)).payload, 'Level');
   });
@@ -368,6 +413,23 @@ describe('mail: kinds of structure', () => {
       (await read(`${HEAD}Content-Transfer-Encoding: base64\r\n\r\nYQ==\r\nYg==\r\n`)).payload,
       'ab',
     );
+    // Without padding, a footer is known by what stands behind an empty line.
+    for (const footer of ['___\r\nList footer', 'List footer', 'https://list.example', '-- \r\nAda'])
+      for (const size of [1, 1000])
+        for (const content of ['abc', 'abcd']) {
+          const message = await read(
+            `${HEAD}Content-Transfer-Encoding: base64\r\n\r\n${btoa(content)}\r\n\r\n${footer}\r\n`,
+            {},
+            size,
+          );
+          assert.deepEqual([message.payload, problems(message)], [content, ['CONTENT_AFTER_END']]);
+        }
+    for (const [body, content] of [
+      ['YWJj\r\n\r\nYW\r\nJj', 'abcabc'],
+      ['YWJj\r\n\r\n\r\nYWJjY\r\nWJj', 'abcabcabc'],
+      ['\r\nYWJj\r\n \r\n YWJj', 'abcabc'],
+    ])
+      assert.equal((await read(`${HEAD}Content-Transfer-Encoding: base64\r\n\r\n${body}`)).payload, content);
     for (const size of [1, 3, 77]) {
       const body = Buffer.alloc(999, 'äöü');
       const broken = body.toString('base64').replace(/.{7}/g, '$& \r\n');
