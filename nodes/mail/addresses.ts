@@ -1,8 +1,8 @@
 // Address fields (RFC 5322 section 3.4, the obsolete forms of section 4.4 and appendix A.5 included), in one pass.
 import { domainToUnicode } from 'node:url';
-import type { AddressObject, EmailAddress } from 'mailparser';
+import type { EmailAddress } from 'mailparser';
 import { MAX_ADDRESSES } from './limits';
-import { endOfComment } from './parameters';
+import { closeOfComment, endOfComment } from './parameters';
 import { decodeText } from './words';
 
 export interface Addresses {
@@ -56,6 +56,9 @@ class Reading {
   #count = 0;
   #one = fresh();
   #at = 0;
+  /** A quote, or a parenthesis, that nothing closes begins nothing; nor does any behind it. */
+  #isQuoteless = false;
+  #isCommentless = false;
 
   constructor(text: string, charset: string | undefined) {
     this.#text = text;
@@ -116,15 +119,29 @@ class Reading {
   }
 
   #quoted(): void {
-    const { value, end } = readQuoted(this.#text, this.#at);
+    const quoted = this.#isQuoteless ? undefined : readQuoted(this.#text, this.#at);
+    if (!quoted) {
+      this.#isQuoteless = true;
+      this.#at++;
+      return;
+    }
+    const { value, end } = quoted;
     this.#add(isAddressPart(this.#text, end, this.#one.phrase) ? this.#text.slice(this.#at, end) : value);
     this.#one.hasQuotes = true;
     this.#at = end;
   }
 
   #comment(): void {
-    const end = endOfComment(this.#text, this.#at);
-    const close = this.#text[end - 1] === ')' ? end - 1 : end;
+    const found = this.#isCommentless ? undefined : closeOfComment(this.#text, this.#at);
+    // An address behind it is none of its words.
+    if (found === undefined && !this.#isCommentless) this.#isCommentless = this.#text.includes('<', this.#at);
+    if (this.#isCommentless) {
+      this.#add(' ');
+      this.#at++;
+      return;
+    }
+    const end = found ?? this.#text.length;
+    const close = found === undefined ? end : end - 1;
     const comment = this.#text.slice(this.#at + 1, close).replace(/\\(.)/g, '$1');
     this.#one.comments.push(comment.trim());
     this.#add(' ');
@@ -168,14 +185,14 @@ class Reading {
 const isAddressPart = (text: string, end: number, before: string): boolean =>
   (text[end] === '@' || text[end] === '.') && !/[^\s]\s+$/.test(before.slice(-40));
 
-function readQuoted(text: string, from: number): { value: string; end: number } {
+function readQuoted(text: string, from: number): { value: string; end: number } | undefined {
   const parts: string[] = [];
   let at = from + 1;
   for (; at < text.length && text[at] !== '"'; at++) {
     if (text[at] === '\\' && at + 1 < text.length) at++;
     parts.push(text[at] as string);
   }
-  return { value: parts.join(''), end: Math.min(at + 1, text.length) };
+  return at < text.length ? { value: parts.join(''), end: at + 1 } : undefined;
 }
 
 function endOfAngle(text: string, from: number): number {
@@ -216,7 +233,10 @@ function mailboxOf(
   // An account of the machine that sent it: `root (Cron Daemon)`.
   if (!hasQuotes && words !== '' && !/[\s=\x80-\xff]/.test(words))
     return { address: words, name: decodeText(comment, charset) };
-  return { address: '', name: decodeText(words || comment, charset) };
+  const name = decodeText(words || comment, charset);
+  // Some mailers put all of a mailbox into an encoded word.
+  const [, before, within] = /^([^<>]*)<([^\s<>@]+@[^\s<>@]+)>$/.exec(name) ?? [];
+  return within && !hasQuotes ? { address: within, name: (before as string).trim() } : { address: '', name };
 }
 
 /** The address itself: no route, comments or blanks, an internationalized domain in its letters. */
@@ -248,42 +268,4 @@ function withoutCommentsOf(text: string): string {
     else kept.push(text[at++] as string);
   }
   return kept.join('');
-}
-
-/** An address field in the form flows of the e-mail node know; written in steps. */
-export function* addressObject(list: EmailAddress[]): Generator<void, AddressObject> {
-  const html: string[] = [];
-  const text: string[] = [];
-  for (const [at, address] of list.entries()) {
-    if (at % STEP === STEP - 1) yield;
-    html.push(asHtml(address));
-    text.push(asText(address));
-  }
-  return { value: list, html: html.join(', '), text: text.join(', ') };
-}
-
-function asHtml({ name, address, group }: EmailAddress): string {
-  const members = group ? `${group.map(asHtml).join(', ')};` : '';
-  const shown = name ? `<span class="mp_address_name">${escaped(name)}${group ? ': ' : ''}</span>` : '';
-  const link = address
-    ? `<a href="mailto:${escaped(address)}" class="mp_address_email">${escaped(address)}</a>`
-    : '';
-  return `<span class="mp_address_group">${shown}${link && shown ? ` &lt;${link}&gt;` : link}${members}</span>`;
-}
-
-function asText({ name, address, group }: EmailAddress): string {
-  const members = group ? `${group.map(asText).join(', ')};` : '';
-  const shown = name ? `"${name.replace(/["\\]/g, '\\$&')}"${group ? ': ' : ''}` : '';
-  return `${shown}${address && shown ? ` <${address}>` : (address ?? '')}${members}`;
-}
-
-const SPECIAL = /["&'<>`]|[^\x20-\x7e\n\r\t]/;
-
-/** As mailparser's library writes characters of HTML. */
-export function escaped(text: string): string {
-  if (!SPECIAL.test(text)) return text;
-  return text.replace(
-    /["&'<>`]|[^\x20-\x7e\n\r\t]/gu,
-    (char) => `&#x${(char.codePointAt(0) as number).toString(16).toUpperCase()};`,
-  );
 }

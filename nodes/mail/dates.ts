@@ -133,6 +133,8 @@ function utc(
   // A leap second (23:59:60) is the second behind it.
   if (month < 0 || day < 1 || day > 31 || hour > 24 || minute > 59 || second > 60 || offset === undefined)
     return undefined;
+  // The 31st of a month that has fewer days is no date.
+  if (new Date(Date.UTC(year, month, day)).getUTCMonth() !== month) return undefined;
   const date = new Date(Date.UTC(year, month, day, hour, minute - offset, second));
   return Number.isNaN(date.getTime()) ? undefined : date;
 }

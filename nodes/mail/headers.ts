@@ -1,7 +1,8 @@
 // Header lines → the values flows of the e-mail node know. Addresses, dates and texts are read here, and what is plain
 // as it stands; the rest is left to mailparser.
 import type { HeaderValue } from 'mailparser';
-import { addressObject, readAddresses } from './addresses';
+import { addressObject } from './address-object';
+import { readAddresses } from './addresses';
 import { parseDate } from './dates';
 import type { HeaderLine } from './header-block';
 import { MAX_ALL_ADDRESSES, MAX_REFERENCES, MAX_SPECIAL_BYTES } from './limits';
@@ -100,14 +101,15 @@ function fieldValue(
     case 'date':
       return parseDate(text) ?? text;
     case 'references':
-      return decodeText(text, charset)
-        .split(/\s+/, MAX_REFERENCES + 2)
-        .filter(Boolean)
+      return (decodeText(text, charset).match(/<[^<>]*>|[^\s<>,]+/g) ?? [])
+        .slice(0, MAX_REFERENCES + 2)
         .map(inBrackets);
     case 'message-id':
     case 'in-reply-to': {
       const id = decodeText(text, charset);
-      return id && inBrackets(id);
+      // What stands around it is a comment, or words of old (RFC 5322 section 4.5.4).
+      const ids = id.match(/<[^<>]+>/g)?.map(withoutBlanks);
+      return ids ? ids.slice(0, key === 'message-id' ? 1 : MAX_REFERENCES).join(' ') : id && inBrackets(id);
     }
     case 'subject':
       return decodeText(text, charset);
@@ -120,6 +122,9 @@ function fieldValue(
 /** RFC 5322 section 2.2.3. */
 const unfolded = (text: string): string =>
   (/[\r\n]/.test(text) ? text.replace(/[\r\n]+[ \t]*/g, ' ') : text).trim();
+
+const withoutBlanks = (id: string): string =>
+  /[\s(]/.test(id) && !id.includes('"') ? id.replace(/\([^()]*\)|\s+/g, '') : id;
 
 const inBrackets = (id: string): string =>
   `${id.startsWith('<') ? '' : '<'}${id}${id.endsWith('>') ? '' : '>'}`;

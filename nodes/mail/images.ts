@@ -1,6 +1,7 @@
 // Images an HTML shows by `cid:` (RFC 2392) are put into it as `data:` addresses, so that a dashboard shows them: in
 // `src`, `background`, `srcset` and CSS alike. They stay attachments too.
 import { MAX_IMAGE_HTML, MAX_IMAGE_PLACES, MAX_IMAGE_URLS, MAX_SHOWN_IMAGES } from './limits';
+import { he } from './mailparser';
 import type { MailAttachment } from './message';
 
 /** Characters of a content ID that are looked for. */
@@ -33,7 +34,7 @@ export function* inlineImages(html: string, attachments: MailAttachment[]): Gene
   let places = 0;
   let shown = 0;
   // Looking for the four letters first: a regular expression over 25 MB of HTML would hold up the event loop.
-  const cids = new Occurrences(html, ['cid:', 'CID:']);
+  const cids = new Occurrences(html, ['cid:', 'CID:', 'Cid:']);
   for (let at = cids.next(0); at >= 0; at = cids.next(at + 4)) {
     yield;
     if (++places > MAX_IMAGE_PLACES || shown === MAX_SHOWN_IMAGES)
@@ -108,9 +109,9 @@ function imageAt(
 }
 
 function unescaped(written: string): string {
-  const text = written.replace(/&amp;/gi, '&');
+  const text = written.includes('&') ? he().decode(written) : written;
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(text).replace(/^<|>$/g, '');
   } catch {
     return text;
   }

@@ -8,6 +8,7 @@ const LF = 0x0a;
 const CR = 0x0d;
 const EQUALS = 0x3d;
 const BACKTICK = 0x60;
+const SPACE = 0x20;
 /** Longest first line of a file that is waited for. */
 const MAX_LINE = 1024;
 
@@ -115,8 +116,8 @@ export class InlineFiles implements Sink {
     this.#isMidLine = false;
     if (this.#mode === 'uu') {
       const lineEnd = endOfLine(chunk, from, to);
-      const isMark = lineEnd === from + 1 && chunk[from] === BACKTICK;
-      if (lineEnd === from + 3 && chunk.toString('latin1', from, lineEnd) === 'end') this.#close();
+      const isMark = lineEnd === from + 1 && (chunk[from] === BACKTICK || chunk[from] === SPACE);
+      if (isEnd(chunk, from, lineEnd)) this.#close();
       else if (lineEnd > from && !isMark) {
         const bytes = uuLine(chunk, from, lineEnd);
         if (!bytes) {
@@ -228,6 +229,10 @@ function endOfLine(chunk: Buffer, from: number, to: number): number {
   return end;
 }
 
+/** The last line of a file of uuencode; blanks may be behind it. */
+const isEnd = (chunk: Buffer, from: number, to: number): boolean =>
+  chunk[from] === 0x65 && to - from < 80 && /^end[ \t]*$/.test(chunk.toString('latin1', from, to));
+
 interface Beginning {
   mode: Mode;
   name: string;
@@ -236,7 +241,7 @@ interface Beginning {
 }
 
 function beginning(line: string, next: Buffer): Beginning | undefined {
-  const uu = /^begin [0-7]{3,4} (.+)$/.exec(line);
+  const uu = /^begin [0-7]{3,4} "?(.+?)"?[ \t]*$/.exec(line);
   if (uu && isUuencoded(next)) return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
   const yenc = /^=ybegin (?:.* )?line=\d+ .*name=(.*)$/.exec(line);
   if (!yenc) return undefined;
@@ -253,7 +258,7 @@ function beginning(line: string, next: Buffer): Beginning | undefined {
 /** Whether a line may be the first one of a file. */
 function isUuencoded(line: Buffer): boolean {
   const text = lineText(line, 0, line.length);
-  return text === '`' || text === 'end' || uuLine(line, 0, text.length) !== undefined;
+  return text === '`' || text === ' ' || text === 'end' || uuLine(line, 0, text.length) !== undefined;
 }
 
 /** The bytes of a line; undefined where its length is not what it says. */

@@ -32,7 +32,7 @@ export function readParameters(field: string, charset?: string): WithParameters 
   const segments = new Map<string, Segment[]>();
   for (const { name, value: written } of pieces.params) {
     const match = /^([^*]+)(?:\*(\d{1,4}))?(\*)?$/.exec(name);
-    const base = match?.[1] ?? name;
+    const base = (match?.[1] ?? name).trim();
     if (base === '' || RISKY.has(base)) continue;
     if (match && (match[2] !== undefined || match[3])) {
       const list = segments.get(base) ?? [];
@@ -132,8 +132,13 @@ function readQuoted(text: string, from: number): { value: string; end: number } 
   return { value, end: at + 1 };
 }
 
-/** Behind a comment (RFC 5322 section 3.2.2), those inside it included. */
+/** Behind a comment (RFC 5322 section 3.2.2), those inside it included; one that nothing closes ends with the text. */
 export function endOfComment(text: string, from: number): number {
+  return closeOfComment(text, from) ?? text.length;
+}
+
+/** Behind a comment, where something closes it. */
+export function closeOfComment(text: string, from: number): number | undefined {
   let depth = 0;
   for (let at = from; at < text.length; at++) {
     const char = text[at];
@@ -141,7 +146,7 @@ export function endOfComment(text: string, from: number): number {
     else if (char === '(') depth++;
     else if (char === ')' && --depth === 0) return at + 1;
   }
-  return text.length;
+  return undefined;
 }
 
 /** A value without its comments. */

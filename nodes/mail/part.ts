@@ -142,7 +142,7 @@ export class Part implements Entity {
       ...(this.disposition !== undefined && { contentDisposition: this.disposition }),
       ...(contentId && {
         contentId,
-        cid: contentId.replace(/^<|>$/g, '').trim(),
+        cid: (/<([^<>]*)>/.exec(contentId)?.[1] ?? contentId.replace(/^<|>$/g, '')).trim(),
         ...(related && { related }),
       }),
       headers: this.fields.headers,

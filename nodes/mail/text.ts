@@ -2,7 +2,7 @@
 // thing: an HTML part gets a text whenever there is no plain text in its place. simpleParser leaves the text of a
 // multipart mail empty that has no plain text at all.
 import type { AddressObject, HeaderValue } from 'mailparser';
-import { escaped } from './addresses';
+import { escaped } from './address-object';
 import type { CollectedText } from './collected-text';
 import { enrichedToText } from './enriched';
 import { htmlToText } from './html-text';

@@ -147,22 +147,115 @@ describe('mail: who sent it', () => {
   });
 });
 
+const ANSWER = 'Switch it off.\n\nThanks';
+
+/** How mail programs introduce what they quote. */
+const INTRODUCTIONS = [
+  'On Mon, Apr 6, 2026 at 8:00 AM Ada Love <ada@x.org> wrote:',
+  'On Mon, Apr 6, 2026 at 8:00 AM Ada Love\n<ada@x.org> wrote:',
+  'On Mon, Apr 6, 2026 at 8:00 AM Ada Love\n<ada.love@department.example.org>\nwrote:',
+  'On Apr 6, 2026, at 8:00 AM, Ada Love <ada@x.org> wrote:',
+  'On 4/6/26 8:00 AM, Ada Love wrote:',
+  'On Monday, April 6, 2026, 08:00:00 AM GMT+2, Ada Love <ada@x.org> wrote: ',
+  'Am Mo., 6. Apr. 2026 um 08:00 Uhr schrieb Ada Love <ada@x.org>:',
+  'Am 06.04.26 um 08:00 schrieb Ada Love:',
+  'Am Montag, 6. April 2026 um 08:00:00 MESZ hat Ada Love <ada@x.org> Folgendes geschrieben: ',
+  'Le lun. 6 avr. 2026 à 08:00, Ada Love <ada@x.org> a écrit\u00a0:',
+  'El lun, 6 abr 2026 a las 8:00, Ada Love (<ada@x.org>) escribió:',
+  'Il giorno lun 6 apr 2026 alle ore 08:00 Ada Love <ada@x.org> ha scritto:',
+  'Em seg., 6 de abr. de 2026 às 08:00, Ada Love <ada@x.org> escreveu:',
+  'Op ma 6 apr 2026 om 08:00 schreef Ada Love <ada@x.org>:',
+  'pon., 6 kwi 2026 o 08:00 Ada Love <ada@x.org> napisał(a):',
+  'пн, 6 апр. 2026 г. в 08:00, Ada Love <ada@x.org>:',
+  '06.04.2026 8:00, Ada Love пишет:',
+  '2026年4月6日(月) 8:00 Ada Love <ada@x.org>:',
+  '2026/04/06 8:00、Ada Love <ada@x.org>のメール：',
+  'Ada Love <ada@x.org> 于2026年4月6日周一 08:00写道：',
+  '2026년 4월 6일 (월) 오전 8:00, Ada Love <ada@x.org>님이 작성:',
+  'Den mån 6 apr. 2026 kl 08:00 skrev Ada Love <ada@x.org>:',
+];
+
+const BLOCKS = [
+  ['From', 'Sent', 'To', 'Subject'],
+  ['Von', 'Gesendet', 'An', 'Betreff'],
+  ['De ', 'Envoyé ', 'À ', 'Objet '],
+  ['De', 'Enviado el', 'Para', 'Asunto'],
+  ['Da', 'Inviato', 'A', 'Oggetto'],
+  ['De', 'Enviada em', 'Para', 'Assunto'],
+  ['Van', 'Verzonden', 'Aan', 'Onderwerp'],
+  ['Od', 'Wysłano', 'Do', 'Temat'],
+  ['От', 'Отправлено', 'Кому', 'Тема'],
+  ['差出人', '送信日時', '宛先', '件名'],
+  ['发件人', '发送时间', '收件人', '主题'],
+  ['보낸 사람', '보낸 날짜', '받는 사람', '제목'],
+  ['From', 'Date', 'To', 'Subject'],
+];
+
 describe('mail: the new text of a reply', () => {
-  it('ends where the quotation begins, in several languages', () => {
+  it('ends at an introduction, wherever it stands, in many languages', () => {
+    for (const introduction of INTRODUCTIONS) {
+      for (const quoted of ['> Is it on?\n>\n> Ada', '\n> Is it on?', 'Is it on?\n\nAda'])
+        assert.equal(replyOf(`${ANSWER}\n\n${introduction}\n${quoted}\n`), ANSWER, introduction);
+      const quote = `${introduction}\n> Is it on?\n`;
+      assert.equal(replyOf(`${quote}\n${ANSWER}\n-- \nBob`), ANSWER, `${introduction} above`);
+      assert.equal(replyOf(`Hi,\n\n${quote}\nYes.\n> sure?\nYes.`), 'Hi,\n\nYes.\nYes.', introduction);
+    }
+  });
+
+  it('ends at the header block of Outlook, in many languages', () => {
+    for (const names of BLOCKS) {
+      const values = ['Ada <a@x.org>', 'Monday', 'Bob <b@x.org>', 'Pump'];
+      const block = names.map((name, at) => `${name}: ${values[at]}`).join('\n');
+      for (const quoted of [block, block.replace(/^(.+?):/gm, '*$1:*'), `${'_'.repeat(32)}\n${block}`])
+        assert.equal(replyOf(`${ANSWER}\n\n${quoted}\n\nIs it on?`), ANSWER, quoted);
+    }
     for (const quoted of [
-      'On Mon, 6 Apr 2026 at 08:00, Ada <a@x.org> wrote:\n> old',
-      'On Mon, 6 Apr 2026 at 08:00, Ada\n<a@x.org> wrote:\n> old',
-      'Am 06.04.2026 um 08:00 schrieb Ada:\n> old',
-      'Le lun. 6 avr. 2026 à 08:00, Ada <a@x.org> a écrit :\n> old',
-      'El lun, 6 abr 2026 a las 8:00, Ada escribió:\n> old',
       '-----Original Message-----\nFrom: Ada',
+      '-------- Ursprüngliche Nachricht --------\nVon: Ada',
+      'Gesendet: Montag\nVon: Ada\nAn: Bob\nBetreff: Pump',
+      '---------- Forwarded message ---------\nFrom: Ada',
       '________________________________\nFrom: Ada',
-      'Von: Ada\nGesendet: Montag\nAn: Bob\nold',
       '-- \nBob',
+      '--\nBob',
     ])
-      assert.equal(replyOf(`Switch it off.\n\n${quoted}`), 'Switch it off.', quoted);
+      assert.equal(replyOf(`${ANSWER}\n\n${quoted}\nold`), ANSWER, quoted);
+  });
+
+  it('leaves out what telephones put under it', () => {
+    for (const signature of [
+      'Sent from my iPhone',
+      'Von meinem iPhone gesendet',
+      'Envoyé de mon iPhone',
+      'Enviado desde mi iPhone',
+      'Inviato da iPhone',
+      'Отправлено с iPhone',
+      'iPhoneから送信',
+      '发自我的iPhone',
+      'Get Outlook for iOS<https://aka.ms/x>',
+      'Sent from Yahoo Mail on Android',
+    ]) {
+      assert.equal(replyOf(`${ANSWER}\n\n${signature}\n\n${INTRODUCTIONS[0]}\n> x`), ANSWER, signature);
+      assert.equal(replyOf(`${signature}\nis what it says`), `${signature}\nis what it says`);
+    }
+  });
+
+  it('keeps all where it is not certain', () => {
+    for (const text of [
+      'On second thought, leave it on.',
+      'On Monday Bob wrote:\nbuy milk',
+      'At 08:00 I do this:\nnothing',
+      'Name: Bob\nFrom: Munich\nDate: 6 April\nTo: Berlin\nPlease.',
+      'From: 8:00\nto the end',
+      'a\n____________________\nb',
+      'Level\n--\nPump',
+      'Sent from my desk, with love',
+      `${INTRODUCTIONS[0]}\nIs it on?\n\nYes.`,
+      '-----Original Message-----\nFrom: Ada\n\nIs it on?',
+      `${'line\n'.repeat(6000)}end`,
+    ])
+      assert.equal(replyOf(text), text);
     assert.equal(replyOf('> is it on?\nYes.\n> sure?\nYes.'), 'Yes.\nYes.');
-    assert.equal(replyOf('On second thought, leave it on.'), 'On second thought, leave it on.');
+    assert.equal(replyOf('> all\n> of it'), '');
   });
 
   it('stands in the mail only where it was asked for', async () => {

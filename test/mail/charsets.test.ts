@@ -8,7 +8,8 @@ const each = CHARSETS.flatMap(([labels, text, hex]) =>
   labels.split(' ').map((label) => ({ label, text, content: Buffer.from(hex, 'hex') })),
 );
 
-describe('mail: every character set', () => {
+describe('mail: every character set', function () {
+  this.timeout(30_000);
   for (const encoding of ENCODINGS) {
     it(`in bodies, ${encoding}`, async () => {
       for (const { label, text, content } of each) {

@@ -375,6 +375,19 @@ describe('mail: kinds of structure', () => {
         );
       }
     }
+    for (const zero of ['`', ' ', ''])
+      for (const size of [1, 1000]) {
+        const message = await read(
+          `${HEAD}\r\nsee\r\nbegin 644 "a b.txt" \r\n#0V%T\r\n${zero}\r\nend \r\nbye`,
+          {},
+          size,
+        );
+        assert.equal(message.payload, 'see\nbye');
+        assert.deepEqual(
+          message.attachments.map(({ filename, content: found }) => [filename, found?.toString()]),
+          [['a b.txt', 'Cat']],
+        );
+      }
     const encoded = `${HEAD}Content-Type: application/octet-stream; name=a.bin\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n${uu}`;
     assert.deepEqual((await read(encoded)).attachments[0]?.content, content);
   });
@@ -537,6 +550,8 @@ describe('mail: kinds of structure', () => {
       '<img srcset="cid:a%20b@x, y 2x">',
       '<p style="background:url(cid:a%20b@x)">',
       '<img src="CID:a%20b@x">',
+      '<img src="Cid:a%20b&#64;x">',
+      '<img src="cid:%3Ca%20b@x%3E">',
     ])
       assert.ok(
         (await read(multipart('related', `Content-Type: text/html\r\n\r\n${html}`, image))).html?.includes(
@@ -574,6 +589,11 @@ describe('mail: kinds of header', () => {
       ['Ada <a@x.org', 'Ada', 'a@x.org'],
       ['=?utf-8?Q?Ada=0D=0ABcc:_x?= <a@x.org>', 'Ada Bcc: x', 'a@x.org'],
       ['user@[IPv6:2001:db8::1]', '', 'user@[IPv6:2001:db8::1]'],
+      ['"Ada <a@x.org>', 'Ada', 'a@x.org'],
+      ['Ada" <a@x.org>', 'Ada', 'a@x.org'],
+      ['Ada (L. <a@x.org>', 'Ada L.', 'a@x.org'],
+      ['a@x.org (Ada', 'Ada', 'a@x.org'],
+      ['=?utf-8?Q?K=C3=BChl_=3Ca=40x.org=3E?=', 'Kühl', 'a@x.org'],
     ];
     for (const [field, name, address] of cases)
       assert.deepEqual(await from(field), [{ name, address }], field);
@@ -592,6 +612,23 @@ describe('mail: kinds of header', () => {
       { name: '', address: 'c@z.org' },
     ]);
     assert.equal((await read('From: Doe, John <j@x.org>\r\n\r\n')).from, 'j@x.org');
+  });
+
+  it('reads message IDs with what is put around them, and dates only of days there are', async () => {
+    const ids = async (field: string) => {
+      const { messageId, inReplyTo, references } = (await read(`${field}\r\n\r\n`)).mail;
+      return messageId ?? inReplyTo ?? references;
+    };
+    assert.equal(await ids('Message-ID: <a@x> (added by x)'), '<a@x>');
+    assert.equal(await ids('Message-ID: <1 @ x(y) .z>'), '<1@x.z>');
+    assert.equal(await ids('Message-ID: <"a b"@x>'), '<"a b"@x>');
+    assert.equal(await ids('Message-ID: a@x'), '<a@x>');
+    assert.equal(await ids('In-Reply-To: Your message of Mon <a@x> <b@x>'), '<a@x> <b@x>');
+    assert.deepEqual(await ids('References: <a@x><b@x>, <c@x> d@x'), ['<a@x>', '<b@x>', '<c@x>', '<d@x>']);
+    for (const date of ['Tue, 31 Feb 2026 08:00:00 +0000', 'Tue, 31 Jun 2026 08:00:00 +0000']) {
+      const message = await read(`Date: ${date}\r\n\r\n`);
+      assert.deepEqual([message.date, problems(message)[0]], [undefined, 'DATE_INVALID']);
+    }
   });
 
   it('lets no line end of an encoded word into a text', async () => {
@@ -682,6 +719,7 @@ describe('mail: kinds of header', () => {
       ['filename*0="a"; filename*1="b.txt"; filename=z.txt', 'ab.txt'],
       ['filename*01=b; filename*00=a', 'ab'],
       ['filename="unclosed.txt', 'unclosed.txt'],
+      ["filename *= utf-8''a%20b.txt", 'a b.txt'],
     ] as const)
       assert.equal(
         (await names(multipart('mixed', `Content-Disposition: attachment; ${written}\r\n\r\nx`)))[0]?.[0],
