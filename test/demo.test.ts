@@ -6,9 +6,12 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { HealthReport } from '../nodes/admin/protocol';
 import { endChild, startChild } from '../servers/child';
 import { Comms } from '../servers/comms';
+import { consent } from '../servers/consent';
 import { freePorts } from '../servers/ports';
+import { clients } from '../servers/sign-in-server';
 
 const root = join(__dirname, '..');
 /** Two seconds on a machine that does nothing else. */
@@ -99,7 +102,7 @@ describe('the demonstration (npm start)', function () {
     });
   }
 
-  it('teaches: mail as the editor opens, a revoked sign-in, a quarantined mail, and buttons that break things', async () => {
+  it('teaches: mail as the editor opens, three flows that fail and are mended, buttons that break things', async () => {
     const [port = 0] = await freePorts(1);
     demo = new Demo({ TMPDIR: temporary, REDLETTER_PORT: String(port), REDLETTER_MAIL_INTERVAL: '3600' });
     await demo.waitForMails(5, 30_000);
@@ -128,6 +131,16 @@ describe('the demonstration (npm start)', function () {
       await press('demo-fill');
       await comms.waitForStatus('demo-in', /^sign in again$/, stopped);
       assert.equal(demo.mails().length, 26);
+
+      // And back: by signing in again, without a deploy.
+      await signInAgain(editor, 'demo-account-first');
+      await demo.waitForMails(46, 30_000);
+      await signInAgain(editor, 'demo-account-revoked');
+      await comms.waitForStatus('demo-revoked-in', /^5 new/);
+      await press('demo-repair');
+      assert.equal(await retry(editor, 'demo-ack-in'), 1);
+      // Delivered, booked, complete and acknowledged.
+      while ((await quarantined(editor, 'demo-ack-in')) !== 0) await new Promise(setImmediate);
     } finally {
       comms.close();
     }
@@ -154,6 +167,36 @@ describe('the demonstration (npm start)', function () {
     });
   }
 });
+
+const post = (url: string, json: object): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(json),
+  });
+
+/** What a person does in the account's dialog and on the provider's pages. An account has its user's name. */
+async function signInAgain(editor: string, account: string): Promise<void> {
+  const flows = (await (await fetch(`${editor}flows`)).json()) as { id: string; name: string }[];
+  const { id, ...properties } = flows.find((node) => node.id === account) ?? assert.fail(account);
+  const route = `${editor}redletter/oauth2-account`;
+  const credentials = { user: properties.name, clientId: clients.native.id };
+  const redirectUri = `${route}/callback`;
+  const answer = await post(`${route}/${id}/sign-in`, { properties, credentials, redirectUri });
+  const { url } = (await answer.json()) as { url: string };
+  assert.equal((await consent(url, { login: properties.name })).page?.status, 200);
+}
+
+/** Presses every *Retry* of a node in the Mail tab; returns how many there were. */
+async function retry(editor: string, node: string): Promise<number> {
+  const { mailboxes } = (await (await fetch(`${editor}redletter/health`)).json()) as HealthReport;
+  const { mails } = mailboxes.find(({ id }) => id === node)?.setAside ?? assert.fail(node);
+  for (const { uid } of mails) {
+    const url = `${editor}redletter/pop3-in/${node}/set-aside/${encodeURIComponent(uid)}/retry`;
+    assert.ok((await post(url, {})).ok, uid);
+  }
+  return mails.length;
+}
 
 /** How many quarantined mails the Mail tab lists for a node. */
 async function quarantined(editor: string, node: string): Promise<number | undefined> {

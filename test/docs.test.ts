@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { pop3Fields } from '../nodes/mailbox/delivery/pop3-fields';
+import { read } from './mail/support';
 import { filesBelow, formOf, root } from './sources';
 
 const pages = new Map([
@@ -56,6 +58,32 @@ describe('the guides', () => {
       const declaration = new RegExp(`^(?:export )?const ${name}\\b`, 'm');
       assert.match(readFileSync(join(root, path), 'utf8'), declaration, `${name} in ${path}`);
     }
+  });
+
+  it('message.md shows the message that its email becomes', async () => {
+    const text = pages.get('docs/message.md') ?? '';
+    const [eml = '', message = '', pop3 = ''] = [...text.matchAll(/```(?:eml|json)\n([\s\S]*?)```/g)].map(
+      ([, block = '']) => block,
+    );
+    const shown = (value: unknown): unknown => {
+      if (Buffer.isBuffer(value)) return `<Buffer, ${value.length} bytes>`;
+      if (value instanceof Date) return value.toISOString();
+      if (value instanceof Map) return shown(Object.fromEntries(value));
+      if (Array.isArray(value)) return value.map(shown);
+      if (typeof value !== 'object' || value === null) return value;
+      const set = Object.entries(value).filter(([, one]) => one !== undefined);
+      return Object.fromEntries(set.map(([key, one]) => [key, shown(one)]));
+    };
+    assert.deepEqual(shown(await read(eml.replaceAll('\n', '\r\n'))), JSON.parse(message));
+    const origin = { node: 'n', user: 'u', host: 'h' };
+    const fields = pop3Fields(origin, { key: 'k', uid: 'u', number: 1 }, { bytes: 1, earlier: 0 });
+    assert.deepEqual(Object.keys(JSON.parse(pop3)), Object.keys(fields));
+  });
+
+  it('the README counts the examples', () => {
+    const count = readdirSync(join(root, 'examples')).length;
+    const words = ['six', 'seven', 'eight', 'nine', 'ten'];
+    assert.ok(pages.get('README.md')?.includes(`contains ${words[count - 6]} flows`), `${count} examples`);
   });
 
   it('a field of the node is where a guide says it is', () => {
