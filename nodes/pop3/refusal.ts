@@ -1,5 +1,13 @@
 import { showable } from '../base/shown';
 import { Pop3Error, type Pop3ErrorCode, type Pop3Reason } from './error';
+import {
+  APP_PASSWORD_ELSEWHERE,
+  IN_USE_ELSEWHERE,
+  LATER_ELSEWHERE,
+  LIMIT_ELSEWHERE,
+  PASSWORD_ELSEWHERE,
+  POP_OFF_ELSEWHERE,
+} from './refusal-words';
 import type { Response } from './response';
 
 /** When in a session a refusal came: the same words mean different things before, during and after the login. */
@@ -76,7 +84,7 @@ function is(code: string, name: string): boolean {
 
 /** Words for a limit that was reached: it passes by itself, and asking again at once makes it worse. */
 const LIMIT_WORDS =
-  /\btoo (many|soon|often|frequent|much)|\bevery\s+\d+\s*(min|sec|hour)|login[- ]delay|minimum (time|interval)|\b(rate|login|connection|session|transfer|download|bandwidth|daily|hourly|usage)\w*[- ]+(limit|quota)|\blimits?\b|\bquota\b|\bexceeded\b|\bused up\b|\bthrottl|\bslow down\b/i;
+  /\btoo (many|soon|often|frequent|much)|\bevery\s+\d+\s*(min|sec|hour)|login[- ]delay|minimum (time|interval)|\b(rate|login|connection|session|transfer|download|bandwidth|daily|hourly|usage)\w*[- ]+(limit|quota)|\blimit(s|ed)?\b|\bmore (frequent|often)|\b(only|once) (\w+ ){0,6}per \d|\bquota\b|\bexceeded\b|\bused up\b|\bthrottl|\bslow down\b/i;
 /** Words for trouble that passes by itself. */
 const LATER_WORDS =
   /\blater\b|\bwait\b|tempor(ary|arily)|unavailable|internal (server )?error|server busy|shutting down|system error|\bovertaxed\b|\boverload/i;
@@ -86,11 +94,18 @@ const BLAMES_PASSWORD =
 
 /** A limit or a delay, at the login or while the mailbox is opened. */
 function limited(text: string): Reading | undefined {
-  if (LIMIT_WORDS.test(text)) return { code: 'LOGIN_DELAY', reason: 'throttled', retryAfterMs: waitIn(text) };
-  const later = LATER_WORDS.test(text) || (/\btry (it )?again\b/i.test(text) && !BLAMES_PASSWORD.test(text));
+  if (isLimit(text)) return { code: 'LOGIN_DELAY', reason: 'throttled', retryAfterMs: waitIn(text) };
+  const later =
+    LATER_WORDS.test(text) ||
+    (LATER_ELSEWHERE.test(text) && !PASSWORD_ELSEWHERE.test(text)) ||
+    (/\btry (it )?again\b/i.test(text) && !BLAMES_PASSWORD.test(text));
   // A mailbox that is locked or in use has a code of its own; so has POP that is switched off.
   if (!later || inUse(text) || popIsOff(text)) return undefined;
   return { code: 'SYS_TEMP', retryAfterMs: waitIn(text) };
+}
+
+function isLimit(text: string): boolean {
+  return LIMIT_WORDS.test(text) || LIMIT_ELSEWHERE.test(text);
 }
 
 /** Servers older than RFC 2449, or that never read it, say the same things in prose. */
@@ -113,7 +128,7 @@ function byStage(text: string, stage: Stage, login: LoginFacts | undefined): Rea
  * limit does, and everything else is that mail's own trouble.
  */
 function inSession(text: string, command: string): Reading {
-  if (LIMIT_WORDS.test(text)) return { code: 'SYS_TEMP', reason: 'throttled', retryAfterMs: waitIn(text) };
+  if (isLimit(text)) return { code: 'SYS_TEMP', reason: 'throttled', retryAfterMs: waitIn(text) };
   const lists = /^(STAT|LIST|UIDL)\b/.test(command);
   if (lists && (LATER_WORDS.test(text) || /\btry (it )?again\b/i.test(text))) {
     return { code: 'SYS_TEMP', retryAfterMs: waitIn(text) };
@@ -122,6 +137,7 @@ function inSession(text: string, command: string): Reading {
 }
 
 function inUse(text: string): boolean {
+  if (IN_USE_ELSEWHERE.test(text)) return true;
   return /(mail ?(drop|box)|spool|popbox|session|lock)[^.]*\b(in use|busy|locked|lock)\b|\block(ed)? by\b|\bunable to lock|(can ?not|can't|could not|failed to) (get|obtain|acquire)?[^.]*\block|already (locked|in use|logged in|open)|another (pop3? )?(session|client|connection)/i.test(
     text,
   );
@@ -134,6 +150,7 @@ function accountLocked(text: string): boolean {
 }
 
 function popIsOff(text: string): boolean {
+  if (POP_OFF_ELSEWHERE.test(text)) return true;
   return /\bpop3?\b[^.]*\b(disabled|not enabled|switched off|turned off|not permitted|not allowed|is off|inactive)|not enabled for pop|(enable|activate|turn on|switch on) (the )?pop|\bservice\b[^.]*\b(not|needs?|must|first|please)\b[^.]*\b(open|enabl|activat|start)|\bneeds?\b[^.]*\bservice\b[^.]*\b(open|enabl|activat)/i.test(
     text,
   );
@@ -148,15 +165,15 @@ function wantsTls(text: string, { offersTls }: LoginFacts): boolean {
 
 /** App passwords go by many names; Chinese providers call theirs an authorization code. */
 const APP_PASSWORD =
-  /\b(app(lication)?s?|third[- ]party|external|client|device|special)('s)?[- ]?(specific|generated|dedicated)?[- ]?(pass(word|code|phrase)?|pwd)\b|application[- ]specific|\bapp[- ]specific|\b(authori[sz]ation|auth) code\b|\u6388\u6743\u7801|\u5c08\u7528\u5bc6\u78bc|\u4e13\u7528\u5bc6\u7801|Anwendungs(passwort|kennwort)|App-Passwort|mot de passe d'application|contrase\u00f1a de aplicaci\u00f3n|\u043f\u0430\u0440\u043e\u043b\u044c (\u0434\u043b\u044f )?\u043f\u0440\u0438\u043b\u043e\u0436\u0435\u043d\u0438|parol prilozheniya/iu;
+  /\b(app(lication)?s?|third[- ]party|external|client|device|special)('s)?[- ]?(specific|generated|dedicated)?[- ]?(pass(word|code|phrase)?|pwd)\b|application[- ]specific|\bapp[- ]specific|\b(authori[sz](ation|ed)|auth) code\b|\bpassword generated for\b|parol prilozheniya/iu;
 
 /** Words that speak of nothing but a name and a password. */
 const ABOUT_PASSWORD =
-  /pass(word|phrase)?|\bcredential|\blog(in|on)\b|\bauth|\buser|\bname\b|\bdenied\b|\bunknown\b|\binvalid\b|\bincorrect\b|\bwrong\b|\bbad\b|\bfail|\breject/i;
+  /pass(word|phrase)?|\bcredential|\blog(in|on)\b|\bauth|\buser|\bname\b|\bdenied\b|\bunknown\b|\binvalid\b|\bincorrect\b|\bwrong\b|\bbad\b|\bfail|\breject|kennwort|mot de passe|contraseña|senha|парол|密码|密碼|パスワード|비밀번호/iu;
 
 /** The narrower reason of a refused login. */
 function loginReason(text: string, login: LoginFacts | undefined): Pop3Reason {
-  if (APP_PASSWORD.test(text)) return 'app-password-needed';
+  if (APP_PASSWORD.test(text) || APP_PASSWORD_ELSEWHERE.test(text)) return 'app-password-needed';
   if (/web ?login|log in (via|with) your (web )?browser|continue?signin/i.test(text))
     return 'web-login-needed';
   // Exchange says this one sentence for POP off, a wrong address, a wrong scope and missing rights alike.
