@@ -1,7 +1,8 @@
-// npm run bench -- [part …] [--rounds n] [--client name …] [--dry] [--compare [--margin 0.15]]
+// npm run bench -- [part …] [--rounds n] [--client name …] [--dry] [--compare [--margin 0.15]] [--scale 0.1]
 import { parseArgs } from 'node:util';
 import { BOXES, type BoxName } from './boxes';
 import { measureFetching } from './fetching';
+import { measureFleet, measureFleetMails, measureMillion } from './fleet';
 import { measureGrowth } from './growth';
 import { gates, report, worse } from './report';
 import { add, committed, everything, keep, type Results } from './results';
@@ -16,6 +17,7 @@ const { values, positionals } = parseArgs({
     dry: { type: 'boolean', default: false },
     compare: { type: 'boolean', default: false },
     margin: { type: 'string', default: '0.15' },
+    scale: { type: 'string', default: '1' },
   },
 });
 
@@ -23,7 +25,9 @@ const { values, positionals } = parseArgs({
 const THOUSAND = { mailboxes: 1000, accounts: 100, interval: 100, mails: 10_000, seconds: 170, starts: 0 };
 
 /** Only when they are named: where one Node-RED ends is asked once, not at every release. */
-const BY_NAME = ['two-thousand', 'four-thousand'];
+const BY_NAME = ['two-thousand', 'four-thousand', 'fleet-three', 'fleet-million', 'fleet-mails'];
+/** Names for several parts. */
+const TOGETHER: Record<string, string[]> = { fleet: ['fleet-mails', 'fleet-three', 'fleet-million'] };
 
 /** Where a part's numbers are among the results, and how they are measured. */
 const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<object>]> = {
@@ -55,13 +59,25 @@ const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<
     () => measureMany({ ...THOUSAND, mailboxes: 4000, accounts: 400, seconds: 215, roundTrip: 0 }),
   ],
   growth: ['growth', 'all', measureGrowth],
+  ...fleetParts(Number(values.scale)),
 };
+
+/** What a fleet costs; a tenth of the mailboxes with `--scale 0.1`. `fleet` measures all of it. */
+function fleetParts(scale: number): typeof PARTS {
+  const scaled = (kind: string): string => (scale === 1 ? kind : `${kind}, scale ${scale}`);
+  return {
+    'fleet-three': ['fleet', scaled('three'), () => measureFleet(30_000 * scale, 300 * scale, 300)],
+    'fleet-million': ['fleet', scaled('million'), () => measureMillion(1_000_000 * scale, 60)],
+    'fleet-mails': ['fleet', scaled('mails'), () => measureFleetMails(10_000 * scale, Number(values.rounds))],
+  };
+}
 
 async function main(): Promise<void> {
   if (positionals[0] === 'report') return report();
   let measured: Results = {};
   const usual = Object.keys(PARTS).filter((part) => !BY_NAME.includes(part));
-  for (const part of positionals.length ? positionals : usual) {
+  const named = positionals.flatMap((part) => TOGETHER[part] ?? part);
+  for (const part of named.length ? named : usual) {
     const found = PARTS[part];
     if (found === undefined) throw new Error(`No part is called ${part}: ${Object.keys(PARTS).join(', ')}`);
     const [kind, name, measure] = found;

@@ -17,6 +17,7 @@ import { LeasedStore } from './leased-store';
 import type { Lease, Leases } from './leases';
 import type { LocalLedgers } from './move';
 import { ownedElsewhere } from './owned';
+import type { Places } from './places';
 import { ShownState } from './shown';
 
 /** What a mailbox needs of its fleet. */
@@ -27,6 +28,7 @@ export interface AttendingFleet {
   readonly trouble: MailboxError | undefined;
   /** What this Node-RED kept in files before it joined. */
   readonly local: LocalLedgers | undefined;
+  readonly opening: Places;
   /** What else is attended here of the same mailbox. */
   others(of: AttendedMailbox): AttendedMailbox[];
   /** Asked of a lease that does not stand any more: the session may have run out. */
@@ -176,11 +178,12 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
 
   /** The mailbox is owned here from now on. */
   own(lease: Lease): void {
-    const { connected, local } = this.#fleet;
+    const { connected, local, opening } = this.#fleet;
     if (connected === undefined) return;
     this.#store = new LeasedStore(lease, this.node, {
       ...connected,
       local,
+      opening,
       doubt: () => this.#fleet.doubt(),
       closed: this.#closed.signal,
       reading: () => this.#parts,

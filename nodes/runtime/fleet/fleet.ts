@@ -8,6 +8,7 @@ import { ANSWERS, Inbox, WORDS } from './inbox';
 import { Leases } from './leases';
 import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { LocalLedgers } from './move';
+import { Places } from './places';
 import { type FleetSettings, secretFingerprint } from './settings';
 import { FleetSignIns, SIGN_INS } from './sign-ins';
 import { drain, type FleetStanding, move, standingOf } from './standing';
@@ -16,6 +17,8 @@ import { Words } from './words';
 
 /** After the database, or its schema, was not to be had. */
 const CONNECT_AGAIN_MS = 3_000;
+/** Ledgers that are opened at the same time: no statement waits so long for a connection that it fails. */
+const OPENED_AT_ONCE = 8;
 
 const SECRET: Prepared = {
   name: 'fleet-secret',
@@ -53,6 +56,7 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   trouble: MailboxError | undefined;
 
   readonly local: LocalLedgers | undefined;
+  readonly opening = new Places(OPENED_AT_ONCE);
   /** The tokens of all accounts, in place of those in this Node-RED's own settings. */
   readonly tokens: FleetTokens;
   /** The sign-ins of all accounts: begun here, perhaps, and answered elsewhere. */

@@ -7,6 +7,7 @@ import type { Lease, Leases } from './leases';
 import { databaseLog } from './lines';
 import type { LocalLedgers } from './move';
 import { ownedElsewhere } from './owned';
+import type { Places } from './places';
 import { DatabaseSpool } from './spool';
 
 /** Nodes of this mailbox in flows of other replicas that live. */
@@ -29,6 +30,8 @@ export interface StoreParts {
   inbox: Inbox;
   /** What this Node-RED kept in files before it joined. */
   local: LocalLedgers | undefined;
+  /** Ledgers and spools that are opened at the same time: a takeover brings thousands at once. */
+  opening: Places;
   /** Asked of a lease that does not stand any more: the session may have run out. */
   doubt(): void;
   /** Aborted when the node is closed. */
@@ -70,23 +73,24 @@ export class LeasedStore {
   /** The one ledger of this lease. */
   async ledger(): Promise<Ledger> {
     this.assertOwner();
-    this.#opening ??= this.#read().then(
-      (ledger) => {
-        this.#ledger = ledger;
-        if (this.#over) ledger.abandon(ownedElsewhere()).catch(() => undefined);
-        return ledger;
-      },
-      (error) => {
-        this.#opening = undefined;
-        throw error;
-      },
-    );
+    this.#opening ??= this.#parts.opening
+      .run(() => this.#read())
+      .then(
+        (ledger) => {
+          this.#ledger = ledger;
+          if (this.#over) ledger.abandon(ownedElsewhere()).catch(() => undefined);
+          return ledger;
+        },
+        (error) => {
+          this.#opening = undefined;
+          throw error;
+        },
+      );
     return this.#opening;
   }
 
   spool(): Promise<Spool> {
-    const { database, leases } = this.#parts;
-    return DatabaseSpool.open(database, this.lease, storedNode(this.#node), () => leases.fence(this.lease));
+    return this.#parts.opening.run(() => this.#openSpool());
   }
 
   /**
@@ -116,12 +120,18 @@ export class LeasedStore {
     this.#over = true;
   }
 
+  #openSpool(): Promise<Spool> {
+    const { database, leases } = this.#parts;
+    return DatabaseSpool.open(database, this.lease, storedNode(this.#node), () => leases.fence(this.lease));
+  }
+
   async #read(): Promise<Ledger> {
+    this.assertOwner();
     const { database, leases, local, closed } = this.#parts;
     const { lease } = this;
     const node = storedNode(this.#node);
     const log = databaseLog(database, lease, node, () => leases.fence(lease));
-    await local?.bringIn(node, lease.mailbox, log, () => this.spool(), closed);
+    await local?.bringIn(node, lease.mailbox, log, () => this.#openSpool(), closed);
     const ledger = await Ledger.open(log, this.#parts.reading()?.clock.now);
     if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
       const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
@@ -138,7 +148,7 @@ export class LeasedStore {
     const words = await inbox.acknowledgements(this.lease.mailbox, this.#node);
     if (words.length === 0 || reading === undefined) return;
     const { settings } = reading;
-    await applyWords(words, ledger, await this.spool(), {
+    await applyWords(words, ledger, await this.#openSpool(), {
       reading: reading.reading,
       origin: settings,
       maxAttempts: settings.maxAttempts,

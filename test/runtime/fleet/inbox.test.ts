@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { MailboxError, type Pop3Fields, systemClock } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet';
 import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
+import { attend } from '../../../servers/attended-mailbox';
 import { type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
 import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
 import { startRelay } from '../../../servers/relay';
-import { attend } from './attend';
 import { QUICK, SECRET } from './drill';
 
 const NODE = 'node-user';

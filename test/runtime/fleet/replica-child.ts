@@ -5,7 +5,7 @@
 import { appendFileSync } from 'node:fs';
 import { systemClock } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
-import { attend } from './attend';
+import { attend } from '../../../servers/attended-mailbox';
 import { type DeliveredLine, type ReplicaOrders, SECRET } from './drill';
 import { takeAway } from './without';
 

@@ -1,8 +1,7 @@
-import { type MailboxParts, openSession, systemClock } from '../../../nodes/mailbox';
-import { mailboxId } from '../../../nodes/runtime';
-import type { Fleet } from '../../../nodes/runtime/fleet';
-import type { LedgerLoan } from '../../../nodes/runtime/ledger-loan';
-import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
+import { type MailboxParts, openSession, systemClock } from '../nodes/mailbox';
+import { mailboxId } from '../nodes/runtime';
+import type { LedgerLoan, LedgerRoom } from '../nodes/runtime/ledger-loan';
+import type { RunningMailbox } from '../nodes/runtime/running-mailbox';
 
 export interface AttendOptions {
   /** Of the replica: its password, by which the server tells who deletes. */
@@ -12,19 +11,25 @@ export interface AttendOptions {
   /** Seconds between two checks; 0: only when asked. */
   interval?: number;
   ack?: boolean;
+  after?: 'delete' | 'keep';
+  /** How many sessions are open at a time. */
+  inTurn?: MailboxParts['inTurn'];
+  /** Of the server, where it is not one that accepts every password. */
+  password?: string;
   deliver: MailboxParts['deliver'];
   onState?: MailboxParts['onState'];
   onError?: MailboxParts['onError'];
+  onCheck?: MailboxParts['onCheck'];
 }
 
 /** One node of a replica's flow, on a mailbox of {@link startManyMailboxes}. */
 export function attend(
-  fleet: Fleet,
-  { name, user, port, interval = 0.5, ack = false, deliver, onState, onError }: AttendOptions,
+  room: Pick<LedgerRoom, 'attend'>,
+  { name, user, port, interval = 0.5, ack = false, after = 'delete', ...parts }: AttendOptions,
 ): { mailbox: RunningMailbox; loan: LedgerLoan; node: string } {
   const node = `node-${user}`;
   const server = { host: 'pop.example.test', port, user };
-  const loan = fleet.attend(node, mailboxId(server));
+  const loan = room.attend(node, mailboxId(server));
   const mailbox = loan.run({
     settings: {
       node,
@@ -32,7 +37,7 @@ export function attend(
       service: 'custom',
       interval,
       first: 'all',
-      after: 'delete',
+      after,
       keepDays: 0,
       maxAttempts: 5,
       maxSize: 0,
@@ -47,15 +52,16 @@ export function attend(
     open: (signal) =>
       openSession(
         { host: '127.0.0.1', port, security: 'none' },
-        { user, password: name, mechanism: 'USER' },
+        { user, password: parts.password ?? name, mechanism: 'USER' },
         signal,
       ),
-    inTurn: (run) => run(),
+    inTurn: parts.inTurn ?? ((run) => run()),
     mayDelete: loan.mayDelete,
     assertOwner: loan.assertOwner,
-    deliver,
-    onState: onState ?? (() => undefined),
-    onError: onError ?? (() => undefined),
+    deliver: parts.deliver,
+    onState: parts.onState ?? (() => undefined),
+    onError: parts.onError ?? (() => undefined),
+    ...(parts.onCheck && { onCheck: parts.onCheck }),
     onQuarantined: () => undefined,
     onSummary: () => undefined,
     clock: systemClock,

@@ -1,0 +1,306 @@
+// A fleet on one machine: what its checks cost the database, how fast a million mailboxes are taken over, and what
+// ledgers in the database cost beside those in files.
+import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { systemClock } from '../nodes/mailbox';
+import { openLedgerRoom } from '../nodes/runtime/ledger-room';
+import { attend } from '../servers/attended-mailbox';
+import { endChild, startChild } from '../servers/child';
+import { startDovecot } from '../servers/dovecot';
+import { startManyMailboxes } from '../servers/many-mailboxes';
+import { type Postgres, startPostgres } from '../servers/postgres';
+import { textMail } from './boxes';
+import { say } from './fetching';
+import { type FleetOrders, type Load, SECRET, type Standing } from './fleet-children';
+import { median } from './measure';
+
+/** As Debian starts it: every commit that asks for it waits for the disk. */
+const AS_INSTALLED = { fsync: 'on', shared_buffers: '128MB', max_connections: '100' };
+/** Of the checks that bring a mail: what was seen at mailboxes that are used. */
+const WITH_MAIL = 0.07;
+/** Clock ticks a second in /proc. */
+const TICKS = 100;
+
+/** Cores that the database has used, and WAL that it has written, in some time. */
+interface Cost {
+  seconds: number;
+  /** Share of one core. */
+  cores: number;
+  walMegabytesPerSecond: number;
+}
+
+export interface FleetOfThree extends Cost {
+  mailboxes: number;
+  interval: number;
+  checks: number;
+  mails: number;
+  failed: number;
+  /** µs of CPU of the database, and bytes of WAL, for each check. */
+  databasePerCheck: number;
+  walPerCheck: number;
+  /** µs of CPU of a replica for each check, with TLS and parsing left out. */
+  replicaPerCheck: number;
+  /** Seconds from the start until each replica had its share. */
+  spread: number;
+  /** Bytes of a node that waits: its share of the heap of a replica, two thirds of whose nodes are owned elsewhere. */
+  bytesPerNode: number;
+}
+
+/** Three replicas with the same flow; each owns a third. */
+export async function measureFleet(
+  mailboxes: number,
+  interval: number,
+  seconds: number,
+): Promise<FleetOfThree> {
+  const postgres = await startPostgres(AS_INSTALLED);
+  const server = await startManyMailboxes();
+  const database = await postgres.database();
+  const began = performance.now();
+  const replicas = startReplicas({ kind: 'whole', database, port: server.port, mailboxes, interval });
+  try {
+    const share = Math.floor((mailboxes / replicas.length) * 0.99);
+    await until('each replica owns its share', () => replicas.every(({ is }) => is.owned >= share));
+    const spread = (performance.now() - began) / 1000;
+    say(`each has its share after ${spread.toFixed(1)} s`);
+    await until('every mailbox was checked', () => sum(replicas, 'checks') >= mailboxes);
+    let at = 0;
+    const mail = setInterval(() => {
+      for (let count = (WITH_MAIL * mailboxes) / interval; count > Math.random(); count -= 1) {
+        at += 1;
+        server.deliver(`user${Math.floor(Math.random() * mailboxes)}`, `m${at}`);
+      }
+    }, 1000);
+    const before = {
+      checks: sum(replicas, 'checks'),
+      cpu: sum(replicas, 'cpu'),
+      mails: sum(replicas, 'mails'),
+    };
+    const cost = await costOf(postgres, database, () => pause(seconds * 1000));
+    clearInterval(mail);
+    for (const { child } of replicas) child.kill('SIGUSR2');
+    await until('each has told its memory', () => replicas.every(({ is }) => is.full !== undefined));
+    const checks = sum(replicas, 'checks') - before.checks;
+    const bytes = replicas.map(({ is }) => (is.full as number) - (is.empty as number));
+    for (const { is } of replicas) if (is.trouble !== undefined) say(is.trouble);
+    return {
+      mailboxes,
+      interval,
+      ...cost,
+      checks,
+      mails: sum(replicas, 'mails') - before.mails,
+      failed: sum(replicas, 'failed'),
+      databasePerCheck: Math.round((cost.cores * cost.seconds * 1e6) / checks),
+      walPerCheck: Math.round((cost.walMegabytesPerSecond * cost.seconds * 1e6) / checks),
+      replicaPerCheck: Math.round(((sum(replicas, 'cpu') - before.cpu) * 1000) / checks),
+      spread: rounded(spread),
+      bytesPerNode: Math.round(median(bytes) / mailboxes),
+    };
+  } finally {
+    await end(replicas);
+    await server.close();
+    await postgres.stop();
+  }
+}
+
+export interface Million extends Cost {
+  mailboxes: number;
+  checksPerSecond: number;
+  mailsPerSecond: number;
+  failed: number;
+  /** Seconds from kill -9 of one of three until the other two own everything. */
+  takeover: number;
+  /** MB of the table of mailboxes and its indexes. */
+  tableMegabytes: number;
+}
+
+/** Leases and ledgers of so many mailboxes, each checked every five minutes; nothing is asked of a mail server. */
+export async function measureMillion(mailboxes: number, seconds: number): Promise<Million> {
+  const postgres = await startPostgres(AS_INSTALLED);
+  const database = await postgres.database();
+  const replicas = startReplicas({ kind: 'leases', database, port: 0, mailboxes, interval: 300 });
+  try {
+    await until('everything is owned', () => sum(replicas, 'owned') >= mailboxes);
+    const share = Math.floor((mailboxes / 3) * 0.99);
+    await until('each owns its share', () => replicas.every(({ is }) => is.owned >= share));
+    await postgres.query(database, 'vacuum analyze');
+    say('a third is taken over');
+    const [killed, ...others] = replicas as [Replica, ...Replica[]];
+    const began = performance.now();
+    await endChild(killed.child, 'SIGKILL');
+    await until('the others own everything', () => sum(others, 'owned') >= mailboxes);
+    const takeover = rounded((performance.now() - began) / 1000);
+    say(`after ${takeover} s`);
+    const [table] = await postgres.query<{ bytes: string }>(
+      database,
+      "select pg_total_relation_size('redletter.mailbox') as bytes",
+    );
+    // What the takeover has left to be tidied is no part of the steady state.
+    await postgres.query(database, 'vacuum analyze');
+    await postgres.query(database, 'checkpoint');
+    const rate = mailboxes / 300;
+    const load: Load = {
+      checks: rate / others.length,
+      mails: (rate * WITH_MAIL) / others.length,
+      seconds: seconds + 15,
+    };
+    for (const { child } of others) child.send(load);
+    await pause(10_000);
+    const [checked, delivered] = [sum(others, 'checks'), sum(others, 'mails')];
+    const cost = await costOf(postgres, database, () => pause(seconds * 1000));
+    for (const { is } of others) if (is.trouble !== undefined) say(is.trouble);
+    return {
+      mailboxes,
+      takeover,
+      ...cost,
+      checksPerSecond: Math.round((sum(others, 'checks') - checked) / cost.seconds),
+      mailsPerSecond: Math.round((sum(others, 'mails') - delivered) / cost.seconds),
+      failed: sum(others, 'failed'),
+      tableMegabytes: Math.round(Number(table?.bytes) / 1e6),
+    };
+  } finally {
+    await end(replicas);
+    await postgres.stop();
+  }
+}
+
+/** Seconds for the same mails, by where the ledger is. */
+export interface FleetMails {
+  mails: number;
+  rounds: number;
+  files: number;
+  database: number;
+  ratio: number;
+}
+
+/** A new mailbox each round, since a ledger delivers nothing twice; the same Dovecot for both. */
+export async function measureFleetMails(mails: number, rounds: number): Promise<FleetMails> {
+  const [user, password] = ['a@example.test', 'correct-horse'];
+  const dovecot = await startDovecot({ users: { [user]: password } });
+  const postgres = await startPostgres(AS_INSTALLED);
+  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
+  try {
+    for (let index = 1; index <= mails; index += 1) await dovecot.deliver(user, textMail(index));
+    const run = async (fleet: string | undefined, round: number): Promise<number> => {
+      const userDir = join(folder, `${fleet === undefined ? 'files' : 'database'}${round}`);
+      const room = openLedgerRoom({
+        folder: userDir,
+        clock: systemClock,
+        settings: {
+          get: () => undefined,
+          set: () => Promise.resolve(),
+          delete: () => Promise.resolve(),
+        } as never,
+        credentialSecret: SECRET,
+        fleet,
+      });
+      let delivered = 0;
+      const { mailbox, loan } = attend(room.ledgers, {
+        name: 'bench',
+        user,
+        password,
+        port: dovecot.port,
+        interval: 0,
+        after: 'keep',
+        deliver: async (_mail, assertOwner) => {
+          await assertOwner('deliver');
+          delivered += 1;
+        },
+      });
+      if (room.fleet !== undefined)
+        await until('the mailbox is owned', () => room.fleet?.connected?.leases.load().owned === 1);
+      const began = performance.now();
+      await mailbox.check();
+      const took = (performance.now() - began) / 1000;
+      if (delivered !== mails) throw new Error(`${delivered} mails of ${mails}`);
+      await mailbox.stop();
+      await loan.giveBack();
+      await room.fleet?.close();
+      say(`${fleet === undefined ? 'files' : 'database'}: ${took.toFixed(2)} s`);
+      return took;
+    };
+    const [files, database]: [number[], number[]] = [[], []];
+    // The first of each is cold, and does not count.
+    for (let round = 0; round <= rounds; round += 1) {
+      const [one, other] = [await run(undefined, round), await run(await postgres.database(), round)];
+      if (round === 0) continue;
+      files.push(one);
+      database.push(other);
+    }
+    const ratio = rounded(median(database.map((took, round) => took / (files[round] as number))));
+    return { mails, rounds, files: rounded(median(files)), database: rounded(median(database)), ratio };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    await postgres.stop();
+    await dovecot.stop();
+  }
+}
+
+interface Replica {
+  child: ChildProcess;
+  is: Standing;
+}
+
+function startReplicas(orders: Omit<FleetOrders, 'name'>): Replica[] {
+  const script = join(__dirname, 'fleet-children.ts');
+  return ['a', 'b', 'c'].map((name) => {
+    const args = ['--import', 'tsx', script, JSON.stringify({ ...orders, name })];
+    const child = startChild(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    const replica: Replica = { child, is: { owned: 0, checks: 0, failed: 0, mails: 0, cpu: 0 } };
+    child.on('message', (is: Standing) => {
+      replica.is = is;
+    });
+    return replica;
+  });
+}
+
+async function end(replicas: Replica[]): Promise<void> {
+  for (const { child } of replicas) await endChild(child, 'SIGKILL');
+}
+
+type Counted = 'owned' | 'checks' | 'failed' | 'mails' | 'cpu';
+const sum = (replicas: Replica[], what: Counted): number =>
+  replicas.reduce((total, { is }) => total + is[what], 0);
+
+const LONGEST_WAIT_MS = 10 * 60_000;
+
+/** Looked at as often as replicas say how they are. */
+async function until(what: string, so: () => boolean): Promise<void> {
+  for (const end = performance.now() + LONGEST_WAIT_MS; !so(); await pause(100))
+    if (performance.now() > end) throw new Error(`Not in ten minutes: ${what}`);
+}
+
+async function costOf(postgres: Postgres, database: string, run: () => Promise<unknown>): Promise<Cost> {
+  const [wal, ticks, began] = [await walOf(postgres, database), ticksOf(postgres), performance.now()];
+  await run();
+  const seconds = (performance.now() - began) / 1000;
+  const used = (ticksOf(postgres) - ticks) / TICKS;
+  const written = (await walOf(postgres, database)) - wal;
+  return {
+    seconds: Math.round(seconds),
+    cores: rounded(used / seconds),
+    walMegabytesPerSecond: rounded(written / 1e6 / seconds),
+  };
+}
+
+async function walOf(postgres: Postgres, database: string): Promise<number> {
+  const sql = "select pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::float8 as bytes";
+  return (await postgres.query<{ bytes: number }>(database, sql))[0]?.bytes ?? Number.NaN;
+}
+
+/** CPU of every process of the database; of those that have ended, their parent tells. */
+function ticksOf(postgres: Postgres): number {
+  return postgres.pids().reduce((total, pid, index) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
+      .map(Number);
+    const [own, system, children, childrenSystem] = fields.slice(11, 15) as [number, number, number, number];
+    return total + own + system + (index === 0 ? children + childrenSystem : 0);
+  }, 0);
+}
+
+const rounded = (value: number): number => Number(value.toPrecision(3));
