@@ -30,6 +30,8 @@ export interface Standing {
   checks: number;
   failed: number;
   mails: number;
+  /** Mailboxes that were checked at least once. */
+  checked: number;
   /** Heap and buffers after a collection, bytes; before there was a mailbox, and when it was asked for. */
   empty?: number;
   full?: number;
@@ -55,6 +57,7 @@ function runWhole(orders: FleetOrders, standing: Standing): () => number {
   const settings = { database, name, role: 'runtime' as const, schema: 'redletter' };
   const fleet = new Fleet({ settings, secret: SECRET, version: '1', clock: systemClock });
   const turns = new Turns();
+  const checked = new Set<number>();
   for (let at = 0; at < mailboxes; at += 1) {
     const user = `user${at}`;
     const box = mailboxId({ host: 'pop.example.test', port, user });
@@ -70,6 +73,7 @@ function runWhole(orders: FleetOrders, standing: Standing): () => number {
       },
       onCheck: ({ error }) => {
         standing.checks += 1;
+        standing.checked = error === undefined ? checked.add(at).size : checked.size;
         if (error === undefined) return;
         standing.failed += 1;
         standing.trouble = `${error.code} ${error.reason} ${JSON.stringify(error.facts)}`;
@@ -85,8 +89,8 @@ async function runLeases(orders: FleetOrders, standing: Standing): Promise<() =>
   const database = await Database.open({ database: address, name, role: 'runtime', schema: 'redletter' });
   const load = () => leases.load();
   const clocks = { ...systemClock, monotonic: () => performance.now() };
-  const membership = new Membership(database, { name, version: '1', role: 'runtime', load }, clocks);
-  const leases: Leases = new Leases(database, membership, { name, role: 'runtime' });
+  const membership = new Membership(database.upkeep, { name, version: '1', role: 'runtime', load }, clocks);
+  const leases: Leases = new Leases(database.upkeep, membership, { name, role: 'runtime' });
   const own = new Map<string, Lease>();
   leases.on('claimed', (lease) => own.set(lease.mailbox, lease));
   leases.on('lost', (mailbox) => own.delete(mailbox));
@@ -179,7 +183,7 @@ class Checks {
 
 async function main(): Promise<void> {
   const orders = JSON.parse(process.argv[2] ?? '') as FleetOrders;
-  const standing: Standing = { owned: 0, checks: 0, failed: 0, mails: 0, cpu: 0 };
+  const standing: Standing = { owned: 0, checks: 0, failed: 0, mails: 0, checked: 0, cpu: 0 };
   const owned = orders.kind === 'whole' ? runWhole(orders, standing) : await runLeases(orders, standing);
   process.on('SIGUSR2', () => {
     standing.full = kept();

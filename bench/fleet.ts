@@ -66,7 +66,7 @@ export async function measureFleet(
     await until('each replica owns its share', () => replicas.every(({ is }) => is.owned >= share));
     const spread = (performance.now() - began) / 1000;
     say(`each has its share after ${spread.toFixed(1)} s`);
-    await until('every mailbox was checked', () => sum(replicas, 'checks') >= mailboxes);
+    await until('every mailbox was checked', () => sum(replicas, 'checked') >= mailboxes);
     let at = 0;
     const mail = setInterval(() => {
       for (let count = (WITH_MAIL * mailboxes) / interval; count > Math.random(); count -= 1) {
@@ -174,6 +174,17 @@ export interface FleetMails {
   files: number;
   database: number;
   ratio: number;
+  /** ms of CPU for each mail: of Node.js with files, of Node.js with the database, and of the database. */
+  cpuFiles: number;
+  cpuDatabase: number;
+  cpuPostgres: number;
+}
+
+/** Wall s, and ms of CPU of this process and of the database. */
+interface Took {
+  took: number;
+  cpu: number;
+  postgresCpu: number;
 }
 
 /** A new mailbox each round, since a ledger delivers nothing twice; the same Dovecot for both. */
@@ -184,7 +195,7 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
   try {
     for (let index = 1; index <= mails; index += 1) await dovecot.deliver(user, textMail(index));
-    const run = async (fleet: string | undefined, round: number): Promise<number> => {
+    const run = async (fleet: string | undefined, round: number): Promise<Took> => {
       const userDir = join(folder, `${fleet === undefined ? 'files' : 'database'}${round}`);
       const room = openLedgerRoom({
         folder: userDir,
@@ -212,17 +223,19 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
       });
       if (room.fleet !== undefined)
         await until('the mailbox is owned', () => room.fleet?.connected?.leases.load().owned === 1);
-      const began = performance.now();
+      const [began, before, ticks] = [performance.now(), process.cpuUsage(), ticksOf(postgres)];
       await mailbox.check();
       const took = (performance.now() - began) / 1000;
+      const { user: own, system } = process.cpuUsage(before);
+      const postgresCpu = ((ticksOf(postgres) - ticks) * 1000) / TICKS;
       if (delivered !== mails) throw new Error(`${delivered} mails of ${mails}`);
       await mailbox.stop();
       await loan.giveBack();
       await room.fleet?.close();
       say(`${fleet === undefined ? 'files' : 'database'}: ${took.toFixed(2)} s`);
-      return took;
+      return { took, cpu: (own + system) / 1000, postgresCpu };
     };
-    const [files, database]: [number[], number[]] = [[], []];
+    const [files, database]: [Took[], Took[]] = [[], []];
     // The first of each is cold, and does not count.
     for (let round = 0; round <= rounds; round += 1) {
       const [one, other] = [await run(undefined, round), await run(await postgres.database(), round)];
@@ -230,8 +243,17 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
       files.push(one);
       database.push(other);
     }
-    const ratio = rounded(median(database.map((took, round) => took / (files[round] as number))));
-    return { mails, rounds, files: rounded(median(files)), database: rounded(median(database)), ratio };
+    const of = (all: Took[], what: keyof Took): number => median(all.map((one) => one[what]));
+    return {
+      mails,
+      rounds,
+      files: rounded(of(files, 'took')),
+      database: rounded(of(database, 'took')),
+      ratio: rounded(median(database.map(({ took }, round) => took / (files[round] as Took).took))),
+      cpuFiles: rounded(of(files, 'cpu') / mails),
+      cpuDatabase: rounded(of(database, 'cpu') / mails),
+      cpuPostgres: rounded(of(database, 'postgresCpu') / mails),
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
     await postgres.stop();
@@ -249,7 +271,7 @@ function startReplicas(orders: Omit<FleetOrders, 'name'>): Replica[] {
   return ['a', 'b', 'c'].map((name) => {
     const args = ['--import', 'tsx', script, JSON.stringify({ ...orders, name })];
     const child = startChild(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const replica: Replica = { child, is: { owned: 0, checks: 0, failed: 0, mails: 0, cpu: 0 } };
+    const replica: Replica = { child, is: { owned: 0, checks: 0, failed: 0, mails: 0, checked: 0, cpu: 0 } };
     child.on('message', (is: Standing) => {
       replica.is = is;
     });
@@ -261,7 +283,7 @@ async function end(replicas: Replica[]): Promise<void> {
   for (const { child } of replicas) await endChild(child, 'SIGKILL');
 }
 
-type Counted = 'owned' | 'checks' | 'failed' | 'mails' | 'cpu';
+type Counted = 'owned' | 'checked' | 'checks' | 'failed' | 'mails' | 'cpu';
 const sum = (replicas: Replica[], what: Counted): number =>
   replicas.reduce((total, { is }) => total + is[what], 0);
 
@@ -291,16 +313,21 @@ async function walOf(postgres: Postgres, database: string): Promise<number> {
   return (await postgres.query<{ bytes: number }>(database, sql))[0]?.bytes ?? Number.NaN;
 }
 
-/** CPU of every process of the database; of those that have ended, their parent tells. */
+/** CPU of every process of the database. What those used that have ended, their parent tells. */
 function ticksOf(postgres: Postgres): number {
   return postgres.pids().reduce((total, pid, index) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /, '')
-      .split(' ')
-      .map(Number);
-    const [own, system, children, childrenSystem] = fields.slice(11, 15) as [number, number, number, number];
+    const [own = 0, system = 0, children = 0, childrenSystem = 0] = timesOf(pid);
     return total + own + system + (index === 0 ? children + childrenSystem : 0);
   }, 0);
+}
+
+function timesOf(pid: number): number[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '');
+    return stat.split(' ').slice(11, 15).map(Number);
+  } catch {
+    return [];
+  }
 }
 
 const rounded = (value: number): number => Number(value.toPrecision(3));

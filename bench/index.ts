@@ -66,7 +66,11 @@ const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<
 function fleetParts(scale: number): typeof PARTS {
   const scaled = (kind: string): string => (scale === 1 ? kind : `${kind}, scale ${scale}`);
   return {
-    'fleet-three': ['fleet', scaled('three'), () => measureFleet(30_000 * scale, 300 * scale, 300)],
+    'fleet-three': [
+      'fleet',
+      scaled('three'),
+      () => measureFleet(30_000 * scale, 300 * scale, Math.max(60, 300 * scale)),
+    ],
     'fleet-million': ['fleet', scaled('million'), () => measureMillion(1_000_000 * scale, 60)],
     'fleet-mails': ['fleet', scaled('mails'), () => measureFleetMails(10_000 * scale, Number(values.rounds))],
   };

@@ -14,6 +14,20 @@ const pages = new Map([
   ...filesBelow('docs', '.md'),
 ]);
 
+interface Compose {
+  services: Record<string, { environment?: Record<string, string>; deploy?: { replicas: number } }>;
+}
+
+interface Manifest {
+  replicas: number;
+  serviceName: string;
+  selector: { matchLabels: object };
+  template: {
+    metadata: { labels: object };
+    spec: { containers: { env: { name: string }[]; livenessProbe: object; readinessProbe: object }[] };
+  };
+}
+
 /** The anchor a heading has on GitHub. */
 function anchor(heading: string): string {
   return heading
@@ -48,6 +62,31 @@ describe('the guides', () => {
     for (const page of pages.keys()) {
       if (page !== 'README.md') assert.ok(linked.includes(page), page);
     }
+  });
+
+  it('the compose file and the manifests of a fleet are YAML with all that a fleet needs', () => {
+    const { loadAll } = require('js-yaml') as { loadAll(text: string): unknown[] };
+    const blocks = [...(pages.get('docs/fleet.md') ?? '').matchAll(/^```yaml\n([\s\S]*?)^```$/gm)];
+    const parsed = blocks.flatMap(([, yaml = '']) => loadAll(yaml)) as Record<string, unknown>[];
+    const of = (kind: string) => parsed.find((one) => one.kind === kind) as { spec: Record<string, unknown> };
+    const compose = parsed.find((one) => one.services !== undefined) as unknown as Compose;
+    const needed = ['NODE_RED_CREDENTIAL_SECRET', 'REDLETTER_FLEET'];
+    const { database, 'node-red': nodeRed } = compose.services;
+    assert.deepEqual(Object.keys(nodeRed?.environment ?? {}).sort(), needed);
+    const { username, password, pathname } = new URL(nodeRed?.environment?.REDLETTER_FLEET ?? '');
+    const { POSTGRES_USER, POSTGRES_PASSWORD, POSTGRES_DB } = database?.environment ?? {};
+    assert.deepEqual([username, password, pathname], [POSTGRES_USER, POSTGRES_PASSWORD, `/${POSTGRES_DB}`]);
+    assert.ok((nodeRed?.deploy?.replicas ?? 0) > 1);
+
+    const set = of('StatefulSet').spec as unknown as Manifest;
+    const [container] = set.template.spec.containers;
+    assert.deepEqual(container?.env.map(({ name }) => name).sort(), needed);
+    assert.ok(container?.livenessProbe && container.readinessProbe);
+    assert.ok(set.replicas > 1);
+    assert.equal(set.serviceName, (of('Service') as unknown as { metadata: { name: string } }).metadata.name);
+    const labels = [set.selector.matchLabels, set.template.metadata.labels, of('Service').spec.selector];
+    const budget = of('PodDisruptionBudget').spec as { selector: { matchLabels: object } };
+    for (const label of labels) assert.deepEqual(label, budget.selector.matchLabels);
   });
 
   it('every limit that ARCHITECTURE.md lists is declared in the file it names', () => {

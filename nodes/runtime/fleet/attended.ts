@@ -53,7 +53,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   /** The deliveries of this lease are known: an acknowledgement of any other is of no use. */
   isReady = false;
   /** Ends the wait for another replica's check: the mailbox has come here. */
-  #taken = new AbortController();
+  #taken: AbortController | undefined;
   #closed = new AbortController();
   readonly #shown: ShownState;
   /** Nodes elsewhere that want each mail of this mailbox too. */
@@ -97,13 +97,13 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     if (trouble !== undefined || connected === undefined) throw trouble ?? unavailable();
     // The mailbox may come here while its former owner is waited for.
     this.#taken = new AbortController();
-    const signal = AbortSignal.any([this.#taken.signal, closed]);
+    const taken = this.#taken.signal;
     try {
-      return await connected.inbox.check(this.mailbox, this.node, signal);
+      return await connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed]));
     } catch (error) {
       if (closed.aborted) throw new MailboxError('CONNECT', 'stopped');
       const inner = this.#inner as Mailbox | undefined;
-      if (this.#taken.signal.aborted && inner !== undefined) return inner.check();
+      if (taken.aborted && inner !== undefined) return inner.check();
       throw error;
     }
   }
@@ -285,7 +285,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
         assertOwner: () => store.assertOwner(),
       });
       this.#inner.start();
-      this.#taken.abort();
+      this.#taken?.abort();
     });
   }
 

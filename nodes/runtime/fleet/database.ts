@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Client, Pool, PoolClient, QueryResultRow } from 'pg';
 import { MailboxError } from '../../mailbox';
+import { driver, placeOf } from './driver';
 import { STEPS } from './schema';
 import type { FleetSettings } from './settings';
 
@@ -11,6 +12,8 @@ const CONNECT_TIMEOUT_MS = 4_000;
 const BULK_TIMEOUT_MS = 60_000;
 /** Connections of one replica: enough for a few hundred checks at once, and few enough for many replicas. */
 const CONNECTIONS = 8;
+/** For heartbeats and leases: they wait for no check, however many there are at once. */
+const UPKEEP_CONNECTIONS = 2;
 /** Serializes the changes of schema in one database; any number would do, if only all use the same. */
 const SCHEMA_LOCK = 5_727_803_110;
 const LISTEN_AGAIN_MS = 1_000;
@@ -38,13 +41,17 @@ export type Notices = Pick<EventEmitter<DatabaseEvents>, 'on' | 'off' | 'emit'>;
  * The database of a fleet. Every failure is a `MailboxError`: `STORE` where it passes, `CONFIG` where a person has to
  * change something.
  *
- * Two pools, so that a mail of 25 MB never keeps a lease's upkeep waiting. Each pool and client has an `error`
+ * Three pools, so that neither a mail of 25 MB nor a thousand checks keep a lease's upkeep waiting. Each pool and client has an `error`
  * listener: without one a restart of the database would end Node-RED.
  */
 export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   readonly #pg: typeof import('pg');
   readonly #settings: FleetSettings;
-  readonly #pools: { quick: Pool; bulk: Pool };
+  readonly #pools: { quick: Pool; bulk: Pool; upkeep: Pool };
+  /** For what a lease depends on. */
+  readonly upkeep: Querying = {
+    query: (prepared, values) => this.#run(this.#pools.upkeep, prepared, values),
+  };
   #listener: Client | undefined;
   #listening = new Set<string>();
   #relisten: NodeJS.Timeout | undefined;
@@ -58,6 +65,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     this.#pools = {
       quick: this.#pool(QUERY_TIMEOUT_MS, CONNECTIONS),
       bulk: this.#pool(BULK_TIMEOUT_MS, CONNECTIONS / 2),
+      upkeep: this.#pool(QUERY_TIMEOUT_MS, UPKEEP_CONNECTIONS),
     };
   }
 
@@ -87,12 +95,12 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   }
 
   async query<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
-    return this.#stored(async () => (await this.#pools.quick.query<Row>({ ...prepared, values })).rows);
+    return this.#run(this.#pools.quick, prepared, values);
   }
 
   /** What may take long: whole logs and mails. */
   async bulk<Row extends QueryResultRow>(prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
-    return this.#stored(async () => (await this.#pools.bulk.query<Row>({ ...prepared, values })).rows);
+    return this.#run(this.#pools.bulk, prepared, values);
   }
 
   /** All or nothing. Never across a POP3 session: a transaction holds a connection and old row versions. */
@@ -162,7 +170,12 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   #connection(): Record<string, unknown> {
     const { database, schema } = this.#settings;
     const own = typeof database === 'string' ? { connectionString: database } : database;
-    return { application_name: 'redletter', ...own, options: `-c search_path=${schema}` };
+    // Every statement looks for few rows, and is planned before anything is known of the tables.
+    return {
+      application_name: 'redletter',
+      ...own,
+      options: `-c search_path=${schema} -c enable_seqscan=off -c jit=off`,
+    };
   }
 
   async #migrate(): Promise<void> {
@@ -240,6 +253,10 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     }
   }
 
+  #run<Row extends QueryResultRow>(pool: Pool, prepared: Prepared, values: unknown[] = []): Promise<Row[]> {
+    return this.#stored(async () => (await pool.query<Row>({ ...prepared, values })).rows);
+  }
+
   async #stored<T>(run: () => Promise<T>): Promise<T> {
     try {
       return await run();
@@ -265,32 +282,5 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     return ours
       ? new MailboxError('CONFIG', 'fleet-database-refused', { facts: { database, system }, cause })
       : new MailboxError('STORE', 'database-unavailable', { facts: { database, system }, cause });
-  }
-}
-
-function driver(): typeof import('pg') {
-  try {
-    // In this way NODE_PATH counts too, as it does for what Node-RED itself loads.
-    return require('pg') as typeof import('pg');
-  } catch (cause) {
-    throw new MailboxError('CONFIG', 'fleet-driver-missing', {
-      facts: { command: 'npm install pg' },
-      retryable: false,
-      cause,
-    });
-  }
-}
-
-/** Host, port and database: what a log may say of an address. */
-function placeOf(connection: string | Record<string, unknown>): string {
-  if (typeof connection === 'object') {
-    const { host = 'localhost', port = 5432, database = '' } = connection;
-    return `${host}:${port}/${database}`;
-  }
-  try {
-    const url = new URL(connection);
-    return `${url.hostname}:${url.port || 5432}${url.pathname}`;
-  } catch {
-    return 'PostgreSQL';
   }
 }

@@ -185,8 +185,8 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     }
     const { name, role } = settings;
     const load = () => leases.load();
-    const membership = new Membership(database, { name, version, role, load }, this.#clocks, pace);
-    const leases = new Leases(database, membership, {
+    const membership = new Membership(database.upkeep, { name, version, role, load }, this.#clocks, pace);
+    const leases = new Leases(database.upkeep, membership, {
       name,
       role,
       isIdle: (mailbox) => this.#isIdle(mailbox),

@@ -102,7 +102,8 @@ export class LeasedStore {
     const state = leases.attended && [leases.attended, ...here].join();
     if (state === undefined || this.#beside?.state !== state) {
       this.#beside = undefined;
-      const rows = await database.query(OTHER_NODES, [this.lease.mailbox, here]);
+      const values = [this.lease.mailbox, here];
+      const rows = await this.#parts.opening.run(() => database.query(OTHER_NODES, values));
       this.#beside = { state, others: rows.length > 0 };
     }
     return this.#beside.others;

@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { Attendance } from './attendance';
-import type { Database } from './database';
+import type { Database, Prepared } from './database';
 import type { Membership } from './membership';
-import { ATTENDED_AND_FREE, Surplus, shareOf, surveyed } from './shares';
+import { ATTENDED, Surplus, type Survey, shareOf, surveyed } from './shares';
 
 /** One replica's hold on one mailbox. */
 export interface Lease {
@@ -39,11 +39,12 @@ export interface LeaseOptions {
   monotonic?: () => number;
 }
 
-const CLAIM = {
-  name: 'claim',
+/** By where the mailbox is free from, so that an index names the free ones. */
+const claim = (name: string, from: string): Prepared => ({
+  name,
   text: `with me as (select id from replica where id = $1 and died is null and not draining for share),
     free as (
-      select m.id from mailbox m where ${ATTENDED_AND_FREE}
+      select m.id from mailbox m where ${from} and ${ATTENDED}
         and (m.wanted is null or m.wanted = $3
           or not exists (select from replica r where r.name = m.wanted and r.died is null and not r.draining))
         and (not $4 or m.wanted = $3 or coalesce((select died from replica r where r.id = m.replica), m.since)
@@ -54,7 +55,9 @@ const CLAIM = {
       wanted = nullif(wanted, $3)
     where id in (select id from free) and exists (select from me)
     returning id, term::text, previous`,
-};
+});
+const CLAIM_FREE = claim('claim', 'm.replica is null');
+const CLAIM_OF_DEAD = claim('claim-of-dead', 'm.replica = $6::uuid');
 const RELEASE = {
   name: 'release',
   text: `update mailbox m set replica = null, since = clock_timestamp()
@@ -210,7 +213,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
       ? held
       : await this.#surplus.of(held, { share, session, isIdle: this.#isIdle }, this.#database);
     for (const mailbox of surplus) this.emit('wanted', mailbox);
-    if (survey.free && !draining && this.#replica.role === 'runtime') await this.#claim(session, share);
+    if (!draining && this.#replica.role === 'runtime') await this.#claimAll(session, share, survey);
     await this.#database.query(FORGET_DEAD);
   }
 
@@ -233,22 +236,28 @@ export class Leases extends EventEmitter<LeaseEvents> {
       await this.#giveBack(unknown.map(({ id, term }) => ({ mailbox: id, replica: session, term })));
   }
 
-  async #claim(session: string, share: number): Promise<void> {
+  async #claimAll(session: string, share: number, { free, dead }: Survey): Promise<void> {
     for (const orphans of [false, true]) {
-      for (;;) {
-        const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.#held.size);
-        if (room <= 0 || this.#stopped) break;
-        this.#doubtful = true;
-        const values = [session, room, this.#replica.name, orphans, this.#orphanedMs];
-        const rows = await this.#database.query<{ id: string; term: string; previous: string | null }>(
-          CLAIM,
-          values,
-        );
-        this.#doubtful = false;
-        for (const { id, term, previous } of rows)
-          this.#take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
-        if (rows.length < room) break;
-      }
+      if (free) await this.#claim(session, share, orphans);
+      for (const replica of dead) await this.#claim(session, share, orphans, replica);
+    }
+  }
+
+  /** @param dead whose mailboxes; else those that have been given back, or never had an owner */
+  async #claim(session: string, share: number, orphans: boolean, dead?: string): Promise<void> {
+    for (;;) {
+      const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.#held.size);
+      if (room <= 0 || this.#stopped) return;
+      this.#doubtful = true;
+      const values = [session, room, this.#replica.name, orphans, this.#orphanedMs];
+      const rows = await this.#database.query<{ id: string; term: string; previous: string | null }>(
+        dead === undefined ? CLAIM_FREE : CLAIM_OF_DEAD,
+        dead === undefined ? values : [...values, dead],
+      );
+      this.#doubtful = false;
+      for (const { id, term, previous } of rows)
+        this.#take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
+      if (rows.length < room) return;
     }
   }
 

@@ -8,19 +8,19 @@ export interface Survey {
   mailboxes: number;
   /** Some mailbox of the flows here has no owner. */
   free: boolean;
+  /** The dead replicas that mailboxes of the flows here belong to. */
+  dead: string[];
   /** Changes whenever the nodes of some replica do. */
   attended: string;
   /** Owned here, and moved by a person to another replica that is there. */
   away: string[];
 }
 
-/** An array rather than a join, so that the index answers both halves. */
-export const FREE =
-  '(m.replica is null or m.replica = any (array(select id from replica where died is not null)))';
-
-/** Mailboxes `m` that the replica of parameter 1 attends, and that it may claim. */
-export const ATTENDED_AND_FREE = `${FREE}
-  and exists (select from attendance a where a.replica = $1 and a.mailbox = m.id)`;
+/**
+ * True of a mailbox `m` in the flows of the replica of parameter 1. `offset 0` keeps an `exists` with it from being
+ * planned as a join: each of them is an index's look at a few rows, where a join reads every mailbox.
+ */
+export const ATTENDED = 'exists (select from attendance a where a.replica = $1 and a.mailbox = m.id)';
 
 /**
  * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
@@ -31,12 +31,16 @@ const SURVEY: Prepared = {
   text: `select
     count(*) filter (where not draining)::int as replicas,
     coalesce(max(attended), 0)::int as mailboxes,
-    exists (select from mailbox m where ${ATTENDED_AND_FREE}) as free,
+    exists (select from mailbox m where m.replica is null and ${ATTENDED} offset 0) as free,
+    array(select id from replica d where died is not null
+      and exists (select from mailbox m where m.replica = d.id and ${ATTENDED} offset 0)) as dead,
     (select md5(string_agg(id || ' ' || attending, ',' order by id)) from replica where died is null) as attended,
     array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
       and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
     from replica where died is null and role = 'runtime'`,
 };
+const OF_OTHERS =
+  'exists (select from attendance f where f.mailbox = m.id and f.replica in (select id from other))';
 /**
  * Owned here, and in the flows of another replica that owns less than its share; with how many such replicas have room
  * for. What was given up and has not been claimed yet counts as theirs.
@@ -46,9 +50,10 @@ const TAKEN: Prepared = {
   text: `with other as (
       select id, $2::int - (select count(*) from mailbox where replica = r.id)::int as room from replica r
         where id <> $1 and died is null and not draining and role = 'runtime')
-    select distinct a.mailbox,
-      ((select sum(room) from other where room > 0) - (select count(*) from mailbox m where ${FREE}
-        and exists (select from attendance f where f.mailbox = m.id and f.replica in (select id from other))))::int as room
+    select distinct a.mailbox, ((select sum(room) from other where room > 0)
+        - (select count(*) from mailbox m where m.replica is null and ${OF_OTHERS})
+        - (select count(*) from replica d join mailbox m on m.replica = d.id
+          where d.died is not null and ${OF_OTHERS}))::int as room
       from attendance a
       where a.replica = any (array(select id from other where room > 0))
         and a.mailbox in (select id from mailbox where replica = $1)`,

@@ -17,7 +17,6 @@ import { Membership, PACE, type Pace } from './membership';
 import { filesOf, type MovedLedger, markMoved, moveIn, moveOut } from './move';
 import { OWN, ownedElsewhere, ownerOf } from './owned';
 import type { FleetSettings } from './settings';
-import { FREE } from './shares';
 import { DatabaseSpool } from './spool';
 import { FleetTokens } from './tokens';
 import { packageVersion } from './version';
@@ -60,7 +59,7 @@ const ALIVE: Prepared = {
 const CLAIM_NAMED: Prepared = {
   name: 'claim-named',
   text: `update mailbox m set replica = $1, term = term + 1, previous = null, since = clock_timestamp()
-    where m.id = any ($2::text[]) and ${FREE}
+    where m.id = any ($2::text[]) and (m.replica is null or m.replica in (select id from replica where died is not null))
       and exists (select from replica where id = $1 and died is null for share)
     returning id, term::text`,
 };
