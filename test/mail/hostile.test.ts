@@ -85,6 +85,18 @@ describe('mail: hostile input', () => {
     return mail;
   };
 
+  it('has the properties of a message, whatever its fields are called', async () => {
+    const names =
+      'to cc bcc filename attachments payload topic envelope priority _msgid req res url method headers';
+    const fields = names.split(' ').map((name) => `${name}: victim@example.org\r\n`);
+    const message = await read(`${HEAD}${fields.join('')}\r\ntext`, { content: 'both' });
+    // The e-mail node sends to `msg.to`, the HTTP nodes ask `msg.url`: what a stranger writes is below `header` and `mail`.
+    assert.deepEqual(
+      Object.keys(message).sort(),
+      'attachments date from header mail payload raw topic'.split(' '),
+    );
+  });
+
   it('reads multiparts inside each other', async () => {
     const message = await read(nested(MAX_LEVELS - 1), {}, 10_000);
     assert.equal(message.payload, 'at the bottom');

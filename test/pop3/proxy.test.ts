@@ -139,7 +139,7 @@ describe('pop3: proxies', () => {
       });
     }
 
-    it(`${kind}: TLS to the server, not to the proxy, with the proxy's own login`, async function () {
+    it(`${kind}: TLS to the server, not to the proxy, with its certificate verified and the proxy's own login`, async function () {
       if (opensslMissing()) this.skip();
       const { ca, key, cert } = loopbackCertificate();
       const server = await kept(startScripted({ tls: 'implicit', key, cert }));
@@ -149,6 +149,11 @@ describe('pop3: proxies', () => {
       const client = await Pop3Client.connect({ ...options, open });
       assert.ok(client.encrypted);
       client.destroy();
+      const heard = server.received.length;
+      for (const more of [{ tls: {} }, { host: '127.0.0.2' }]) {
+        await assert.rejects(Pop3Client.connect({ ...options, ...more, open }), { code: 'TLS' });
+      }
+      assert.equal(server.received.length, heard, 'nothing is sent to a server with a wrong certificate');
       const wrong = throughProxy({ url: `${kind}://me:wrong-canary@127.0.0.1:${proxy.port}` });
       await assert.rejects(Pop3Client.connect({ ...options, open: wrong }), (error: Pop3Error) => {
         assert.ok(error instanceof Pop3Error && ['CONFIG', 'CONNECT'].includes(error.code));

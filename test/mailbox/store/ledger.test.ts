@@ -145,6 +145,30 @@ describe('the ledger', () => {
     await ledger.close();
   });
 
+  it('takes a unique ID for no record and no property', async () => {
+    const file = await newFile();
+    const keys = [
+      'u__proto__',
+      'uconstructor',
+      'ua\n{"is":"done","at":1,"key":"ub"}',
+      'u\0',
+      'u\u2028',
+      'u"',
+      '../u',
+    ];
+    const ledger = await openAt(file);
+    await ledger.recordBaseline(keys.slice(0, 2));
+    await ledger.recordIntents(keys.slice(2));
+    for (const key of keys.slice(2)) await ledger.markDone(key);
+    await ledger.close();
+    const again = await openAt(file);
+    assert.deepEqual(
+      [...keys, 'ub', 'toString'].map((key) => again.state(key)),
+      [...keys.map((_, at) => (at < 2 ? 'baseline' : 'processed')), undefined, undefined],
+    );
+    await again.close();
+  });
+
   it('is for its owner alone', async () => {
     const file = join(await newFolder(), 'redletter', 'a.ledger');
     const ledger = await openAt(file, 0);

@@ -61,6 +61,28 @@ describe('the spool', () => {
     assert.equal((await stat(folder)).mode & 0o777, 0o700);
   });
 
+  it('takes a unique ID for no path, no line and no property', async () => {
+    const uids = [
+      '../../../etc/passwd',
+      '/etc/passwd',
+      '..',
+      'con',
+      'a\0b',
+      'a\n{"key":"ub"}',
+      '__proto__',
+      'x'.repeat(5000),
+    ];
+    for (const uid of uids) await spool.put(listed(uid), pieces(`Subject: ${uid.length}\r\n\r\n`), whole);
+    assert.deepEqual(await readdir(join(folder, '..')), ['a.spool']);
+    for (const name of await readdir(folder)) assert.match(name, /^[\w-]{20,}(\.\w+)?$/);
+    const again = await FileSpool.open(folder);
+    assert.equal(again.size, uids.length);
+    for (const uid of uids) {
+      assert.equal(again.get(`u${uid}`)?.uid, uid);
+      assert.equal(await bytesOf(again.read(`u${uid}`)), `Subject: ${uid.length}\r\n\r\n`);
+    }
+  });
+
   it('has bytes and name on the disk where it says so', async () => {
     const synced: string[] = [];
     spool = await FileSpool.open(folder, async (path, flags, mode) => {
