@@ -125,6 +125,20 @@ describe('the guides', () => {
     assert.ok(pages.get('README.md')?.includes(`contains ${words[count - 6]} flows`), `${count} examples`);
   });
 
+  it('every attack that SECURITY.md lists has the test it names', () => {
+    const table = pages.get('SECURITY.md')?.split('\n## Attacks and their tests')[1]?.split('\n## ')[0] ?? '';
+    const rows = [...table.matchAll(/\| \[[^\]]+\]\((test\/[^)]+)\): \*(.+)\* \|$/gm)];
+    // Head and rule are two more.
+    assert.equal(rows.length + 2, table.match(/^\|/gm)?.length);
+    for (const [, path = '', title = ''] of rows) {
+      // The attack mails are named where they are made.
+      const text = [path, 'test/hostile/mails.ts']
+        .map((file) => readFileSync(join(root, file), 'utf8'))
+        .join();
+      assert.ok(text.includes(title), `${path}: ${title}`);
+    }
+  });
+
   it('a field of the node is where a guide says it is', () => {
     const { section, label } = JSON.parse(
       readFileSync(join(root, 'locales', 'en-US', 'pop3-in.json'), 'utf8'),

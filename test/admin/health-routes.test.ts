@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { type NodeRed, startNodeRed } from '../../servers/node-red';
+import { filesBelow } from '../sources';
+import { CHANGING_ROUTES } from './routes';
 
 describe('routes of the Mail tab, where Node-RED has no login', function () {
   this.timeout(60_000);
@@ -56,24 +58,11 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
   });
 
   it('refuse JSON of another origin in every route that changes something', async () => {
-    for (const route of [
-      'redletter/fleet/drain',
-      'redletter/fleet/move',
-      'redletter/pop3-in/a/pause',
-      'redletter/pop3-in/a/resume',
-      'redletter/pop3-in/a/restart',
-      'redletter/pop3-in/a/set-aside/u/retry',
-      'redletter/pop3-in/a/test',
-      'redletter/pop3-in/a/preview',
-      'redletter/pop3-in/a/send',
-      'redletter/pop3-in/a/find',
-      'redletter/oauth2-account/a/sign-in',
-      'redletter/oauth2-account/a/status',
-      'redletter/oauth2-account/a/paste',
-      'redletter/oauth2-account/a/mailbox',
-      'redletter/oauth2-account/a/cancel',
-      'redletter/oauth2-account/a/sign-out',
-    ]) {
+    const registered = [...filesBelow('nodes/admin', '.ts').values()].flatMap((text) =>
+      [...text.matchAll(/^ {2}(?:route|post)\('([^']+)'/gm)].map(([, name = '']) => name.split('/').at(-1)),
+    );
+    assert.deepEqual(CHANGING_ROUTES.map((route) => route.split('/').at(-1)).sort(), registered.sort());
+    for (const route of CHANGING_ROUTES) {
       const answer = await nodeRed.admin(route, { json: {}, headers: { origin: 'https://evil.example' } });
       assert.equal(answer.status, 403, route);
     }

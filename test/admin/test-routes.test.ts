@@ -16,6 +16,7 @@ import {
   startWorld,
   type World,
 } from '../world';
+import { CHANGING_ROUTES, READING_ROUTES } from './routes';
 
 const BASE = 'redletter/pop3-in/mail';
 const USERS = {
@@ -116,6 +117,24 @@ describe('the routes of the connection test and the preview', function () {
       });
       assert.equal(form.status, 403, route);
       assert.equal((await world.nodeRed.admin(`${BASE}/${route}`)).status, 404, route);
+    }
+  });
+
+  it('and every other one are closed without a login, and closed to readers what changes something', async () => {
+    const guest = await world.nodeRed.logIn('guest', USERS.guest.password);
+    await world.nodeRed.logIn('admin', USERS.admin.password);
+    const asked = async (path: string, json: object | undefined, authorization: string) =>
+      (await world.nodeRed.admin(path, { ...(json && { json }), headers: { authorization } })).status;
+    for (const path of CHANGING_ROUTES) {
+      for (const authorization of ['', 'Bearer wrong', `Bearer ${guest}`]) {
+        const status = await asked(path, {}, authorization);
+        assert.ok(status === 401 || status === 403, `${path}: ${status}`);
+      }
+    }
+    for (const path of READING_ROUTES) {
+      for (const authorization of ['', 'Bearer wrong'])
+        assert.equal(await asked(path, undefined, authorization), 401);
+      assert.equal(await asked(path, undefined, `Bearer ${guest}`), 200, path);
     }
   });
 

@@ -16,3 +16,12 @@ export function assertBounded(cost: Cost, size: number, what = ''): void {
   const found = `${turn.toFixed(0)} ms in one go, ${cpu.toFixed(0)} ms, ${(memory / MB).toFixed(0)} MB for ${(size / MB).toFixed(1)} MB`;
   assert.ok(isBounded(cost, size), what + found);
 }
+
+/** With HOSTILE_COSTS set: a row of a table. */
+export function show(name: string, { turn, cpu, memory }: Cost, size: number, output = 0): void {
+  if (!process.env.HOSTILE_COSTS) return;
+  const mb = (bytes: number) => `${(bytes / MB).toFixed(2)} MB`;
+  console.log(
+    `| ${name} | ${mb(size)} | ${turn.toFixed(0)} ms | ${cpu.toFixed(0)} ms | ${mb(memory)} | ${mb(output)} |`,
+  );
+}

@@ -8,6 +8,8 @@ import { mutation } from './mutations';
 
 export interface MailCost extends Cost {
   size: number;
+  /** Characters of `payload` and `html`. */
+  output: number;
   problems: string[];
 }
 
@@ -34,13 +36,15 @@ const read = (bytes: Buffer) =>
 
 async function measured(bytes: Buffer): Promise<MailCost> {
   let problems: string[] = [];
+  let output = 0;
   let kept: unknown;
   const cost = await costOf(async () => {
     const { message } = await read(bytes);
     problems = message.mail.problems.map(({ code }) => code);
+    output = message.payload.length + (message.html?.length ?? 0);
     kept = message;
   });
-  return { ...cost, size: bytes.length, problems, kept: typeof kept } as MailCost;
+  return { ...cost, size: bytes.length, output, problems, kept: typeof kept } as MailCost;
 }
 
 async function main(): Promise<void> {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertBounded, isBounded } from './bounds';
+import { assertBounded, isBounded, show } from './bounds';
 import { Programs } from './child';
 import type { MailCost, MutationCost } from './mail-child';
 import { HOSTILE_MAILS } from './mails';
@@ -19,7 +19,8 @@ describe('hostile mail: 100 ms in one go, 10 s in all, 4 times its size and 64 M
 
   for (const [name, { problem }] of Object.entries(HOSTILE_MAILS)) {
     it(name, async () => {
-      const { size, problems, ...cost } = await programs.run<MailCost>('mail-child', name);
+      const { size, output, problems, ...cost } = await programs.run<MailCost>('mail-child', name);
+      show(name, cost, size, output);
       assertBounded(cost, size);
       // What is over a limit is not left out in silence.
       if (problem) assert.ok(problems.includes(problem), problems.join());

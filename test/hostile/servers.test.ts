@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { assertBounded } from './bounds';
+import { assertBounded, show } from './bounds';
 import { Programs } from './child';
 import type { Cost } from './meter';
 import { startPourer } from './pourer';
@@ -39,6 +39,7 @@ describe('hostile servers: 100 ms in one go, 10 s in all, 4 times what they sent
             String(pourer.port),
             name,
           );
+          show(name, cost, size);
           assertBounded(cost, size);
           assert.match(code, /^(|AUTH|CONNECT|LIMIT|PROTOCOL|REFUSED|SYS_TEMP|TIMEOUT)$/);
           for (const text of shown) {
