@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer as createTlsServer, Agent as TlsAgent } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { connect } from 'node:tls';
 import { promisify } from 'node:util';
 import type { AccountConfig } from '../../nodes/oauth2';
 import { identify } from '../../nodes/oauth2/client-authentication';
@@ -329,6 +331,29 @@ describe('oauth2/token-request', () => {
         assert.equal(asked(), 0);
       }));
 
+    it('at a public provider it was made on the way: its issuer is named, and nothing is sent', () =>
+      overTls(async (tokenUrl, _ca, asked) => {
+        const port = Number(new URL(tokenUrl).port);
+        for (const [looks, reason] of [
+          [true, 'certificate-inspected'],
+          // One that verifies whatever it is asked for shows nothing.
+          [false, 'certificate-inspected-unseen'],
+        ] as const) {
+          class Inspected extends TlsAgent {
+            override createConnection(options: object) {
+              const { rejectUnauthorized } = options as { rejectUnauthorized?: boolean };
+              const look = looks && rejectUnauthorized === false;
+              return connect({ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: !look });
+            }
+          }
+          const error = await caught(refresh({ provider: 'google' }, { agent: () => new Inspected() }));
+          assert.deepEqual([error.code, error.reason, error.facts.host], ['TLS', reason, 'oauth2.googleapis.com']);
+          assert.equal(error.facts.detail !== undefined, looks);
+          if (looks) assert.equal(error.facts.detail, issuerOf(loopbackCertificate().cert));
+        }
+        assert.equal(asked(), 0);
+      }));
+
     it('a certificate for another name stops everything before a secret is sent', () =>
       overTls(async (tokenUrl, ca, asked) => {
         const agent = new TlsAgent({ ca, servername: 'mail.example.com' });
@@ -343,6 +368,12 @@ describe('oauth2/token-request', () => {
     });
   });
 });
+
+function issuerOf(cert: string): string | undefined {
+  const { issuer } = new X509Certificate(cert);
+  const [, organization = /^CN=(.*)$/m.exec(issuer)?.[1]] = /^O=(.*)$/m.exec(issuer) ?? [];
+  return organization;
+}
 
 async function caught(promise: Promise<unknown>): Promise<OAuth2Error> {
   const error = await promise.then(
