@@ -148,7 +148,7 @@ export async function measureMillion(mailboxes: number, seconds: number): Promis
       seconds: seconds + 15,
     };
     for (const { child } of others) child.send(load);
-    await pause(10_000);
+    await until('each has opened its ledgers and checks', () => others.every(({ is }) => is.checks > 0));
     const [checked, delivered] = [sum(others, 'checks'), sum(others, 'mails')];
     const cost = await costOf(postgres, database, () => pause(seconds * 1000));
     for (const { is } of others) if (is.trouble !== undefined) say(is.trouble);
