@@ -27,6 +27,7 @@ import type {
   TestNews,
   TestReportResponse,
 } from '../admin/protocol';
+import { word } from './i18n';
 
 /** Why there is no answer: what the runtime said, or nothing where it did not respond. */
 export class RequestError extends Error {
@@ -36,6 +37,12 @@ export class RequestError extends Error {
   ) {
     super(view?.message ?? 'Node-RED does not respond');
   }
+}
+
+/** Node-RED itself, or the guard of the routes, refuses a user who may only read, without a sentence. */
+function viewOf({ status, responseJSON }: JQuery.jqXHR): ErrorResponse | undefined {
+  if (status === 401 || status === 403) return { message: word('access.refused') };
+  return responseJSON as ErrorResponse | undefined;
 }
 
 /** The editor adds its bearer only to relative addresses without a leading slash. */
@@ -48,8 +55,7 @@ function request<T>(method: 'GET' | 'POST', url: string, body?: object): Promise
       cache: false,
     }).then(
       (answer) => resolve(answer as T),
-      (failed: JQuery.jqXHR) =>
-        reject(new RequestError(failed.responseJSON as ErrorResponse | undefined, failed.status)),
+      (failed: JQuery.jqXHR) => reject(new RequestError(viewOf(failed), failed.status)),
     );
   });
 }
