@@ -35,7 +35,9 @@ export function authenticationOf(
   };
   const results = new Map<Method, string[]>();
   let count = 0;
+  let isBelow = false;
   for (const [index, { key, line }] of lines.entries()) {
+    if (key === 'received' && found.by !== '') isBelow = true;
     if (key !== 'authentication-results') continue;
     if (++count > MAX_FIELDS || line.length > MAX_FIELD) break;
     const field = readField(line.slice(line.indexOf(':') + 1));
@@ -46,6 +48,8 @@ export function authenticationOf(
     if (!field || by === undefined || (!isFirst && by !== found.by)) break;
     found.by = by;
     for (const [method, result] of field.results) {
+      // Another hop wrote it, or the sender, where the server does not remove what bears its name: that opens no gate.
+      if (isBelow && method === 'dmarc' && result === 'pass') continue;
       const list = results.get(method) ?? [];
       list.push(result);
       results.set(method, list);
@@ -99,16 +103,16 @@ interface Field {
   results: [Method, string][];
 }
 
-/** authserv-id [version] *( ";" method[/version] = result [reason] [properties] ), comments anywhere. */
+/** Versions other than 1 are not understood (section 2.2). authserv-id [version] *( ";" method[/version] = result [reason] [properties] ), comments anywhere. */
 function readField(body: string): Field | undefined {
   const [head = '', ...others] = pieces(body.replace(/[\r\n]+[ \t]*/g, ' '));
   const isNameless = /^\s*[a-z][a-z0-9-]*\s*(?:\/\s*\d+\s*)?=/i.test(head);
-  const by = isNameless ? '' : /^\s*([^\s;=]+)(?:\s+\d+)?\s*$/.exec(head)?.[1]?.toLowerCase();
+  const by = isNameless ? '' : /^\s*([^\s;=]+)(?:\s+1)?\s*$/.exec(head)?.[1]?.toLowerCase();
   if (by === undefined) return undefined;
   const rest = isNameless ? [head, ...others] : others;
   const results: [Method, string][] = [];
   for (const piece of rest.slice(0, MAX_RESULTS)) {
-    const match = /^\s*([a-z][a-z0-9-]*)\s*(?:\/\s*\d+\s*)?=\s*([a-z]+)(?![\w-])/i.exec(piece);
+    const match = /^\s*([a-z][a-z0-9-]*)\s*(?:\/\s*1\s*)?=\s*([a-z]+)(?![\w-])/i.exec(piece);
     const method = METHODS.find((one) => one === match?.[1]?.toLowerCase());
     if (method && match?.[2]) results.push([method, match[2].toLowerCase()]);
   }

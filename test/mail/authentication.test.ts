@@ -132,6 +132,21 @@ describe('mail: who sent it', () => {
       [`${OURS}; dmarc=passed`],
     ])
       assert.notEqual((await judged(...fields))?.verdict, 'pass', fields.join(' | '));
+    for (const version of [`${OURS} 2; dmarc=pass`, `${OURS}; dmarc/2=pass`])
+      assert.equal((await judged(version))?.dmarc, 'none');
+    // A server that does not remove what bears its name, and judges by SPF only.
+    const below = await read(
+      `Authentication-Results: ${OURS}; spf=fail\r\nReceived: from x by ${OURS}; Mon\r\nAuthentication-Results: ${OURS}; dmarc=pass; dkim=fail\r\n\r\n`,
+      { trustedServers: [OURS] },
+    );
+    assert.deepEqual(below.mail.authentication, {
+      by: OURS,
+      spf: 'fail',
+      dkim: 'fail',
+      dmarc: 'none',
+      arc: 'none',
+      verdict: 'none',
+    });
     assert.notEqual((await judged(`${OURS}; dmarc=fail`, `${OURS}; dmarc=pass`))?.verdict, 'pass');
     const untrusted = await read(`Authentication-Results: ${OURS}; dmarc=pass\r\n\r\n`, {
       trustedServers: [],
