@@ -347,7 +347,10 @@ describe('oauth2/token-request', () => {
             }
           }
           const error = await caught(refresh({ provider: 'google' }, { agent: () => new Inspected() }));
-          assert.deepEqual([error.code, error.reason, error.facts.host], ['TLS', reason, 'oauth2.googleapis.com']);
+          assert.deepEqual(
+            [error.code, error.reason, error.facts.host],
+            ['TLS', reason, 'oauth2.googleapis.com'],
+          );
           assert.equal(error.facts.detail !== undefined, looks);
           if (looks) assert.equal(error.facts.detail, issuerOf(loopbackCertificate().cert));
         }
