@@ -101,6 +101,15 @@ describe('oauth2/endpoints', () => {
       server = await startTokenEndpoint();
       issuer = `http://127.0.0.1:${server.port}`;
     });
+
+    it('personal accounts are refused for a national cloud, which has none', async () => {
+      for (const provider of ['microsoft-us', 'microsoft-dod', 'microsoft-cn']) {
+        const at = (tenant: string) =>
+          resolveEndpoints({ provider, grant: 'authorization_code', clientId: 'c', tenant });
+        await assert.rejects(at('Consumers'), { code: 'CONFIG', reason: 'tenant-not-in-cloud' });
+        assert.match((await at('organizations')).token.pathname, /^\/organizations\//);
+      }
+    });
     afterEach(() => server.close());
 
     function metadata(changes: Record<string, unknown> = {}) {
