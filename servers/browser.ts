@@ -56,45 +56,78 @@ export interface EditorOptions {
   dark?: boolean;
   /** The language of the browser, and so of the editor. Default: en-US. */
   language?: string;
+  /** Another language that was chosen in the settings of the editor. */
+  chosenLanguage?: string;
   /** Whom to log in as, where the editor has users. */
   user?: { username: string; password: string };
   /** Another host name under which the editor is opened, such as `localhost`. Default: 127.0.0.1. */
   host?: string;
 }
 
-/** Opens a Node-RED's editor in a browser profile of its own, and waits until it can be worked with. */
+/** Profiles that no editor is open in, by what they were made for. What they have loaded need not be loaded again. */
+const idleProfiles = new WeakMap<Browser, Map<string, BrowserContext[]>>();
+
+/** Opens a Node-RED's editor in a browser profile that has no memory, and waits until it can be worked with. */
 export async function openEditor(
   browser: Browser,
   nodeRed: Pick<NodeRed, 'url'>,
   options: EditorOptions = {},
 ): Promise<Editor> {
-  const context = await browser.newContext({
-    locale: options.language ?? 'en-US',
-    viewport: { width: 1280, height: 800 },
-    colorScheme: options.dark ? 'dark' : 'light',
-    // Certificates are the tests' own.
-    ignoreHTTPSErrors: true,
-  });
-  // What is evaluated in the page has gone through tsx, which names functions by a helper of its own.
-  await context.addInitScript('globalThis.__name ??= (named) => named;');
-  await context.addInitScript(
-    (theme) => {
-      localStorage.setItem('view-dark-theme', theme);
-    },
-    options.dark ? 'dark' : 'light',
-  );
-  const page = await context.newPage();
   const url = new URL(nodeRed.url);
   if (options.host) url.hostname = options.host;
+  const { context, release } = await takeProfile(browser, options);
+  const page = await context.newPage();
+  // Whatever was kept by an editor before this one.
+  await page.goto(new URL('favicon.ico', url).href);
+  await page.evaluate(
+    ([theme, language]) => {
+      localStorage.clear();
+      localStorage.setItem('view-dark-theme', theme);
+      if (language) localStorage.setItem('editor-language', language);
+    },
+    [options.dark ? 'dark' : 'light', options.chosenLanguage ?? ''] as const,
+  );
   await page.goto(url.href);
   if (options.user) {
     await page.fill('#node-dialog-login-username', options.user.username);
     await page.fill('#node-dialog-login-password', options.user.password);
     await page.click('#node-dialog-login-submit');
   }
-  const editor = new Editor(context, page);
+  const editor = new Editor(context, page, release);
   await editor.ready();
   return editor;
+}
+
+async function takeProfile(
+  browser: Browser,
+  { language = 'en-US', dark = false }: EditorOptions,
+): Promise<{ context: BrowserContext; release: () => Promise<void> }> {
+  const profiles = idleProfiles.get(browser) ?? new Map<string, BrowserContext[]>();
+  idleProfiles.set(browser, profiles);
+  const kind = `${language} ${dark}`;
+  const idle = profiles.get(kind) ?? [];
+  profiles.set(kind, idle);
+  const context = idle.pop() ?? (await newProfile(browser, language, dark));
+  const release = async (): Promise<void> => {
+    await Promise.all(context.pages().map((page) => page.close()));
+    await context.clearCookies();
+    await context.clearPermissions();
+    idle.push(context);
+  };
+  return { context, release };
+}
+
+async function newProfile(browser: Browser, locale: string, dark: boolean): Promise<BrowserContext> {
+  const context = await browser.newContext({
+    locale,
+    viewport: { width: 1280, height: 800 },
+    colorScheme: dark ? 'dark' : 'light',
+    // Certificates are the tests' own.
+    ignoreHTTPSErrors: true,
+  });
+  // What is evaluated in the page has gone through tsx, which names functions by a helper of its own.
+  await context.addInitScript('globalThis.__name ??= (named) => named;');
+  return context;
 }
 
 /** As much of the editor's own script as is asked here. It runs in the page. */
@@ -110,12 +143,16 @@ declare const RED: {
 export class Editor {
   /** Whatever the page has complained about in its console, or thrown. */
   readonly problems: string[] = [];
+  readonly #release: () => Promise<void>;
+  #closed: Promise<void> | undefined;
 
   /** @internal use {@link openEditor} */
   constructor(
     readonly context: BrowserContext,
     readonly page: Page,
+    release: () => Promise<void>,
   ) {
+    this.#release = release;
     page.on('pageerror', (error) => this.problems.push(String(error)));
     page.on('console', (message) => {
       if (message.type() === 'error') this.problems.push(message.text());
@@ -293,8 +330,10 @@ export class Editor {
     }
   }
 
+  /** May be called more than once. */
   close(): Promise<void> {
-    return this.context.close();
+    this.#closed ??= this.#release();
+    return this.#closed;
   }
 
   /** One dialog slides out, another in; a click before the end of the animation misses. */

@@ -113,7 +113,10 @@ for (const version of [4, 5] as const) {
     for (const language of version === 5 ? MEASURED_EVERYWHERE : LANGUAGES) {
       const sizes = MEASURED_EVERYWHERE.includes(language) ? SIZES : SIZES.slice(-1);
       it(`nothing is cut off in ${language}`, async () => {
-        const editor = await openEditor(browser, world.nodeRed, { language, dark: version === 5 });
+        const editor = await openEditor(browser, world.nodeRed, {
+          chosenLanguage: language,
+          dark: version === 5,
+        });
         const cut: string[] = [];
         const look = async (what: string): Promise<void> => {
           for (const size of sizes) {

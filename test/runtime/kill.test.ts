@@ -10,7 +10,7 @@ import { needs } from '../../servers/needs';
 import { type ChildOrders, digestOf, type ProbeLine } from './probe';
 
 /** Kills for each kind of mailbox. */
-const KILLS = Number(process.env.REDLETTER_KILLS ?? 20);
+const KILLS = Number(process.env.REDLETTER_KILLS ?? 10);
 const SEED = Number(process.env.REDLETTER_SEED ?? Date.now() % 1_000_000);
 const MAX_IN_FLIGHT = 10;
 /** Mails that wait at the server at any time while kills are left. */
