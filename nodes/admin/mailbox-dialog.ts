@@ -6,6 +6,7 @@ import { type MailServer, type Pop3InProperties, serverOf } from '../node-red/ma
 import { providers } from '../oauth2';
 import type { Runtime } from '../runtime';
 import { dialogOf } from './account-dialog';
+import type { MailboxDraft } from './protocol';
 
 /** What the routes of the dialog see of a deployed `pop3 in`. */
 export interface DeployedPop3In extends Node<{ user?: string; password?: string }> {
@@ -33,6 +34,17 @@ export function deployedPop3In(RED: NodeAPI, id: unknown): DeployedPop3In | unde
  * @throws MailboxError CONFIG
  */
 export function draftOf(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): Draft {
+  try {
+    return readDraft(RED, runtime, id, body);
+  } catch (error) {
+    const inTemplate = (body as MailboxDraft | undefined)?.template === true;
+    if (!inTemplate || !(error instanceof MailboxError) || error.reason !== 'environment-missing')
+      throw error;
+    throw new MailboxError('CONFIG', 'environment-of-instance', { facts: error.facts, retryable: false });
+  }
+}
+
+function readDraft(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): Draft {
   const {
     properties = {},
     credentials = {},

@@ -145,6 +145,8 @@ export interface MailboxDraft {
   credentials: { user: string; password?: string };
   /** The account as this editor has it, where it may be newer than the deployed one. */
   account?: AccountDraft;
+  /** The node stands in the template of a subflow: what its environment gives is each instance's own. */
+  template?: boolean;
 }
 
 /** The response of `…/test`, whose request is a `MailboxDraft`: the ID of the test, for `…/test-report` and `…/test-cancel`. */

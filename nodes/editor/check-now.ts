@@ -1,6 +1,7 @@
 /** A check at once: from the node's button, from the list of actions, from the dialog. */
 import { MailboxApi, RequestError } from './api';
 import { sentenceOf, word } from './i18n';
+import { isInTemplate } from './template';
 
 /** As the editor names its own; a key can be put on it in the keyboard settings. */
 const ACTION = 'redletter:check-now';
@@ -10,7 +11,7 @@ export async function checkNow(node: EditorNode): Promise<void> {
     RED.notify(word('button.undeployed'), 'warning');
     return;
   }
-  if (node.z !== undefined && RED.nodes.subflow(node.z)) {
+  if (isInTemplate(node)) {
     RED.notify(word('button.subflow'), 'warning');
     return;
   }

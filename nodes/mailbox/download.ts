@@ -151,7 +151,8 @@ class Download {
   ): Promise<void> {
     const waiting = new Map(mails.map((mail) => [mail.number, mail]));
     const sizes = new Map(mails.map(({ number, bytes }) => [number, bytes]));
-    const receipt = { ...how, listed: (number: number) => sizes.get(number) };
+    const estimated = this.#client.estimatesSizes;
+    const receipt = { ...how, estimated, listed: (number: number) => sizes.get(number) };
     try {
       for await (const { number, received } of this.#context.delivery.receive(source, receipt)) {
         const mail = waiting.get(number);

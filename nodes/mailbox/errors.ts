@@ -35,6 +35,7 @@ type OwnReason =
   | 'disk-full'
   | 'downloads-refused'
   | 'environment-missing'
+  | 'environment-of-instance'
   | 'first-not-a-date'
   | 'fleet-database-refused'
   | 'fleet-driver-missing'

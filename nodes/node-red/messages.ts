@@ -25,6 +25,7 @@ const STATUS_BY_REASON: Record<string, string> = {
   'mailbox-refused': 'mailbox refused',
   throttled: 'limit reached',
   'environment-missing': 'variable not set',
+  'environment-of-instance': 'variable not set',
   'tls-required': 'TLS required',
   'vague-refusal': 'login refused',
   'closed-during-login': 'login refused',

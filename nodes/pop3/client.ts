@@ -48,6 +48,14 @@ export class Pop3Client {
     return this.#session.greeting;
   }
 
+  /**
+   * Whether the sizes of LIST are estimates: Exchange, which names itself in its greeting, computes exact ones only where
+   * its administrator wants that.
+   */
+  get estimatesSizes(): boolean {
+    return /microsoft exchange/i.test(this.greeting);
+  }
+
   /** What the last CAPA said. An answer of `-ERR` leaves nothing of an earlier one. */
   get capabilities(): Capabilities {
     return this.#session.capabilities;

@@ -188,6 +188,11 @@ describe('the routes of the connection test and the preview', function () {
     assert.equal(environment.outcome, 'ok', JSON.stringify(environment));
     const none = await post('test', dialog(byPassword({ credentials: { user: ALICE } })));
     assert.equal(none.json.reason, 'password-missing');
+    const unset = dialog(byPassword({ host: '$' + '{OF_THE_INSTANCE}' }));
+    assert.equal((await post('test', unset)).json.reason, 'environment-missing');
+    const inTemplate = await post('test', { ...unset, template: true });
+    assert.equal(inTemplate.json.reason, 'environment-of-instance');
+    assert.match(String(inTemplate.json.message), /OF_THE_INSTANCE has no value: each instance/);
   });
 
   it('return the report to the client that started the test', async () => {

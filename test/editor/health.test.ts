@@ -5,6 +5,7 @@ import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../se
 import { dovecotMissing } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
 import { type FlowNode, nodeRed5Missing } from '../../servers/node-red';
+import { ScriptedPop3 } from '../../servers/scripted-pop3';
 import { ALICE, account, flows, mail, PASSWORD, pop3In, signIn, startWorld, type World } from '../world';
 
 const USERS = {
@@ -247,5 +248,84 @@ for (const version of [4, 5] as const) {
       await post('inbox/check');
       assert.deepEqual(await comms.waitFor('redletter/health'), {});
     });
+
+    it('shows what strangers write as text: in the tab, the test, the preview, the status and debug', async () => {
+      const server = await hostileServer();
+      const at = {
+        host: '127.0.0.1',
+        port: server.port,
+        security: 'none',
+        allowPlaintext: true,
+        first: 'all',
+      };
+      try {
+        const nodes = [
+          box('evil', { ...at, name: 'Evil', handled: 'ack', maxAttempts: 1, wires: [['failing', 'seen']] }),
+          box('refused', { ...at, name: 'Refused', credentials: { user: ALICE, password: 'wrong' } }),
+          { id: 'failing', type: 'pop3 ack', z: 'tab', name: '', outcome: 'failed', wires: [[]] },
+          { id: 'seen', type: 'debug', z: 'tab', active: true, tosidebar: true, complete: 'true', wires: [] },
+        ];
+        await world.nodeRed.deploy(flows(world, ...nodes).filter(({ type }) => type !== 'catch'));
+        const page = await openEditor(browser, world.nodeRed, { user: ADMIN });
+        await open(page);
+        const shown: Record<string, string> = {};
+        const cards = page.page.locator('.redletter-health .redletter-card');
+        const quarantined = cards.filter({ hasText: 'Evil' });
+        await quarantined.getByText('Quarantined: 1').waitFor();
+        await quarantined.locator('.redletter-aside > summary').click();
+        await quarantined.getByText('Subject').first().waitFor();
+        shown.quarantine = await quarantined.innerText();
+        shown.status = await page.waitForStatus('refused', /./);
+        shown.card = await cards.filter({ hasText: 'Refused' }).innerText();
+        await page.openDialog('evil');
+        for (const panel of ['preview', 'test']) {
+          await page.dialog.locator(`.redletter-${panel}-start`).click();
+          await page.dialog
+            .locator(`.redletter-${panel}-panel .redletter-verdict[data-state="ok"]`)
+            .waitFor({ state: 'attached' });
+          shown[panel] = (await page.dialog.locator(`.redletter-${panel}-panel`).textContent()) ?? '';
+        }
+        await page.cancel();
+        shown.debug = (await page.debugMessages()).join('\n');
+        for (const [panel, text] of Object.entries(shown)) {
+          if (panel !== 'debug') assert.ok(!text.includes('\x1b') && !text.includes('\u202e'), panel);
+          if (panel !== 'status') assert.ok(text.includes(MARKUP), `${panel}: ${text}`);
+        }
+        assert.equal(await page.page.locator('img[src="x"]').count(), 0);
+        assert.equal(await page.page.evaluate('window.canary'), undefined);
+        await page.close();
+        assert.deepEqual(page.problems, []);
+      } finally {
+        await server.close();
+      }
+    });
   });
+}
+
+const MARKUP = `<img src=x onerror="window.canary=1">'&lt;$t(label.name) {{user}}`;
+
+/** Says markup, controls, a mark that turns the reading direction, and what a catalog would fill in, wherever it can. */
+function hostileServer(): Promise<ScriptedPop3> {
+  const evil = `\x1b[2J\u202e${MARKUP}`;
+  const encoded = (text: string): string => `=?utf-8?B?${Buffer.from(text).toString('base64')}?=`;
+  const mail = [
+    `From: ${encoded(`Sender ${evil}`)} <evil@example.org>`,
+    `Subject: ${encoded(`Subject ${evil}`)}`,
+    'Date: Mon, 23 Nov 2026 10:00:00 +0000',
+    `Content-Type: application/pdf; name="${encoded(evil)}"`,
+    'Content-Disposition: attachment',
+    '\r\ncontent\r\n',
+  ].join('\r\n');
+  return new ScriptedPop3({
+    greeting: `+OK ${evil}`,
+    capabilities: ['USER', 'UIDL', 'TOP', `IMPLEMENTATION ${evil}`],
+    mails: [mail],
+    commands: {
+      UIDL: (argument) => (argument ? `+OK 1 ${evil}\r\n` : `+OK\r\n1 ${evil}\r\n.\r\n`),
+      PASS: (password, session) => {
+        session.loggedIn = password === PASSWORD;
+        return session.loggedIn ? '+OK\r\n' : `-ERR [AUTH] ${evil}\r\n`;
+      },
+    },
+  }).listen();
 }

@@ -258,6 +258,25 @@ describe('before DELE', () => {
     assert.deepEqual([node.incomplete, box.uids], [[], []]);
   });
 
+  it('nor are the estimates of Exchange, unless nothing comes at all', async () => {
+    let empty = false;
+    box = await Box.start(lettered('a'), {
+      greeting: '+OK The Microsoft Exchange POP3 service is ready. [TABPADEANQBQ]',
+      commands: {
+        LIST: () => '+OK\r\n1 4711\r\n.\r\n',
+        // Exchange names no size in its answer either.
+        RETR: () => (empty ? '+OK\r\n.\r\n' : `+OK\r\n${mailOf('a')}.\r\n`),
+      },
+    });
+    const node = await Checker.begun({ after: 'delete' });
+    await node.check(box);
+    assert.deepEqual([topics(node), node.incomplete, box.uids], ['a', [], []]);
+    box.holds(lettered('b'));
+    empty = true;
+    await node.check(box);
+    assert.deepEqual([node.incomplete.length, box.uids], [1, ['b']]);
+  });
+
   it('an owner is asked before a delivery, before DELE and before QUIT', async () => {
     for (const refused of ['delete', 'quit'] as const) {
       box = await Box.start(lettered('ab'));

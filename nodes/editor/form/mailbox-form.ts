@@ -1,4 +1,5 @@
 /** The form of `pop3 in`: what it shows, hides and fills in while a person changes it. */
+
 import type { MailboxDraft } from '../../admin/protocol';
 import { portFor } from '../../node-red/data/defaults';
 import { type Provider, providerFor, providers } from '../../oauth2/providers';
@@ -7,6 +8,7 @@ import { getAccountCredentials, MailboxApi } from '../api';
 import { checkNow } from '../check-now';
 import { word } from '../i18n';
 import { accountInEditor } from '../sign-in/account-form';
+import { isInTemplate } from '../template';
 import { TestPanel } from '../test/panel';
 import { PreviewPanel } from '../test/preview';
 import { isAcknowledged } from './acknowledgement';
@@ -261,6 +263,7 @@ export class MailboxForm {
       },
       credentials: { user: fieldValue('user'), ...(password !== undefined && { password }) },
       ...(account && { account }),
+      ...(isInTemplate(this.#node) && { template: true }),
     };
   }
 }

@@ -44,6 +44,8 @@ export interface Receipt {
   whole: boolean;
   /** The size that LIST told of a mail. */
   listed(number: number): number | undefined;
+  /** What LIST tells are estimates. */
+  estimated: boolean;
   /** Whether this mail could be downloaded once more, so that its bytes need not be kept. */
   canDownloadAgain(number: number): boolean;
 }
@@ -58,6 +60,16 @@ const DOT = 0x2e;
 /** A last line end that some servers count and do not send, or the other way round. */
 const LAST_LINE_END = 2;
 
+/** What the server says of a mail's size. */
+interface Sizes {
+  /** By RETR's own answer. */
+  announced?: number | undefined;
+  /** By LIST: it counts where RETR names none. */
+  listed?: number | undefined;
+  /** LIST tells estimates (quirk 15): that less comes says nothing, unless nothing comes at all. */
+  estimated?: boolean;
+}
+
 /** Counts what comes of a mail, and keeps its header. */
 class Meter {
   readonly #announced: number | undefined;
@@ -71,12 +83,8 @@ class Meter {
   #bare: boolean | undefined;
   #last = NEWLINE;
 
-  /**
-   * @param announced by RETR's own answer
-   * @param listed by LIST, which some servers estimate (quirk 15): it counts where RETR names none
-   */
-  constructor(announced: number | undefined, listed: number | undefined) {
-    this.#announced = announced ?? listed;
+  constructor({ announced, listed, estimated }: Sizes) {
+    this.#announced = announced ?? (estimated ? undefined : listed);
     this.#listed = listed;
   }
 
@@ -130,12 +138,12 @@ export class NetworkMail implements ReceivedMail {
     body: AsyncIterable<Buffer>,
     readonly whole: boolean,
     canDownloadAgain: boolean,
-    { announced, listed }: { announced?: number | undefined; listed?: number | undefined } = {},
+    sizes: Sizes = {},
   ) {
     this.#body = body;
     this.#canDownloadAgain = canDownloadAgain;
-    this.#announced = whole ? (announced ?? listed) : undefined;
-    this.#meter = whole ? new Meter(announced, listed) : new Meter(undefined, undefined);
+    this.#announced = whole ? (sizes.announced ?? sizes.listed) : undefined;
+    this.#meter = new Meter(whole ? sizes : {});
   }
 
   get bytes(): number {
@@ -207,10 +215,10 @@ export class MailFromSpool implements ReceivedMail {
 /** Mails that are read as they come, one after the other. */
 export async function* fromNetwork(
   source: AsyncIterable<RetrievedMail>,
-  { whole, canDownloadAgain, listed }: Receipt,
+  { whole, canDownloadAgain, listed, estimated }: Receipt,
 ): AsyncIterable<NumberedMail> {
   for await (const { number, body, announced } of source) {
-    const sizes = { announced, listed: listed(number) };
+    const sizes = { announced, listed: listed(number), estimated };
     yield { number, received: new NetworkMail(body, whole, canDownloadAgain(number), sizes) };
   }
 }
