@@ -10,10 +10,7 @@ export type { Report, Step, StepState } from '../connection-test/report';
 
 export type Facts = Record<string, string | number | undefined>;
 
-/**
- * What went wrong. `message` is a sentence in the runtime's language; the browser makes one in the reader's language
- * from `code`, `reason` and `facts`.
- */
+/** What went wrong. `message` is in the runtime's language; the browser makes its own of `code`, `reason` and `facts`. */
 export interface ErrorView {
   code?: string;
   reason: string;
