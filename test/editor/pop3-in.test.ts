@@ -301,12 +301,12 @@ for (const version of [4, 5] as const) {
       const guess = editor.dialog.locator('.redletter-find-guess');
       assert.equal(
         await guess.textContent(),
-        'Try pop.nowhere.invalid, mail.nowhere.invalid and pop3.nowhere.invalid',
+        'pop.nowhere.invalid, mail.nowhere.invalid und pop3.nowhere.invalid probieren',
       );
       await guess.click();
       await editor.dialog
         .locator('.redletter-find-said[data-state="failed"]', {
-          hasText: /No POP3 server with TLS|DNS does not/,
+          hasText: /antwortet kein POP3-Server mit TLS|DNS/,
         })
         .waitFor();
       await ask.click();
