@@ -34,14 +34,15 @@ export function deployedPop3In(RED: NodeAPI, id: unknown): DeployedPop3In | unde
  * @throws MailboxError CONFIG
  */
 export function draftOf(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): Draft {
+  const draft = readDraft(RED, runtime, id, body);
+  if ((body as MailboxDraft | undefined)?.template !== true) return draft;
   try {
-    return readDraft(RED, runtime, id, body);
+    draft.server.way();
   } catch (error) {
-    const inTemplate = (body as MailboxDraft | undefined)?.template === true;
-    if (!inTemplate || !(error instanceof MailboxError) || error.reason !== 'environment-missing')
-      throw error;
+    if (!(error instanceof MailboxError) || error.reason !== 'environment-missing') throw error;
     throw new MailboxError('CONFIG', 'environment-of-instance', { facts: error.facts, retryable: false });
   }
+  return draft;
 }
 
 function readDraft(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): Draft {
@@ -55,8 +56,10 @@ function readDraft(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): D
     account?: Parameters<typeof dialogOf>[2];
   };
   const running = deployedPop3In(RED, id);
+  // A variable that is not set stays as it was written, and is refused by its name.
+  const filled = (value: unknown): unknown => fillFromEnvironment(RED, value, running) || value;
   const text = (values: Record<string, unknown>, name: string): string => {
-    const value = fillFromEnvironment(RED, values?.[name], running);
+    const value = filled(values?.[name]);
     return typeof value === 'string' || typeof value === 'number' ? String(value).trim() : '';
   };
   const from = (name: keyof Pop3InProperties): string => text(properties, name);
@@ -89,7 +92,7 @@ function readDraft(RED: NodeAPI, runtime: Runtime, id: string, body: unknown): D
   const user = text(credentials, 'user');
   const given = credentials?.password;
   if (auth === 'oauth2' || (given !== undefined && given !== '')) {
-    const password = typeof given === 'string' ? String(fillFromEnvironment(RED, given, running)) : '';
+    const password = typeof given === 'string' ? String(filled(given)) : '';
     const server = serverOf(RED, def, { user, password }, 0, drawn);
     if (auth === 'oauth2') guardToken(RED, runtime, server);
     return { auth, server };

@@ -13,3 +13,18 @@ export function showable(text: string, most = MOST_SHOWN): string {
   const clean = part.replace(UNSHOWABLE, '\u00b7');
   return text.length > most ? `${clean}…` : clean;
 }
+
+/** Characters of a subject or a name that are shown. */
+const MOST_PRINTED = 200;
+
+/**
+ * A subject or a name in one line, for pages and logs: without controls and format characters, but for the two that join
+ * letters of Persian or Hindi, and parts of one emoji.
+ */
+export const printable = (text: unknown): string =>
+  typeof text === 'string'
+    ? text
+        .slice(0, MOST_PRINTED)
+        .replace(/(?:(?![\u200c\u200d])[\p{C}\s])+/gu, ' ')
+        .trim()
+    : '';

@@ -39,11 +39,11 @@ export function sentenceOf(
   // The account has sentences for reasons only; the runtime's own is better than one for a code.
   if (its === 'oauth2-account') tried.splice(prefixes.length, tried.length, message);
   const told = tried.find((text) => text !== undefined) ?? message;
-  const { said } = facts ?? {};
-  // Where the sentence is no more than a guess at the server's words, they stand beside it.
-  return told && typeof said === 'string' && !told.includes(said)
-    ? `${told} ${word('errors.serverSaid', { response: said })}`
-    : told;
+  // A sentence is a guess at what the server means: its own words stand beside it.
+  const words = its === 'oauth2-account' ? facts?.said : facts?.response;
+  const said = typeof words === 'string' ? words.replace(/^[-+]err\s*/i, '') : '';
+  if (!told || said === '' || told.includes(said)) return told;
+  return `${told} ${word('errors.serverSaid', { response: said })}`;
 }
 
 /** A status is its own key, and in English its own text. */

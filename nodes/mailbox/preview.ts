@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { printable } from '../base/shown';
 import { readMail } from '../mail';
 import { Pop3Error, type RetrievedMail } from '../pop3';
 import type { DeliveryParts } from './delivery/delivery';
@@ -71,8 +72,8 @@ async function describe(
     if (preview === undefined) continue;
     try {
       const { message } = await readMail(body, { content: 'headers', attachments: 'none', signal });
-      preview.subject = message.topic ?? '';
-      preview.from = senderOf(message.mail.from[0], message.from);
+      preview.subject = printable(message.topic);
+      preview.from = printable(senderOf(message.mail.from[0], message.from));
       if (message.date) preview.date = message.date.toISOString();
     } catch (error) {
       if (!concernsOneMail(error)) throw error;

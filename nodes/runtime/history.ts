@@ -1,10 +1,9 @@
 /** What a mailbox did last, for a person to see: in memory only, and bounded. */
+import { printable } from '../base/shown';
 import type { AckOutcome, CheckRecord, DeliveredMail } from '../mailbox';
 
 const MOST_CHECKS = 50;
 const MOST_MAILS = 20;
-/** Of a subject or a sender, which strangers write, characters. */
-const MOST_CHARACTERS = 200;
 
 /** How a check went. Times are ms since the epoch. */
 export interface PastCheck {
@@ -61,12 +60,3 @@ function push<T>(list: T[], item: T, most: number): void {
   list.push(item);
   if (list.length > most) list.shift();
 }
-
-/** In one line, without control and formatting characters: it goes into logs and pages. */
-export const printable = (text: unknown): string =>
-  typeof text === 'string'
-    ? text
-        .slice(0, MOST_CHARACTERS)
-        .replace(/[\p{C}\s]+/gu, ' ')
-        .trim()
-    : '';

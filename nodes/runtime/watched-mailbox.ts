@@ -1,3 +1,4 @@
+import { printable } from '../base/shown';
 import {
   type AckOutcome,
   type Clock,
@@ -8,7 +9,7 @@ import {
   senderAndSubject,
 } from '../mailbox';
 import { Counts, type Totals } from './counts';
-import { MailboxHistory, type PastCheck, type PastMail, printable } from './history';
+import { MailboxHistory, type PastCheck, type PastMail } from './history';
 import { Hours } from './hours';
 import type { QuarantineNames } from './quarantine-names';
 
