@@ -2,6 +2,7 @@ import { type MailboxParts, openSession, systemClock } from '../nodes/mailbox';
 import { mailboxId } from '../nodes/runtime';
 import type { LedgerLoan, LedgerRoom } from '../nodes/runtime/ledger-loan';
 import type { RunningMailbox } from '../nodes/runtime/running-mailbox';
+import { settings } from './mailbox-checker';
 
 export interface AttendOptions {
   /** Of the replica: its password, by which the server tells who deletes. */
@@ -32,18 +33,12 @@ export function attend(
   const loan = room.attend(node, mailboxId(server));
   const mailbox = loan.run({
     settings: {
+      ...settings,
       node,
       ...server,
-      service: 'custom',
       interval,
       first: 'all',
       after,
-      keepDays: 0,
-      maxAttempts: 5,
-      maxSize: 0,
-      oversize: 'headers',
-      maxPerCheck: 0,
-      content: 'parsed',
     },
     ...(ack && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 4 } }),
     reading: { content: 'parsed', attachments: 'buffer' },

@@ -4,12 +4,12 @@ import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import { judgeClock } from './clock-trust';
 import { deleteAndQuit } from './deletion';
 import { type Downloads, download } from './download';
-import { crashesProcess, dueAt, quarantine } from './failures';
+import { crashesProcess, dueAt, isRetryDue, quarantine } from './failures';
 import { learnFingerprints } from './learning';
 import { addSizes, type ListedMail, listMailbox } from './listing';
 import { recognize } from './recognition';
 import type { Session } from './session';
-import { hasNothingToDo, isListedAsBefore, QUARANTINE_MS, rememberCheck } from './unchanged';
+import { hasNothingToDo, isListedAsBefore, rememberCheck } from './unchanged';
 
 export interface CheckResult {
   summary: CheckSummary;
@@ -131,10 +131,7 @@ async function recordListing(
 async function retryQuarantined({ ledger, now }: CheckContext, listing: ListedMail[]): Promise<void> {
   if (ledger.quarantined.length === 0) return;
   for (const { key } of listing) {
-    const found = ledger.quarantine(key);
-    if (found === undefined || found.crashed) continue;
-    // A clock that was set back must not put it off for years.
-    if (Math.abs(now() - found.at) >= QUARANTINE_MS) await ledger.retry(key, { asked: false });
+    if (isRetryDue(ledger, key, now())) await ledger.retry(key, { asked: false });
   }
 }
 

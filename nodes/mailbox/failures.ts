@@ -50,6 +50,16 @@ export function dueAt(delivery: Readonly<OpenDelivery> | undefined, now: number)
   return at - now > retryDelay(Math.max(1, failedAttempts(delivery))) + ROUNDED_MS ? now : at;
 }
 
+/** A quarantined mail is tried once more when so much time has passed, ms: whatever kept it may be mended. */
+const QUARANTINE_MS = 24 * 60 * 60 * 1000;
+
+/** True where a quarantined mail is to be tried once more; not one that ended the process. */
+export function isRetryDue(ledger: Ledger, key: string, now: number): boolean {
+  const found = ledger.quarantine(key);
+  // A clock that was set back must not put it off for years.
+  return found !== undefined && !found.crashed && Math.abs(now - found.at) >= QUARANTINE_MS;
+}
+
 /**
  * Records that a mail has failed; it is tried again later, at growing distance.
  * @returns whether its attempts are used up

@@ -20,6 +20,10 @@ export interface ListedMail {
 /** True where the server gives the mail no unique ID: its header identifies it. */
 export const isDigest = (key: string): boolean => key.startsWith('h');
 
+/** True where unique IDs are message numbers: the last mail is another as soon as any mail before it was deleted. */
+export const isNumbered = (listing: readonly ListedMail[]): boolean =>
+  listing.every(({ uid, number }) => uid === String(number));
+
 /**
  * Lists the mailbox with an identity for every mail: its unique ID (UIDL, RFC 1939 section 7), else a digest
  * of its headers, and its place among equals.

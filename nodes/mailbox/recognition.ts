@@ -5,7 +5,7 @@ import { concernsOneMail } from './from-pop3';
 import { forgetMarks, identify, identifyByRetrieval, markOf } from './identify';
 import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
-import { addSizes, isDigest, type ListedMail } from './listing';
+import { addSizes, isDigest, isNumbered, type ListedMail } from './listing';
 import { recognizeByDates } from './recognition-by-dates';
 import { learnWhatTopShows } from './recognition-by-retrieval';
 import type { Session } from './session';
@@ -156,8 +156,7 @@ class Recognition {
     const last = same.at(-1);
     if (last === undefined) return [];
     const any = same[Math.floor(placeAt(this.#context.now()) * same.length)] as ListedMail;
-    const numbered = this.#listing.every(({ uid, number }) => uid === String(number));
-    return numbered && any !== last ? [any, last] : [any];
+    return isNumbered(this.#listing) && any !== last ? [any, last] : [any];
   }
 
   /** Known mails that are not listed, though this node has not deleted them. */

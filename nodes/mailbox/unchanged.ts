@@ -1,16 +1,15 @@
 import type { CheckContext } from './check-context';
 import { deletableAt } from './deletion';
+import { isRetryDue } from './failures';
 import { isSameMail } from './fingerprint';
 import { identify } from './identify';
 import { hidesDownloadedMail } from './learning';
-import { isDigest, type ListedMail } from './listing';
+import { isDigest, isNumbered, type ListedMail } from './listing';
 import type { Seen } from './seen';
 import type { Session } from './session';
 
 /** After so long everything is looked at again, ms, whatever seems the same: what vanished has to be forgotten. */
 const LOOKED_AT_MS = 24 * 60 * 60 * 1000;
-/** A quarantined mail is tried once more when so much time has passed, ms: whatever kept it may be mended. */
-export const QUARANTINE_MS = 24 * 60 * 60 * 1000;
 
 /*
  * Spares a check of a hundred thousand mails the look at each of them. What a check does follows from the answers of the
@@ -83,7 +82,7 @@ export async function rememberCheck(
   const needsSizes = listing.some(({ bytes: octets }) => octets !== undefined);
   const list = needsSizes ? await client.digestOf('LIST') : undefined;
   if (uidl === undefined || (needsSizes && list === undefined)) return;
-  const numbered = listing.every(({ uid, number }) => uid === String(number));
+  const numbered = isNumbered(listing);
   const seen = { ledger, revision: began, messages, bytes, uidl, list, hides, last, numbered, until };
   context.unchanged.seen = { ...seen, at: monotonic() };
 }
@@ -108,11 +107,7 @@ function isStillSo(seen: Seen, context: CheckContext, session: Session): boolean
 function isAtRest({ ledger, delivery, doubted, unidentifiable, now }: CheckContext): boolean {
   if (!ledger.hasBaseline || ledger.hasOpenDeliveries) return false;
   if (delivery.held().length > 0 || doubted.size > 0 || unidentifiable.size > 0) return false;
-  return ledger.quarantined.every((key) => {
-    const found = ledger.quarantine(key);
-    if (found === undefined || found.crashed || ledger.isMissing(key)) return true;
-    return Math.abs(now() - found.at) < QUARANTINE_MS;
-  });
+  return ledger.quarantined.every((key) => ledger.isMissing(key) || !isRetryDue(ledger, key, now()));
 }
 
 /**

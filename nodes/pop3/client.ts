@@ -218,15 +218,17 @@ export class Pop3Client {
   }
 
   #sentUidl(): Lines<UniqueId> {
-    const { uidl = this.#read.uidl ?? sendUidl(this.#session) } = this.#ahead;
-    if (uidl !== this.#read.uidl) this.#ahead.uidl = uidl;
-    return uidl;
+    const sent = this.#ahead.uidl ?? this.#read.uidl;
+    if (sent !== undefined) return sent;
+    this.#ahead.uidl = sendUidl(this.#session);
+    return this.#ahead.uidl;
   }
 
   #sentList(): Lines<Listing> {
-    const { list = this.#read.list ?? sendList(this.#session) } = this.#ahead;
-    if (list !== this.#read.list) this.#ahead.list = list;
-    return list;
+    const sent = this.#ahead.list ?? this.#read.list;
+    if (sent !== undefined) return sent;
+    this.#ahead.list = sendList(this.#session);
+    return this.#ahead.list;
   }
 
   /** Ends the session at once, without QUIT: the server deletes nothing. What is outstanding rejects with `ABORTED`. */

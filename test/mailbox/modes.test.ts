@@ -51,6 +51,16 @@ const numbered = (subjects: string, make = boxMail): BoxMail[] =>
 /** `expire` counts no days while mail comes from the future: the clock may be behind. */
 const KEPT_BY_CLOCK: Kind = { stay: ['n1', 'n2', 'n3', 'n4', 'a', 'b', 'c', 'd'] };
 
+/** Mails as they are, where RFC 1939 section 3 doubles a dot that begins a line. */
+const UNDOUBLED: NonNullable<Kind['says']> = {
+  RETR: (argument, { view }) =>
+    Buffer.concat([
+      Buffer.from('+OK\r\n'),
+      view[Number(argument) - 1]?.bytes ?? '',
+      Buffer.from('.\r\n'),
+    ] as Buffer[]),
+};
+
 const KINDS: Record<string, Kind> = {
   'a plain server': {},
   'a quota, in words': refusingAll("today's transfer is used up"),
@@ -160,14 +170,7 @@ const KINDS: Record<string, Kind> = {
       boxMail('half', 'half', mailOf('half').replace('This is', 'before\r\n.\r\nafter')),
       ...letters('bc'),
     ],
-    says: {
-      RETR: (argument, { view }) =>
-        Buffer.concat([
-          Buffer.from('+OK\r\n'),
-          view[Number(argument) - 1]?.bytes ?? '',
-          Buffer.from('.\r\n'),
-        ] as Buffer[]),
-    },
+    says: UNDOUBLED,
     cut: ['half'],
   },
   'no doubled dots, the rest in the words of a reply': {
@@ -175,14 +178,7 @@ const KINDS: Record<string, Kind> = {
       boxMail('half', 'half', mailOf('half').replace('This is', 'before\r\n.\r\n+OK after\r\nand more')),
       ...letters('bc'),
     ],
-    says: {
-      RETR: (argument, { view }) =>
-        Buffer.concat([
-          Buffer.from('+OK\r\n'),
-          view[Number(argument) - 1]?.bytes ?? '',
-          Buffer.from('.\r\n'),
-        ] as Buffer[]),
-    },
+    says: UNDOUBLED,
     cut: ['half'],
     checks: 6,
   },
