@@ -35,6 +35,19 @@ export interface NodeRedOptions {
 /** Where `prepare` has installed Node-RED 5. */
 export const nodeRed5Folder = join(__dirname, 'node-red-5');
 
+/**
+ * Core nodes that few tests need, by their files: loading them is 40 % of what a start costs.
+ */
+const heavyNodes = [
+  ...['10-mqtt.js', '21-httprequest.js', '22-websocket.js', '23-watch.js', '31-tcpin.js', '32-udp.js'],
+  ...['70-CSV.js', '70-HTML.js', '70-XML.js', '70-YAML.js', '90-exec.js'],
+];
+
+const theme = { tours: false, palette: { catalogues: [] } };
+
+/** Settings for the tests that are about the editor as a user finds it, with every core node and Monaco. */
+export const asInstalled = { nodesExcludes: ['node-red-node-email'], editorTheme: theme };
+
 /** What Node-RED 5 is missing, in one line. */
 export function nodeRed5Missing(): string | undefined {
   if (!existsSync(join(nodeRed5Folder, 'node_modules', 'node-red', 'red.js'))) {
@@ -271,10 +284,10 @@ function settingsFile(port: number, { settings = {}, users }: NodeRedOptions): s
     uiPort: port,
     flowFile: 'flows.json',
     telemetry: { enabled: false, updateNotification: false },
-    // It is there for the tests that send mail; the palette of all others is as a user finds it.
-    nodesExcludes: ['node-red-node-email'],
+    nodesExcludes: [...heavyNodes, 'node-red-node-email'],
     externalModules: { palette: { allowInstall: false }, modules: { allowInstall: false } },
-    editorTheme: { tours: false, palette: { catalogues: [] } },
+    // Monaco is a quarter of what it costs to load the editor, and no form of ours has code in it.
+    editorTheme: { ...theme, codeEditor: { lib: 'ace' } },
     logging: { console: { level: 'info', metrics: false, audit: false } },
     ...settings,
   };

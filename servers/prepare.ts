@@ -10,7 +10,7 @@ import { chromiumMissing } from './browser';
 import { opensslMissing } from './certificates';
 import { dovecotMissing } from './dovecot';
 import { nodeRed5Folder, nodeRed5Missing } from './node-red';
-import { npmCommand } from './packed';
+import { npmCommand, packed } from './packed';
 import { postgresMissing } from './postgres';
 import { scorecardFolder, scorecardMissing } from './scorecard';
 
@@ -82,3 +82,5 @@ function install(folder: string): void {
 }
 
 main();
+// Here once, before the tests: each process of theirs would do it again.
+void packed();

@@ -3,7 +3,7 @@ import type { Browser } from 'playwright-core';
 import { chromiumMissing, type Editor, openEditor, signIn, startBrowser } from '../../servers/browser';
 import { dovecotMissing } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
-import { nodeRed5Missing } from '../../servers/node-red';
+import { asInstalled, nodeRed5Missing } from '../../servers/node-red';
 import { clients } from '../../servers/oidc';
 import { ALICE, mail, startWorld, type World } from '../world';
 
@@ -34,7 +34,10 @@ for (const version of [4, 5] as const) {
       needs(chromiumMissing, dovecotMissing, ...(version === 5 ? [nodeRed5Missing] : [])).call(this);
       [world, browser] = await Promise.all([startWorld({ version }, { accessTokenTtl: 3 }), startBrowser()]);
       // A mail server whose certificate the machine trusts, as a provider's is.
-      world.nodeRed = await world.nodeRed.restart('SIGTERM', { env: { NODE_EXTRA_CA_CERTS: world.ca } });
+      world.nodeRed = await world.nodeRed.restart('SIGTERM', {
+        env: { NODE_EXTRA_CA_CERTS: world.ca },
+        settings: asInstalled,
+      });
       editor = await openEditor(browser, world.nodeRed, { dark: version === 5 });
     });
     after(async () => {

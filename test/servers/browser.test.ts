@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
 import { needs } from '../../servers/needs';
-import { type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
+import { asInstalled, type NodeRed, nodeRed5Missing, startNodeRed } from '../../servers/node-red';
 
 for (const version of [4, 5] as const) {
   describe(`test/servers/browser, the editor of version ${version}`, function () {
@@ -19,7 +19,10 @@ for (const version of [4, 5] as const) {
       const userDir = await mkdtemp(join(tmpdir(), 'redletter-test-'));
       await mkdir(join(userDir, 'node_modules'));
       const users = { admin: { password: 'may write', permissions: '*' } };
-      [nodeRed, browser] = await Promise.all([startNodeRed({ version, userDir, users }), startBrowser()]);
+      [nodeRed, browser] = await Promise.all([
+        startNodeRed({ version, userDir, users, settings: asInstalled }),
+        startBrowser(),
+      ]);
       const user = { username: 'admin', password: 'may write' };
       editor = await openEditor(browser, nodeRed, { user, dark: version === 5, host: 'localhost' });
     });
