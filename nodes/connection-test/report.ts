@@ -15,7 +15,7 @@ export type StepState = 'waiting' | 'running' | 'ok' | 'warning' | 'failed' | 's
 
 /** What each step has found out; a failed one has what is known all the same. Nothing in it is secret. */
 export interface StepFacts {
-  name: { addresses: string[] /** The proxy looks the name up. */; proxy?: true };
+  name: { addresses: string[] /** Looks the name up, as `host:port`. */; proxy?: string };
   connection: { address?: string; port?: number };
   certificate: {
     subject?: string;

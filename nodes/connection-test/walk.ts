@@ -98,12 +98,13 @@ class Walk {
   }
 
   async #name(): Promise<void> {
-    const { host, open, dns } = this.#options;
+    const { host, port, open, dns } = this.#options;
     this.#progress.begin('name');
     const bare = host.replace(/^\[|\]$/g, '');
     if (isIP(bare)) return this.#progress.done('name', { addresses: [bare] });
     // What a proxy reaches may have no name here.
-    if (open) return this.#progress.done('name', { addresses: [], proxy: true });
+    const proxy = open?.proxyFor?.({ host, port });
+    if (proxy) return this.#progress.done('name', { addresses: [], proxy });
     const look = dns ?? (async (name) => (await lookup(name, { all: true })).map(({ address }) => address));
     const addresses = await untilAborted(look(bare), this.#signal).catch((cause) => {
       this.#signal.throwIfAborted();

@@ -15,8 +15,8 @@ export interface CheckResult {
   summary: CheckSummary;
   /** Seconds the server requires between logins (CAPA LOGIN-DELAY, RFC 2449); 0 for none. */
   loginDelay: number;
-  /** True on the check that recorded the baseline. */
-  first: boolean;
+  /** On the first check: how many existing mails it ignored. */
+  ignored?: number;
   /** Mails left on the server only because the flow is busy. */
   left: number;
 }
@@ -61,7 +61,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     if (trouble !== undefined) throw trouble;
     await rememberCheck(context, session, { listing, began });
     await ledger.recordCheck(wanted.length - left === fresh.length);
-    return { ...resultOf(context, session, summary, started), first, left };
+    const ignored = first ? { ignored: ledger.firstCheck?.ignored ?? 0 } : {};
+    return { ...resultOf(context, session, summary, started), ...ignored, left };
   } finally {
     client.destroy();
   }
@@ -82,7 +83,7 @@ async function endUnchanged(context: CheckContext, session: Session, started: nu
   const nothing: Recognized = { identified: new Set(), waiting: new Set(), retrieved: false };
   await deleteAndQuit(context, session.client, [], summary, nothing);
   await context.ledger.recordCheck(true);
-  return { ...resultOf(context, session, summary, started), first: false, left: 0 };
+  return { ...resultOf(context, session, summary, started), left: 0 };
 }
 
 function resultOf(

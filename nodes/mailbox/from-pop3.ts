@@ -63,6 +63,7 @@ function fromPop3(error: Pop3Error): MailboxError {
   if (error.response !== undefined) facts.response = error.response;
   if (error.command !== undefined) facts.command = error.command;
   if (error.issuer !== undefined) facts.issuer = error.issuer;
+  if (error.proxy !== undefined) facts.proxy = error.proxy;
   return new MailboxError(code, error.reason, {
     facts,
     retryable: error.retryable,

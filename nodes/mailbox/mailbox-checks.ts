@@ -119,7 +119,7 @@ export class MailboxChecks {
         }),
       this.#signal,
     );
-    if (result.first) this.first = undefined;
+    if (result.ignored !== undefined) this.first = undefined;
     const more = parts.settings.service === 'google' && result.summary.delivered > 0;
     result.summary.delivered += redelivered;
     result.summary.redelivered += redelivered;

@@ -13,7 +13,7 @@ import type { Spool } from './store/spool';
 export type MailboxState =
   | { is: 'checking' }
   | { is: 'progress'; done: number; total: number }
-  /** `left`: mail that was there at the first check and stays unfetched. */
+  /** `left`: mail that was there at the first check and is ignored. */
   | { is: 'new'; count: number; left?: number }
   | { is: 'idle' }
   | { is: 'paused' }

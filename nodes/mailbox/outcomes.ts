@@ -18,11 +18,13 @@ export class Outcomes {
     this.#parts = parts;
   }
 
-  succeeded({ summary, first }: Pick<CheckResult, 'summary' | 'first'>, asked: Asked[]): void {
+  succeeded({ summary, ignored }: Pick<CheckResult, 'summary' | 'ignored'>, asked: Asked[]): void {
     const { onState, onSummary } = this.#parts;
     this.#reported = undefined;
-    if (first) onState({ is: 'new', count: summary.delivered, left: summary.found - summary.delivered });
-    else if (summary.delivered > 0) onState({ is: 'new', count: summary.delivered });
+    const count = summary.delivered;
+    if (ignored) onState({ is: 'new', count, left: ignored });
+    // A first check says that it went well, in an empty mailbox too.
+    else if (count > 0 || ignored === 0) onState({ is: 'new', count });
     else onState({ is: 'idle' });
     if (asked.length === 0) onSummary(summary);
     for (const { resolve } of asked) resolve(summary);

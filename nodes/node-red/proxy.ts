@@ -52,6 +52,12 @@ export function openerOf(
     if (settings) return throughProxy(settings);
     return url === undefined ? undefined : throughProxy({ url });
   } catch (error) {
-    throw new MailboxError('CONFIG', 'proxy', { facts: { host, port }, retryable: false, cause: error });
+    // The address may contain a password, and is no address that tells where.
+    const proxy = settings ? String(RED.nodes.getNode(String(id))?.name || id) : 'pop3_proxy';
+    throw new MailboxError('CONFIG', 'proxy', {
+      facts: { host, port, proxy },
+      retryable: false,
+      cause: error,
+    });
   }
 }

@@ -104,6 +104,8 @@ export interface Pop3ErrorDetails {
   challenge?: unknown;
   /** Who signed the server's certificate, by the certificate. */
   issuer?: string;
+  /** The proxy that failed, as `host:port`. */
+  proxy?: string;
   /** The command word it happened at, such as `RETR`. */
   command?: string;
 }
@@ -148,6 +150,8 @@ export class Pop3Error extends Error {
   declare readonly challenge?: unknown;
   /** Who signed the certificate that was not trusted, as it says. */
   declare readonly issuer?: string;
+  /** The proxy that failed, as `host:port`. */
+  declare readonly proxy?: string;
   declare readonly command?: string;
 
   constructor(code: Pop3ErrorCode, message: string, details: Pop3ErrorDetails = {}) {
@@ -162,6 +166,7 @@ export class Pop3Error extends Error {
     }
     if (details.challenge !== undefined) this.challenge = details.challenge;
     if (details.issuer !== undefined) this.issuer = details.issuer;
+    if (details.proxy !== undefined) this.proxy = details.proxy;
     if (details.command !== undefined) this.command = details.command;
   }
 }

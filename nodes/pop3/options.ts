@@ -87,6 +87,13 @@ export const LIMITS: Limits = {
   windowReplies: 2 ** 22,
 };
 
+/** Opens a connection in place of `net.connect`. */
+export interface Opener {
+  (target: { host: string; port: number; signal?: AbortSignal }): Promise<Socket>;
+  /** The proxy between here and a server, as `host:port`; undefined where the server is reached without one. */
+  proxyFor?(target: { host: string; port: number }): string | undefined;
+}
+
 export interface ConnectOptions {
   host: string;
   /** 995 with `tls`, else 110. */
@@ -102,7 +109,7 @@ export interface ConnectOptions {
   /** Ends everything at once with `ABORTED`, at any time of the session. */
   signal?: AbortSignal;
   /** Opens the connection in place of `net.connect`: a proxy, or a test. */
-  open?: (target: { host: string; port: number; signal?: AbortSignal }) => Promise<Socket>;
+  open?: Opener;
   /** Hears each step and each line, secrets masked. */
   trace?: (event: TraceEvent) => void;
   /** Hears every ten seconds how long, in ms, the server has been silent with an answer outstanding. */

@@ -5,10 +5,9 @@ import { connect, type Socket } from 'node:net';
 import { lazily } from '../base/lazy';
 import { connectError } from './connect-error';
 import { Pop3Error } from './error';
-import type { ConnectOptions } from './options';
+import type { ConnectOptions, Opener } from './options';
 
-type Open = NonNullable<ConnectOptions['open']>;
-type Target = Parameters<Open>[0];
+type Target = Parameters<Opener>[0];
 
 export interface ProxySettings {
   /** `http:`, `https:` (CONNECT), `socks5:`, `socks5h:` or `socks:`; it may contain user and password. */
@@ -18,7 +17,7 @@ export interface ProxySettings {
 }
 
 /** An `open` for `Pop3Client.connect` that goes through a proxy. Errors: `CONFIG`, `CONNECT` (reason `proxy`). */
-export function throughProxy({ url, noProxy }: ProxySettings): Open {
+export function throughProxy({ url, noProxy }: ProxySettings): Opener {
   let proxy: URL;
   try {
     proxy = new URL(url);
@@ -29,7 +28,11 @@ export function throughProxy({ url, noProxy }: ProxySettings): Open {
   const way = WAYS[proxy.protocol];
   if (!way)
     throw new Pop3Error('CONFIG', `A proxy of the kind ${proxy.protocol} is not known`, { reason: 'proxy' });
-  return (target) => (isExempt(target, noProxy) ? directly(target) : way(proxy, target));
+  const open = (target: Target): Promise<Socket> =>
+    isExempt(target, noProxy) ? directly(target) : way(proxy, target);
+  return Object.assign(open, {
+    proxyFor: (target: Omit<Target, 'signal'>) => (isExempt(target, noProxy) ? undefined : nameOf(proxy)),
+  });
 }
 
 /**
@@ -111,13 +114,13 @@ function throughConnect(proxy: URL, { host, port, signal }: Target): Promise<Soc
         return;
       }
       socket.destroy();
-      reject(refused(`The proxy answered ${answer.statusCode}`, answer.statusCode === 407));
+      reject(failed(proxy, `answered ${answer.statusCode}`, { login: answer.statusCode === 407 }));
     });
     request.once('response', (answer) => {
       answer.destroy();
-      reject(refused(`The proxy answered ${answer.statusCode}`, false));
+      reject(failed(proxy, `answered ${answer.statusCode}`));
     });
-    request.once('error', (error) => reject(connectError(error, 'proxy')));
+    request.once('error', (cause) => reject(failed(proxy, 'cannot be reached', { cause })));
     request.end();
   });
 }
@@ -129,15 +132,16 @@ function throughConnect(proxy: URL, { host, port, signal }: Target): Promise<Soc
 async function throughSocks(proxy: URL, { host, port, signal }: Target): Promise<Socket> {
   const { SocksClient } = await socks();
   const at = { host: proxy.hostname.replace(/^\[|\]$/g, ''), port: Number(proxy.port) || 1080 };
-  const existing_socket = await directly({ ...at, ...(signal && { signal }) }).catch((error) => {
-    throw connectError(error, 'proxy');
+  const bare = host.replace(/^\[|\]$/g, '');
+  const name = proxy.protocol === 'socks5:' ? await addressOf(bare) : bare;
+  const existing_socket = await directly({ ...at, ...(signal && { signal }) }).catch((cause) => {
+    throw failed(proxy, 'cannot be reached', { cause });
   });
   try {
-    const name = host.replace(/^\[|\]$/g, '');
     const { socket } = await SocksClient.createConnection({
       existing_socket,
       command: 'connect',
-      destination: { host: proxy.protocol === 'socks5:' ? (await lookup(name)).address : name, port },
+      destination: { host: name, port },
       proxy: {
         ...at,
         type: 5,
@@ -150,13 +154,33 @@ async function throughSocks(proxy: URL, { host, port, signal }: Target): Promise
     return socket;
   } catch (error) {
     existing_socket.destroy();
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== undefined) throw connectError(error as Error, 'proxy');
-    // The library's own errors carry the proxy's password in their options.
-    throw refused(`The proxy failed: ${message}`, false);
+    // No cause: the library's own errors carry the proxy's password in their options.
+    throw failed(proxy, `failed: ${(error as Error).message}`);
   }
 }
 
-function refused(message: string, login: boolean): Pop3Error {
-  return new Pop3Error(login ? 'CONFIG' : 'CONNECT', message, { reason: 'proxy' });
+/** The server's own name is looked up here, and so says what is wrong with it. */
+async function addressOf(name: string): Promise<string> {
+  try {
+    return (await lookup(name)).address;
+  } catch (error) {
+    throw connectError(error);
+  }
+}
+
+/** A proxy without its user and password. */
+const nameOf = (proxy: URL): string => proxy.host;
+
+/** It is the proxy that failed, whatever the system says: the server was never asked. */
+function failed(
+  proxy: URL,
+  how: string,
+  { login = false, cause }: { login?: boolean; cause?: unknown } = {},
+): Pop3Error {
+  const name = nameOf(proxy);
+  return new Pop3Error(login ? 'CONFIG' : 'CONNECT', `The proxy ${name} ${how}`, {
+    reason: 'proxy',
+    proxy: name,
+    cause,
+  });
 }

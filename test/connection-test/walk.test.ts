@@ -6,6 +6,7 @@ import {
   type TestOptions,
   testConnection,
 } from '../../nodes/connection-test';
+import { throughProxy } from '../../nodes/pop3';
 import { certificateAuthority, loopbackCertificate } from '../../servers/certificates';
 import { type Dovecot, dovecotMissing, startDovecot } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
@@ -247,6 +248,20 @@ describe('the connection test', function () {
   });
 
   describe('what is wrong before the login', () => {
+    it('a proxy that does not connect is named, with no login in it, and not the server', async () => {
+      const [port = 1] = await freePorts(1);
+      const open = throughProxy({ url: `http://me:canary@127.0.0.1:${port}`, noProxy: 'localhost' });
+      const report = await walk({ host: 'pop.example.com', port: 995, security: 'tls', open });
+      const found = failed(report, 'connection', 'proxy');
+      assert.equal(found.failure?.facts.proxy, `127.0.0.1:${port}`);
+      assert.equal(step(report, 'name').facts?.proxy, `127.0.0.1:${port}`);
+      assert.ok(!JSON.stringify(report).includes('canary'));
+      // An exempt host is looked up here.
+      const exempt = await walk({ host: 'localhost', port, open });
+      assert.equal(step(exempt, 'name').facts?.proxy, undefined);
+      failed(exempt, 'connection', 'refused');
+    });
+
     it('a host name that does not resolve', async () => {
       const dns = async (): Promise<string[]> => {
         throw Object.assign(new Error('getaddrinfo ENOTFOUND'), { code: 'ENOTFOUND' });

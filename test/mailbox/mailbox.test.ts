@@ -168,6 +168,17 @@ describe('a mailbox', () => {
     assert.deepEqual(heard.errors, []);
   });
 
+  for (const [first, maxPerCheck, letters, state] of [
+    ['all', 0, 'abc', '3 new'],
+    ['all', 2, 'abc', '2 new'],
+    ['new', 0, '', '0 new'],
+  ] as const) {
+    it(`counts as ignored what is: ${letters.length} mails, first ${first}, at most ${maxPerCheck}`, async () => {
+      await make({ settings: { ...settings, interval: 300, first, maxPerCheck } }, 300, letters);
+      assert.equal(await start(), state);
+    });
+  }
+
   it('holds no file open while it waits, whether a check went well or not', async () => {
     let open = 0;
     const file = join(await newFolder(), 'a.ledger');
@@ -198,7 +209,7 @@ describe('a mailbox', () => {
 
   it('re-arms after every outcome', async () => {
     await make();
-    assert.equal(await start(), '0 new, 0 left');
+    assert.equal(await start(), '0 new');
     assert.deepEqual(heard.clock.waits, [300_000]);
     assert.equal(await heard.next(), 'idle');
     for (const code of MAILBOX_ERROR_CODES.filter((code) => code !== 'SIGN_IN_AGAIN')) {
@@ -228,7 +239,7 @@ describe('a mailbox', () => {
     assert.equal(await start(), 'failed STORE');
     assert.equal(heard.opened, 0, 'no session without a ledger');
     broken = false;
-    assert.equal(await heard.next(), '0 new, 0 left');
+    assert.equal(await heard.next(), '0 new');
   });
 
   it('a refused login is tried again after 15 minutes, doubling to six hours', async () => {
@@ -266,7 +277,7 @@ describe('a mailbox', () => {
     heard.clock.advance(1000 * HOUR);
     assert.equal(heard.opened, 1);
     heard.failure = undefined;
-    assert.equal(await heard.outcome(() => heard.mailbox.retry()), '0 new, 0 left');
+    assert.equal(await heard.outcome(() => heard.mailbox.retry()), '0 new');
     assert.deepEqual(heard.clock.waits, [300_000]);
     heard.mailbox.retry();
     await turn();

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import type { NodeAPI } from 'node-red';
+import type { MailboxError } from '../../nodes/mailbox';
 import { openerOf } from '../../nodes/node-red/proxy';
 
 const NAMES = ['http_proxy', 'https_proxy', 'all_proxy', 'pop3_proxy', 'no_proxy'];
@@ -44,5 +46,21 @@ describe('the proxy of a mail server', () => {
       delete process.env.NO_PROXY;
       delete process.env[name];
     }
+  });
+
+  it('names itself, never its login; an address that is none is named by its node', () => {
+    const node = { id: 'p1', name: 'Office proxy', url: 'http://me:canary@proxy.example.com:3128' };
+    const withNode = { nodes: { getNode: () => node } } as unknown as NodeAPI;
+    const target = { host: 'pop.example.com', port: 995, security: 'tls' as const };
+    assert.equal(openerOf(withNode, 'p1', target)?.proxyFor?.(target), 'proxy.example.com:3128');
+    node.url = 'http://me:canary';
+    assert.throws(
+      () => openerOf(withNode, 'p1', target),
+      (error: MailboxError) => {
+        assert.equal(error.facts.proxy, 'Office proxy');
+        assert.ok(!inspect(error, { depth: 9, showHidden: true }).includes('canary'));
+        return error.code === 'CONFIG' && error.reason === 'proxy';
+      },
+    );
   });
 });

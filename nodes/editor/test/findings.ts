@@ -7,7 +7,9 @@ export function findingsOf(step: Step): string[] {
   if (step.facts === undefined) return [];
   switch (step.step) {
     case 'name':
-      return step.facts.proxy ? [word('test.found.proxy')] : [step.facts.addresses.join(', ')];
+      return step.facts.proxy
+        ? [word('test.found.proxy', { proxy: step.facts.proxy })]
+        : [step.facts.addresses.join(', ')];
     case 'connection':
       return [word('test.found.address', { address: step.facts.address ?? '', port: step.facts.port ?? '' })];
     case 'certificate': {
