@@ -35,25 +35,33 @@ export async function judgeClock(
     return;
   }
   if (ledger.clockTrustedSince === undefined) {
-    // Trusted again once the newest mail is not from the future.
-    const newest = await newestReceived(context, session, last);
-    if (newest !== undefined && newest <= now() + TOLERANCE_MS) await ledger.recordClock(true);
+    // It has been set.
+    await ledger.recordClock(true);
     return;
   }
   if (set !== undefined) return;
   // A new process knows nothing of the time between; mail of today proves that the clock is right.
   const away = now() - ledger.lastChecked;
-  if (ledger.lastChecked === 0 || Math.abs(away) <= TOLERANCE_MS) return;
+  if (Math.abs(away) <= TOLERANCE_MS) return;
+  if (ledger.clockDoubted) {
+    await ledger.recordClock(true);
+    return;
+  }
+  if (ledger.lastChecked === 0) return;
   const newest = await newestReceived(context, session, last);
   if (newest === undefined || Math.abs(now() - newest) > TOLERANCE_MS) await ledger.recordClock(true);
 }
 
-/** A mail that the server received later than it is now: the clock is behind. */
+/**
+ * A mail that the server received later than it is now: the clock is behind, or a stranger wrote that date at a server
+ * that adds none. How long ago something was is right all the same until the clock is set, which this process notices;
+ * so the days begin again only where it may have been set between two processes. No mail can stop them.
+ */
 export async function judgeClockBy(received: number | undefined, context: CheckContext): Promise<void> {
   const { ledger, now, settings } = context;
-  if (settings.after !== 'expire' || received === undefined) return;
+  if (settings.after !== 'expire' || received === undefined || ledger.clockDoubted) return;
   if (received > now() + TOLERANCE_MS && ledger.clockTrustedSince !== undefined)
-    await ledger.recordClock(false);
+    await ledger.recordClockDoubt();
 }
 
 /** When the server received the mail that is listed last. */

@@ -40,7 +40,13 @@ export async function identifyByRetrieval(
   limits: IdentifyLimits,
 ): Promise<Map<string, string>> {
   const small = mails.filter(({ bytes }) => bytes !== undefined && bytes <= MOST_RETRIEVED);
-  return fingerprints((numbers) => client.retrieve(numbers), small, limits);
+  return fingerprints((numbers) => retrieveInStep(client, numbers), small, limits);
+}
+
+/** Ends with an answer: where the end of the last mail was not its end, the session is out of step, and it shows here. */
+async function* retrieveInStep(client: Pop3Client, numbers: number[]): AsyncIterable<RetrievedMail> {
+  yield* client.retrieve(numbers);
+  await client.rset();
 }
 
 async function fingerprints(
@@ -58,11 +64,12 @@ async function fingerprints(
     marks.set(key, markOf(mail));
   }
   if (keys.size === 0) return found;
+  const read = { mails: 0 };
   try {
-    await readEach(source([...keys.keys()]), keys, found, signal);
+    await readEach(source([...keys.keys()]), { keys, found, read, signal });
   } catch (error) {
     // The one at which the session ended, or the one before it, whose end was not its end.
-    const atEnd = error instanceof Pop3Error && error.code === 'PROTOCOL' ? found.size - 1 : found.size;
+    const atEnd = error instanceof Pop3Error && error.code === 'PROTOCOL' ? read.mails - 1 : read.mails;
     const key = [...keys.values()][Math.max(0, atEnd)];
     if (!signal.aborted && key !== undefined) unidentifiable.add(marks.get(key) ?? '');
     throw error;
@@ -83,11 +90,20 @@ export function forgetMarks(unidentifiable: Set<string>, mails: readonly ListedM
   }
 }
 
+/** @param run `read`: how many mails have come or were refused */
 async function readEach(
   source: AsyncIterable<RetrievedMail>,
-  keys: ReadonlyMap<number, string>,
-  found: Map<string, string>,
-  signal: AbortSignal,
+  {
+    keys,
+    found,
+    read,
+    signal,
+  }: {
+    keys: ReadonlyMap<number, string>;
+    found: Map<string, string>;
+    read: { mails: number };
+    signal: AbortSignal;
+  },
 ): Promise<void> {
   let cost = 0;
   for await (const { number, body } of source) {
@@ -102,8 +118,12 @@ async function readEach(
     } catch (error) {
       if (signal.aborted || !concernsOneMail(error)) throw error;
       // A server without TOP refuses it for every mail.
-      if (found.size === 0 && error instanceof Pop3Error && error.code === 'REFUSED') break;
+      if (found.size === 0 && isTopRefused(error)) break;
     }
+    read.mails += 1;
     if (cost > MOST_BYTES) break;
   }
 }
+
+const isTopRefused = (error: unknown): boolean =>
+  error instanceof Pop3Error && error.code === 'REFUSED' && error.command === 'TOP';

@@ -260,15 +260,17 @@ class Recognition {
           const fingerprint = this.#shown.get(key) ?? '';
           return hidden.has(fingerprint) || ledger.renumbered.has(fingerprint);
         });
-    await ledger.markUncertain(changed ? [...uncertain, ...this.#unseen(sources)] : uncertain);
+    await ledger.markUncertain([...uncertain, ...this.#unseen(sources)]);
     for (const [, to] of moves) this.#identified.add(to);
     return changed;
   }
 
-  /** Listed mails that could not be looked at: each may be a known one that was not found again. */
+  /** Listed mails that could not be looked at: each may be a known one that was not found again under any ID. */
   #unseen(sources: ReadonlyMap<string, string[]>): string[] {
     if ([...sources.values()].every((keys) => keys.length === 0)) return [];
-    return this.#unknown.filter(({ key }) => !this.#shown.has(key)).map(({ key }) => key);
+    const { ledger } = this.#context;
+    const isMarked = (key: string): boolean => (ledger.openDelivery(key)?.deliveries ?? 0) > 0;
+    return this.#unknown.filter(({ key }) => !this.#shown.has(key) && !isMarked(key)).map(({ key }) => key);
   }
 
   /** Fingerprints of known mails that could not be looked at: each may be listed under another ID by now. */

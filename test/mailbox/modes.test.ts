@@ -48,9 +48,6 @@ const quits = (answer: string | typeof SILENCE): Kind => ({
 const numbered = (subjects: string, make = boxMail): BoxMail[] =>
   [...subjects].map((subject, index) => make(subject, String(index + 1)));
 
-/** `expire` counts no days while mail comes from the future: the clock may be behind. */
-const KEPT_BY_CLOCK: Kind = { stay: ['n1', 'n2', 'n3', 'n4', 'a', 'b', 'c', 'd'] };
-
 /** Mails as they are, where RFC 1939 section 3 doubles a dot that begins a line. */
 const UNDOUBLED: NonNullable<Kind['says']> = {
   RETR: (argument, { view }) =>
@@ -102,7 +99,6 @@ const KINDS: Record<string, Kind> = {
   },
   'the same, of mails of the future': {
     mails: [],
-    ...KEPT_BY_CLOCK,
     before: ({ check, box, mode }) => {
       if (check > 4) return;
       if (mode.after === 'keep') box.splice(0);
@@ -135,7 +131,6 @@ const KINDS: Record<string, Kind> = {
   },
   'three mails of the future that are renumbered, with a new one': {
     mails: [future('a'), future('b'), future('c')],
-    ...KEPT_BY_CLOCK,
     before: ({ check, box }) => {
       if (check !== 2) return;
       for (const mail of box) mail.uid = `new-${mail.uid}`;
@@ -210,6 +205,35 @@ const KINDS: Record<string, Kind> = {
     before: ({ check, box }) => {
       if (check === 2) for (const mail of box) mail.uid = `new-${mail.uid}`;
     },
+  },
+  'no TOP, and the last mail of a renumbered mailbox ends the session behind its end': {
+    capabilities: ['USER', 'UIDL'],
+    says: { ...UNDOUBLED, TOP: () => '-ERR unknown command\r\n' },
+    before: (world) => {
+      if (world.check !== 2) return;
+      world.remove('a');
+      for (const mail of world.box) mail.uid = `new-${mail.uid}`;
+      world.box.push(
+        boxMail('d'),
+        boxMail('half', 'half', mailOf('half').replace('This is', 'before\r\n.\r\nafter')),
+      );
+    },
+    cut: ['half'],
+    checks: 6,
+  },
+  'no TOP, and the first mail of a renumbered mailbox is not given': {
+    capabilities: ['USER', 'UIDL'],
+    says: {
+      TOP: () => '-ERR unknown command\r\n',
+      RETR: (argument, view, { check }) =>
+        check > 1 && check < 4 && at(argument, view) === 'b' ? NO : undefined,
+    },
+    before: (world) => {
+      if (world.check !== 2) return;
+      world.remove('a');
+      for (const mail of world.box) mail.uid = `new-${mail.uid}`;
+    },
+    checks: 6,
   },
   'no RSET': { says: { RSET: () => '-ERR what?\r\n' } },
   'no CAPA': { capabilities: null },

@@ -16,6 +16,10 @@ import {
 const numbered = (letters: string, arrived?: number): BoxedMail[] =>
   lettered(letters, arrived).map(({ mail }, at) => ({ uid: String(at + 1), mail }));
 
+/** A mail each: its letter, and a number that makes its unique ID another one. */
+const named = (names: string): BoxedMail[] =>
+  names.split(' ').map((uid) => ({ uid, mail: mailOf(uid.charAt(0)) }));
+
 const topics = ({ delivered }: Checker): string =>
   delivered.map(({ topic, pop3 }) => topic + (pop3.redelivered ? '*' : '')).join(' ');
 
@@ -89,31 +93,37 @@ describe('recognizing mail', () => {
     assert.equal(topics(node), 'a b c c* d');
   });
 
-  it('where a session ended at the header of a known mail under a new ID: the repeat is marked', async () => {
-    let endsAt = '';
-    box = await Box.start(numbered('abc'), {
-      capabilities: ['USER', 'UIDL'],
-      commands: {
-        TOP: () => '-ERR unknown command\r\n',
-        RETR: (argument, session) => {
-          if (argument !== endsAt) return box.server.usual('RETR', argument, session);
-          endsAt = '';
-          session.socket.destroy();
-          return undefined;
+  for (const { before, after, expected } of [
+    { before: numbered('abc'), after: numbered('xabc'), expected: 'a b c x c*' },
+    // Not one of the known mails is found again.
+    { before: named('a1'), after: named('a2 x3'), expected: 'a x a*' },
+  ]) {
+    it(`where a session ended at the header of a known mail under a new ID: the repeat is marked: ${expected}`, async () => {
+      let endsAt = '';
+      box = await Box.start(before, {
+        capabilities: ['USER', 'UIDL'],
+        commands: {
+          TOP: () => '-ERR unknown command\r\n',
+          RETR: (argument, session) => {
+            if (argument !== endsAt) return box.server.usual('RETR', argument, session);
+            endsAt = '';
+            session.socket.destroy();
+            return undefined;
+          },
         },
-      },
-    });
-    const node = await Checker.begun();
-    await node.check(box);
-    box.holds(numbered('xabc'));
-    endsAt = '4';
-    await assert.rejects(node.check(box));
-    for (let checks = 0; checks < 3; checks += 1) {
-      node.clock.advance(MINUTE);
+      });
+      const node = await Checker.begun();
       await node.check(box);
-    }
-    assert.equal(topics(node), 'a b c x c*');
-  });
+      box.holds(after);
+      endsAt = String(after.findIndex(({ mail }) => mail === before.at(-1)?.mail) + 1);
+      await assert.rejects(node.check(box));
+      for (let checks = 0; checks < 3; checks += 1) {
+        node.clock.advance(MINUTE);
+        await node.check(box);
+      }
+      assert.deepEqual(topics(node).split(' ').sort(), expected.split(' ').sort());
+    });
+  }
 
   it('where a mail was replaced under its ID, by its size at once', async () => {
     box = await Box.start(lettered('abc'));
@@ -367,11 +377,31 @@ describe('days of `expire`', () => {
     assert.deepEqual(box.uids, []);
   });
 
-  it('do not pass while mail comes from the future, and start again when it does not', async () => {
+  it('pass for as long as Node-RED runs and its clock is not set, whatever dates mails have', async () => {
+    box = await Box.start(lettered('a'));
+    const node = await Checker.begun({ after: 'expire', keepDays: 3 });
+    await node.check(box);
+    for (let day = 0; day < 3; day += 1) {
+      node.clock.advance(DAY);
+      box.holds([...lettered('a'), { uid: `f${day}`, mail: mailOf(`f${day}`, Date.UTC(2033, 1, 1 + day)) }]);
+      await node.check(box);
+      if (day < 2) assert.deepEqual(box.uids, ['a', `f${day}`]);
+    }
+    assert.deepEqual(box.uids, ['f2'], 'each day a mail from the future, and it was deleted');
+    const next = await node.restarted();
+    next.clock.advance(3 * DAY);
+    await next.check(box);
+    assert.deepEqual(box.uids, ['f2'], 'the clock may have been set before the restart: they start again');
+    next.clock.advance(3 * DAY);
+    await next.check(box);
+    assert.deepEqual(box.uids, []);
+  });
+
+  it('start again where the clock was behind and is put right between two processes', async () => {
     box = await Box.start([{ uid: 'a', mail: mailOf('a', Date.UTC(2026, 11, 12)) }]);
     const node = await Checker.begun({ after: 'expire', keepDays: 3 });
     await node.check(box);
-    assert.equal(node.ledger.clockTrustedSince, undefined);
+    assert.equal(node.ledger.clockDoubted, true);
     // The process ends, and the clock is put right before the next one.
     node.clock.jump(40 * DAY);
     const next = await node.restarted();

@@ -89,8 +89,11 @@ export type LedgerRecord =
   | { is: 'identity'; keys: string[]; fingerprints: string[]; bytes: number[] }
   /** Known mails are listed under other keys now; under the keys of `replaced` other mails are. All at once. */
   | { is: 'moved'; at: number; moves: [from: string, to: string][]; replaced: string[] }
-  /** The clock could be trusted (again) from here on, or not: days are counted again from a return of trust. */
-  | { is: 'clock'; at: number; trusted: boolean }
+  /**
+   * The clock could be trusted (again) from here on, or not: days are counted again from a return of trust. `doubted`:
+   * it may be behind and be set later; they go on as long as it is not.
+   */
+  | { is: 'clock'; at: number; trusted: boolean; doubted?: boolean }
   | Snapshot;
 
 export interface Snapshot {
@@ -108,6 +111,7 @@ export interface Snapshot {
   deletions?: string[];
   countedFrom?: number;
   distrusted?: boolean;
+  doubted?: boolean;
   paused?: boolean;
   /** The first check: seconds since the epoch, and how many mails it ignored. */
   first?: [number, number];
@@ -179,7 +183,7 @@ const SHAPES: { [Kind in LedgerRecord['is']]: Record<string, Check> } = {
   deleted: { ...at, ...keys },
   identity: { ...keys, fingerprints: isList(isText), bytes: isList(isNumber) },
   moved: { ...at, moves: isList(isRow(isText, isText)), replaced: isList(isText) },
-  clock: { ...at, trusted: isFlag },
+  clock: { ...at, trusted: isFlag, doubted: maybe(isFlag) },
   snapshot: {
     baseline: isFlag,
     checked: isNumber,

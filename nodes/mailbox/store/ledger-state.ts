@@ -47,6 +47,8 @@ export class LedgerState {
   countedFrom = 0;
   /** The clock could not be trusted when that was last looked at. */
   distrusted = false;
+  /** Mail came from the future since the days began: the clock may be behind, and be set later. */
+  doubted = false;
   /** When mails vanished from the listing, seconds since the epoch. */
   readonly missing = new Map<string, number>();
   readonly openDeliveries = new Map<string, OpenDelivery>();
@@ -185,7 +187,8 @@ export class LedgerState {
         this.lastChecked = record.at * 1000;
         break;
       case 'clock':
-        if (record.trusted) this.countedFrom = record.at;
+        this.doubted = record.doubted === true;
+        if (record.trusted && !this.doubted) this.countedFrom = record.at;
         this.distrusted = !record.trusted;
         break;
       case 'snapshot':
@@ -227,6 +230,7 @@ export class LedgerState {
       deletions: [...this.#deletions],
       countedFrom: this.countedFrom,
       distrusted: this.distrusted,
+      ...(this.doubted && { doubted: true }),
       ...(this.paused && { paused: true }),
       ...(this.firstCheck && { first: [this.firstCheck.at, this.firstCheck.ignored] }),
     };
@@ -311,6 +315,7 @@ export class LedgerState {
     this.lastChecked = record.checked * 1000;
     this.countedFrom = record.countedFrom ?? 0;
     this.distrusted = record.distrusted ?? false;
+    this.doubted = record.doubted === true;
     this.paused = record.paused === true;
     if (record.first) this.firstCheck = { at: record.first[0], ignored: record.first[1] };
     for (const [key, letter, at, fingerprint, bytes] of record.known) {

@@ -183,6 +183,11 @@ export class Ledger {
     return this.#remembered.distrusted ? undefined : this.#remembered.countedFrom * 1000;
   }
 
+  /** True where mail came from the future since then: the clock may be behind, and be set later. */
+  get clockDoubted(): boolean {
+    return this.#remembered.doubted;
+  }
+
   /** Grows with everything that is recorded but the ends of checks. */
   get revision(): number {
     return this.#remembered.revision;
@@ -266,6 +271,11 @@ export class Ledger {
   /** Records whether the clock can be trusted. A return of trust begins the days of `expire` again. */
   async recordClock(trusted: boolean): Promise<void> {
     await this.#log.atOnce({ is: 'clock', at: this.#seconds(), trusted });
+  }
+
+  /** Records that the clock may be behind. The days of `expire` go on for as long as it is not set. */
+  async recordClockDoubt(): Promise<void> {
+    await this.#log.atOnce({ is: 'clock', at: this.#seconds(), trusted: true, doubted: true });
   }
 
   /** A quarantined mail gets one more attempt. It may have been delivered, so the next delivery is marked. */
