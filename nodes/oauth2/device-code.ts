@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identify, identifyInForm } from './client-authentication';
-import { type Endpoints, isLoopback, movedFrom, resolveEndpoints, scopeOf } from './endpoints';
+import { type Endpoints, isLoopback, resolveEndpoints, scopeOf } from './endpoints';
 import { OAuth2Error, retryAfter } from './errors';
 import { type AgentFor, exchange, noAnswer, readFields } from './http';
+import { isRedirect, movedFrom } from './moved';
 import { judgedBy, refused } from './refusals';
 import { randomText, SIGN_IN_MS, type SignInRequest, type SignIns } from './sign-ins';
 import { requestTokens } from './token-request';
@@ -97,8 +98,9 @@ export class DeviceCodeSignIn {
     });
     const now = this.#now();
     const told = readFields(answer.text);
-    if (answer.status >= 300 && answer.status < 400)
-      throw movedFrom(url, answer.headers.location, { provider });
+    if (isRedirect(answer.status)) {
+      throw movedFrom({ url, ...answer }, provider, endpoints.issuer !== undefined);
+    }
     const isLater = answer.status === 429 || (answer.status >= 500 && answer.status !== 511);
     if (told === undefined && !isLater)
       throw new OAuth2Error('TEMPORARY', 'not-json', { facts: { ...facts, status: answer.status } });

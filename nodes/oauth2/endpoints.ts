@@ -2,6 +2,7 @@ import { isLoopback as isLoopbackHost } from '../base/loopback';
 import { type AccountConfig, isMicrosoft } from './config';
 import { isRecord, OAuth2Error, type OAuth2Facts } from './errors';
 import { type AgentFor, exchange, type HttpResponse, noAnswer } from './http';
+import { documentMoved, plain } from './moved';
 import { type Provider, providers } from './providers';
 import { redact } from './redact';
 
@@ -200,7 +201,9 @@ async function followed(from: URL, options: DiscoveryOptions): Promise<HttpRespo
     const next = URL.canParse(location, url) ? new URL(location, url) : undefined;
     const isSafe =
       next?.protocol === 'https:' && url.protocol === 'https:' && (!isLoopback(next) || isLoopback(from));
-    if (!isSafe || count === MOST_REDIRECTS) throw movedFrom(url, location, { provider: 'custom' });
+    if (!isSafe || count === MOST_REDIRECTS) {
+      throw documentMoved({ url, ...answer });
+    }
     url = next;
   }
 }
@@ -265,22 +268,6 @@ function endpoint(
   }
   url.hash = '';
   return url;
-}
-
-/** A POST with secrets in it is never sent on to another address (S10); the sentence names that address. */
-export function movedFrom(url: URL, location: string | undefined, facts: OAuth2Facts): OAuth2Error {
-  const to =
-    location !== undefined && URL.canParse(location, url)
-      ? plain(new URL(location, url)).slice(0, 300)
-      : undefined;
-  return new OAuth2Error('CONFIG', 'redirected', {
-    facts: { ...facts, host: url.host, ...(to && { uri: to }) },
-  });
-}
-
-/** Without query and fragment, to be shown. */
-export function plain(url: URL): string {
-  return url.origin + url.pathname;
 }
 
 /** As plain JSON, to be kept while a person signs in. */

@@ -117,6 +117,8 @@ export type OAuth2Reason =
   | 'issuer-unnamed'
   | 'token-type'
   | 'redirected'
+  | 'redirected-discovered'
+  | 'issuer-redirected'
   | 'id-token-only'
   | 'tls-not-deployed'
   | 'proxy-not-deployed'
@@ -130,6 +132,7 @@ export type OAuth2Reason =
   | 'server-busy'
   | 'server-error'
   | 'not-json'
+  | 'redirected-on-the-way'
   | 'answer-malformed'
   // TLS
   | 'certificate-untrusted'

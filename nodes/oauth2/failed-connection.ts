@@ -1,4 +1,5 @@
 import { isRecord, OAuth2Error, type OAuth2ErrorOptions, type OAuth2Facts } from './errors';
+import { providers } from './providers';
 
 /** Makes the error of a connection that failed; one of this room, from before anything was sent, stays what it is. */
 export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
@@ -37,14 +38,19 @@ export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
   return new OAuth2Error('TEMPORARY', 'unreachable', options);
 }
 
+/** Where a person signs in to the providers of the table; a `custom` account may name such an address too. */
+const PUBLIC_HOSTS: ReadonlySet<string> = new Set(
+  Object.values(providers).flatMap(({ endpoints }) => {
+    const { issuer, authorization, token } = endpoints ?? {};
+    return [issuer, authorization, token].flatMap((address) => (address ? new URL(address).host : []));
+  }),
+);
+
 /** At a public provider an untrusted certificate is made on the way: a proxy that inspects TLS, or a virus scanner. */
 function untrusted(options: OAuth2ErrorOptions): OAuth2Error {
-  const { provider = 'custom' } = options.facts ?? {};
-  return new OAuth2Error(
-    'TLS',
-    provider === 'custom' ? 'certificate-untrusted' : 'certificate-inspected',
-    options,
-  );
+  const { provider = 'custom', host = '' } = options.facts ?? {};
+  const isPublic = provider !== 'custom' || PUBLIC_HOSTS.has(host);
+  return new OAuth2Error('TLS', isPublic ? 'certificate-inspected' : 'certificate-untrusted', options);
 }
 
 /** The first system code found on the way down the causes. */

@@ -234,7 +234,7 @@ const rows: readonly Provider[] = [
       help: 'https://www.fastmail.help/hc/en-us/articles/1500000278342',
     },
   },
-  // Source: autoconfig, comcast.net, which names the host mail.comcast.net, November 2026
+  // Source: Thunderbird, OAuth2Providers.sys.mjs (pop.comcast.net); autoconfig, comcast.net, has mail.comcast.net, November 2026
   {
     id: 'comcast',
     label: 'Comcast, Xfinity',
@@ -450,13 +450,13 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://support.gmx.com/pop-imap/pop3/index.html' },
   },
-  // Source: autoconfig, web.de, which has the user name without its domain; the whole address is not verified, November 2026
+  // Source: autoconfig, web.de; Delta Chat's provider-db has the same user name, November 2026
   {
     id: 'webde',
     authservIds: ['web.de'],
     label: 'web.de',
     domains: ['web.de', 'email.de'],
-    pop: { host: 'pop3.web.de', ...TLS },
+    pop: { host: 'pop3.web.de', ...TLS, userName: 'local-part' },
     ...APP_PASSWORD,
     links: { help: 'https://hilfe.web.de/pop-imap/einschalten.html', pop: 'https://web.de/' },
   },
@@ -491,7 +491,7 @@ const rows: readonly Provider[] = [
     },
   },
   // The password is an authorization code.
-  // Source: service.mail.qq.com, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'qq',
     label: 'QQ Mail, Foxmail',
@@ -501,7 +501,7 @@ const rows: readonly Provider[] = [
     links: { help: 'https://service.mail.qq.com/detail/0/75' },
   },
   // The password is an authorization code.
-  // Source: help.mail.163.com, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'netease-163',
     label: 'NetEase 163',
@@ -511,7 +511,7 @@ const rows: readonly Provider[] = [
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
   // The password is an authorization code.
-  // Source: help.mail.163.com, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'netease-126',
     label: 'NetEase 126',
@@ -521,7 +521,7 @@ const rows: readonly Provider[] = [
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
   // The password is an authorization code.
-  // Source: help.mail.163.com, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'netease-yeah',
     label: 'NetEase yeah.net',
@@ -530,7 +530,7 @@ const rows: readonly Provider[] = [
     ...AUTHORIZATION_CODE,
     links: { help: 'https://help.mail.163.com/faq.do?m=list&categoryID=90' },
   },
-  // Source: help.aliyun.com, host not verified, November 2026
+  // Source: Alibaba Cloud, site monitoring (pop3s://pop3.aliyun.com), November 2026
   {
     id: 'aliyun',
     label: 'Aliyun Mail',
@@ -540,7 +540,7 @@ const rows: readonly Provider[] = [
     links: { help: 'https://help.aliyun.com/document_detail/465307.html' },
   },
   // The password is an authorization code.
-  // Source: help.sina.com.cn, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'sina',
     label: 'Sina Mail',
@@ -558,7 +558,7 @@ const rows: readonly Provider[] = [
     ...APP_PASSWORD,
     links: { help: 'https://help.naver.com/service/30029/contents/21342' },
   },
-  // Source: cs.daum.net, host not verified: autoconfig, daum.net, has IMAP only, November 2026
+  // Source: Tizen, email-service (pop.daum.net, 995, TLS); autoconfig, daum.net, has IMAP only, November 2026
   {
     id: 'daum',
     label: 'Daum, Hanmail',
@@ -597,7 +597,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://pomoc.o2.pl/jak-skonfigurowac-program-pocztowy' },
   },
-  // Source: pomoc.interia.pl, host not verified, November 2026
+  // Source: none of its own could be read; the host by another program (995, TLS), November 2026
   {
     id: 'interia',
     label: 'Interia',
@@ -659,7 +659,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://aide.laposte.net/' },
   },
-  // Source: www2.telenet.be, host not verified, November 2026
+  // Source: none of its own could be read; the host by another program (995, TLS), November 2026
   {
     id: 'telenet',
     label: 'Telenet',
@@ -698,7 +698,7 @@ const rows: readonly Provider[] = [
     signIn: 'password',
     links: { help: 'https://sac.uol.com.br/' },
   },
-  // Source: ajuda.terra.com.br, host not verified, November 2026
+  // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'terra',
     label: 'Terra',

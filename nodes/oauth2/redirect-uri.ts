@@ -1,6 +1,7 @@
 import type { AccountConfig } from './config';
-import { isLoopback, plain } from './endpoints';
+import { isLoopback } from './endpoints';
 import { OAuth2Error } from './errors';
+import { plain } from './moved';
 
 /** Every redirect URI ends so, whatever admin root or reverse proxy stands before it. */
 export const CALLBACK_PATH = '/redletter/oauth2-account/callback';

@@ -36,7 +36,7 @@ const ASKING: readonly Step[] = [...SIGN_IN, ...APP];
 /** Conditional access: device, location, application protection. Another sign-in changes nothing. */
 const POLICY = [
   50005, 50097, 50129, 50131, 50155, 53000, 53001, 53002, 53003, 53009, 53011, 530002, 530003, 530004, 530032,
-  530034, 530036,
+  530034,
 ];
 /** A second factor is missing or too old, or the person has to be asked: a person can give it. */
 const MFA = [50072, 50074, 50076, 50078, 50079, 50085, 50125, 50158, 53004, 700020];
@@ -64,8 +64,9 @@ const declined = rowOf('DECLINED');
 /**
  * What servers refuse with, and what it means: the first row that fits. Microsoft's numbers and Google's sentences pick
  * the hint; what to do follows from `error`, whose rows stand at the end. Numbers: Microsoft Entra authentication and
- * authorization error codes (learn.microsoft.com/entra/identity-platform/reference-error-codes, November 2026). Words:
- * RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, OpenID Connect Core section 3.1.2.6.
+ * authorization error codes (learn.microsoft.com/entra/identity-platform/reference-error-codes, November 2026); what is
+ * not in that list (500113 and 7000229, for two) by the words its servers send with it, as others have published them.
+ * Words: RFC 6749 sections 4.1.2.1 and 5.2, RFC 8628 section 3.5, OpenID Connect Core section 3.1.2.6.
  */
 export const refusals: readonly Row[] = [
   // Temporary
@@ -106,11 +107,11 @@ export const refusals: readonly Row[] = [
   config('clock-wrong', { aadsts: [700024], proof: ['key'] }),
   // Microsoft's list has this number for a scope, its servers also for the audience of an assertion.
   config('client-assertion-refused', { aadsts: [700023], proof: ['key'], says: /assertion/i }),
-  config('client-assertion-refused', { aadsts: [700021, 700027, 700030], proof: ['key'] }),
+  config('client-assertion-refused', { aadsts: [700027], proof: ['key'] }),
   config('client-disabled', { aadsts: [7000112] }),
   config('client-disabled', { aadsts: [70001], says: /disabled/i }),
   config('enterprise-application-missing', { aadsts: [7000229] }),
-  config('client-not-in-tenant', { provider: 'microsoft', aadsts: [700016, 700011, 700038, 70001] }),
+  config('client-not-in-tenant', { provider: 'microsoft', aadsts: [700016, 700011, 70001] }),
   config('client-unknown', { aadsts: [700016, 700011, 700038, 70001] }),
   config('app-denied', { step: APP, aadsts: [50105, 501051] }),
   config('user-not-assigned', { step: SIGN_IN, aadsts: [50105] }),
@@ -131,8 +132,8 @@ export const refusals: readonly Row[] = [
   config('cloud-mismatch', { provider: 'microsoft', step: PERSON, aadsts: [900382, 900432, 90038] }),
   config('tenant-unknown', { provider: 'microsoft', aadsts: [90002, 900021, 900023, 50128] }),
   // Redirect URI, scope and consent
-  config('redirect-uri-mismatch', { step: REDIRECT, aadsts: [50011, 500112, 500113, 70004, 900971] }),
-  config('single-page-app', { step: PERSON, aadsts: [9002325, 9002327, 900561] }),
+  config('redirect-uri-mismatch', { step: REDIRECT, aadsts: [50011, 500113, 70004, 900971] }),
+  config('single-page-app', { step: PERSON, aadsts: [9002325, 9002327] }),
   config('scope-two-resources', { step: ASKING, aadsts: [28000, 700022] }),
   config('permission-missing', { step: ASKING, aadsts: [650056, 650057, 65005] }),
   config('scope-refused', { step: ASKING, aadsts: [28002, 28003, 70011, 650053, 500011] }),

@@ -1,7 +1,8 @@
 import type { AccountConfig } from './config';
-import { movedFrom, resolveEndpoints, scopeOf } from './endpoints';
+import { resolveEndpoints, scopeOf } from './endpoints';
 import { isRecord, OAuth2Error } from './errors';
 import { type AgentFor, exchange, noAnswer } from './http';
+import { isRedirect, movedFrom } from './moved';
 import { redact } from './redact';
 import { checkRedirectUri } from './redirect-uri';
 
@@ -48,8 +49,7 @@ export async function registerClient(request: RegistrationRequest): Promise<stri
   }).catch(async (cause) => {
     throw await noAnswer(cause, { provider, host: url.host }, url, agent);
   });
-  if (answer.status >= 300 && answer.status < 400)
-    throw movedFrom(url, answer.headers.location, { provider });
+  if (isRedirect(answer.status)) throw movedFrom({ url, ...answer }, provider, true);
   const told = isRecord(answer.json) ? answer.json : {};
   const { client_id: id, error, error_description: description, token_endpoint_auth_method: proof } = told;
   const fits = typeof id === 'string' && /^[\x20-\x7e]{1,512}$/.test(id);

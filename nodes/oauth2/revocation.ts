@@ -1,7 +1,7 @@
 import { identify, identifyInForm } from './client-authentication';
-import { movedFrom } from './endpoints';
 import { OAuth2Error, retryAfter } from './errors';
 import { exchange, noAnswer, readFields } from './http';
+import { isRedirect, movedFrom } from './moved';
 import { judgedBy, refused } from './refusals';
 import type { RenewalContext } from './renewal';
 import type { Tokens } from './tokens';
@@ -31,7 +31,9 @@ export async function revokeToken(context: RenewalContext, tokens: Tokens): Prom
     throw await noAnswer(cause, facts, url, agent);
   });
   if (answer.status === 200 || answer.status === 204) return true;
-  if (answer.status >= 300 && answer.status < 400) throw movedFrom(url, answer.headers.location, facts);
+  if (isRedirect(answer.status)) {
+    throw movedFrom({ url, ...answer }, config.provider, endpoints.issuer !== undefined);
+  }
   const said = readFields(answer.text);
   const retryAfterMs = retryAfter(answer.headers['retry-after'], now());
   const refusal = refused({

@@ -1,9 +1,10 @@
 import { readAnswer, type TokenAnswer } from './answer';
 import { type Identification, identifyInForm } from './client-authentication';
 import type { AccountConfig } from './config';
-import { type Endpoints, movedFrom } from './endpoints';
+import type { Endpoints } from './endpoints';
 import { isRecord, OAuth2Error, type OAuth2ErrorOptions, retryAfter } from './errors';
 import { type AgentFor, noAnswer, readFields, TIMEOUT_MS } from './http';
+import { isRedirect, movedFrom } from './moved';
 import type { Step } from './refusal-table';
 import { judgedBy, refused } from './refusals';
 import { type LibraryFailure, sendByLibrary } from './simple-oauth2';
@@ -48,7 +49,10 @@ export async function requestTokens(request: TokenRequest): Promise<TokenAnswer>
   });
   const status = response?.statusCode ?? 0;
   const answer = failure ? readLoosely(status, failure.payload) : sent.answer;
-  if (status >= 300 && status < 400) throw movedFrom(url, response?.headers.location, facts);
+  if (isRedirect(status)) {
+    const redirect = { url, status, headers: response?.headers ?? {} };
+    throw movedFrom(redirect, config.provider, endpoints.issuer !== undefined);
+  }
   if (failure && answer === undefined) {
     const retryAfterMs = retryAfter(response?.headers['retry-after'], now());
     const told = { ...(retryAfterMs !== undefined && { retryAfterMs }) };

@@ -268,7 +268,7 @@ describe('oauth2/endpoints', () => {
     it('no redirect is followed but over https (S10)', async () => {
       const elsewhere = await startTokenEndpoint(metadata());
       server.answer({ status: 302, headers: { location: `http://127.0.0.1:${elsewhere.port}/` } });
-      await assert.rejects(discover(), { reason: 'redirected' });
+      await assert.rejects(discover(), { code: 'CONFIG', reason: 'issuer-redirected' });
       assert.equal(elsewhere.requests.length, 0);
       await elsewhere.close();
     });

@@ -27,7 +27,7 @@ const AUTOCONFIG: Record<string, [host: string, userName: 'address' | 'local-par
   'gmx.com': ['pop.gmx.com', 'address'],
   'gmx.co.uk': ['pop.gmx.com', 'address'],
   'gmx.fr': ['pop.gmx.com', 'address'],
-  'web.de': ['pop3.web.de', 'address'],
+  'web.de': ['pop3.web.de', 'local-part'],
   't-online.de': ['securepop.t-online.de', 'address'],
   'posteo.de': ['posteo.de', 'address'],
   'naver.com': ['pop.naver.com', 'address'],

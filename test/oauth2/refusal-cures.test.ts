@@ -76,7 +76,7 @@ const sendsSecret = ({ grant, provider, clientAuth, clientSecret }: AccountConfi
 const POLICY = new Set([50097, 50129, 50155, 53000, 53001, 53002, 53003, 53009, 53011, 530032, 530034]);
 /** The application is known to be a public client. */
 const PUBLIC = new Set([700025, 90023]);
-const REDIRECT = new Set([50011, 500112, 500113, 70004, 900971]);
+const REDIRECT = new Set([50011, 500113, 70004, 900971]);
 
 /** What a sentence tells a person to do, and when that cannot help. */
 const CURES: readonly { named: RegExp; cannotHelp(situation: Situation, error: OAuth2Error): boolean }[] = [

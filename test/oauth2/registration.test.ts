@@ -94,7 +94,11 @@ describe('oauth2/registration (RFC 7591)', () => {
       endpoint.answer(metadata(), { status: 307, headers: { location: 'https://moved.example.com/r?x=1' } });
       await assert.rejects(register(), (error) => {
         assert.ok(error instanceof OAuth2Error);
-        assert.deepEqual([error.reason, error.facts.uri], ['redirected', 'https://moved.example.com/r']);
+        const { uri, detail } = error.facts;
+        assert.deepEqual(
+          [error.reason, uri, detail],
+          ['redirected-discovered', 'https://moved.example.com/r', `${issuer()}/register`],
+        );
         return true;
       });
     });

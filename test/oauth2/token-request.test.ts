@@ -147,10 +147,23 @@ describe('oauth2/token-request', () => {
         await assert.rejects(refresh(), (error: OAuth2Error) => {
           assert.deepEqual([error.code, error.reason], ['CONFIG', 'redirected']);
           assert.equal(error.facts.uri, elsewhere.url);
+          assert.equal(error.facts.detail, endpoint.url);
           return true;
         });
       }
       assert.equal(elsewhere.requests.length, 0);
+      // No address to be entered: one that is no redirect, or that no browser opens.
+      for (const headers of [{}, { location: 'javascript:alert(1)' }] as Record<string, string>[]) {
+        endpoint.answer({ status: 304, headers });
+        await assert.rejects(refresh(), { code: 'TEMPORARY', reason: 'not-json' });
+      }
+      endpoint.answer({ status: 302, headers: { location: 'https://portal.example.net/?x=1' } });
+      await assert.rejects(refresh({ provider: 'google' }, { agent: () => endpoint.agent }), (error) => {
+        assert.ok(error instanceof OAuth2Error);
+        const { uri } = error.facts;
+        assert.deepEqual([error.reason, uri], ['redirected-on-the-way', 'https://portal.example.net/']);
+        return error.retryable;
+      });
       await elsewhere.close();
     });
 
