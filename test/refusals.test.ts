@@ -45,6 +45,8 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
   /** What each address says: by host and path. */
   let answers: Record<string, Answer>;
   let asked: { address: string; form: URLSearchParams }[];
+  /** Whether the proxy inspects TLS: its own certificate for every host. */
+  let inspects: boolean;
 
   before(async function () {
     needs(opensslMissing).call(this);
@@ -60,15 +62,23 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       response.writeHead(status, { 'content-type': isText ? 'text/html' : 'application/json', ...headers });
       response.end(isText ? body : JSON.stringify(body));
     });
+    const inspection = createTlsServer(
+      certificateAuthority('Contoso Inspection').issue({ names: HOSTS }),
+      ({ headers, url }, response) => {
+        asked.push({ address: `${headers.host}${url}`, form: new URLSearchParams() });
+        response.end();
+      },
+    );
     const proxy = createServer();
     proxy.on('connect', (_request, client) => {
-      const server = connect((world.address() as AddressInfo).port, '127.0.0.1', () => {
+      const { port } = (inspects ? inspection : world).address() as AddressInfo;
+      const server = connect(port, '127.0.0.1', () => {
         client.write('HTTP/1.1 200 OK\r\n\r\n');
         client.pipe(server).pipe(client);
       });
       for (const end of [client, server]) end.on('error', () => server.destroy());
     });
-    servers = [world, proxy];
+    servers = [world, inspection, proxy];
     for (const server of servers) {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     }
@@ -93,6 +103,7 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
   beforeEach(() => {
     answers = {};
     asked = [];
+    inspects = false;
   });
 
   const account = (more: Record<string, unknown> = {}, credentials: object = {}): FlowNode => ({
@@ -275,10 +286,189 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
     assert.match(message ?? '', /http:\/\/keycloak:8080\/realms\/main/);
   });
 
-  it('a proxy that is not deployed: refused before a byte is sent', async () => {
-    const { reason } = await start(custom({ proxy: 'not-there' }));
-    assert.equal(reason, 'proxy-not-deployed');
-    assert.deepEqual(asked, []);
+  /** Signed in by a pasted address, so that there are tokens to revoke. */
+  async function pasted(node: FlowNode): Promise<void> {
+    const { url, message } = await start(node);
+    const { headers } = await fetch(String(url ?? message), { redirect: 'manual' });
+    const state = new URL(headers.get('location') ?? '').searchParams.get('state');
+    const text = `https://localhost/callback?code=canary-code&state=${state}`;
+    assert.equal((await post('paste', { text })).state, 'signed-in');
+  }
+  const deviceAnswer = {
+    body: {
+      device_code: 'canary-device',
+      user_code: 'ABCD',
+      verification_uri: 'https://id.example.net/device',
+      expires_in: 900,
+      interval: 60,
+    },
+  };
+  const byHand = {
+    deviceUrl: 'https://id.example.net/device',
+    revocationUrl: 'https://id.example.net/revoke',
+  };
+  const configuration = 'id.example.net/.well-known/openid-configuration';
+  const byIssuer = { issuer: 'https://id.example.net', authorizationUrl: '', tokenUrl: '' };
+  const published = (more: object = {}): Answer => ({
+    body: {
+      issuer: 'https://id.example.net',
+      authorization_endpoint: 'https://id.example.net/authorize',
+      token_endpoint: 'https://id.example.net/token',
+      device_authorization_endpoint: 'https://id.example.net/device',
+      revocation_endpoint: 'https://id.example.net/revoke',
+      registration_endpoint: 'https://id.example.net/register',
+      ...more,
+    },
+  });
+  const access = { access_token: 'canary-access', token_type: 'Bearer', expires_in: 3600 };
+
+  for (const property of ['proxy', 'tls'] as const) {
+    const gone = { [property]: 'not-there' };
+    for (const [request, node] of [
+      ['the code', custom(gone)],
+      ['a public provider’s code', account(gone)],
+      ['the device code', custom({ ...byHand, grant: 'device_code', ...gone })],
+      ['the application’s token', custom({ grant: 'client_credentials', ...gone })],
+      ['a renewal', custom({ grant: 'refresh_token', ...gone })],
+      ['discovery', custom({ ...byIssuer, ...gone })],
+      ['registration', { ...custom({ ...byIssuer, ...gone }), credentials: { user: ALICE } }],
+    ] as const) {
+      it(`${property} that is not deployed, asking for ${request}: refused before a byte is sent`, async () => {
+        answers[configuration] = published();
+        answers['id.example.net/device'] = deviceAnswer;
+        answers['id.example.net/token'] = { body: access };
+        const credentials = { clientSecret: SECRET, refreshToken: 'canary-refresh', ...node.credentials };
+        const view = await start({ ...node, credentials });
+        assert.equal(view.reason, `${property}-not-deployed`);
+        assert.match(view.message ?? '', /not deployed.*Nothing was sent/);
+        assert.deepEqual(asked, []);
+      });
+    }
+
+    it(`${property} that is not deployed, signing out: the token is not sent past it, and forgotten`, async () => {
+      answers['id.example.net/token'] = { body: access };
+      await pasted(custom(byHand));
+      asked = [];
+      const view = await post('sign-out', dialog(custom({ ...byHand, ...gone })));
+      assert.deepEqual([view.revoked, view.reason], [false, `${property}-not-deployed`]);
+      assert.deepEqual(asked, []);
+      assert.equal((await post('status', dialog(custom(byHand)))).state, 'signed-out');
+    });
+
+    it(`${property} that is not deployed, asking for the offered scopes: refused before a byte is sent`, async () => {
+      answers[configuration] = published({ scopes_supported: ['mail'] });
+      const view = await post('scopes', dialog(custom({ ...byIssuer, ...gone })));
+      assert.equal(view.reason, `${property}-not-deployed`);
+      assert.deepEqual(asked, []);
+    });
+  }
+
+  describe('an address that has moved', () => {
+    const moved = (status: number): Answer => ({
+      status,
+      headers: { location: 'https://id.example.net/new' },
+    });
+    const notSentOn = () => assert.ok(asked.every(({ address }) => address !== 'id.example.net/new'));
+
+    it('the device authorization endpoint: both addresses, and it is not asked there', async () => {
+      answers['id.example.net/device'] = moved(308);
+      const view = await start(custom({ ...byHand, grant: 'device_code' }));
+      assert.equal(view.reason, 'redirected');
+      assert.match(
+        view.message ?? '',
+        /id\.example\.net\/device has moved to https:\/\/id\.example\.net\/new\./,
+      );
+      assert.match(view.message ?? '', /enter the new address under More settings/);
+      notSentOn();
+    });
+
+    it('the revocation endpoint: the token is not sent on, and forgotten', async () => {
+      answers['id.example.net/token'] = { body: access };
+      answers['id.example.net/revoke'] = moved(301);
+      await pasted(custom(byHand));
+      const view = await post('sign-out', dialog(custom(byHand)));
+      assert.deepEqual([view.revoked, view.reason], [false, 'redirected']);
+      assert.match(
+        view.message ?? '',
+        /id\.example\.net\/revoke has moved to https:\/\/id\.example\.net\/new\./,
+      );
+      notSentOn();
+    });
+
+    it('the registration endpoint, as the issuer names it: the operator, or addresses by hand', async () => {
+      answers[configuration] = published();
+      answers['id.example.net/register'] = moved(302);
+      const view = await start({ ...custom(byIssuer), credentials: { user: ALICE } });
+      assert.equal(view.reason, 'redirected-discovered');
+      assert.match(
+        view.message ?? '',
+        /id\.example\.net\/register has moved to .*operator.*clear the issuer/,
+      );
+      notSentOn();
+    });
+
+    it('the token endpoint of a public provider: the network, and no address to enter', async () => {
+      answers[token('common')] = {
+        status: 302,
+        headers: { location: 'https://portal.example.net/login?x=1' },
+      };
+      const { reason, message } = await exchanged(account());
+      assert.equal(reason, 'redirected-on-the-way');
+      assert.match(
+        message ?? '',
+        /redirected to https:\/\/portal\.example\.net\/login,.*intercepts.*Check the network/,
+      );
+    });
+
+    it('the configuration of an issuer, to where it cannot be read securely: the issuer, and no new address', async () => {
+      answers[configuration] = { status: 307, headers: { location: 'http://id.example.net/configuration' } };
+      const view = await start(custom(byIssuer));
+      assert.equal(view.reason, 'issuer-redirected');
+      assert.match(
+        view.message ?? '',
+        /redirects to http:\/\/id\.example\.net\/configuration,.*Check the issuer/,
+      );
+    });
+
+    it('the configuration of an issuer within https: followed', async () => {
+      answers[configuration] = { status: 308, headers: { location: '/elsewhere' } };
+      answers['id.example.net/elsewhere'] = published();
+      assert.match(String((await start(custom(byIssuer))).url), /begin/);
+    });
+  });
+
+  describe('a proxy that inspects TLS, at a public provider', () => {
+    for (const [request, node] of [
+      ['discovery', custom({ ...byIssuer, issuer: 'https://login.microsoftonline.com/common/v2.0' })],
+      ['the device code', account({ grant: 'device_code' })],
+      [
+        'the application’s token',
+        account({ grant: 'client_credentials', tenant: 'contoso.example' }, { clientSecret: SECRET }),
+      ],
+      ['the service account’s token', googleApp()],
+    ] as const) {
+      it(`${request}: who issued the certificate, NODE_EXTRA_CA_CERTS, and nothing is sent`, async () => {
+        inspects = true;
+        const view = await start(node);
+        assert.equal(view.reason, 'certificate-inspected');
+        assert.match(view.message ?? '', /Contoso Inspection.*inspects TLS.*NODE_EXTRA_CA_CERTS/);
+        assert.deepEqual(asked, []);
+      });
+    }
+
+    it('the code: the same, by the window', async () => {
+      inspects = true;
+      const { reason, message } = await exchanged(account());
+      assert.equal(reason, 'certificate-inspected');
+      assert.match(message ?? '', /login\.microsoftonline\.com.*Contoso Inspection/);
+    });
+
+    it('a server of one’s own: its CA under TLS configuration, and no talk of inspection', async () => {
+      inspects = true;
+      const view = await start(custom(byIssuer));
+      assert.equal(view.reason, 'certificate-untrusted');
+      assert.match(view.message ?? '', /under TLS configuration/);
+    });
   });
 
   it('a pasted address with raw commas and semicolons: the whole code is exchanged', async () => {
