@@ -40,7 +40,7 @@ async function serve(mails: number): Promise<void> {
     commands: {
       STAT: () => `+OK ${mails} ${mails * MAIL.length}\r\n`,
       UIDL: () => `${uidl}.\r\n`,
-      LIST: () => `${list}.\r\n`,
+      LIST: (number) => (number === '' ? `${list}.\r\n` : `+OK ${number} ${MAIL.length}\r\n`),
       TOP: () => `+OK\r\n${HEADER}\r\n.\r\n`,
       RETR: () => `+OK\r\n${MAIL}\r\n.\r\n`,
     },

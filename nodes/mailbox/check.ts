@@ -1,5 +1,6 @@
 import { Pop3Error } from '../pop3';
 import { recordBaseline } from './baseline';
+import { changesSince } from './changes';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import { judgeClock } from './clock-trust';
 import { deleteAndQuit } from './deletion';
@@ -9,7 +10,7 @@ import { learnFingerprints } from './learning';
 import { addSizes, type ListedMail, listMailbox } from './listing';
 import { recognize } from './recognition';
 import type { Session } from './session';
-import { hasNothingToDo, isListedAsBefore, rememberCheck } from './unchanged';
+import { lookAt, recordChanges, rememberChanges, rememberCheck } from './unchanged';
 
 export interface CheckResult {
   summary: CheckSummary;
@@ -33,15 +34,18 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
   const { client, messages } = session;
   try {
     const began = ledger.revision;
-    const asBefore = await isListedAsBefore(context, session);
-    if (asBefore) await judgeClock(context, session, context.unchanged.seen?.last);
-    const { nothing, suspects } = await hasNothingToDo(context, session, asBefore);
-    if (nothing) return await endUnchanged(context, session, started);
-    const listing = await listMailbox(client, { messages, sizes: false, signal });
-    const summary = newSummary(listing.length);
+    const changes = await changesSince(context, session);
+    if (changes) await judgeClock(context, session, changes.last);
+    const { few, suspects } = await lookAt(context, session, changes);
+    if (few?.length === 0) return await endUnchanged(context, session, started);
+    const listing = few ?? (await listMailbox(client, { messages, sizes: false, signal }));
+    const summary = newSummary(few ? messages : listing.length);
     const first = !ledger.hasBaseline;
-    if (!asBefore) await judgeClock(context, session, listing.at(-1));
-    const recognized = await recordListing(context, session, listing, suspects);
+    if (!changes) await judgeClock(context, session, listing.at(-1));
+    const recognized =
+      changes && few
+        ? await recordChanges(context, changes)
+        : await recordListing(context, session, listing, suspects);
     await quarantineWhatCrashes(context, listing, summary);
     await retryQuarantined(context, listing);
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
@@ -59,7 +63,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await deleteAndQuit(context, client, listing, summary, recognized);
     const { trouble, left } = downloads;
     if (trouble !== undefined) throw trouble;
-    await rememberCheck(context, session, { listing, began });
+    if (changes && few) rememberChanges(context, session, changes);
+    else await rememberCheck(context, session, { listing, began });
     await ledger.recordCheck(wanted.length - left === fresh.length);
     const ignored = first ? { ignored: ledger.firstCheck?.ignored ?? 0 } : {};
     return { ...resultOf(context, session, summary, started), ...ignored, left };

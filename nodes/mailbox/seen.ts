@@ -1,15 +1,16 @@
 import type { ListedMail } from './listing';
 import type { Ledger } from './store/ledger';
 
-/** What a check saw that found nothing to do and recorded nothing. */
+/** What a check saw of a mailbox in which there was nothing to do. */
 export interface Seen {
   ledger: Ledger;
+  /** Of the ledger, when there was nothing to do. */
   revision: number;
   messages: number;
   bytes: number | undefined;
-  /** The digest of what the server answered to UIDL. */
-  uidl: string;
-  /** The same of LIST; undefined where STAT says what the sizes are together. */
+  /** What the server answered to UIDL. */
+  uidl: Buffer;
+  /** The digest of its answer to LIST; undefined where STAT says what the sizes are together. */
   list: string | undefined;
   hides: boolean;
   /** The mail that is listed last. */
@@ -18,7 +19,7 @@ export interface Seen {
   numbered: boolean;
   /** When the first mail becomes one to be deleted, ms since the epoch. */
   until: number;
-  /** By a clock that is never set, ms. */
+  /** When all of it was looked at, by a clock that is never set, ms. */
   at: number;
 }
 

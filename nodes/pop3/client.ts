@@ -10,7 +10,8 @@ import { stat } from './commands/stat';
 import { sendUidl, takeUidl, type UniqueIdAnswer, uidlOf, uidlOne } from './commands/uidl';
 import { openSession } from './connect';
 import { Pop3Error } from './error';
-import type { Listing, MaildropStatus, UniqueId } from './listing';
+import type { Listing, MaildropStatus, UidlChanges, UniqueId } from './listing';
+import { compareListings } from './listing-change';
 import { Login } from './login';
 import { type ListedAhead, openMailbox } from './opening';
 import type { ConnectOptions } from './options';
@@ -124,22 +125,40 @@ export class Pop3Client {
   }
 
   /**
-   * A digest of the last whole answer to UIDL or LIST in this session. Where there is none yet it is asked for, and
-   * {@link uidl} or {@link list} reads the same answer afterward: what is as before need not be read. `undefined` where
-   * there is no answer; the call that reads it tells why.
+   * A digest of the last whole answer to LIST in this session. Where there is none yet it is asked for, and {@link list}
+   * reads the same answer afterward: what is as before need not be read. `undefined` where there is no answer; the call
+   * that reads it tells why.
    */
-  async digestOf(command: 'UIDL' | 'LIST'): Promise<string | undefined> {
-    const sent = command === 'UIDL' ? this.#sentUidl() : this.#sentList();
-    const reply = await sent.promise.catch(() => undefined);
+  async listDigest(): Promise<string | undefined> {
+    const reply = await this.#sentList().promise.catch(() => undefined);
     return reply?.response.status === 'ok' ? reply.digest : undefined;
   }
 
+  /** The bytes of the last whole answer to UIDL in this session, by the same rules. They are the caller's to keep. */
+  async uidlBytes(): Promise<Buffer | undefined> {
+    const reply = await this.#sentUidl().promise.catch(() => undefined);
+    return reply?.response.status === 'ok' ? reply.bytes : undefined;
+  }
+
   /**
-   * An entry of an answer to UIDL whose digest was asked for, and that was not read: the one at this place, 0 being the
+   * What the same answer says otherwise than an earlier one. `undefined` where that is more than `most`, or cannot be told
+   * without reading all of it.
+   */
+  async uidlChanges(before: Buffer, most: number): Promise<UidlChanges | undefined> {
+    const reply = await this.#sentUidl().promise.catch(() => undefined);
+    if (reply?.response.status !== 'ok') return undefined;
+    const change = compareListings(before, reply.bytes, most);
+    const came = change?.came.map((line) => reply.itemOf(line)).filter((id) => id !== undefined);
+    if (change === undefined || came?.length !== change.came.length) return undefined;
+    return { came, went: change.went };
+  }
+
+  /**
+   * An entry of an answer to UIDL whose bytes were asked for: the one at this place, 0 being the
    * beginning of the answer and 1 its end. `undefined` where it cannot be read.
    */
   async uidAt(place: number): Promise<UniqueId | undefined> {
-    return (await this.#ahead.uidl?.promise)?.itemAt(place);
+    return (await this.#sentUidl().promise).itemAt(place);
   }
 
   /** `UIDL n` for many numbers, pipelined. A number that is refused fails alone, in its answer's `error`. */

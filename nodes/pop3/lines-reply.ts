@@ -22,7 +22,8 @@ export interface Reading<T> {
 export class LinesReply<T> {
   readonly #command: string;
   readonly #reading: Reading<T>;
-  #blocks: Buffer[];
+  readonly #blocks: Buffer[];
+  #bytes: Buffer | undefined;
   #digest: string | undefined;
 
   /** @param blocks the bytes of the lines, byte-stuffing undone; they may be cut anywhere */
@@ -35,6 +36,17 @@ export class LinesReply<T> {
     this.#command = command;
     this.#blocks = blocks;
     this.#reading = reading;
+  }
+
+  /** The bytes of all lines. */
+  get bytes(): Buffer {
+    if (this.#bytes === undefined) {
+      // Of its own, since it may be kept for hours: a piece of a pool would keep all of that.
+      this.#bytes = Buffer.allocUnsafeSlow(this.#blocks.reduce((sum, { length }) => sum + length, 0));
+      let at = 0;
+      for (const block of this.#blocks) at += block.copy(this.#bytes, at);
+    }
+    return this.#bytes;
   }
 
   /** Two replies of the same digest have the same bytes. */
@@ -66,32 +78,24 @@ export class LinesReply<T> {
 
   /** What the line at this place says, 0 being the first byte of the reply and 1 its end. */
   itemAt(place: number): T | undefined {
-    const blocks = this.#blocks;
-    let at = Math.floor(place * blocks.reduce((sum, { length }) => sum + length, 0));
-    const index = blocks.findIndex(({ length }) => {
-      if (at < length) return true;
-      at -= length;
-      return false;
-    });
-    if (index === -1) return undefined;
-    // A line is shorter than a block, so it is whole in one and its neighbors.
-    const before = blocks[index - 1] ?? Buffer.alloc(0);
-    const bytes = Buffer.concat([before, ...blocks.slice(index, index + 2)]);
-    at += before.length;
+    const { bytes } = this;
+    const at = Math.min(Math.floor(place * bytes.length), bytes.length - 1);
+    if (at < 0) return undefined;
     const from = at === 0 ? 0 : bytes.lastIndexOf(LF, at - 1) + 1;
     const lf = bytes.indexOf(LF, at);
-    return lf === -1 ? undefined : this.#read(bytes.toString('latin1', from, lf), true);
+    return lf === -1 ? undefined : this.itemOf(bytes.toString('latin1', from, lf));
+  }
+
+  /** What a line says that was found among the bytes. */
+  itemOf(line: string): T | undefined {
+    return this.#read(line, true);
   }
 
   /** One item a line. */
   *#take(): Generator<T | undefined, void, undefined> {
-    // The digest outlives the bytes.
-    void this.digest;
-    const blocks = this.#blocks;
-    this.#blocks = [];
     let lines = 0;
     let rest: Buffer = Buffer.alloc(0);
-    for (const block of blocks) {
+    for (const block of this.#blocks) {
       const bytes = rest.length === 0 ? block : Buffer.concat([rest, block]);
       const repeatsSecret = this.#reading.secrets?.within(bytes) === true;
       let from = 0;

@@ -7,6 +7,13 @@ export interface UniqueId {
   uid: string;
 }
 
+/** What an answer to UIDL says otherwise than an earlier one. */
+export interface UidlChanges {
+  came: UniqueId[];
+  /** Unique IDs that are listed no more. */
+  went: string[];
+}
+
 /** An entry of LIST (RFC 1939 section 5). Exchange's numbers are not the bytes RETR will give. */
 export interface Listing {
   number: number;

@@ -11,6 +11,7 @@ import {
   type Snapshot,
   STATE,
 } from './ledger-records';
+import { Touched } from './touched';
 
 /** > 0: processed, seconds since the epoch. Numbers, since a hundred thousand mails have to fit into few megabytes. */
 const CODE: Record<Exclude<MailState, 'processed'>, number> = { baseline: 0, kept: -1, quarantined: -2 };
@@ -35,6 +36,7 @@ class KnownMail {
 export class LedgerState {
   /** Counts what was recorded, other than that a check has ended: as long as it is the same, so is all the rest. */
   revision = 0;
+  readonly touched = new Touched();
   /** True once the first complete listing is recorded. */
   hasBaseline = false;
   /** When the last check ended that left nothing, ms since the epoch; 0 for never. */
@@ -128,7 +130,7 @@ export class LedgerState {
   }
 
   apply(record: LedgerRecord): void {
-    if (record.is !== 'checked') this.revision += 1;
+    if (record.is !== 'checked') this.touched.note(record, ++this.revision);
     switch (record.is) {
       case 'baseline':
         this.hasBaseline = true;

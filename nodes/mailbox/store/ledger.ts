@@ -139,6 +139,11 @@ export class Ledger {
     return this.#remembered.missing.has(key);
   }
 
+  /** The mails that the last listing had no more. */
+  get missing(): Iterable<string> {
+    return this.#remembered.missing.keys();
+  }
+
   /** True where it is missing because this node has deleted it. */
   isDeleted(key: string): boolean {
     return this.#remembered.isDeleted(key);
@@ -191,6 +196,11 @@ export class Ledger {
   /** Grows with everything that is recorded but the ends of checks. */
   get revision(): number {
     return this.#remembered.revision;
+  }
+
+  /** The mails of which anything was recorded after this revision; undefined where that may be any. */
+  changedAfter(revision: number): string[] | undefined {
+    return this.#remembered.touched.after(revision);
   }
 
   get hasOpenDeliveries(): boolean {
@@ -352,6 +362,12 @@ export class Ledger {
     if (gone.length > 0) await this.#log.atOnce({ is: 'gone', at, keys: gone });
     if (back.length > 0) await this.#log.atOnce({ is: 'back', keys: back });
     if (forget.length > 0) await this.#log.atOnce({ is: 'forget', keys: forget });
+  }
+
+  /** The same where all that has changed is that these known mails are not listed any more. */
+  async recordGone(keys: string[]): Promise<void> {
+    const gone = keys.filter((key) => !this.#remembered.missing.has(key));
+    if (gone.length > 0) await this.#log.atOnce({ is: 'gone', at: this.#seconds(), keys: gone });
   }
 
   /**
