@@ -23,7 +23,7 @@ async function isSpared(node: Checker, box: Box): Promise<boolean> {
   const { summary } = await node.check(box);
   assert.equal(summary.found, box.uids.length + summary.deleted);
   const now = seenBy(node);
-  // Where it was read something was to be done, or it was noted anew.
+  // Where it was read, something was to be done or another note was taken.
   return before !== undefined && now?.at === before.at && now.revision === node.ledger.revision;
 }
 
