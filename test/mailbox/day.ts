@@ -92,8 +92,8 @@ const AT_WORK = /^(FS|CloseReq|TCPConnect|Write|Shutdown|Immediate)/;
 /** The server, the process with its flow, and anything else that takes part. */
 export class Day {
   readonly #options: DayOptions;
-  /** One for each who draws, so that none depends on who comes first. */
-  readonly #random: { world: () => number; server: () => number; flow: () => number; mailbox: () => number };
+  /** One for each who draws, so that none depends on who comes first; the server draws for each command. */
+  readonly #random: { world: () => number; flow: () => number; mailbox: () => number };
   readonly #clock = new TestClock();
   /** That of connections: it moves only where the server leaves a command without an answer. */
   readonly #lineClock = new TestClock();
@@ -124,7 +124,6 @@ export class Day {
     const { seed } = options;
     this.#random = {
       world: generator(seed),
-      server: generator(seed + 0x10000),
       flow: generator(seed + 0x20000),
       mailbox: generator(seed + 0x30000),
     };
@@ -478,16 +477,21 @@ export class Day {
 
   // What the server says
 
+  /** By the command alone: how many commands come before a client ends a session is a matter of time. */
+  #drawnFor(session: ScriptedSession, argument = ''): () => number {
+    const at = this.#server.sessions.indexOf(session);
+    return generator(this.#options.seed + 0x10000 + at * 0x4001 + Number(argument.split(' ')[0]) * 0x100003);
+  }
+
   #view(session: ScriptedSession): Mail[] {
     const views = session as ScriptedSession & { view?: Mail[]; gone?: Set<Mail> };
-    views.view ??= this.#listingNow();
+    views.view ??= this.#listingNow(this.#drawnFor(session));
     return views.view;
   }
 
-  #listingNow(): Mail[] {
+  #listingNow(random: () => number): Mail[] {
     if (this.#fault === 'empty listing') return [];
-    if (this.#fault === 'short listing')
-      return this.#box.slice(0, Math.floor(this.#box.length * this.#random.server()));
+    if (this.#fault === 'short listing') return this.#box.slice(0, Math.floor(this.#box.length * random()));
     return [...this.#box];
   }
 
@@ -511,7 +515,6 @@ export class Day {
   }
 
   #commands(): Commands {
-    const random = this.#random.server;
     const drop = (session: ScriptedSession): undefined => {
       session.socket.end();
       return undefined;
@@ -549,6 +552,7 @@ export class Day {
       },
       RETR: (argument, session) => {
         const mail = mailOf(argument, session);
+        const random = this.#drawnFor(session, argument);
         if (mail === undefined) return '-ERR no such mail\r\n';
         if (this.#trueNow() < this.#quotaUntil) return "-ERR today's transfer is used up\r\n";
         if (mail.refused) return '-ERR this one cannot be read\r\n';
@@ -562,6 +566,7 @@ export class Day {
       },
       DELE: (argument, session) => {
         const mail = mailOf(argument, session);
+        const random = this.#drawnFor(session, argument);
         if (mail === undefined || (this.#fault === 'delete refused' && this.#chance(0.5, random)))
           return '-ERR no\r\n';
         session.deleted.add(Number(argument));
