@@ -10,6 +10,9 @@ const NOTES = /^(status|x-status|x-keywords|x-uid|x-uidl|x-imap|x-imapbase|conte
 /** Marks the fingerprint of a mail without Message-ID: it is compared together with the size. */
 const WEAK = '~';
 
+/** True of the fingerprint of a mail with a Message-ID. */
+export const isStrong = (fingerprint: string): boolean => !fingerprint.startsWith(WEAK);
+
 /** The header of a mail as one digest, without what servers note in it. */
 export function digestOf(header: string): string {
   return digest(fieldsOf(header).filter((field) => !NOTES.test(field)));
@@ -46,7 +49,7 @@ export function isSameMail(
   listed: { fingerprint: string; bytes?: number },
 ): boolean {
   if (remembered.fingerprint !== listed.fingerprint) return false;
-  if (!listed.fingerprint.startsWith(WEAK)) return true;
+  if (isStrong(listed.fingerprint)) return true;
   return remembered.bytes === undefined || listed.bytes === undefined || remembered.bytes === listed.bytes;
 }
 

@@ -6,11 +6,11 @@ import { forgetMarks, identify, identifyByRetrieval, markOf } from './identify';
 import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
 import { addSizes, isDigest, isNumbered, type ListedMail } from './listing';
+import { findMoved, type Source } from './moved';
 import { recognizeByDates } from './recognition-by-dates';
 import { learnWhatTopShows } from './recognition-by-retrieval';
 import type { Session } from './session';
 import { sortListing } from './sort-listing';
-import type { Identity } from './store/ledger-records';
 import { placeAt } from './unchanged';
 
 /**
@@ -48,6 +48,7 @@ class Recognition {
   readonly #known: ListedMail[];
   readonly #unknown: ListedMail[];
   readonly #rememberedBytes: number;
+  readonly #numbered: boolean;
   readonly #listed: ReadonlySet<string>;
   readonly #suspected: ReadonlySet<string>;
   /** By key, where any was looked at. */
@@ -58,6 +59,7 @@ class Recognition {
     this.#session = session;
     this.#listing = mails;
     this.#held = context.delivery.held();
+    this.#numbered = isNumbered(mails);
     this.#listed = keys;
     this.#suspected = suspects;
     const { known, unknown, rememberedBytes } = sortListing(context, mails);
@@ -87,9 +89,8 @@ class Recognition {
     } else if (others.length > 0) await this.#show(this.#unknown);
     const moved = await this.#match(others, others.length > 0 ? this.#vanished() : vanished);
     if (!hides) {
-      const known = this.#known;
-      const unknown = moved ? [] : this.#unknown;
-      await recognizeByDates(context, session.client, { known, unknown, listed: this.#listed });
+      const mails = { known: this.#known, unknown: moved ? [] : this.#unknown, listed: this.#listed };
+      await recognizeByDates(context, session.client, mails);
     }
     for (const key of this.#shown.keys()) if (this.#isShownAsKnown(key)) this.#identified.add(key);
     await recordSizes(this.#context, this.#listing, this.#identified);
@@ -156,7 +157,7 @@ class Recognition {
     const last = same.at(-1);
     if (last === undefined) return [];
     const any = same[Math.floor(placeAt(this.#context.now()) * same.length)] as ListedMail;
-    return isNumbered(this.#listing) && any !== last ? [any, last] : [any];
+    return this.#numbered && any !== last ? [any, last] : [any];
   }
 
   /** Known mails that are not listed, though this node has not deleted them. */
@@ -202,15 +203,14 @@ class Recognition {
   }
 
   #isShownAsKnown(key: string): boolean {
+    const { ledger } = this.#context;
     const fingerprint = this.#shown.get(key);
-    const identity = this.#context.ledger.identity(key);
+    const identity = ledger.identity(key);
     if (fingerprint === undefined || identity?.fingerprint === undefined) return false;
-    return isSameMail(identity, this.#shownAs(key, fingerprint));
-  }
-
-  #shownAs(key: string, fingerprint: string): Identity {
     const bytes = this.#sizes.get(key);
-    return { fingerprint, ...(bytes !== undefined && { bytes }) };
+    // Under an ID that is given again, a mail of another size is another mail, however much their headers are alike.
+    if ((this.#numbered || ledger.isMissing(key)) && this.#isResized(key, bytes)) return false;
+    return isSameMail(identity, { fingerprint, ...(bytes !== undefined && { bytes }) });
   }
 
   /** Mails that were seen to be others than the known ones. */
@@ -229,26 +229,20 @@ class Recognition {
   async #match(others: ListedMail[], vanished: string[]): Promise<boolean> {
     const { ledger } = this.#context;
     if (others.length + vanished.length === 0) return false;
-    const held = new Map(this.#held.map((mail) => [mail.key, mail]));
-    const sources = new Map<string, string[]>();
-    for (const key of [...others.map(({ key }) => key), ...vanished]) {
-      // What this node has deleted is gone, whatever has its ID now.
-      if (ledger.isDeleted(key)) continue;
-      const fingerprint = ledger.fingerprint(key) ?? held.get(key)?.fingerprint ?? '';
-      sources.set(fingerprint, [...(sources.get(fingerprint) ?? []), key]);
-    }
-    const moves: [from: string, to: string][] = [];
+    const sources = this.#sourcesOf([...others.map(({ key }) => key), ...vanished]);
     const replaced = new Set(others.map(({ key }) => key));
-    const fresh: string[] = [];
-    for (const mail of this.#listing) {
+    const candidates = this.#listing.flatMap((mail) => {
       const fingerprint = this.#shown.get(mail.key);
-      const isUnknown = !ledger.isKnown(mail.key);
-      if (fingerprint === undefined || (!isUnknown && !replaced.has(mail.key))) continue;
-      const from = this.#take(sources, mail, fingerprint);
-      if (from === undefined) fresh.push(mail.key);
-      else if (ledger.isKnown(from)) moves.push([from, mail.key]);
-      else this.#waiting.add(mail.key);
+      const isCandidate = !ledger.isKnown(mail.key) || replaced.has(mail.key);
+      return isCandidate && fingerprint !== undefined ? [{ ...mail, fingerprint }] : [];
+    });
+    const { found, resized } = findMoved(sources, candidates);
+    const moves: [from: string, to: string][] = [];
+    for (const [to, from] of found) {
+      if (ledger.isKnown(from)) moves.push([from, to]);
+      else this.#waiting.add(to);
     }
+    const fresh = candidates.flatMap(({ key }) => (found.has(key) ? [] : [key]));
     await ledger.recordMoves(moves, [...replaced]);
     const changed = moves.length > 0 || replaced.size > 0;
     // Its record and that of the mail that has its ID now are under one key: the later one to be written counts.
@@ -258,7 +252,7 @@ class Recognition {
       ? fresh
       : fresh.filter((key) => {
           const fingerprint = this.#shown.get(key) ?? '';
-          return hidden.has(fingerprint) || ledger.renumbered.has(fingerprint);
+          return resized.has(key) || hidden.has(fingerprint) || ledger.renumbered.has(fingerprint);
         });
     await ledger.markUncertain([...uncertain, ...this.#unseen(sources)]);
     for (const [, to] of moves) this.#identified.add(to);
@@ -266,8 +260,8 @@ class Recognition {
   }
 
   /** Listed mails that could not be looked at: each may be a known one that was not found again under any ID. */
-  #unseen(sources: ReadonlyMap<string, string[]>): string[] {
-    if ([...sources.values()].every((keys) => keys.length === 0)) return [];
+  #unseen(sources: ReadonlyMap<string, Source[]>): string[] {
+    if ([...sources.values()].every((rest) => rest.length === 0)) return [];
     const { ledger } = this.#context;
     const isMarked = (key: string): boolean => (ledger.openDelivery(key)?.deliveries ?? 0) > 0;
     return this.#unknown.filter(({ key }) => !this.#shown.has(key) && !isMarked(key)).map(({ key }) => key);
@@ -290,11 +284,17 @@ class Recognition {
     return false;
   }
 
-  #take(sources: Map<string, string[]>, mail: ListedMail, fingerprint: string): string | undefined {
+  /** By fingerprint, the mails that may be listed under other keys. */
+  #sourcesOf(keys: string[]): Map<string, Source[]> {
     const { ledger } = this.#context;
-    const keys = sources.get(fingerprint) ?? [];
-    const listed = { fingerprint, ...(mail.bytes !== undefined && { bytes: mail.bytes }) };
-    const at = keys.findIndex((key) => isSameMail({ ...ledger.identity(key), fingerprint }, listed));
-    return at === -1 ? undefined : keys.splice(at, 1)[0];
+    const held = new Map(this.#held.map((mail) => [mail.key, mail]));
+    const sources = new Map<string, Source[]>();
+    for (const key of keys) {
+      // What this node has deleted is gone, whatever has its ID now.
+      if (ledger.isDeleted(key)) continue;
+      const fingerprint = ledger.fingerprint(key) ?? held.get(key)?.fingerprint ?? '';
+      sources.set(fingerprint, [...(sources.get(fingerprint) ?? []), { key, ...ledger.identity(key) }]);
+    }
+    return sources;
   }
 }

@@ -125,6 +125,30 @@ describe('recognizing mail', () => {
     });
   }
 
+  for (const [way, uids] of [
+    ['under an ID of its own', ['1', 'b']],
+    ['under its message number', ['1', '1']],
+  ] as const) {
+    it(`where another program deletes a mail, and one of the same headers and another size is listed ${way}: marked`, async () => {
+      box = await Box.start([{ uid: uids[0], mail: mailOf('a') }]);
+      const node = await Checker.begun();
+      await node.check(box);
+      box.holds([{ uid: uids[1], mail: `${mailOf('a')}The copy of a list.\r\n` }]);
+      await node.check(box);
+      await node.check(box);
+      assert.equal(topics(node), 'a a*');
+    });
+  }
+
+  it('in a renumbered mailbox whose server counts bytes in another way now', async () => {
+    box = await Box.start(lettered('abcd'));
+    const node = await Checker.begun();
+    await node.check(box);
+    box.holds('abcd'.split('').map((uid) => ({ uid: uid.toUpperCase(), mail: `${mailOf(uid)}\r\n` })));
+    await node.check(box);
+    assert.equal(topics(node), 'a b c d');
+  });
+
   it('where a mail was replaced under its ID, by its size at once', async () => {
     box = await Box.start(lettered('abc'));
     const node = await Checker.begun();
