@@ -416,7 +416,7 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       assert.equal(reason, 'redirected-on-the-way');
       assert.match(
         message ?? '',
-        /redirected to https:\/\/portal\.example\.net\/login,.*intercepts.*Check the network/,
+        /redirected to https:\/\/portal\.example\.net\/login,.*intercepts.*network, then try again/,
       );
     });
 

@@ -28,6 +28,10 @@ const WORDS = [
   'faultstring',
   'title',
   'msg',
+  'errmsg',
+  'error_msg',
+  'errorDescription',
+  'description',
 ];
 
 /** @param known the codes that mean something here */

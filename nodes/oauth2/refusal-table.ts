@@ -1,3 +1,4 @@
+// Longer than 300 lines because it is one table: a row for each refusal.
 import type { OAuth2ErrorCode, OAuth2Reason } from './errors';
 import type { Grant } from './grant';
 
@@ -50,7 +51,14 @@ const EXPIRED = [700082, 700081, 70000, 70008, 70043, 50089];
 
 /** No number, but words that tell of a policy or a permission: starting again changes nothing. */
 const FORBIDDEN =
-  /\bpolic(y|ies)\b|conditional access|administrator|not (been )?(assigned|authorized|allowed|permitted)/i;
+  /\bpolic(y|ies)\b|conditional access|administrator|not (been )?(assigned|authorized|allowed|permitted)|\b(disabled|deactivated|suspended|locked|blocked)\b/i;
+
+/** What a server says where the person declined; in other words, or another language, it may have been a policy. */
+const NOT_BY_PERSON =
+  /^(?!.*(den(y|ied)|declin|cancel|reject|refus|consent|grant|accept|user|owner)).*\p{L}/isu;
+
+/** Keycloak's error where RFC 6749 section 5.2 has `invalid_client`. */
+const INVALID_CLIENT = /invalid client\b|client secret/i;
 
 type Condition = Omit<Row, 'code' | 'reason'>;
 const rowOf =
@@ -251,6 +259,7 @@ export const refusals: readonly Row[] = [
   again('sign-in-expired', { step: REFRESH, error: 'invalid_grant' }),
 
   // This one sign-in failed
+  declined('declined', { step: PERSON, error: 'authorization_declined' }),
   declined('declined', { step: PERSON, aadsts: [65004] }),
   declined('consent-needed', { step: PERSON, aadsts: [65001] }),
   declined('person-needed', { step: PERSON, aadsts: PASSWORD_EXPIRED }),
@@ -262,7 +271,8 @@ export const refusals: readonly Row[] = [
   declined('user-disabled', { step: PERSON, aadsts: [50057] }),
   declined('device-unknown', { step: PERSON, aadsts: [700003] }),
   declined('device-disabled', { step: PERSON, aadsts: [135011] }),
-  declined('declined', { step: PERSON, error: ['access_denied', 'authorization_declined'] }),
+  declined('request-refused', { step: PERSON, error: 'access_denied', says: NOT_BY_PERSON }),
+  declined('declined', { step: PERSON, error: 'access_denied' }),
   declined('code-used-or-expired', {
     step: PERSON,
     error: ['expired_token', 'code_expired', 'bad_verification_code'],
@@ -282,6 +292,19 @@ export const refusals: readonly Row[] = [
   config('client-assertion-refused', { proof: ['key'], step: SIGN_IN, error: 'invalid_client' }),
   config('client-id-refused', { proof: ['none'], error: 'invalid_client' }),
   config('client-unknown', { proof: ['never'], error: 'invalid_client' }),
+  config('client-refused', { proof: ['secret'], error: 'unauthorized_client', says: INVALID_CLIENT }),
+  config('client-assertion-refused', {
+    proof: ['key'],
+    step: SIGN_IN,
+    error: 'unauthorized_client',
+    says: INVALID_CLIENT,
+  }),
+  config('secret-missing', {
+    proof: ['none'],
+    error: 'unauthorized_client',
+    says: /client secret not provided/i,
+  }),
+  config('client-id-refused', { proof: ['none'], error: 'unauthorized_client', says: INVALID_CLIENT }),
   config('client-not-allowed', { step: ASKING, error: 'unauthorized_client' }),
   config('grant-unsupported', {
     step: ASKING,

@@ -204,6 +204,20 @@ describe('a failed token, to the mailbox that wanted it', () => {
     }
   });
 
+  it('has no address of a person in a server’s words, whichever it is: only the dialog shows one', () => {
+    const facts = {
+      error: 'interaction_required',
+      description:
+        "User account 'Bob.Smith@Other.example' (bob@other.example) does not exist in tenant 'Contoso'.",
+    };
+    const error = asAccountError(new OAuth2Error('SIGN_IN_AGAIN', 'request-refused', { facts }));
+    assert.ok(error instanceof MailboxError);
+    assert.equal(
+      sentence(error, english),
+      "The provider rejected the request: interaction_required User account '[…]' ([…]) does not exist in tenant 'Contoso'.",
+    );
+  });
+
   it('leaves every other error as it is', () => {
     const other = new Error('of something else');
     assert.equal(asAccountError(other), other);

@@ -356,6 +356,88 @@ const cases: Case[] = [
     /administrator must grant.*Ask the owner/,
     { grant: 'client_credentials', clientSecret: 'canary-secret' },
   ],
+  [
+    'a wrong secret as Keycloak calls it: the secret, not the sign-in method',
+    json(401, {
+      error: 'unauthorized_client',
+      error_description: 'Invalid client or Invalid client credentials',
+    }),
+    'code',
+    'CONFIG',
+    /rejected the client ID and client secret/,
+    { clientSecret: 'canary-secret' },
+  ],
+  [
+    'the same of a public client',
+    json(401, { error: 'unauthorized_client', error_description: 'Client secret not provided in request' }),
+    'code',
+    'CONFIG',
+    /requires a client secret/,
+  ],
+  [
+    'a method that is not allowed stays one (Keycloak)',
+    json(401, {
+      error: 'unauthorized_client',
+      error_description: 'Client not enabled to retrieve service account',
+    }),
+    'client',
+    'CONFIG',
+    /may not use this sign-in method/,
+    { grant: 'client_credentials', clientSecret: 'canary-secret' },
+  ],
+  [
+    'a device code that was declined, whatever number is beside it',
+    json(400, {
+      error: 'authorization_declined',
+      error_description: 'AADSTS70000: The user declined.',
+      error_codes: [70000],
+    }),
+    'device',
+    'DECLINED',
+    /^The provider rejected the request: authorization_declined .*The user declined/,
+    { grant: 'device_code' },
+  ],
+  ...['Zugriff durch Richtlinie verweigert', 'Доступ запрещен', '访问被拒绝'].map(
+    (words): Case => [
+      `denied for a reason that is not understood, its words and no cure: ${words}`,
+      json(400, { error: 'access_denied', error_description: words }),
+      'code',
+      'DECLINED',
+      new RegExp(`^The provider rejected the request: access_denied ${words}$`),
+    ],
+  ),
+  [
+    'denied by the person',
+    json(400, { error: 'access_denied', error_description: 'The end user denied the request.' }),
+    'device',
+    'DECLINED',
+    /sign-in was declined/,
+    { grant: 'device_code' },
+  ],
+  ...['User disabled', 'Account disabled', 'The account is locked.'].map(
+    (words): Case => [
+      `no new start, which would not help: ${words}`,
+      json(400, { error: 'invalid_grant', error_description: words }),
+      'code',
+      'DECLINED',
+      new RegExp(`^The provider rejected the request: invalid_grant ${words}$`),
+    ],
+  ),
+  [
+    'a code in numbers, and words in a place of their own (WeChat, DingTalk)',
+    json(200, { errcode: 40029, errmsg: 'invalid code' }),
+    'code',
+    'TEMPORARY',
+    /invalid code/,
+  ],
+  [
+    'a code that expired at the device is no authorization code',
+    json(400, { error: 'expired_token' }),
+    'device',
+    'DECLINED',
+    /^The code of the sign-in was already used or has expired/,
+    { grant: 'device_code' },
+  ],
 ];
 
 describe('the forms of a refusal, and what a person reads', () => {
