@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { MailError } from './error';
 import type { AttachmentMode, MailAttachment } from './message';
 import { NamesOfOneMail, safeName, withSuffix } from './names';
-import type { Sink } from './transfer';
+import type { Sink } from './sink';
 
 /** Bytes gathered before a write: files are written in few large pieces. */
 const WRITE_SIZE = 256 * 1024;

@@ -4,7 +4,7 @@ import { charsetByMark, type Decoder, decoderOf } from './charset';
 import { Unflow } from './flowed';
 import { charsetOf } from './labels';
 import { MAX_CONVERTED } from './limits';
-import type { Sink } from './transfer';
+import type { Sink } from './sink';
 
 /** Bytes gathered before they become a string: twice as many, and half as many, left more garbage at a time. */
 const DECODED = 128 * 1024;

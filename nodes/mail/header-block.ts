@@ -22,6 +22,8 @@ const KNOWN =
 
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 
+const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+
 interface Since {
   lines: Buffer[];
   fields: number;
@@ -66,7 +68,8 @@ export class HeaderBlock {
     const isFirst = this.#isFirst;
     this.#isFirst = false;
     const first = line[0];
-    const text = line.toString('latin1', 0, end);
+    // A byte order mark in front of it all belongs to no name.
+    const text = line.toString('latin1', isFirst && line.subarray(0, 3).equals(BOM) ? 3 : 0, end);
     const isBlank = text.trim() === '';
     if (this.bytes > this.#limit) this.#since = undefined;
     if (this.#since) this.#since.lines.push(Buffer.from(line));
@@ -118,8 +121,17 @@ export class HeaderBlock {
    */
   close(isEnded: boolean): this {
     if (this.lines.length) this.text = undefined;
-    if (!isEnded && this.#since?.lines.length) this.#takeBack(this.#since);
+    if (isEnded) return this;
+    if (this.#since?.lines.length) this.#takeBack(this.#since);
+    else this.#takeTextBack();
     return this;
+  }
+
+  /** No empty line ended the block: lines at its end that are no fields are text. */
+  #takeTextBack(): void {
+    const fields = this.lines.findLastIndex(({ key }) => key !== '') + 1;
+    const lines = this.lines.splice(fields).map(({ line }) => `${line}\r\n`);
+    if (fields && lines.length) this.text = Buffer.from(lines.join(''), 'latin1');
   }
 
   /** A line of blanks ended the block: what came since is text. */

@@ -1,5 +1,5 @@
 // Files within a plain text, from before there was MIME: uuencode (POSIX) and yEnc. They are taken out of the text.
-import type { Sink } from './transfer';
+import type { Sink } from './sink';
 
 /** Where files that are found go: their bytes into the sink that is given back. Undefined: it stays in the text. */
 export type OpenFile = (name: string) => Sink | undefined;

@@ -7,6 +7,15 @@ export const MAX_LEVELS = 100;
 /** Parts of one mail. Digests of mailing lists hold more than 1,000; each costs about 1 kB of memory. */
 export const MAX_PARTS = 10_000;
 
+/** Bytes of the multiparts in which no part was found that are shown as text: the rest is in the raw bytes. */
+export const MAX_PARTLESS = 4 * 1024 * 1024;
+
+/** Such multiparts of one mail. */
+export const MAX_PARTLESS_TEXTS = 1000;
+
+/** Bytes at the beginning of such a multipart in which the boundary is looked for. */
+export const MAX_BOUNDARY_SEARCH = 64 * 1024;
+
 /** Bytes of one header block that are kept: twenty times what servers accept by default. */
 export const MAX_HEADER_BYTES = 512 * 1024;
 

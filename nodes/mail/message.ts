@@ -56,8 +56,10 @@ const MAIL_PROBLEMS = {
   EMPTY: 'The mail is empty',
   /** The server sent fewer bytes than it announced: a part may be missing. */
   INCOMPLETE: 'The server sent fewer bytes than it announced',
-  /** A multipart in which no part was found: the message holds the raw bytes. */
+  /** A multipart in which no part was found: its content is text, and the message holds the raw bytes. */
   NOT_PARSED: 'The mail could not be parsed',
+  /** The boundary of a multipart is missing or wrong; the one that stands in front of its parts was taken. */
+  BOUNDARY: 'The boundary between the parts is missing or wrong; it was guessed',
   /** No Date header; `date` is the time of the newest Received header, or absent. */
   DATE_MISSING: 'The mail has no Date header',
   /** A Date header that is no date; `date` as for DATE_MISSING. */
@@ -74,6 +76,8 @@ const MAIL_PROBLEMS = {
   IMAGES_LEFT_OUT: 'The HTML is too long or shows too many images; not all of them were put into it',
   /** Something other than base64 stood behind the end of a base64 part, and was left out. */
   CONTENT_AFTER_END: 'Content behind the end of a base64 part was left out',
+  /** A part declares base64 and is none: its content came out as it is. */
+  NOT_BASE64: 'A part declares base64 and is none; its content was taken as it is',
   /** Parts inside each other beyond MAX_LEVELS: the innermost came out as one attachment, undecoded. */
   TOO_DEEP: 'The parts are nested too deeply; the innermost are one attachment',
   /** More parts than MAX_PARTS: what is left came out as one attachment, undecoded. */

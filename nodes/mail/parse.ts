@@ -1,5 +1,6 @@
 // One mail through the splitter and the decoders: what each part holds goes into its text or its attachment as it comes.
 import type { AttachmentHead, Attachments } from './attachments';
+import { Base64Decoder } from './base64';
 import { type CollectedText, TextCollector } from './collected-text';
 import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';
@@ -9,10 +10,12 @@ import { MAX_FOUND_FILES, MAX_NAME, MAX_RTF, MAX_TNEF, SLICE } from './limits';
 import { typeByName } from './mailparser';
 import { type MailProblem, type MailProblemCode, problem } from './message';
 import { Part } from './part';
+import { Partless } from './partless';
+import { both, type Sink } from './sink';
 import { Splitter, type Structure } from './split';
 import { assembleText, textOfHtml } from './text';
 import { readTnef, type Tnef, type TnefRoom } from './tnef';
-import { Base64Decoder, both, decoderFor, type Sink } from './transfer';
+import { decoderFor } from './transfer';
 import { Turn } from './turn';
 
 export interface ParsedMail {
@@ -24,7 +27,7 @@ export interface ParsedMail {
   head: string;
   html: string | undefined;
   problems: MailProblem[];
-  /** A multipart in which no part was found: its content is in none of these fields. */
+  /** A multipart in which no part was found. */
   isPartless: boolean;
 }
 
@@ -42,6 +45,7 @@ export class Parsing implements Structure<Part> {
   readonly #messages = new Map<Part, MessageBytes>();
   readonly #problems = new Map<MailProblemCode, MailProblem>();
   readonly #base64: Base64Decoder[] = [];
+  readonly #partless = new Partless();
   /** Texts of winmail.dat files, and such files that are not unpacked yet. */
   readonly #found: Pick<Tnef, 'text' | 'html'>[] = [];
   readonly #winmails: Generator<void, void>[] = [];
@@ -86,6 +90,9 @@ export class Parsing implements Structure<Part> {
    */
   async end(): Promise<ParsedMail> {
     while (this.#splitter.end()) await this.#turn.next();
+    if (await this.#turn.run(this.#partless.split(this))) this.#note('BOUNDARY');
+    const isBroken = isPartless(this.#root as Part);
+    await this.#turn.run(this.#partless.asTexts(this));
     await this.#unpack();
     await this.#attachments.written();
     await this.#turn.pause();
@@ -100,6 +107,7 @@ export class Parsing implements Structure<Part> {
       if (name !== undefined && name !== part.filename) this.#attachments.rename(part.fields.headers, name);
     }
     if (this.#base64.some(({ hasTrailer }) => hasTrailer)) this.#note('CONTENT_AFTER_END');
+    if (this.#base64.some(({ isPlain }) => isPlain)) this.#note('NOT_BASE64');
     const assembled = contents.size
       ? await assembleText(root, contents, this.#turn)
       : { text: '', head: '', html: undefined, problems: [] };
@@ -116,7 +124,7 @@ export class Parsing implements Structure<Part> {
       head: text.head,
       html: assembled.html ?? more?.html?.whole,
       problems: [...this.#problems.values(), ...assembled.problems, ...(converted?.problems ?? [])],
-      isPartless: isPartless(root),
+      isPartless: isBroken,
     };
   }
 
@@ -134,7 +142,8 @@ export class Parsing implements Structure<Part> {
   }
 
   content(part: Part, bytes: Buffer): void {
-    this.#sinks.get(part)?.write(bytes);
+    if (part.isMultipart) this.#partless.write(part, bytes);
+    else this.#sinks.get(part)?.write(bytes);
   }
 
   message(part: Part, bytes: Buffer): void {
@@ -142,6 +151,7 @@ export class Parsing implements Structure<Part> {
   }
 
   leave(part: Part, byDelimiter: boolean): void {
+    if (part.isMultipart) this.#partless.leave(part);
     this.#sinks.get(part)?.end();
     this.#messages.get(part)?.end(byDelimiter);
     this.#sinks.delete(part);

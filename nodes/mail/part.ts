@@ -37,7 +37,8 @@ export class Part implements Entity {
   readonly disposition: string | undefined;
   readonly filename: string | undefined;
   readonly encoding: Encoding;
-  readonly boundary: string | undefined;
+  /** One byte per character. Another than its header says where that one was never met. */
+  boundary: string | undefined;
   readonly flowed: { delSp: boolean } | undefined;
   readonly isMultipart: boolean;
   /** The part number as in IMAP: that of a message's own content is the message's. */

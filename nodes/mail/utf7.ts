@@ -1,4 +1,4 @@
-import { BASE64 } from './transfer';
+import { BASE64 } from './base64';
 
 const PLUS = 0x2b;
 const MINUS = 0x2d;

@@ -498,6 +498,28 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
         70,
       ),
   },
+  'multiparts without parts inside each other, 24 MB': {
+    make: () => joined(HEAD, filled('Content-Type: multipart/mixed\r\n\r\n--b\r\n', LARGE)),
+    problem: 'BOUNDARY',
+  },
+  '9,000 multiparts without parts': {
+    make: () =>
+      parts(
+        'Content-Type: multipart/mixed; boundary=x',
+        `--c\r\nContent-Type: text/plain\r\n\r\n${'text\r\n'.repeat(50)}`,
+        9000,
+      ),
+    problem: 'BOUNDARY',
+  },
+  'a multipart in base64 without parts, 24 MB': {
+    make: () =>
+      joined(
+        HEAD,
+        'Content-Type: multipart/mixed; boundary=x\r\nContent-Transfer-Encoding: base64\r\n\r\n',
+        filled(`${btoa('--b\r\n\r\n'.repeat(7))}\r\n`, LARGE),
+      ),
+    problem: 'NOT_PARSED',
+  },
   'a digest of nothing, 24 MB': {
     make: () =>
       joined(HEAD, 'Content-Type: multipart/digest; boundary=b\r\n\r\n', filled('--b\r\n\r\n', LARGE)),

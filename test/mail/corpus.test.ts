@@ -185,14 +185,24 @@ describe('mail: a corpus', () => {
     );
   });
 
-  it('delivers a mail raw when its parts cannot be found', async () => {
-    const message = await read(corpus('no-boundary'));
+  it('delivers a mail raw, and as text, when its parts cannot be found', async () => {
+    const cut = Buffer.from(
+      corpus('no-boundary').toString('latin1').replace('Content-Type: text/plain', ''),
+      'latin1',
+    );
+    const message = await read(cut);
     assert.deepEqual(problems(message), ['NOT_PARSED']);
-    assert.deepEqual(message.raw, corpus('no-boundary'));
+    assert.deepEqual(message.raw, cut);
     assert.equal(message.topic, 'no-boundary');
+    assert.match(message.payload, /^--x\n\n\ntext\n--x--\n$/);
     // Of a mail cut short that is no wonder, and its headers alone promise parts.
-    assert.deepEqual(problems(await read(corpus('no-boundary'), { truncated: true })), []);
-    assert.deepEqual(problems(await read(corpus('no-boundary'), { content: 'headers' })), []);
+    assert.deepEqual(problems(await read(cut, { truncated: true })), []);
+    assert.deepEqual(problems(await read(cut, { content: 'headers' })), []);
+  });
+
+  it('finds the parts behind a boundary that the header does not name', async () => {
+    const message = await read(corpus('no-boundary'));
+    assert.deepEqual([message.payload, problems(message), message.raw], ['text', ['BOUNDARY'], undefined]);
   });
 
   it('gives every attachment a name of its own', async () => {

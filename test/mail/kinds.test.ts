@@ -410,6 +410,126 @@ describe('mail: kinds of structure', () => {
     }
   });
 
+  it('finds the parts of a multipart whose boundary is missing or wrong', async () => {
+    const pieces = (boundary: string, end = '\r\n') =>
+      [
+        `--${boundary}`,
+        'Content-Type: text/plain; charset=utf-8',
+        '',
+        'Tür',
+        `--${boundary}`,
+        'Content-Type: application/pdf; name=a.pdf',
+        'Content-Transfer-Encoding: base64',
+        '',
+        btoa('the file'),
+        `--${boundary}--`,
+        'an epilogue',
+      ].join(end);
+    const cases: [string, string][] = [
+      ['', 'b'],
+      ['; boundary=""', 'b'],
+      ['; boundary=x', 'b'],
+      ['; boundary=B', 'b'],
+      ["; boundary='b'", 'b'],
+      ['; boundary="--b"', 'b'],
+      ['; boundary="b\r\n c"', 'bc'],
+      ['; charset=utf-8', '=_NextPart (1)'],
+    ];
+    for (const [parameter, boundary] of cases)
+      for (const end of ['\r\n', '\n'])
+        for (const size of [1, 1000]) {
+          const written = bytes(
+            `${HEAD}Content-Type: multipart/mixed${parameter}\r\n\r\nA preamble.${end}${pieces(boundary, end)}`,
+          );
+          const message = await read(written, {}, size);
+          assert.deepEqual([message.payload, problems(message)], ['Tür', ['BOUNDARY']], parameter);
+          assert.deepEqual(
+            message.attachments.map(({ filename, content, partId }) => [
+              filename,
+              content?.toString(),
+              partId,
+            ]),
+            [['a.pdf', 'the file', '2']],
+          );
+        }
+    // Encoded as a whole, though a multipart must not be.
+    const whole = await read(mail('Content-Type: multipart/mixed; boundary=b\r\n', pieces('b'), 'base64'));
+    assert.deepEqual([whole.payload, whole.attachments.length], ['Tür', 1]);
+    // A boundary that is met is the only one, whatever else looks like one.
+    const right = await read(
+      `${HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n--c\r\nContent-Type: text/html\r\n\r\nno\r\n--b\r\n\r\nyes\r\n--b--`,
+    );
+    assert.deepEqual([right.payload, right.html, problems(right)], ['yes', undefined, []]);
+  });
+
+  it('shows as text what stands in a multipart without parts', async () => {
+    for (const [type, boundary] of [
+      ['mixed', 'b'],
+      ['digest', 'b'],
+      ['alternative', ''],
+    ]) {
+      const message = await read(
+        bytes(`${HEAD}Content-Type: multipart/${type}; boundary="${boundary}"\r\n\r\nTür zu\r\n--b--\r\n`),
+      );
+      assert.match(message.payload, /^Tür zu/, type);
+      assert.deepEqual(problems(message), ['NOT_PARSED']);
+    }
+    const inner = await read(
+      multipart('mixed', 'Content-Type: multipart/alternative; boundary=c\r\n\r\ninner', '\r\nouter'),
+    );
+    assert.equal(inner.payload, 'inner\nouter');
+  });
+
+  it('takes lines that are no fields for text where no empty line ends the headers', async () => {
+    const message = await read(
+      multipart('mixed', 'Content-Type: text/plain\r\nfirst line\r\nsecond line', 'Content-Type: text/plain'),
+    );
+    assert.equal(message.payload.trim(), 'first line\nsecond line');
+    assert.equal((await read(`${HEAD}Content-Type: text/plain\r\nonly text`)).payload, 'only text\n');
+  });
+
+  it('reads a header behind a byte order mark', async () => {
+    const { from, mail: details } = await read(`\xef\xbb\xbf${HEAD}\r\ntext`);
+    assert.deepEqual([from, details.problems], ['a@example.org', []]);
+  });
+
+  it('decodes base64 in pieces, in the letters of URLs, and none that is none', async () => {
+    const text = 'Grüße ??>>>~~~ ÿÿÿ';
+    const fields = 'Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n';
+    for (const size of [1, 7, 1000]) {
+      const inPieces = `${HEAD}${fields}${btoa('a')}${btoa('bc')}${btoa('d')}\r\n${btoa('efg')}${btoa('h')}\r\n`;
+      const message = await read(inPieces, {}, size);
+      assert.deepEqual([message.payload, problems(message)], ['abcdefgh', []]);
+      const url = await read(`${HEAD}${fields}${bytes(text).toString('base64url')}\r\n`, {}, size);
+      assert.deepEqual([url.payload, problems(url)], [text, []]);
+      for (const plain of [
+        'Dear Sir or Madam,\r\n\r\nyour invoice is ready.\r\n',
+        '\r\n\r\n <p>Hello & welcome</p>',
+        `${'a word, '.repeat(200)}\r\n`,
+        'a, b, c, d',
+      ]) {
+        const message = await read(`${HEAD}${fields}${plain}`, {}, size);
+        assert.equal(message.payload.trim(), plain.replaceAll('\r\n', '\n').trim());
+        assert.deepEqual(problems(message), ['NOT_BASE64']);
+      }
+      // Strays within what is encoded are passed over.
+      const stray = await read(`${HEAD}${fields}${btoa('some text').replace(/^.../, '$&!')}\r\n`, {}, size);
+      assert.deepEqual([stray.payload, problems(stray)], ['some text', []]);
+    }
+  });
+
+  it('knows every name of uuencode', async () => {
+    const file = `begin 644 a.txt\r\n#86)C\r\n\`\r\nend\r\n`;
+    for (const name of ['uuencode', 'x-uuencode', 'x-uue', 'uue', 'x-uu', 'UU'])
+      assert.deepEqual(
+        await names(
+          `${HEAD}Content-Type: application/octet-stream; name=b.txt\r\nContent-Transfer-Encoding: ${name}\r\n\r\n${file}`,
+        ),
+        [['b.txt', 'abc']],
+        name,
+      );
+  });
+
   it('decodes base64 as it is written in the wild', async () => {
     for (const encoding of ['base64', 'base64;', '"base64"', 'BASE64 (comment)'])
       assert.equal(

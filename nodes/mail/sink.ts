@@ -1,0 +1,21 @@
+// Where decoded bytes go.
+
+/** Takes bytes until its end. */
+export interface Sink {
+  write(bytes: Buffer): void;
+  end(): void;
+}
+
+/** What comes goes into both. */
+export function both(one: Sink, other: Sink): Sink {
+  return {
+    write(bytes) {
+      one.write(bytes);
+      other.write(bytes);
+    },
+    end() {
+      one.end();
+      other.end();
+    },
+  };
+}
