@@ -40,7 +40,7 @@ export interface Standing {
   trouble?: string | undefined;
 }
 
-export const SECRET = 'a secret of the whole fleet';
+const SECRET = 'a secret of the whole fleet';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;

@@ -1,21 +1,21 @@
 // A fleet on one machine: what its checks cost the database, how fast a million mailboxes are taken over, and what
 // ledgers in the database cost beside those in files.
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { systemClock } from '../nodes/mailbox';
-import { openLedgerRoom } from '../nodes/runtime/ledger-room';
-import { attend } from '../servers/attended-mailbox';
 import { endChild, startChild } from '../servers/child';
 import { startDovecot } from '../servers/dovecot';
 import { startManyMailboxes } from '../servers/many-mailboxes';
 import { type Postgres, startPostgres } from '../servers/postgres';
 import { textMail } from './boxes';
+import { compiled } from './compiled';
 import { say } from './fetching';
-import { type FleetOrders, type Load, SECRET, type Standing } from './fleet-children';
+import type { FleetOrders, Load, Standing } from './fleet-children';
+import type { MailsOrder, MailsTook } from './fleet-mails-child';
 import { median } from './measure';
 
 /** As Debian starts it: every commit that asks for it waits for the disk. */
@@ -60,7 +60,7 @@ export async function measureFleet(
   const server = await startManyMailboxes();
   const database = await postgres.database();
   const began = performance.now();
-  const replicas = startReplicas({ kind: 'whole', database, port: server.port, mailboxes, interval });
+  const replicas = await startReplicas({ kind: 'whole', database, port: server.port, mailboxes, interval });
   try {
     const share = Math.floor((mailboxes / replicas.length) * 0.99);
     await until('each replica owns its share', () => replicas.every(({ is }) => is.owned >= share));
@@ -121,7 +121,7 @@ export interface Million extends Cost {
 export async function measureMillion(mailboxes: number, seconds: number): Promise<Million> {
   const postgres = await startPostgres(AS_INSTALLED);
   const database = await postgres.database();
-  const replicas = startReplicas({ kind: 'leases', database, port: 0, mailboxes, interval: 300 });
+  const replicas = await startReplicas({ kind: 'leases', database, port: 0, mailboxes, interval: 300 });
   try {
     await until('everything is owned', () => sum(replicas, 'owned') >= mailboxes);
     const share = Math.floor((mailboxes / 3) * 0.99);
@@ -180,10 +180,8 @@ export interface FleetMails {
   cpuPostgres: number;
 }
 
-/** Wall s, and ms of CPU of this process and of the database. */
-interface Took {
-  took: number;
-  cpu: number;
+/** And ms of CPU of the database. */
+interface Took extends MailsTook {
   postgresCpu: number;
 }
 
@@ -193,47 +191,22 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
   const dovecot = await startDovecot({ users: { [user]: password } });
   const postgres = await startPostgres(AS_INSTALLED);
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
+  const script = await compiled(join(__dirname, 'fleet-mails-child.ts'));
+  const child = startChild(process.execPath, [script], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const died = once(child, 'exit').then(() =>
+    Promise.reject(new Error('The process of the mails has ended')),
+  );
+  died.catch(() => undefined);
   try {
     for (let index = 1; index <= mails; index += 1) await dovecot.deliver(user, textMail(index));
     const run = async (fleet: string | undefined, round: number): Promise<Took> => {
       const userDir = join(folder, `${fleet === undefined ? 'files' : 'database'}${round}`);
-      const room = openLedgerRoom({
-        folder: userDir,
-        clock: systemClock,
-        settings: {
-          get: () => undefined,
-          set: () => Promise.resolve(),
-          delete: () => Promise.resolve(),
-        } as never,
-        credentialSecret: SECRET,
-        fleet,
-      });
-      let delivered = 0;
-      const { mailbox, loan } = attend(room.ledgers, {
-        name: 'bench',
-        user,
-        password,
-        port: dovecot.port,
-        interval: 0,
-        after: 'keep',
-        deliver: async (_mail, assertOwner) => {
-          await assertOwner('deliver');
-          delivered += 1;
-        },
-      });
-      if (room.fleet !== undefined)
-        await until('the mailbox is owned', () => room.fleet?.connected?.leases.load().owned === 1);
-      const [began, before, ticks] = [performance.now(), process.cpuUsage(), ticksOf(postgres)];
-      await mailbox.check();
-      const took = (performance.now() - began) / 1000;
-      const { user: own, system } = process.cpuUsage(before);
-      const postgresCpu = ((ticksOf(postgres) - ticks) * 1000) / TICKS;
-      if (delivered !== mails) throw new Error(`${delivered} mails of ${mails}`);
-      await mailbox.stop();
-      await loan.giveBack();
-      await room.fleet?.close();
+      const order: MailsOrder = { port: dovecot.port, user, password, mails, userDir, fleet };
+      const ticks = ticksOf(postgres);
+      child.send(order);
+      const [{ took, cpu }] = (await Promise.race([once(child, 'message'), died])) as [MailsTook];
       say(`${fleet === undefined ? 'files' : 'database'}: ${took.toFixed(2)} s`);
-      return { took, cpu: (own + system) / 1000, postgresCpu };
+      return { took, cpu, postgresCpu: ((ticksOf(postgres) - ticks) * 1000) / TICKS };
     };
     const [files, database]: [Took[], Took[]] = [[], []];
     // The first of each is cold, and does not count.
@@ -255,6 +228,7 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
       cpuPostgres: rounded(of(database, 'postgresCpu') / mails),
     };
   } finally {
+    await endChild(child, 'SIGKILL');
     await rm(folder, { recursive: true, force: true });
     await postgres.stop();
     await dovecot.stop();
@@ -266,10 +240,10 @@ interface Replica {
   is: Standing;
 }
 
-function startReplicas(orders: Omit<FleetOrders, 'name'>): Replica[] {
-  const script = join(__dirname, 'fleet-children.ts');
+async function startReplicas(orders: Omit<FleetOrders, 'name'>): Promise<Replica[]> {
+  const script = await compiled(join(__dirname, 'fleet-children.ts'));
   return ['a', 'b', 'c'].map((name) => {
-    const args = ['--import', 'tsx', script, JSON.stringify({ ...orders, name })];
+    const args = [script, JSON.stringify({ ...orders, name })];
     const child = startChild(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     const replica: Replica = { child, is: { owned: 0, checks: 0, failed: 0, mails: 0, checked: 0, cpu: 0 } };
     child.on('message', (is: Standing) => {

@@ -1,7 +1,7 @@
 import { type Log, type LogContent, MailboxError, type OpenLog } from '../../mailbox';
 import type { Database } from './database';
 import type { Lease } from './leases';
-import { APPEND, LATE, MOST_LINES, OPEN, READ, REBASE } from './line-statements';
+import { APPEND, APPEND_ONE, LATE, MOST_LINES, OPEN, READ, REBASE } from './line-statements';
 import { ownedElsewhere, ownerOf } from './owned';
 
 /** Characters that are written in one statement. */
@@ -219,16 +219,27 @@ class DatabaseLog<R extends object> implements Log<R> {
   async #write(batch: Pick<PendingLine<R>, 'seq' | 'text'>[], sync: boolean): Promise<void> {
     if (this.#over !== undefined) throw this.#over;
     const lines = [...this.#unwritten, ...batch];
-    const [row] = await this.#database.query<{ own: number }>(APPEND, [
-      ...ownerOf(this.#lease),
-      this.#node,
-      lines.map(({ seq }) => seq),
-      lines.map(({ text }) => text),
-      sync ? 'on' : 'off',
-    ]);
-    if (!row?.own) throw this.#lost();
+    const wait = sync ? 'on' : 'off';
+    if (!(await this.#appendedOne(lines, wait))) {
+      const [row] = await this.#database.query<{ own: number }>(APPEND, [
+        ...ownerOf(this.#lease),
+        this.#node,
+        lines.map(({ seq }) => seq),
+        lines.map(({ text }) => text),
+        wait,
+      ]);
+      if (!row?.own) throw this.#lost();
+    }
     this.#unwritten = [];
     for (const { text } of lines) this.bytes += text.length;
+  }
+
+  /** False where it is not a single line, or where only {@link APPEND} knows what has become of it. */
+  async #appendedOne(lines: Pick<PendingLine<R>, 'seq' | 'text'>[], wait: 'on' | 'off'): Promise<boolean> {
+    const [line] = lines;
+    if (line === undefined || lines.length > 1) return false;
+    const values = [...ownerOf(this.#lease), this.#node, line.seq, line.text];
+    return (await this.#database.query(APPEND_ONE[wait], values)).length > 0;
   }
 
   /** Writes the present state in place of the lines. */

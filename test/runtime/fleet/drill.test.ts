@@ -69,7 +69,8 @@ describe('runtime/fleet: three replicas', function () {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed += 1) {
     it(`lose nothing, and no stalled one delivers or deletes what is another's (seed ${seed})`, async () => {
       const findings = await drill(seed);
-      if (SEEDS > 1 || WITHOUT) console.log(`      ${JSON.stringify(findings)}`);
+      if (SEEDS > 1 || WITHOUT || process.env.REDLETTER_FLEET_PRINT)
+        console.log(`      ${JSON.stringify(findings)}`);
       assertClean(findings);
     });
   }

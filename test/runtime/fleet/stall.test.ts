@@ -232,6 +232,6 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
     assert.equal(names.join(), '');
     server.deliver('user', 'm1');
     await a.mailbox.check();
-    assert.ok(names.includes('log-append'));
+    assert.ok(names.includes('log-append-one-on'));
   });
 });
