@@ -171,8 +171,8 @@ export class InlineFiles implements Sink {
   }
 }
 
-/** The transfer encoding x-uuencode: the first file is the content, and what stands around it is none. */
-export class Uudecoder implements Sink {
+/** The transfer encodings x-uuencode and x-yencode: the first file is the content, and what stands around it is none. */
+export class FileDecoder implements Sink {
   readonly #next: Sink;
   #hasBegun = false;
   readonly #files: InlineFiles;

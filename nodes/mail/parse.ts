@@ -4,7 +4,7 @@ import { Base64Decoder } from './base64';
 import { type CollectedText, TextCollector } from './collected-text';
 import type { HeaderBlock, HeaderLine } from './header-block';
 import type { Fields } from './headers';
-import { InlineFiles, Uudecoder } from './inline-files';
+import { FileDecoder, InlineFiles } from './inline-files';
 import { telling } from './labels';
 import { MAX_FOUND_FILES, MAX_NAME, MAX_RTF, MAX_TNEF, SLICE } from './limits';
 import { typeByName } from './mailparser';
@@ -191,7 +191,7 @@ export class Parsing implements Structure<Part> {
     const attachment = part.isAttachment ? this.#attachmentOf(part) : undefined;
     const text = part.isText ? this.#textOf(part) : undefined;
     let sink: Sink = attachment && text ? both(attachment, text) : (attachment ?? text ?? NOTHING);
-    if (part.encoding === 'uuencode') return new Uudecoder(sink);
+    if (part.encoding === 'inline file') return new FileDecoder(sink);
     if (text && !attachment && !part.isHtml && part.encoding !== 'base64')
       sink = new InlineFiles(sink, (name) => this.#inlineFile(name));
     const decoder = decoderFor(part.encoding, sink);

@@ -3,7 +3,8 @@
 import { Base64Decoder } from './base64';
 import type { Sink } from './sink';
 
-export type Encoding = 'base64' | 'quoted-printable' | 'uuencode' | 'identity';
+/** `inline file`: uuencode or yEnc, with lines of its own around what is encoded. */
+export type Encoding = 'base64' | 'quoted-printable' | 'inline file' | 'identity';
 
 /** The encoding a field names: a token, whatever mailers put around it (`base64;`, `"base64"`, comments). */
 export function encodingOf(field: string): Encoding {
@@ -11,7 +12,7 @@ export function encodingOf(field: string): Encoding {
   const token = /[a-z0-9-]+/.exec(text)?.[0] ?? '';
   if (token === 'base64' || token === 'base-64') return 'base64';
   if (/\bquoted[-_ ]?printable\b/.test(text)) return 'quoted-printable';
-  if (/^(x-)?uu(encode|e)?$/.test(token)) return 'uuencode';
+  if (/^(x-)?(uu(encode|e)?|y(enc|encode))$/.test(token)) return 'inline file';
   return 'identity';
 }
 
@@ -98,7 +99,7 @@ function hex(octet: number | undefined): number {
   return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1;
 }
 
-/** The decoder of an encoding in front of a sink; `uuencode` is for the reader of inline files. */
+/** The decoder of an encoding in front of a sink; an inline file is for its reader. */
 export function decoderFor(encoding: Encoding, next: Sink): Sink {
   if (encoding === 'base64') return new Base64Decoder(next);
   if (encoding === 'quoted-printable') return new QuotedPrintableDecoder(next);

@@ -530,6 +530,18 @@ describe('mail: kinds of structure', () => {
       );
   });
 
+  it('knows yEnc as a transfer encoding', async () => {
+    const file = `=ybegin line=128 size=3 name=a.txt\r\n${String.fromCharCode(139, 140, 141)}\r\n=yend size=3\r\n`;
+    for (const name of ['x-yencode', 'yenc'])
+      assert.deepEqual(
+        await names(
+          `${HEAD}Content-Type: application/octet-stream; name=b.txt\r\nContent-Transfer-Encoding: ${name}\r\n\r\n${file}`,
+        ),
+        [['b.txt', 'abc']],
+        name,
+      );
+  });
+
   it('decodes base64 as it is written in the wild', async () => {
     for (const encoding of ['base64', 'base64;', '"base64"', 'BASE64 (comment)'])
       assert.equal(
