@@ -2,7 +2,6 @@ import type { Pop3Client } from '../pop3';
 import { arrivedBefore } from './arrival';
 import type { CheckContext } from './check-context';
 import { MailboxError } from './errors';
-import { concernsOneMail } from './from-pop3';
 import { addSizes, type ListedMail } from './listing';
 import type { Identity } from './store/ledger-records';
 
@@ -24,9 +23,7 @@ export async function recordBaseline(
   const old = (await oldMails(context, client, listing)).filter(
     ({ key }) => !ledger.isKnown(key) && ledger.openDelivery(key) === undefined,
   );
-  await addSizes(client, old).catch((error) => {
-    if (!concernsOneMail(error)) throw error;
-  });
+  await addSizes(client, old);
   // Fingerprints are learned afterward: a connection that drops meanwhile must not put off the baseline.
   const sizes = old.flatMap(({ key, bytes }): [string, Identity][] =>
     bytes === undefined ? [] : [[key, { fingerprint: '', bytes }]],

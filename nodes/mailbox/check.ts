@@ -1,4 +1,3 @@
-import { Pop3Error } from '../pop3';
 import { recordBaseline } from './baseline';
 import { changesSince } from './changes';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
@@ -50,8 +49,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     await retryQuarantined(context, listing);
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
-    // Where nothing is new they do not matter.
-    if (wanted.length > 0) await learnSizes(client, listing);
+    // What was announced tells a mail that was cut; where nothing is new it does not matter.
+    if (wanted.length > 0) await addSizes(client, listing);
     const since = context.monotonic();
     let downloads: Downloads;
     try {
@@ -70,15 +69,6 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     return { ...resultOf(context, session, summary, started), ...ignored, left };
   } finally {
     client.destroy();
-  }
-}
-
-/** What was announced tells a mail that was cut. A server that refuses LIST has its mails all the same. */
-async function learnSizes(client: Session['client'], listing: ListedMail[]): Promise<void> {
-  try {
-    await addSizes(client, listing);
-  } catch (error) {
-    if (!(error instanceof Pop3Error) || error.code !== 'REFUSED') throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Pop3Client, RetrievedMail } from '../pop3';
+import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { digestOf } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
 import { readHeader } from './header';
@@ -74,11 +74,20 @@ export async function listMailbox(
   return listing;
 }
 
-/** Asks for the sizes of these mails, where listing them did not take it already. */
+/**
+ * Asks for the sizes of these mails, where listing them did not take it already. A server that refuses LIST, or whose
+ * answer is too long, has its mails all the same.
+ *
+ * @throws Pop3Error where the server refuses for now, or the session is over
+ */
 export async function addSizes(client: Pop3Client, listing: ListedMail[]): Promise<void> {
   if (listing.every(({ bytes }) => bytes !== undefined)) return;
   const sizes = new Map<number, number>();
-  for (const { number, octets } of await client.list()) if (octets !== undefined) sizes.set(number, octets);
+  try {
+    for (const { number, octets } of await client.list()) if (octets !== undefined) sizes.set(number, octets);
+  } catch (error) {
+    if (!(error instanceof Pop3Error) || !['REFUSED', 'LIMIT'].includes(error.code)) throw error;
+  }
   for (const mail of listing) {
     const size = sizes.get(mail.number);
     if (size !== undefined) mail.bytes = size;

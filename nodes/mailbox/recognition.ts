@@ -1,7 +1,6 @@
 import type { CheckContext, Recognized } from './check-context';
 import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
-import { concernsOneMail } from './from-pop3';
 import { forgetMarks, identify, identifyByRetrieval, markOf } from './identify';
 import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
@@ -74,7 +73,8 @@ class Recognition {
   async run(): Promise<Recognized> {
     const context = this.#context;
     const session = this.#session;
-    await this.#learnSizes();
+    // LIST is asked only where STAT does not say that everything is as it was.
+    if (this.#rememberedBytes !== session.bytes) await addSizes(session.client, this.#listing);
     const hides = hidesDownloadedMail(context, session);
     const suspects = hides ? this.#deletable() : this.#suspects();
     const vanished = hides || this.#unknown.length === 0 ? [] : this.#vanished();
@@ -96,16 +96,6 @@ class Recognition {
     await recordSizes(this.#context, this.#listing, this.#identified);
     for (const { key } of this.#held) this.#waiting.add(key);
     return { identified: this.#identified, waiting: this.#waiting, retrieved: this.#retrieved };
-  }
-
-  /** LIST is asked only where STAT does not say that everything is as it was. */
-  async #learnSizes(): Promise<void> {
-    if (this.#rememberedBytes === this.#session.bytes) return;
-    try {
-      await addSizes(this.#session.client, this.#listing);
-    } catch (error) {
-      if (!concernsOneMail(error)) throw error;
-    }
   }
 
   #deletable(): ListedMail[] {

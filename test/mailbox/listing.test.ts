@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { digestOf } from '../../nodes/mailbox/fingerprint';
-import { type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
+import { addSizes, type ListedMail, listMailbox } from '../../nodes/mailbox/listing';
 import { Box, type BoxedMail, lettered, mailOf } from '../../servers/mailbox-checker';
 import type { ScriptedOptions } from '../../servers/scripted-pop3';
 
@@ -37,6 +37,17 @@ describe('the listing', () => {
   it('has sizes where they are wanted', async () => {
     box = await Box.start(lettered('a'));
     assert.equal((await list(true))[0]?.bytes, mailOf('a').length);
+  });
+
+  it('has none where the server refuses LIST, and fails where it refuses for now', async () => {
+    const answers = ['-ERR unknown command\r\n', '-ERR [SYS/TEMP] the disk is slow\r\n'];
+    box = await Box.start(lettered('a'), { commands: { LIST: () => answers.shift() } });
+    const { client, messages } = await box.open(new AbortController().signal);
+    const listing = await listMailbox(client, { messages, sizes: false });
+    await addSizes(client, listing);
+    assert.equal(listing[0]?.bytes, undefined);
+    await assert.rejects(addSizes(client, listing), { code: 'SYS_TEMP' });
+    client.destroy();
   });
 
   it('asks an empty mailbox nothing but what is asked ahead of the answer to STAT', async () => {
