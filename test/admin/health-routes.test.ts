@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { type NodeRed, startNodeRed } from '../../servers/node-red';
+import type { HealthReport } from '../../nodes/admin/protocol';
+import { POP3_IN_DEFAULTS as defaults } from '../../nodes/node-red/data/defaults';
+import { type FlowNode, type NodeRed, startNodeRed } from '../../servers/node-red';
 import { filesBelow } from '../sources';
 import { CHANGING_ROUTES } from './routes';
 
@@ -66,5 +68,21 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
       const answer = await nodeRed.admin(route, { json: {}, headers: { origin: 'https://evil.example' } });
       assert.equal(answer.status, 403, route);
     }
+  });
+
+  it('name a mailbox in a subflow by the instances around it', async () => {
+    const inside = { ...defaults, id: 'inner', type: 'pop3 in', z: 'sub', name: 'Inbox', wires: [[]] };
+    await nodeRed.deploy([
+      { id: 'tab', type: 'tab', label: 'Mail' },
+      { id: 'sub', type: 'subflow', name: 'Tickets', in: [], out: [] },
+      { ...inside, auth: 'password', host: 'pop.example.com', interval: 0, credentials: { user: 'alice' } },
+      { id: 'one', type: 'subflow:sub', z: 'tab', name: 'Sales', wires: [] },
+      { id: 'two', type: 'subflow:sub', z: 'tab', name: '', wires: [] },
+    ] as FlowNode[]);
+    const { mailboxes } = (await (await health({})).json()) as HealthReport;
+    assert.deepEqual(mailboxes.map(({ name, path }) => [name, path]).sort(), [
+      ['Inbox', ['Sales']],
+      ['Inbox', ['two']],
+    ]);
   });
 });

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { AxeResults, RunOptions } from 'axe-core';
 import type { Browser } from 'playwright-core';
-import { chromiumMissing, type Editor, openEditor, startBrowser } from '../../servers/browser';
+import {
+  chromiumMissing,
+  type Editor,
+  openEditor,
+  signIn as signInPage,
+  startBrowser,
+} from '../../servers/browser';
 import { dovecotMissing } from '../../servers/dovecot';
 import { needs } from '../../servers/needs';
 import { nodeRed5Missing } from '../../servers/node-red';
@@ -38,6 +44,10 @@ for (const [version, themes] of [
           name: 'Nobody',
           credentials: { user: 'b@example.test', clientId: 'b' },
         }),
+        account(world, { id: 'asks', name: 'Asks' }),
+        account(world, { id: 'coded', name: 'Coded', grant: 'device_code' }),
+        pop3In(world, { id: 'mail-asks', name: 'Asks', account: 'asks', interval: 0, y: 200 }),
+        pop3In(world, { id: 'mail-coded', name: 'Coded', account: 'coded', interval: 0, y: 250 }),
         pop3In(world, { id: 'inbox', name: 'Inbox', interval: 300 }),
         pop3In(world, {
           id: 'orders',
@@ -145,6 +155,58 @@ for (const [version, themes] of [
           await editor.cancel();
           await editor.cancel();
           assert.deepEqual(found, []);
+        });
+
+        it('a sign-in that waits, one that was closed, another person, a device code, and what is asked', async () => {
+          const part = (name: string) => editor.dialog.locator(`.redletter-${name}`);
+          const state = (kind: string) => editor.dialog.locator(`.redletter-state[data-state="${kind}"]`);
+          const looked = async (what: string, at = FORM, control = 'button-name'): Promise<void> => {
+            await editor.page.bringToFront();
+            await editor.screenshot(`accessibility-${what}-${version}-${theme}`);
+            const found = await complaints(at, control);
+            // The buttons of a notice are core's own, in its colors.
+            const ours = found.filter((line) => at === FORM || !/^color-contrast.*<button>/.test(line));
+            assert.deepEqual(ours, [], what);
+          };
+          await editor.openDialog('mail-asks');
+          await editor.editConfig('account');
+          const window = await editor.popup(() => part('sign-in').click());
+          await window.waitForSelector('input[name="login"]');
+          await state('wait').waitFor();
+          await looked('waiting');
+          await window.close();
+          await state('warning').waitFor();
+          await looked('closed');
+          await signInPage(await editor.popup(() => part('try-again').click()), 'bob@example.test');
+          await part('other-again').waitFor();
+          await looked('other-person');
+          await editor.cancel();
+          await editor.cancel();
+
+          await editor.openDialog('mail-coded');
+          await editor.editConfig('account');
+          await part('sign-in').click();
+          await part('device').waitFor();
+          await looked('device-code');
+          await editor.cancel();
+          await editor.cancel();
+
+          await editor.openDialog('orders');
+          await unfold();
+          await part('begin-said')
+            .filter({ hasText: /First check/ })
+            .waitFor();
+          await part('begin-again').click();
+          const question = editor.page.locator('.red-ui-notification');
+          await question.locator('button.primary').waitFor();
+          await looked('question', '.red-ui-notification');
+          await question.getByRole('button', { name: 'Cancel' }).click();
+          await question.waitFor({ state: 'detached' });
+          await editor.cancel();
+          // A notice that says what is left to do.
+          await editor.page.evaluate("RED.actions.invoke('redletter:pop3-in-beside-e-mail-in')");
+          await question.waitFor();
+          await looked('notice', '.red-ui-notification', 'color-contrast');
         });
 
         it('the forms of pop3 ack and oauth2 token', async () => {

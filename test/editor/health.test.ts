@@ -297,6 +297,38 @@ for (const version of [4, 5] as const) {
         await server.close();
       }
     });
+
+    it('shows a sign-in that the provider revoked, and no token that is none any more', async () => {
+      await world.nodeRed.deploy(
+        flows(world, signedIn(), pop3In(world, { id: 'inbox', name: 'Inbox', interval: 300 })),
+      );
+      await card('Alice at work').getByText('signed in', { exact: true }).waitFor();
+      await world.provider.revokeAll();
+      await post('inbox/check');
+      await card('Alice at work').getByText('sign in again', { exact: true }).waitFor();
+      assert.doesNotMatch(await card('Alice at work').innerText(), /expires in/);
+      await card('Inbox')
+        .getByRole('button', { name: /Sign in again/ })
+        .waitFor();
+      await editor.screenshot(`health-revoked-${version}`);
+    });
+
+    it('says why, in the editor of a user who may only read', async () => {
+      const guest = await openEditor(browser, world.nodeRed, {
+        user: { username: 'guest', password: USERS.guest.password },
+      });
+      try {
+        await open(guest);
+        await guest.page
+          .locator('.redletter-health')
+          .getByRole('button', { name: 'Check Inbox now' })
+          .click();
+        await guest.page.locator('.red-ui-notification', { hasText: 'this login may only read' }).waitFor();
+        await guest.screenshot(`health-guest-${version}`);
+      } finally {
+        await guest.close();
+      }
+    });
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { getHealth, RequestError } from '../../nodes/editor/api';
-import { sentenceOf } from '../../nodes/editor/i18n';
+import { formatDays, sentenceOf } from '../../nodes/editor/i18n';
 
 /** What the editor gives: a request that fails as told, and a catalog that says its keys. */
 function editor(failed: { status: number; responseJSON?: object }): void {
@@ -27,6 +27,21 @@ describe('a user of the editor who may only read', () => {
       assert.ok(error instanceof RequestError);
       assert.equal(error.status, failed.status);
       assert.equal(error.view && sentenceOf(error.view), expected);
+    });
+  }
+});
+
+describe('a number of days', () => {
+  afterEach(() => Reflect.deleteProperty(globalThis, 'RED'));
+
+  for (const [lang, one, thirty] of [
+    ['en-US', '1 day', '30 days'],
+    ['de', '1 Tag', '30 Tage'],
+    ['ru', '1 день', '30 дней'],
+  ] as const) {
+    it(`${lang}: ${one}, ${thirty}`, () => {
+      Object.assign(globalThis, { RED: { i18n: { lang: () => lang } } });
+      assert.deepEqual([formatDays(1), formatDays(30)], [one, thirty]);
     });
   }
 });

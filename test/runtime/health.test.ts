@@ -126,6 +126,13 @@ describe('the health of the mailboxes', () => {
     assert.equal(counted(), nothing, 'what is too old is forgotten too');
   });
 
+  it('counts redelivered mails among all of them, and apart', async () => {
+    const { parts } = attend();
+    const again = { topic: 'b', pop3: { uid: 'b', redelivered: true } } as DeliveredMail;
+    for (const one of [mail('a'), again, mail('c')]) await parts.deliver(one, soleOwner);
+    assert.deepEqual([only().hours.at(-1), only().redeliveredHours.at(-1)], [3, 1]);
+  });
+
   it('does not count what could not be delivered', async () => {
     const watched = health.attend(name);
     const parts = watched.hearing({
