@@ -1,18 +1,25 @@
 // What a person finds after each of the usual mistakes: a sentence, a status, and one button or field that leads on.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { NodeAPI } from 'node-red';
+import { systemClock } from '../nodes/base/clock';
 import { fieldFor, type NextStep, nextStep } from '../nodes/editor/next-step';
-import { MailboxError } from '../nodes/mailbox';
-import { asMailboxError } from '../nodes/mailbox/from-pop3';
+import { asMailboxError, fileLog, Ledger, type MailboxError } from '../nodes/mailbox';
+import type { TokenAccount } from '../nodes/node-red/account';
+import { type Pop3InProperties, serverOf } from '../nodes/node-red/mail-server';
 import { nodeError, statusOf, statusTexts, type Translate } from '../nodes/node-red/messages';
-import { OAuth2Error } from '../nodes/oauth2';
-import { failed } from '../nodes/oauth2/failed-connection';
-import { connectError, tlsError } from '../nodes/pop3/connect-error';
-import { refusal } from '../nodes/pop3/refusal';
-import { parseResponse } from '../nodes/pop3/response';
-import { notAReply } from '../nodes/pop3/violations';
-import { asAccountError } from '../nodes/runtime/from-oauth2';
+import { type AccountConfig, bindingOf } from '../nodes/oauth2';
+import { connectError } from '../nodes/pop3/connect-error';
+import { Accounts } from '../nodes/runtime/accounts';
+import { FolderLock } from '../nodes/runtime/folder-lock';
+import { TokenVault } from '../nodes/runtime/token-vault';
+import { loopbackCertificate } from '../servers/certificates';
+import { freePorts } from '../servers/ports';
+import { type ScriptedOptions, startScripted } from '../servers/scripted-pop3';
+import { startTokenEndpoint } from '../servers/token-endpoint';
 import { filesBelow } from './sources';
 
 const LOCALES = join(__dirname, '../locales');
@@ -45,63 +52,156 @@ const translator =
     return found.replace(/__(\w+?)__/g, (place, name: string) => String(facts?.[name] ?? place));
   };
 
-const FACTS = { host: 'pop.example.com', port: 995, user: 'alice@example.com' };
 const system = (code: string): Error => Object.assign(new Error(code), { code });
-/** A server's refusal of a login. */
-const refused = (line: string, token = false): Error => {
-  const response = parseResponse(line) ?? assert.fail(line);
-  return refusal(response, 'login', 'PASS', { login: { token, encrypted: true, offersTls: false } });
-};
-const account = (error: OAuth2Error): MailboxError => asAccountError(error) as MailboxError;
-const store = (reason: 'disk-full' | 'folder-unwritable'): MailboxError =>
-  new MailboxError('STORE', reason, { facts: { folder: '/data', file: '/data/ledger', system: 'ENOSPC' } });
+const caught = (doing: Promise<unknown>): Promise<Error> =>
+  doing.then(
+    () => assert.fail('nothing failed'),
+    (error: Error) => error,
+  );
 
-/** Each mistake as the code that meets it tells it, the status, and what leads on: a field, or a button. */
-const MISTAKES: Record<string, [error: Error, status: string, step: NextStep | `field ${string}`]> = {
-  'wrong address': [connectError(system('ENOTFOUND')), 'host not found', 'field host'],
-  'wrong port': [connectError(system('ECONNREFUSED')), 'connection refused', 'field port'],
-  'wrong protocol': [notAReply('* OK IMAP4rev1 ready', undefined), 'not a POP3 server', 'field port'],
-  'wrong password': [refused('-ERR [AUTH] Invalid credentials'), 'wrong password', 'field password'],
+// Node-RED without any configuration node.
+const RED = { nodes: { getNode: () => null } } as unknown as NodeAPI;
+const USER = 'alice@example.test';
+
+/** What a check meets at a server, by the way that a deployed node has. */
+async function met(
+  def: Partial<Pop3InProperties>,
+  { password = 'wrong', token }: { password?: string; token?: TokenAccount } = {},
+): Promise<Error> {
+  const given = { service: 'custom', host: '127.0.0.1', security: 'none', auth: 'password', ...def };
+  const server = serverOf(RED, given as Pop3InProperties, { user: USER, password }, 0, token);
+  return caught(server.open(new AbortController().signal));
+}
+
+/** The same at a server that says and shows what it is told to. */
+async function metAt(script: ScriptedOptions, more: Partial<Pop3InProperties> = {}, token?: TokenAccount) {
+  const server = await startScripted(script);
+  try {
+    return await met({ port: server.port, ...more }, token && { token });
+  } finally {
+    await server.close();
+  }
+}
+const refused = (line: string): Promise<Error> =>
+  metAt({ capabilities: ['USER'], commands: { PASS: () => `${line}\r\n` } });
+
+const account = (token: TokenAccount['token']): TokenAccount =>
+  ({ account: { provider: 'custom', user: USER }, state: { kind: 'signed-in' }, token }) as TokenAccount;
+
+/** What a check meets whose access token has to be renewed at that address. */
+async function metRenewing(tokenUrl: string): Promise<Error> {
+  const kept = new Map<string, unknown>();
+  const settings = {
+    get: (key: string) => kept.get(key),
+    set: async (key: string, value: unknown) => void kept.set(key, value),
+  };
+  const accounts = new Accounts(new TokenVault({ settings }));
+  const config: AccountConfig = {
+    provider: 'custom',
+    grant: 'authorization_code',
+    tokenUrl,
+    clientId: 'client',
+    user: USER,
+  };
+  const tokens = { accessToken: 'old', refreshToken: 'old', expiresAt: 1, obtainedAt: 0, signedInAt: 0 };
+  await accounts.signedIn({ account: 'a', binding: bindingOf(config), tokens });
+  const loan = accounts.borrow('a', config);
+  try {
+    return await met(
+      { auth: 'oauth2', port: 1 },
+      { token: account((question) => loan.source.token(question)) },
+    );
+  } finally {
+    loan.giveBack();
+  }
+}
+
+/** What records a delivery, in a folder that is none, and on a disk that is full. */
+async function metStoring(isFull: boolean): Promise<Error> {
+  const folder = await mkdtemp(join(tmpdir(), 'redletter-mistakes-'));
+  try {
+    if (!isFull) {
+      await writeFile(join(folder, 'file'), '');
+      const lock = new FolderLock(join(folder, 'file'), systemClock);
+      return await caught(lock.acquire(new AbortController().signal));
+    }
+    const full = (path: string, flags: string | number, mode?: number) =>
+      open(path.endsWith('.ledger') && typeof flags === 'number' ? '/dev/full' : path, flags, mode);
+    await writeFile(join(folder, 'a.ledger'), '');
+    return await caught(
+      Ledger.open(fileLog(join(folder, 'a.ledger'), full)).then((ledger) => ledger.recordBaseline([])),
+    );
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** Each mistake as it is met, the status, and what leads on: a field, or a button. */
+const MISTAKES: Record<
+  string,
+  [meet: () => Promise<Error>, status: string, step: NextStep | `field ${string}`]
+> = {
+  // No test can make DNS answer, or be silent: these two are as the system says them.
+  'wrong address': [async () => connectError(system('ENOTFOUND')), 'host not found', 'field host'],
+  'no network': [async () => connectError(system('EAI_AGAIN')), 'DNS unavailable', 'check'],
+  'wrong port': [async () => met({ port: (await freePorts(1))[0] }), 'connection refused', 'field port'],
+  'wrong protocol': [
+    () => metAt({ greeting: '* OK IMAP4rev1 ready\r\n' }),
+    'not a POP3 server',
+    'field port',
+  ],
+  'wrong password': [() => metAt({ allow: () => false }), 'wrong password', 'field password'],
   'wrong certificate': [
-    tlsError(system('DEPTH_ZERO_SELF_SIGNED_CERT')),
+    () => metAt({ tls: 'implicit', ...loopbackCertificate() }, { security: 'tls' }),
     'untrusted certificate',
     'field tls',
   ],
   'provider down': [
-    account(failed(system('ECONNREFUSED'), { host: 'id.example.com' })),
+    async () => metRenewing(`http://127.0.0.1:${(await freePorts(1))[0]}/token`),
     'sign-in unavailable',
     'sign-in',
   ],
   'POP off': [
-    refused('-ERR [SYS/PERM] Your account is not enabled for POP access.'),
+    () => refused('-ERR [SYS/PERM] Your account is not enabled for POP access.'),
     'POP disabled',
     'check',
   ],
   'expired sign-in': [
-    account(new OAuth2Error('SIGN_IN_AGAIN', 'sign-in-expired')),
+    async () => {
+      const endpoint = await startTokenEndpoint({ status: 400, body: { error: 'invalid_grant' } });
+      return metRenewing(endpoint.url).finally(() => endpoint.close());
+    },
     'sign in again',
     'sign-in',
   ],
-  'locked mailbox': [refused('-ERR [IN-USE] mailbox is locked'), 'mailbox in use', 'check'],
-  'disk full': [store('disk-full'), 'disk full', 'check'],
-  'folder unwritable': [store('folder-unwritable'), 'cannot store', 'check'],
-  'no network': [connectError(system('EAI_AGAIN')), 'DNS unavailable', 'check'],
-  'other person': [refused('-ERR [AUTH] Authentication failed.', true), 'mailbox refused', 'field account'],
-  'missing account': [
-    new MailboxError('CONFIG', 'account-missing', { retryable: false }),
-    'no account',
+  'locked mailbox': [() => refused('-ERR [IN-USE] mailbox is locked'), 'mailbox in use', 'check'],
+  'disk full': [() => metStoring(true), 'disk full', 'check'],
+  'folder unwritable': [() => metStoring(false), 'cannot store', 'check'],
+  'other person': [
+    () =>
+      metAt(
+        {
+          capabilities: ['SASL XOAUTH2', 'SASL-IR'],
+          commands: { AUTH: () => '-ERR [AUTH] Authentication failed.\r\n' },
+        },
+        { auth: 'oauth2' },
+        account(async () => ({ accessToken: "another person's", expiresAt: Date.now() + 3_600_000 })),
+      ),
+    'mailbox refused',
     'field account',
   ],
+  'missing account': [() => met({ auth: 'oauth2', port: 995 }), 'no account', 'field account'],
 };
 
 describe('the usual mistakes', () => {
   const form = [...filesBelow('nodes', '.html').values()].join('\n');
   const card = filesBelow('nodes/editor/health', '.ts').get('nodes/editor/health/mailbox.ts') ?? '';
 
-  for (const [name, [thrown, status, step]] of Object.entries(MISTAKES)) {
-    const error = asMailboxError(thrown, FACTS);
+  for (const [name, [meet, status, step]] of Object.entries(MISTAKES)) {
+    let error: MailboxError;
 
-    it(`${name}: "${status}", then ${step}`, () => {
+    it(`${name}: "${status}", then ${step}`, async () => {
+      error = asMailboxError(await meet(), { host: 'pop.example.com', port: 995, user: USER });
       const shown = statusOf({ is: 'failed', error });
       assert.deepEqual(shown, { fill: 'red', shape: 'ring', text: status });
       const field = fieldFor(error.reason);

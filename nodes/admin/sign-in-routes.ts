@@ -148,10 +148,13 @@ async function status({ RED, runtime, signIns }: Context, request: Request): Pro
     state: state && state.kind !== 'unknown' ? state.kind : tokens ? 'signed-in' : 'signed-out',
     ...(tokens && {
       signedInAt: tokens.signedInAt,
-      renewedAt: tokens.obtainedAt,
-      expiresAt: tokens.expiresAt,
-      renewable: tokens.refreshToken !== undefined,
-      endsAt: state?.endsAt,
+      // After a revocation they are worth nothing, however long they would have been valid.
+      ...(state?.kind !== 'sign-in-again' && {
+        renewedAt: tokens.obtainedAt,
+        expiresAt: tokens.expiresAt,
+        renewable: tokens.refreshToken !== undefined,
+        endsAt: state?.endsAt,
+      }),
       scope: tokens.scope,
       label: tokens.label,
     }),

@@ -44,7 +44,9 @@ export interface StateParts {
 }
 
 export function stateOf({ tokens, stopped, waiting, storeError, renewable, now }: StateParts): TokenState {
-  const endsAt = renewable ? tokens?.refreshExpiresAt : tokens?.expiresAt;
+  // Where a person has to sign in, the tokens are worth nothing, however long they would have been valid.
+  const valid = stopped ? undefined : tokens;
+  const endsAt = renewable ? valid?.refreshExpiresAt : valid?.expiresAt;
   const error = stopped ?? waiting;
   return {
     kind: kindOf({ tokens, stopped, waiting }),
@@ -54,9 +56,7 @@ export function stateOf({ tokens, stopped, waiting, storeError, renewable, now }
     ...(endsAt !== undefined && { endsAt }),
     ...(tokens && {
       signedInAt: tokens.signedInAt,
-      obtainedAt: tokens.obtainedAt,
-      expiresAt: tokens.expiresAt,
-      renewable,
+      ...(valid && { obtainedAt: valid.obtainedAt, expiresAt: valid.expiresAt, renewable }),
       ...(tokens.label && { label: tokens.label }),
       ...(tokens.scope && { scope: tokens.scope }),
     }),

@@ -332,6 +332,11 @@ describe('oauth2/token source', () => {
       await one.keepAlive();
       assert.equal(asked(), 1);
       assert.deepEqual(kinds(), ['signed-in', 'sign-in-again']);
+      // What is left of a token that is worth nothing is not told.
+      assert.deepEqual(
+        [one.state.expiresAt, one.state.endsAt, one.state.renewable],
+        [undefined, undefined, undefined],
+      );
       await one.accept(held({ accessToken: 'access-8' }));
       assert.equal((await one.token()).accessToken, 'access-8');
       assert.deepEqual(kinds(), ['signed-in', 'sign-in-again', 'signed-in']);
