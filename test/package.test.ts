@@ -164,6 +164,15 @@ describe('the package', function () {
     });
   });
 
+  it('loads as one file, and of its dependencies none before it is needed', async () => {
+    const paths = sets.map((set) => join(root, 'dist/nodes', `${set}.js`));
+    const script = `for (const path of ${JSON.stringify(paths)}) require(path);
+      console.log(Object.keys(require.cache).join('\\n'));`;
+    const { stdout } = await run(process.execPath, ['-e', script]);
+    const loaded = stdout.trim().split('\n');
+    assert.deepEqual(loaded.sort(), [...paths, join(root, 'dist/nodes/together.js')].sort());
+  });
+
   for (const set of sets) {
     describe(`its ${set}`, () => {
       it('registers, in the HTML itself, the type the runtime registers', () => {
@@ -171,7 +180,8 @@ describe('the package', function () {
         // Node-RED's catalog reads it from the text, without running it.
         assert.ok(new RegExp(`RED\\.nodes\\.registerType\\("${type}", \\{`).test(script), 'no literal type');
         assert.ok(shipped(`dist/nodes/${set}.html`).includes(`data-template-name="${type}"`));
-        const runtime = shipped(`dist/nodes/${set}.js`);
+        assert.ok(shipped(`dist/nodes/${set}.js`).includes(`require('./together.js')["${set}"]`));
+        const runtime = shipped('dist/nodes/together.js');
         assert.ok(
           new RegExp(`registerType\\(\\s*['"]${type}['"]`).test(runtime),
           'the runtime has another type',
