@@ -10,8 +10,8 @@ import type { Run } from './bare-run';
 import { BOXES, type BoxName, prepare, refill } from './boxes';
 import { emailIn, fetchInNodeRed, type Mailbox, pop3In } from './in-node-red';
 import { type Cost, type Summary, summary } from './measure';
-import { installPeers, versionOf } from './peers';
-import { fetchByProgram, PROGRAMS, type Program } from './programs';
+import { installPeers } from './peers';
+import { absence, fetchByProgram, PROGRAMS, type Program } from './programs';
 
 const PASSWORD = 'correct-horse';
 
@@ -67,9 +67,9 @@ export async function measureFetching(
   const costs = new Map<string, Cost[]>();
   const able = clients.filter((client) => {
     if (CLIENTS[client] === undefined) throw new Error(`No client is called ${client}`);
-    // getmail takes nothing from root.
-    if (client === 'getmail' && process.getuid?.() === 0) return false;
-    return !PROGRAMS.includes(client as Program) || versionOf(client) !== undefined;
+    const why = PROGRAMS.includes(client as Program) ? absence(client as Program) : undefined;
+    if (why !== undefined) say(`${client} is left out: ${why}.`);
+    return why === undefined;
   });
   try {
     say(`${box.title}: writing the mails`);

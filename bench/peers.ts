@@ -1,6 +1,6 @@
 // What we are measured against: brought into a folder of its own, or found on the machine. The e-mail node is here
 // already, since its flows are taken over.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -18,15 +18,8 @@ export function installPeers(): void {
   });
 }
 
-/** The version a program tells of itself; undefined where it is not installed. */
+/** The version a program tells of itself, empty where it tells none; undefined where it is not installed. */
 export function versionOf(program: string): string | undefined {
-  try {
-    const said = execFileSync(program, ['--version'], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return /\d+(\.\d+)+/.exec(said)?.[0];
-  } catch {
-    return undefined;
-  }
+  const { error, stdout } = spawnSync(program, ['--version'], { encoding: 'utf8' });
+  return error === undefined ? (/\d+(\.\d+)+/.exec(stdout)?.[0] ?? '') : undefined;
 }

@@ -1,11 +1,13 @@
 // The peers that are programs of their own: how each is told to fetch everything, leave it there, and throw it away.
 import { spawn } from 'node:child_process';
 import { rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
 import type { Mailbox } from './in-node-red';
 import { type Cost, look } from './measure';
+import { versionOf } from './peers';
 
-export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'getmail'] as const;
+export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'fdm', 'getmail', 'poplib + email'] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 /** `folder`: one of the run's own. */
@@ -32,6 +34,31 @@ export async function fetchByProgram(
   if (code !== 0) throw new Error(`${program} ended with ${code}: ${said.slice(0, 500)}`);
   return { wall: performance.now() - start, ...cost };
 }
+
+/** Why a program does not take part; undefined where it does. */
+export function absence(program: Program): string | undefined {
+  const command = program === 'poplib + email' ? 'python3' : program;
+  if (versionOf(command) === undefined) return `${command} is not installed`;
+  // It takes nothing from root, to whom it would deliver.
+  return program === 'getmail' && process.getuid?.() === 0 ? 'getmail does not run as root' : undefined;
+}
+
+/** Each mail is parsed, and every part of it decoded. */
+const PYTHON = `
+import email, email.policy, poplib, sys
+poplib._MAXLINE = 1 << 20
+port, user, password, count = sys.argv[1:]
+box = poplib.POP3('127.0.0.1', int(port))
+box.user(user)
+box.pass_(password)
+for number in range(1, int(count) + 1):
+    lines = box.retr(number)[1]
+    mail = email.message_from_bytes(b'\\r\\n'.join(lines), policy=email.policy.default)
+    for part in mail.walk():
+        if not part.is_multipart():
+            part.get_content()
+box.quit()
+`;
 
 type Prepare = (mailbox: Mailbox, count: number, folder: string) => Promise<string[]>;
 
@@ -65,6 +92,22 @@ const COMMANDS: Record<Program, Prepare> = {
     ];
     return ['fetchmail', '--silent', '--nodetach', '-f', await written(folder, 'fetchmailrc', lines)];
   },
+  fdm: async ({ port, user, password }, _, folder) => {
+    const lines = [
+      'set lock-types none',
+      `set default-user "${userInfo().username}"`,
+      'set maximum-size 1G',
+      `account "bench" pop3 server "127.0.0.1" port ${port} user "${user}" pass "${password}" keep`,
+      'action "drop" drop',
+      'match all action "drop"',
+    ];
+    return ['fdm', '-f', await written(folder, 'fdm.conf', lines), 'fetch'];
+  },
+  'poplib + email': async ({ port, user, password }, count, folder) => [
+    'python3',
+    await written(folder, 'fetch.py', [PYTHON]),
+    ...[`${port}`, user, password, `${count}`],
+  ],
   getmail: async ({ port, user, password }, _, folder) => {
     const lines = [
       '[retriever]',
