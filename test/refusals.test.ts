@@ -12,6 +12,7 @@ import { text } from 'node:stream/consumers';
 import { certificateAuthority, opensslMissing } from '../servers/certificates';
 import { needs } from '../servers/needs';
 import { type FlowNode, type NodeRed, startNodeRed } from '../servers/node-red';
+import { startScripted } from '../servers/scripted-pop3';
 import { microsoft } from '../servers/token-endpoint';
 import { ALICE, dialog } from './world';
 
@@ -140,12 +141,12 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       { privateKey: KEY, clientId: 'app@example.test' },
     );
 
-  async function post(route: string, json: unknown): Promise<View & Record<string, unknown>> {
-    const response = await nodeRed.admin(`${BASE}/account/${route}`, { json });
+  async function post(route: string, json: unknown, id = 'account'): Promise<View & Record<string, unknown>> {
+    const response = await nodeRed.admin(`${BASE}/${id}/${route}`, { json });
     return (await response.json()) as View & Record<string, unknown>;
   }
-  const start = (node: FlowNode) =>
-    post('sign-in', { ...dialog(node), redirectUri: new URL(`${BASE}/callback`, nodeRed.url).href });
+  const start = (node: FlowNode, id?: string) =>
+    post('sign-in', { ...dialog(node), redirectUri: new URL(`${BASE}/callback`, nodeRed.url).href }, id);
 
   /** From the click up to the provider's page, and back with an answer. */
   async function returned(node: FlowNode, answer: Record<string, string>): Promise<View> {
@@ -211,6 +212,228 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       assert.doesNotMatch(JSON.stringify(view), /canary/);
     });
   }
+
+  const google = (): FlowNode => account({ provider: 'google' }, { clientSecret: SECRET });
+  const tokenOf = { microsoft: token('common'), google: 'oauth2.googleapis.com/token' };
+
+  describe('at the code', () => {
+    for (const [number, error, words, reason, says, node = account()] of [
+      [
+        70002,
+        'invalid_client',
+        'The specified client_secret does not match.',
+        'secret-wrong',
+        /secret is wrong/,
+        account({}, { clientSecret: SECRET }),
+      ],
+      [
+        0,
+        'invalid_client',
+        'The application is not enabled for consumers.',
+        'client-not-for-consumers',
+        /personal Microsoft accounts/,
+      ],
+      [
+        650056,
+        'invalid_request',
+        'Misconfigured application.',
+        'permission-missing',
+        /POP\.AccessAsUser\.All/,
+      ],
+      [
+        700011,
+        'unauthorized_client',
+        'Application was not found in the directory.',
+        'client-not-in-tenant',
+        /in this tenant/,
+      ],
+      [
+        530032,
+        'access_denied',
+        'Blocked by a security policy.',
+        'policy-blocked',
+        /AADSTS530032.*administrator/,
+      ],
+      [
+        700005,
+        'invalid_grant',
+        'The code is intended for another tenant.',
+        'tenant-mismatch',
+        /another tenant/,
+      ],
+      [
+        28000,
+        'invalid_request',
+        'Scope contains more than one resource.',
+        'scope-two-resources',
+        /more than one resource/,
+      ],
+      [
+        700022,
+        'invalid_scope',
+        'Scope contains more than one resource.',
+        'scope-two-resources',
+        /more than one resource/,
+      ],
+      [
+        900382,
+        'invalid_request',
+        'Confidential Client is not supported in Cross Cloud request.',
+        'cloud-mismatch',
+        /another Microsoft cloud/,
+      ],
+      [
+        50034,
+        'invalid_grant',
+        'The user account does not exist.',
+        'user-not-in-tenant',
+        /does not exist in the tenant/,
+      ],
+    ] as const) {
+      it(`${number === 0 ? words : `AADSTS${number}`}: ${reason}`, async () => {
+        answers[tokenOf.microsoft] =
+          number === 0
+            ? { status: 400, body: { error, error_description: words } }
+            : microsoft(error, number, words);
+        const view = await exchanged(node);
+        assert.equal(view.reason, reason, view.message);
+        assert.match(view.message ?? '', says);
+        assert.doesNotMatch(JSON.stringify(view), /canary/);
+      });
+    }
+  });
+
+  describe('in the browser', () => {
+    for (const [node, error, words, reason, says] of [
+      [
+        account(),
+        'access_denied',
+        'AADSTS50105: The user is not assigned to a role.',
+        'user-not-assigned',
+        /assign the user/,
+      ],
+      [google(), 'admin_policy_enforced', '', 'google-admin-policy', /administrator must trust/],
+      [google(), 'org_internal', '', 'google-org-internal', /its own organization/],
+      [google(), 'disallowed_useragent', '', 'embedded-browser', /regular browser/],
+      [
+        google(),
+        'redirect_uri_mismatch',
+        '',
+        'redirect-uri-mismatch',
+        /exactly this address: http.*callback$/,
+      ],
+    ] as const) {
+      it(`${error}: ${reason}`, async () => {
+        const view = await returned(node, { error, ...(words && { error_description: words }) });
+        assert.equal(view.reason, reason, view.message);
+        assert.match(view.message ?? '', says);
+      });
+    }
+  });
+
+  describe('where a device code is asked for', () => {
+    for (const [number, words, reason, says] of [
+      [
+        50059,
+        'No tenant-identifying information found.',
+        'tenant-needed',
+        /tenant ID or domain instead of common/,
+      ],
+      [
+        70002,
+        "The client application must be marked as 'mobile'.",
+        'client-not-public',
+        /Allow public client flows/,
+      ],
+    ] as const) {
+      it(`AADSTS${number}: ${reason}`, async () => {
+        answers['login.microsoftonline.com/common/oauth2/v2.0/devicecode'] = microsoft(
+          'invalid_client',
+          number,
+          words,
+          401,
+        );
+        const view = await start(account({ grant: 'device_code' }));
+        assert.equal(view.reason, reason, view.message);
+        assert.match(view.message ?? '', says);
+      });
+    }
+  });
+
+  describe('at a renewal', () => {
+    for (const [provider, answer, reason, says] of [
+      [
+        'microsoft',
+        microsoft('invalid_grant', 70043, 'Expired by the sign-in frequency.'),
+        'sign-in-expired',
+        /sign in again/,
+      ],
+      [
+        'microsoft',
+        microsoft('interaction_required', 50078, 'MFA has expired.'),
+        'person-needed',
+        /multi-factor/,
+      ],
+      [
+        'microsoft',
+        microsoft('invalid_grant', 50133, 'Session revoked.'),
+        'password-changed',
+        /password was changed/,
+      ],
+      [
+        'google',
+        {
+          status: 400,
+          body: {
+            error: 'invalid_grant',
+            error_subtype: 'invalid_rapt',
+            error_description: 'reauth related error (invalid_rapt)',
+          },
+        },
+        'google-reauthentication',
+        /invalid_rapt/,
+      ],
+      [
+        'google',
+        { status: 401, body: { error: 'unauthorized_client', error_description: 'Unauthorized' } },
+        'refresh-token-other-client',
+        /another client ID/,
+      ],
+    ] as const) {
+      it(`${provider}: ${reason}, and a sign-in is asked for`, async () => {
+        const node = { ...(provider === 'google' ? google() : account()), id: 'renewed' };
+        answers[tokenOf[provider]] = {
+          body: {
+            access_token: 'canary-access',
+            refresh_token: 'canary-refresh',
+            token_type: 'Bearer',
+            expires_in: 1,
+          },
+        };
+        const { url, message } = await start(node, 'renewed');
+        const { headers } = await fetch(String(url ?? message), { redirect: 'manual' });
+        const state = new URL(headers.get('location') ?? '').searchParams.get('state');
+        const text = `https://localhost/callback?code=canary-code&state=${state}`;
+        assert.equal((await post('paste', { text }, 'renewed')).state, 'signed-in');
+        answers[tokenOf[provider]] = answer;
+        const comms = await nodeRed.comms();
+        await nodeRed.deploy([
+          { id: 'tab', type: 'tab', label: 'Mail' },
+          node,
+          { id: 'ask', type: 'inject', z: 'tab', once: false, props: [], wires: [['token']] },
+          { id: 'token', type: 'oauth2 token', z: 'tab', account: 'renewed', wires: [[]] },
+        ]);
+        // A token of one second: soon it has to be renewed.
+        const before = asked.length;
+        while (asked.length === before) await nodeRed.inject('ask');
+        await comms.waitForStatus('token', /sign in again/);
+        const view = await post('status', dialog(node), 'renewed');
+        assert.equal(view.reason, reason, view.message);
+        assert.match(view.message ?? '', says);
+        await post('sign-out', dialog(node), 'renewed');
+      });
+    }
+  });
 
   it('a device code where public client flows are not allowed', async () => {
     answers['login.microsoftonline.com/common/oauth2/v2.0/devicecode'] = {
@@ -496,6 +719,70 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
     const [, shown = ''] = /(http[^<"]*callback\?code=[^<"]*)/.exec(await page.text()) ?? [];
     assert.equal((await post('status', { ...dialog(custom()), signIn: id })).signIn?.state, 'waiting');
     assert.equal((await post('paste', { text: shown })).state, 'signed-in', shown);
+  });
+
+  it('taken out of the flows and brought back, the sign-in is still there; signed out, it is not', async () => {
+    answers['id.example.net/token'] = { body: { ...access, refresh_token: 'canary-refresh' } };
+    await pasted(custom());
+    const others = [{ id: 'tab', type: 'tab', label: 'Mail' }];
+    for (const flows of [[...others, custom()], others, [...others, custom()]]) await nodeRed.deploy(flows);
+    assert.equal((await post('status', dialog(custom()))).state, 'signed-in');
+    await post('sign-out', dialog(custom()));
+    const { state } = await post('status', dialog(custom()));
+    assert.equal(state, 'signed-out');
+  });
+
+  it('the connection test knows what a token is for, where the mail server only says no', async () => {
+    const scope = 'https://graph.microsoft.com/POP.AccessAsUser.All';
+    const node = account({ scope });
+    answers[tokenOf.microsoft] = { body: { ...access, refresh_token: 'canary-refresh', scope } };
+    const server = await startScripted({
+      capabilities: ['SASL XOAUTH2', 'UIDL', 'TOP'],
+      commands: { AUTH: () => '-ERR Authentication failure: unknown user name or bad password.\r\n' },
+    });
+    try {
+      await pasted(node);
+      // The token goes to no server but a deployed one.
+      const mail = {
+        ...{
+          id: 'mail',
+          type: 'pop3 in',
+          z: 'tab',
+          name: '',
+          service: 'custom',
+          auth: 'oauth2',
+          account: 'account',
+        },
+        ...{
+          host: '127.0.0.1',
+          port: String(server.port),
+          security: 'none',
+          tls: '',
+          proxy: '',
+          interval: 0,
+        },
+        credentials: { user: ALICE },
+      };
+      await nodeRed.deploy([{ id: 'tab', type: 'tab', label: 'Mail' }, node, { ...mail, wires: [[]] }]);
+      const ask = async (route: string, json: unknown) =>
+        (await (await nodeRed.admin(`redletter/pop3-in/mail/${route}`, { json })).json()) as {
+          test?: string;
+          message?: string;
+          report?: { outcome: string; steps: { step: string; facts?: { scope?: string } }[] } | null;
+        };
+      const { test, message } = await ask('test', dialog(mail));
+      assert.ok(test, message);
+      let report: Awaited<ReturnType<typeof ask>>['report'];
+      while (!report || report.outcome === 'running') ({ report } = await ask('test-report', { test }));
+      assert.equal(
+        report.steps.find(({ step }) => step === 'token')?.facts?.scope,
+        scope,
+        JSON.stringify(report),
+      );
+    } finally {
+      await server.close();
+      await post('sign-out', dialog(node));
+    }
   });
 
   it('an application of its own is never stopped: no status asks for a sign-in', async () => {
