@@ -9,6 +9,8 @@ export interface Deletion {
   by: string;
   /** ms since the epoch */
   at: number;
+  /** It came after this: a busy machine may have kept the server from reading it for so long. */
+  after: number;
 }
 
 export interface ManyMailboxes {
@@ -43,12 +45,13 @@ export async function startManyMailboxes(options: ManyMailboxesOptions = {}): Pr
   const boxes = new Map<string, Kept[]>();
   const deletions: Deletion[] = [];
   const sockets = new Set<Socket>();
+  const turns = watchTurns();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     made.sessions += 1;
-    new Session(socket, boxes, deletions, options).run().catch(() => socket.destroy());
+    new Session(socket, boxes, deletions, options, turns).run().catch(() => socket.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const made: ManyMailboxes = {
@@ -67,6 +70,7 @@ export async function startManyMailboxes(options: ManyMailboxesOptions = {}): Pr
     sessions: 0,
     close: () =>
       new Promise((resolve) => {
+        turns.stop();
         for (const socket of sockets) socket.destroy();
         server.close(() => resolve());
       }),
@@ -85,6 +89,7 @@ class Session {
     readonly boxes: Map<string, Kept[]>,
     readonly deletions: Deletion[],
     readonly options: ManyMailboxesOptions,
+    readonly turns: { last(): number },
   ) {}
 
   async run(): Promise<void> {
@@ -143,13 +148,30 @@ class Session {
     for (const mail of this.#marked) {
       const at = box.indexOf(mail);
       if (at >= 0) box.splice(at, 1);
-      this.deletions.push({ user: this.#user, uid: mail.uid, by: this.#by, at: Date.now() });
+      this.deletions.push({
+        user: this.#user,
+        uid: mail.uid,
+        by: this.#by,
+        at: Date.now(),
+        after: this.turns.last(),
+      });
     }
   }
 
   #say(text: string): void {
     this.socket.write(`${text}\r\n`, 'latin1');
   }
+}
+
+/** When this process last had a turn before the present one: what it reads now may have come since. */
+function watchTurns(): { last(): number; stop(): void } {
+  const turns = [Date.now(), Date.now()];
+  const timer = setInterval(() => {
+    turns.push(Date.now());
+    turns.shift();
+  }, 10);
+  timer.unref();
+  return { last: () => turns[0] as number, stop: () => clearInterval(timer) };
 }
 
 const list = (lines: string[]): string => ['+OK', ...lines, '.'].join('\r\n');

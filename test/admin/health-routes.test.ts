@@ -85,4 +85,13 @@ describe('routes of the Mail tab, where Node-RED has no login', function () {
       ['Inbox', ['two']],
     ]);
   });
+
+  it('move and drain nothing where there is no fleet', async () => {
+    for (const [route, json] of [
+      ['move', { id: 'none', replica: 'b' }],
+      ['drain', { replica: 'b', draining: true }],
+      ['drain', {}],
+    ] as const)
+      assert.equal((await nodeRed.admin(`redletter/fleet/${route}`, { json })).status, 404, route);
+  });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { MailboxReport } from '../../nodes/admin/protocol';
-import { rememberVersions, reportText } from '../../nodes/editor/health/report';
+import { rememberSurroundings, reportText } from '../../nodes/editor/health/report';
 import { rememberTranscript } from '../../nodes/editor/test/last-transcript';
 import { POP3_IN_DEFAULTS } from '../../nodes/node-red/data/defaults';
 
@@ -22,6 +22,8 @@ const NODE = {
   interval: 123,
   _def: { defaults: Object.fromEntries(Object.keys(POP3_IN_DEFAULTS).map((name) => [name, {}])) },
 };
+
+const VERSIONS = { package: '1.2.3', nodeRed: '4.1.15', node: '20.1.0' };
 
 function report(user: string): MailboxReport {
   const error = {
@@ -77,7 +79,7 @@ describe('the report of a mailbox for an issue', () => {
     const RED = { nodes: { node: (id: string) => (id === NODE.id ? NODE : null) } };
     Object.defineProperty(globals, 'RED', { value: RED, configurable: true });
     Object.defineProperty(globals, 'navigator', { value: { userAgent: 'a browser' }, configurable: true });
-    rememberVersions({ package: '1.2.3', nodeRed: '4.1.15', node: '20.1.0' });
+    rememberSurroundings({ versions: VERSIONS });
   });
   afterEach(() => {
     for (const [at, name] of ['RED', 'navigator'].entries())
@@ -107,6 +109,34 @@ describe('the report of a mailbox for an issue', () => {
       '  C: PASS ***',
     ])
       assert.ok(lines.includes(line), `${line}\n\n${lines.join('\n')}`);
+  });
+
+  it('has the Node-REDs of a fleet with load and heartbeat, by number', () => {
+    const replica = {
+      name: `${CANARY}-host`,
+      version: '1.2.3',
+      role: 'runtime',
+      ageMs: 61_000,
+      beatAgoMs: 900,
+      attended: 9,
+      owned: 4,
+      draining: false,
+      here: true,
+    };
+    const other = { ...replica, name: `${CANARY}-other`, here: false, owned: 5, draining: true };
+    const said = (replicas: (typeof replica)[], owner?: string): string[] => {
+      rememberSurroundings({ versions: VERSIONS, fleet: { replicas } });
+      return reportText({ ...report('alice'), ...(owner && { owner }) }).split('\n');
+    };
+    const lines = said([replica, other], other.name);
+    for (const line of [
+      'fleet:',
+      '  1: this one, runtime 1.2.3, owns 4 of 9, joined 61 s ago, heartbeat 1 s ago',
+      '  2: owns the mailbox, draining, runtime 1.2.3, owns 5 of 9, joined 61 s ago, heartbeat 1 s ago',
+    ])
+      assert.ok(lines.includes(line), `${line}\n\n${lines.join('\n')}`);
+    assert.doesNotMatch(lines.join('\n'), /canary/);
+    assert.ok(said([]).includes('fleet: its database does not respond'));
   });
 
   it('names no person, host, folder, node, mail or secret', () => {

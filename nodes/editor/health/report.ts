@@ -2,11 +2,33 @@
 import type { HealthReport, MailboxReport } from '../../admin/protocol';
 import { lastTranscript } from '../test/last-transcript';
 
-let versions: HealthReport['versions'] | undefined;
+let surroundings: Pick<HealthReport, 'versions' | 'fleet'> | undefined;
 
-export const rememberVersions = (known: HealthReport['versions']): void => {
-  versions = known;
+/** What every report says beside its mailbox. */
+export const rememberSurroundings = (known: Pick<HealthReport, 'versions' | 'fleet'>): void => {
+  surroundings = known;
 };
+
+/** The Node-REDs of the fleet by number: their names are often those of hosts. Nothing without a fleet. */
+function fleetLines({ owner }: MailboxReport): string[] {
+  const replicas = surroundings?.fleet?.replicas;
+  if (replicas === undefined) return [];
+  if (replicas.length === 0) return ['fleet: its database does not respond'];
+  const each = replicas.map((replica, at) => {
+    const { version, role, owned, attended, ageMs, beatAgoMs } = replica;
+    const facts = [
+      ...(replica.here ? ['this one'] : []),
+      ...(replica.name === owner ? ['owns the mailbox'] : []),
+      ...(replica.draining ? ['draining'] : []),
+      `${role} ${version}`,
+      `owns ${owned} of ${attended}`,
+      `joined ${Math.round(ageMs / 1000)} s ago`,
+      `heartbeat ${Math.round(beatAgoMs / 1000)} s ago`,
+    ];
+    return `  ${at + 1}: ${facts.join(', ')}`;
+  });
+  return ['fleet:', ...each];
+}
 
 /** Properties that name people, hosts or folders are left out, whatever they hold. */
 const LEFT_OUT =
@@ -35,11 +57,12 @@ export function reportText(report: MailboxReport): string {
   return masked(
     [
       '@redletter/node-red-pop3',
-      ...Object.entries(versions ?? {}).map(([name, version]) => `  ${name}: ${version}`),
+      ...Object.entries(surroundings?.versions ?? {}).map(([name, version]) => `  ${name}: ${version}`),
       `  browser: ${navigator.userAgent}`,
       `status: ${report.status.text}`,
       ...(error ? [`error: ${error.code} ${error.reason}: ${error.message}`] : []),
       `user: ${report.user}`,
+      ...fleetLines(report),
       'settings:',
       ...settings,
       `quarantined: ${report.setAside.count}, unacknowledged: ${report.unsettled}`,

@@ -6,7 +6,7 @@ import { accountCard } from './account';
 import { arrange, type Card, nameOf, part } from './card';
 import { FleetPart } from './fleet';
 import { MailboxCard, needsPerson } from './mailbox';
-import { rememberVersions } from './report';
+import { rememberSurroundings } from './report';
 
 const TAB = 'redletter-health';
 /** As the editor names its own; a key can be put on it in the keyboard settings. */
@@ -116,7 +116,7 @@ class HealthView {
   };
 
   #show(report: HealthReport): void {
-    rememberVersions(report.versions);
+    rememberSurroundings(report);
     badge(report.mailboxes.filter(needsPerson).length);
     if (!this.element.is(':visible')) return;
     const skew = Date.now() - report.now;

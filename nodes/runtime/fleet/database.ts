@@ -17,6 +17,10 @@ const UPKEEP_CONNECTIONS = 2;
 /** Serializes the changes of schema in one database; any number would do, if only all use the same. */
 const SCHEMA_LOCK = 5_727_803_110;
 const LISTEN_AGAIN_MS = 1_000;
+/** A new connection costs the database more than a hundred statements; a minute without mail is no reason for one. */
+const IDLE_TIMEOUT_MS = 10 * 60_000;
+/** Sooner than what is between forgets an idle connection. */
+const KEEP_ALIVE_MS = 30_000;
 
 /** A statement that is planned once a connection. */
 export interface Prepared {
@@ -157,8 +161,9 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
       max,
       query_timeout: timeout,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      idleTimeoutMillis: 30_000,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
       allowExitOnIdle: true,
     });
     pool.on('error', () => undefined);

@@ -21,7 +21,7 @@ describe('runtime/fleet: three replicas', function () {
   });
   after(() => postgres?.stop());
 
-  /** One is suspended, one is killed, then the database crashes; mail all the while. */
+  /** One is suspended, one is killed, the third is cut off, then the database crashes; mail all the while. */
   const drill = async (seed: number): Promise<Findings> => {
     const random = randomOf(seed);
     const run = await Drill.start(postgres, BOXES, { pace: QUICK, without: WITHOUT });
@@ -38,7 +38,7 @@ describe('runtime/fleet: three replicas', function () {
       })();
       await pause(300 + random() * 500);
       const names = ['a', 'b', 'c'].sort(() => random() - 0.5);
-      const [stopped = '', killed = ''] = names;
+      const [stopped = '', killed = '', cut = ''] = names;
       // In the middle of deliveries.
       run.send(BOXES * 15, random);
       await pause(700);
@@ -53,13 +53,18 @@ describe('runtime/fleet: three replicas', function () {
       assert.ok(waits.length > 0);
       const most = QUICK.timeToLive + 3 * QUICK.beat;
       assert.ok(Math.max(...waits) <= most, `taken over after ${Math.max(...waits)} ms, more than ${most}`);
+      run.send(BOXES * 5, random);
+      run.cut(cut);
+      await pause(2.2 * QUICK.timeToLive);
+      run.restore(cut);
+      await pause(random() * 1_000);
       await postgres.kill();
       await postgres.start();
       await run.replica(killed);
       await pause(500);
       sending = false;
       await mail;
-      await run.settle(30_000);
+      await run.settle(90_000);
       return await run.findings();
     } finally {
       await run.stop();

@@ -11,6 +11,7 @@ import type { Pace } from '../../../nodes/runtime/fleet/membership';
 import { endChild, startChild } from '../../../servers/child';
 import { type Deletion, type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
 import type { Postgres } from '../../../servers/postgres';
+import { type Relay, startRelay } from '../../../servers/relay';
 import type { Without } from './without';
 
 export const SECRET = 'a secret of the whole fleet';
@@ -56,6 +57,8 @@ export const QUICK: Pace = { beat: 400, timeToLive: 1_600, margin: 400 };
 /** Replicas as processes of their own on one database, and a mail server that sees who deletes. */
 export class Drill {
   readonly replicas = new Map<string, ChildProcess>();
+  /** What is between each replica and the database. */
+  readonly #relays = new Map<string, Relay>();
   readonly #sent: { user: string; uid: string }[] = [];
   #starts = 0;
 
@@ -83,9 +86,12 @@ export class Drill {
 
   /** Starts a replica of this name, perhaps once more. */
   async replica(name: string): Promise<void> {
-    const { database, server, users, options } = this;
+    const { server, users, options } = this;
     this.#starts += 1;
     const file = join(this.folder, `${name}-${this.#starts}`);
+    const relay = this.#relays.get(name) ?? (await startRelay(this.postgres.port));
+    this.#relays.set(name, relay);
+    const database = this.database.replace(String(this.postgres.port), String(relay.port));
     const orders: ReplicaOrders = { name, database, port: server.port, users, file, ...options };
     const script = join(__dirname, 'replica-child.ts');
     const child = startChild(process.execPath, ['--import', 'tsx', script, JSON.stringify(orders)], {
@@ -108,6 +114,15 @@ export class Drill {
   signal(name: string, signal: NodeJS.Signals): void {
     const pid = this.replicas.get(name)?.pid;
     if (pid !== undefined) process.kill(pid, signal);
+  }
+
+  /** Cuts it off from the database, not from the mail server. */
+  cut(name: string): void {
+    this.#relays.get(name)?.cut();
+  }
+
+  restore(name: string): void {
+    this.#relays.get(name)?.restore();
   }
 
   async kill(name: string): Promise<void> {
@@ -156,6 +171,7 @@ export class Drill {
     for (const child of this.replicas.values()) {
       await endChild(child, 'SIGKILL');
     }
+    for (const relay of this.#relays.values()) await relay.close();
     await this.server.close();
     await this.postgres.drop(this.database);
     await rm(this.folder, { recursive: true, force: true });
@@ -203,8 +219,11 @@ export function findingsOf(
   all: Owners,
 ): Findings {
   const { delivered, sent, deletions, boxOf } = happened;
-  const owned = (user: string, name: string, at: number): boolean =>
-    (all.get(boxOf(user)) ?? []).filter((change) => change.at <= at).at(-1)?.name === name;
+  const owned = (user: string, name: string, at: number, after = at): boolean => {
+    const changes = (all.get(boxOf(user)) ?? []).filter((change) => change.at <= at);
+    const before = changes.filter((change) => change.at <= after).at(-1);
+    return [before, ...changes.filter((change) => change.at > after)].some((change) => change?.name === name);
+  };
   const seen = new Map<string, DeliveredLine[]>();
   for (const line of delivered) {
     const key = `${line.user} ${line.uid}`;
@@ -215,7 +234,7 @@ export function findingsOf(
     unmarked: [...seen.values()].filter((lines) => lines.slice(1).some(({ redelivered }) => !redelivered))
       .length,
     staleDeliveries: delivered.filter(({ user, name, at }) => !owned(user, name, at)).length,
-    staleDeletions: deletions.filter(({ user, by, at }) => !owned(user, by, at)).length,
+    staleDeletions: deletions.filter(({ user, by, at, after }) => !owned(user, by, at, after)).length,
     deletedUnseen: deletions.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
     duplicates: delivered.length - seen.size,
   };

@@ -197,10 +197,28 @@ async function movedByHand(fleet: Fleet): Promise<void> {
     await card.getByLabel('Move to').selectOption(target);
     await card.getByText(`Owned by ${target}`).waitFor();
     assert.equal(await ownerOf('user0'), target);
+    const row = replicas.filter({ has: page.getByText('b', { exact: true }) });
+    await row.getByRole('button', { name: 'Drain b' }).click();
+    await fleet.owned('a Node-RED that is drained has nothing', (shares) => !shares.has('b'));
+    await row.getByText('draining', { exact: false }).first().waitFor();
+    await row.getByRole('button', { name: 'Stop draining b' }).click();
+    await fleet.owned('it takes its share again', (shares) => (shares.get('b') ?? 0) > 1);
     assert.deepEqual(problems, []);
+    await unknownIsNotFound(fleet);
   } finally {
     await browser.close();
   }
+}
+
+/** A Node-RED or a mailbox that is not there is neither moved nor drained, and one that is, is drained by name. */
+async function unknownIsNotFound(fleet: Fleet): Promise<void> {
+  const ask = async (route: string, json: object): Promise<number> =>
+    (await (fleet.nodeReds.get('a') as NodeRed).admin(`redletter/fleet/${route}`, { json })).status;
+  assert.equal(await ask('drain', { replica: 'nobody', draining: true }), 404);
+  assert.equal(await ask('drain', { replica: { name: 'b' }, draining: true }), 404);
+  assert.equal(await ask('move', { id: 'mail0', replica: 'nobody' }), 404);
+  assert.equal(await ask('move', { id: 'nothing', replica: 'b' }), 404);
+  assert.equal(await ask('drain', { replica: 'b', draining: false }), 202);
 }
 
 describe('a fleet of three Node-REDs', function () {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Pop3Fields } from '../../../nodes/mailbox';
+import type { MailboxError, Pop3Fields } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet';
 import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
 import { attend } from '../../../servers/attended-mailbox';
@@ -213,6 +213,33 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
 
   it('would write into the ledger of another one without the fence', async () => {
     assert.equal(await writeLate('fence'), 1);
+  });
+
+  it('cut off from the database it delivers nothing, another one does, and it goes on by itself', async () => {
+    const { a, b } = await begin();
+    server.deliver('user', 'm1');
+    relay.cut();
+    await assert.rejects(a.mailbox.check(), (error) => (error as MailboxError).code === 'STORE');
+    await takeOver(b);
+    assert.deepEqual(
+      b.delivered.map(({ uid, redelivered }) => [uid, redelivered]),
+      [['m1', false]],
+    );
+    assert.equal(a.delivered.length, 0);
+    assert.deepEqual(
+      server.deletions.map(({ by }) => by),
+      ['b'],
+    );
+    wakeUp(a);
+    relay.restore();
+    server.deliver('user', 'm2');
+    await silence(postgres, url, 'b', 9_000);
+    await owned(a, 'a');
+    await a.mailbox.check();
+    assert.deepEqual(
+      a.delivered.map(({ uid }) => uid),
+      ['m2'],
+    );
   });
 
   it('asks the database nothing in a check without new mail', async () => {
