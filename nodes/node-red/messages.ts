@@ -171,8 +171,8 @@ export function nodeError(error: MailboxError, translate: Translate) {
   return Object.assign(new String(sentence(error, translate)), {
     code,
     reason,
-    // The server's own words, where it refused something: secrets masked.
-    ...(typeof response === 'string' && { response }),
+    // The server's own words, where it refused something: secrets masked. A Catch node gets `code` and `cause` alone.
+    ...(typeof response === 'string' && { response, cause: { response } }),
   });
 }
 

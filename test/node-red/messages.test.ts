@@ -183,6 +183,13 @@ describe('the words of a mailbox', () => {
     assert.equal(JSON.parse(JSON.stringify(error)), error.toString());
     assert.ok(Object.hasOwn(error, 'code'));
   });
+
+  it("are with the server's words where Node-RED copies them to a Catch node: in the cause", () => {
+    const facts = { host: 'pop.example.test', response: '-ERR not today' };
+    const error = nodeError(new MailboxError('AUTH', 'wrong-password', { facts }), english);
+    assert.deepEqual(error.cause, { response: '-ERR not today' });
+    assert.ok(Object.hasOwn(error, 'cause'));
+  });
 });
 
 describe('a failed token, to the mailbox that wanted it', () => {
