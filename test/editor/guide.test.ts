@@ -38,6 +38,9 @@ for (const version of [4, 5] as const) {
         assert.ok(texts.includes(type), texts);
         assert.match(texts, /enable POP/i);
         assert.match(texts, /Sign in/);
+        // Google registers no redirect URI for a desktop application.
+        const redirect = editor.dialog.locator('.redletter-redirect-row');
+        assert.equal(await redirect.isVisible(), provider === 'microsoft');
         await editor.screenshot(`setup-${provider}-${version}`);
       }
     });

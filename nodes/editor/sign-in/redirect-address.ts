@@ -3,12 +3,17 @@ import { copyText } from '../form/form';
 import { redirectUri, wayHere } from '../form/surroundings';
 import { accountWord } from '../i18n';
 import { accountField, accountValue } from './account-form';
+import { showAccountFields } from './fields';
 
 export class RedirectAddress {
   constructor() {
     const copy = $('.redletter-copy');
     copy.on('click', () => copyText(redirectUri(), copy));
-    accountField('redirectUri').on('input', () => this.show());
+    accountField('redirectUri').on('input', () => {
+      this.show();
+      // The type of application to register follows from it.
+      showAccountFields();
+    });
     this.show();
   }
 

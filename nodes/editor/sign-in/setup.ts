@@ -30,10 +30,12 @@ export function showSetup(row: Provider | undefined, grant: string): boolean {
   if (!known) return false;
   const isGoogle = row.id === 'google';
   const loopback = !redirectUri().startsWith('https:');
-  const register =
-    isGoogle && loopback
-      ? accountWord('setup.desktop')
-      : accountWord('setup.register', { type: loopback ? types.loopback : types.https });
+  const needsRedirect = !(isGoogle && loopback);
+  // An address to copy that is to be registered nowhere would only confuse.
+  if (!needsRedirect) $('.redletter-redirect-row').hide();
+  const register = !needsRedirect
+    ? accountWord('setup.desktop')
+    : accountWord('setup.register', { type: loopback ? types.loopback : types.https });
   const texts = [
     register,
     accountWord(`hint.${row.id}`),
