@@ -12,7 +12,7 @@ const chosen = {
   'test-4': 'test',
   'device-4': 'device-code',
   'connected-4': 'signed-in',
-  'health-tab-4': 'health',
+  'health-revoked-4': 'health',
 };
 
 const mocha = join('node_modules', 'mocha', 'bin', 'mocha.js');

@@ -175,7 +175,6 @@ for (const version of [4, 5] as const) {
       await orders.getByText('Quarantined: 4').waitFor();
       await orders.locator('.redletter-aside > summary').click();
       await editor.screenshot(`health-${version}`);
-      await editor.screenshot(`health-tab-${version}`, tab());
       await orders.getByText('Order 17').waitFor();
       const heard = world.sink.received('errors').length;
       await orders.getByRole('button', { name: 'Retry: Order 18' }).click();
