@@ -27,6 +27,6 @@ export async function recordApart(
   ledger: Ledger,
   { key, fingerprint }: { key: string; fingerprint?: string },
 ): Promise<void> {
-  if (fingerprint !== undefined && ledger.renumbered.has(fingerprint))
+  if (fingerprint !== undefined && ledger.renumbered.take(key, fingerprint))
     await ledger.recordMoves([[key, displacedKey(key, fingerprint)]], []);
 }

@@ -2,19 +2,32 @@
 const MOST = 10_000;
 
 /**
- * Mails that waited for their acknowledgement while the server gave other unique IDs, by their fingerprints. Another
- * mail may have the ID of such a one by now: it is recorded apart from that ID, and a new mail with its fingerprint may
- * have been delivered. As long as the process lives; after that each unacknowledged mail is marked anyway.
+ * Mails that waited for their acknowledgement while the server gave other unique IDs. Another mail may have the ID of
+ * such a one by now: it is recorded apart from that ID, and a new mail with its fingerprint may have been delivered. As
+ * long as the process lives; after that each unacknowledged mail is marked anyway.
  */
 export class RenumberedWaiting {
   readonly #fingerprints = new Set<string>();
+  readonly #waiting = new Set<string>();
 
-  remember(held: readonly { fingerprint?: string }[]): void {
+  remember(held: readonly { key: string; fingerprint?: string }[]): void {
     if (this.#fingerprints.size > MOST) this.#fingerprints.clear();
-    for (const { fingerprint } of held) if (fingerprint !== undefined) this.#fingerprints.add(fingerprint);
+    if (this.#waiting.size > MOST) this.#waiting.clear();
+    for (const { key, fingerprint } of held) {
+      if (fingerprint === undefined) continue;
+      this.#fingerprints.add(fingerprint);
+      this.#waiting.add(nameOf(key, fingerprint));
+    }
   }
 
   has(fingerprint: string): boolean {
     return this.#fingerprints.has(fingerprint);
   }
+
+  /** Whether it waited then. Asked once: what is delivered later under this ID was listed under it. */
+  take(key: string, fingerprint: string): boolean {
+    return this.#waiting.delete(nameOf(key, fingerprint));
+  }
 }
+
+const nameOf = (key: string, fingerprint: string): string => `${fingerprint} ${key}`;

@@ -324,6 +324,17 @@ describe('delivering mail that has to be acknowledged', () => {
     );
   });
 
+  it('records apart from its ID only what waited while the server gave other IDs', async () => {
+    await flow.take('a');
+    flow.ledger.renumbered.remember(flow.delivery.held());
+    assert.equal(await flow.settle('a'), 'accepted');
+    assert.equal(flow.ledger.isKnown('ua'), false, 'another mail may have its ID by now');
+    // It is listed under this ID and comes again, since it cannot be looked at: once, and not at each check.
+    await flow.take('a');
+    assert.equal(await flow.settle('a'), 'accepted');
+    assert.equal(flow.ledger.state('ua'), 'processed');
+  });
+
   it('has everything on the disk before the session ends', async () => {
     let synced = 0;
     flow.spool.sync = async () => {
