@@ -17,7 +17,13 @@ import { microsoft } from '../servers/token-endpoint';
 import { ALICE, dialog } from './world';
 
 const BASE = 'redletter/oauth2-account';
-const HOSTS = ['oauth2.googleapis.com', 'login.microsoftonline.com', 'id.example.net'];
+const HOSTS = [
+  'oauth2.googleapis.com',
+  'login.microsoftonline.com',
+  'login.microsoftonline.us',
+  'login.partner.microsoftonline.cn',
+  'id.example.net',
+];
 const SECRET = 'canary-client-secret';
 const KEY = generateKeyPairSync('rsa', { modulusLength: 2048 })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
@@ -39,7 +45,7 @@ interface View {
 }
 
 describe('what a person reads of a refusal, in a real Node-RED', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let folder: string;
   let servers: Server[];
   let nodeRed: NodeRed;
@@ -783,6 +789,54 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       await server.close();
       await post('sign-out', dialog(node));
     }
+  });
+
+  for (const [provider, login, mail] of [
+    ['microsoft-us', 'login.microsoftonline.us', 'outlook.office365.us'],
+    ['microsoft-dod', 'login.microsoftonline.us', 'outlook-dod.office365.us'],
+    ['microsoft-cn', 'login.partner.microsoftonline.cn', 'partner.outlook.cn'],
+  ] as const)
+    it(`a person and an application of ${provider} are known to their own cloud alone`, async () => {
+      const person = account({ provider });
+      const address = `${login}/organizations/oauth2/v2.0/token`;
+      const body = { token_type: 'Bearer', access_token: 'a', refresh_token: 'r', expires_in: 3600 };
+      answers[address] = { body };
+      assert.equal((await exchanged(person)).state, 'signed-in');
+      const application = account(
+        { provider, grant: 'client_credentials', tenant: 'contoso.example' },
+        { clientSecret: SECRET },
+      );
+      answers[`${login}/contoso.example/oauth2/v2.0/token`] = { body };
+      assert.equal((await start(application, `app-${provider}`)).state, 'signed-in');
+      assert.deepEqual(
+        asked.map((request) => [request.address, request.form.get('scope')?.split(' ')[0] ?? 'of the code']),
+        [
+          [address, 'of the code'],
+          [`${login}/contoso.example/oauth2/v2.0/token`, `https://${mail}/.default`],
+        ],
+      );
+      const { url } = await start(person);
+      const begin = await fetch(String(url), { redirect: 'manual' });
+      const page = new URL(begin.headers.get('location') ?? '');
+      assert.equal(page.host, login);
+      assert.match(page.searchParams.get('scope') ?? '', new RegExp(`^https://${mail}/POP\\.AccessAsUser`));
+      const consumers = await start(account({ provider, tenant: 'consumers' }));
+      assert.match(consumers.message ?? '', /personal accounts/);
+      await post('sign-out', dialog(person));
+    });
+
+  it('the prompt of an own server is the one that was chosen, none, or the one in its address', async () => {
+    const promptOf = async (more: object): Promise<string | null> => {
+      const { url, message } = await start(custom(more));
+      assert.ok(url, message);
+      const begin = await fetch(String(url), { redirect: 'manual' });
+      return new URL(begin.headers.get('location') ?? '').searchParams.get('prompt');
+    };
+    assert.equal(await promptOf({}), 'consent');
+    assert.equal(await promptOf({ prompt: '' }), null);
+    assert.equal(await promptOf({ prompt: 'login' }), 'login');
+    const typed = 'https://id.example.net/authorize?prompt=select_account';
+    assert.equal(await promptOf({ prompt: 'login', authorizationUrl: typed }), 'select_account');
   });
 
   it('an application of its own is never stopped: no status asks for a sign-in', async () => {
