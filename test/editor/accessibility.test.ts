@@ -89,6 +89,9 @@ for (const [version, themes] of [
           await editor.page.addStyleTag({ content: 'body { height: 100vh }' });
         });
         after(() => editor?.close());
+        afterEach(async () => {
+          while (await editor.dialog.count()) await editor.cancel();
+        });
 
         /** What axe has to say against our own elements there. */
         const complaints = async (ours: string, control: string): Promise<string[]> => {
@@ -162,6 +165,9 @@ for (const [version, themes] of [
           const state = (kind: string) => editor.dialog.locator(`.redletter-state[data-state="${kind}"]`);
           const looked = async (what: string, at = FORM): Promise<void> => {
             await editor.page.bringToFront();
+            // A button in focus or under the pointer has core's own color, of 4.33 to 1 in the dark theme of Node-RED 5.
+            await editor.page.evaluate('document.activeElement?.blur()');
+            await editor.page.mouse.move(0, 0);
             await editor.screenshot(`accessibility-${what}-${version}-${theme}`);
             const found = await complaints(at, 'button-name');
             // The buttons of a notice are core's own, in its colors.
