@@ -12,8 +12,15 @@ import {
 } from '../failures';
 import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
-import { type Spool, type SpooledMail, type SpoolFacts, spooledBytes, spoolName } from '../store/spool';
-import { type Acknowledgement, type AckOutcome, type AckSettings, recordApart } from './acknowledgement';
+import { type Spool, type SpooledMail, spooledBytes, spoolName } from '../store/spool';
+import {
+  type Acknowledgement,
+  type AckOutcome,
+  type AckSettings,
+  factsOf,
+  isRecordedApart,
+  recordApart,
+} from './acknowledgement';
 import { type Delivered, type Delivery, type DeliveryParts, outcomeOf, type SessionHold } from './delivery';
 import { Flights } from './flights';
 import { reportLost } from './lost';
@@ -137,7 +144,7 @@ export class AckDelivery implements Delivery {
         );
       }
       // Processed, and the process ended before the bytes were removed.
-      else if (ledger.isKnown(key)) await spool.remove(key);
+      else if (ledger.isKnown(key) || isRecordedApart(ledger, mail)) await spool.remove(key);
       else if (crashesProcess(delivery, settings.maxAttempts)) {
         await this.#unlessGone(key, () => this.#quarantine(mail, { last: 'crashed' }));
       } else if (dueAt(delivery, clock.now()) <= clock.now()) {
@@ -166,11 +173,12 @@ export class AckDelivery implements Delivery {
     const { state, identity } = outcomeOf(listed, new MailFromSpool(spool, mail), reading);
     // What did not come whole is never deleted, whatever the flow wants.
     const deletion = outcome === 'delete' && state === 'processed';
-    await ledger.markDone(mail.key, outcome === 'keep' ? 'kept' : state, {
-      ...identity,
-      ...(deletion && { deletion }),
-    });
-    await recordApart(ledger, mail);
+    const details = { ...identity, ...(deletion && { deletion }) };
+    // In one go: between the two a check would take the mail that has its ID now for the one that is done.
+    await Promise.all([
+      ledger.markDone(mail.key, outcome === 'keep' ? 'kept' : state, details),
+      recordApart(ledger, mail),
+    ]);
     await spool.remove(mail.key);
     this.#roomChanged();
     return 'accepted';
@@ -288,13 +296,4 @@ export class AckDelivery implements Delivery {
     // One second at least: what is due at once is delivered as soon as there is room, not by this timer.
     this.#retryTimer = clock.setTimeout(this.#roomChanged, Math.max(1000, next - clock.now()));
   }
-}
-
-function factsOf({ bytes }: ListedMail, { whole, fingerprint, incomplete }: ReceivedMail): SpoolFacts {
-  return {
-    whole,
-    ...(fingerprint !== undefined && { fingerprint }),
-    ...(bytes !== undefined && { listedBytes: bytes }),
-    ...(incomplete && { incomplete }),
-  };
 }

@@ -1,5 +1,8 @@
+import type { ListedMail } from '../listing';
 import type { Ledger } from '../store/ledger';
 import { displacedKey } from '../store/ledger-state';
+import type { SpoolFacts } from '../store/spool';
+import type { ReceivedMail } from './received-mail';
 
 export interface AckSettings {
   /** Seconds a flow has for a mail. */
@@ -29,4 +32,20 @@ export async function recordApart(
 ): Promise<void> {
   if (fingerprint !== undefined && ledger.renumbered.take(key, fingerprint))
     await ledger.recordMoves([[key, displacedKey(key, fingerprint)]], []);
+}
+
+/** Whether it is done, and its bytes are still there. */
+export const isRecordedApart = (
+  ledger: Ledger,
+  { key, fingerprint }: { key: string; fingerprint?: string },
+): boolean => fingerprint !== undefined && ledger.isKnown(displacedKey(key, fingerprint));
+
+/** What the spool keeps of a mail beside its bytes. */
+export function factsOf({ bytes }: ListedMail, { whole, fingerprint, incomplete }: ReceivedMail): SpoolFacts {
+  return {
+    whole,
+    ...(fingerprint !== undefined && { fingerprint }),
+    ...(bytes !== undefined && { listedBytes: bytes }),
+    ...(incomplete && { incomplete }),
+  };
 }

@@ -327,7 +327,26 @@ describe('delivering mail that has to be acknowledged', () => {
   it('records apart from its ID only what waited while the server gave other IDs', async () => {
     await flow.take('a');
     flow.ledger.renumbered.remember(flow.delivery.held());
-    assert.equal(await flow.settle('a'), 'accepted');
+    // A check begins while its bytes are being removed.
+    const remove = flow.spool.remove.bind(flow.spool);
+    let go = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let settled: Promise<unknown> = Promise.resolve();
+    await new Promise<void>((begun) => {
+      flow.spool.remove = async (key) => {
+        flow.spool.remove = remove;
+        begun();
+        await held;
+        await remove(key);
+      };
+      settled = flow.settle('a');
+    });
+    assert.equal(await flow.delivery.redeliver(), 0);
+    go();
+    assert.equal(await settled, 'accepted');
+    assert.equal(flow.uids, 'a');
     assert.equal(flow.ledger.isKnown('ua'), false, 'another mail may have its ID by now');
     // It is listed under this ID and comes again, since it cannot be looked at: once, and not at each check.
     await flow.take('a');
