@@ -348,7 +348,7 @@ describe('delivering mail that has to be acknowledged', () => {
     assert.equal(await settled, 'accepted');
     assert.equal(flow.uids, 'a');
     assert.equal(flow.ledger.isKnown('ua'), false, 'another mail may have its ID by now');
-    // It is listed under this ID and comes again, since it cannot be looked at: once, and not at each check.
+    // It is listed under this ID and is redelivered, since it cannot be looked at: once, and not at each check.
     await flow.take('a');
     assert.equal(await flow.settle('a'), 'accepted');
     assert.equal(flow.ledger.state('ua'), 'processed');
