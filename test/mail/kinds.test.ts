@@ -518,29 +518,28 @@ describe('mail: kinds of structure', () => {
     }
   });
 
-  it('knows every name of uuencode', async () => {
-    const file = `begin 644 a.txt\r\n#86)C\r\n\`\r\nend\r\n`;
-    for (const name of ['uuencode', 'x-uuencode', 'x-uue', 'uue', 'x-uu', 'UU'])
-      assert.deepEqual(
-        await names(
-          `${HEAD}Content-Type: application/octet-stream; name=b.txt\r\nContent-Transfer-Encoding: ${name}\r\n\r\n${file}`,
-        ),
-        [['b.txt', 'abc']],
-        name,
-      );
-  });
-
-  it('knows yEnc as a transfer encoding', async () => {
-    const file = `=ybegin line=128 size=3 name=a.txt\r\n${String.fromCharCode(139, 140, 141)}\r\n=yend size=3\r\n`;
-    for (const name of ['x-yencode', 'yenc'])
-      assert.deepEqual(
-        await names(
-          `${HEAD}Content-Type: application/octet-stream; name=b.txt\r\nContent-Transfer-Encoding: ${name}\r\n\r\n${file}`,
-        ),
-        [['b.txt', 'abc']],
-        name,
-      );
-  });
+  for (const [format, labels, file] of [
+    [
+      'uuencode',
+      ['uuencode', 'x-uuencode', 'x-uue', 'uue', 'x-uu', 'UU'],
+      'begin 644 a.txt\r\n#86)C\r\n`\r\nend\r\n',
+    ],
+    [
+      'yEnc',
+      ['x-yencode', 'yenc'],
+      `=ybegin line=128 size=3 name=a.txt\r\n${String.fromCharCode(139, 140, 141)}\r\n=yend size=3\r\n`,
+    ],
+  ] as const)
+    it(`knows ${format} as a transfer encoding, by every name`, async () => {
+      for (const label of labels)
+        assert.deepEqual(
+          await names(
+            `${HEAD}Content-Type: application/octet-stream; name=b.txt\r\nContent-Transfer-Encoding: ${label}\r\n\r\n${file}`,
+          ),
+          [['b.txt', 'abc']],
+          label,
+        );
+    });
 
   it('decodes base64 as it is written in the wild', async () => {
     for (const encoding of ['base64', 'base64;', '"base64"', 'BASE64 (comment)'])

@@ -1,3 +1,5 @@
+import { displacedKey } from './ledger-state';
+
 /** A flow has few mails at a time, and a server that renumbers them does so now and then. */
 const MOST = 10_000;
 
@@ -16,7 +18,7 @@ export class RenumberedWaiting {
     for (const { key, fingerprint } of held) {
       if (fingerprint === undefined) continue;
       this.#fingerprints.add(fingerprint);
-      this.#waiting.add(nameOf(key, fingerprint));
+      this.#waiting.add(displacedKey(key, fingerprint));
     }
   }
 
@@ -26,8 +28,6 @@ export class RenumberedWaiting {
 
   /** Whether it waited then. Asked once: what is delivered later under this ID was listed under it. */
   take(key: string, fingerprint: string): boolean {
-    return this.#waiting.delete(nameOf(key, fingerprint));
+    return this.#waiting.delete(displacedKey(key, fingerprint));
   }
 }
-
-const nameOf = (key: string, fingerprint: string): string => `${fingerprint} ${key}`;
