@@ -153,7 +153,7 @@ describe('the guides', () => {
     const says = (page: string, text: string): void => {
       assert.ok(pages.get(`docs/${page}.md`)?.includes(text), `${page}: ${text}`);
     };
-    says('google', `a choice in the node, under *${sectionOf('recent')}*`);
+    says('google', `*${label.recent}* in the node, under *${sectionOf('recent')}*`);
     says('microsoft-365', `In **mail in (POP3)** enter the shared mailbox's address as *${label.user}*`);
     assert.equal(sectionOf('user'), '');
     says('troubleshooting', `*${sectionOf('mechanism')}* → *${label.mechanism}*`);

@@ -108,7 +108,7 @@ describe('the examples', function () {
         .join('\r\n');
       await arrives(node, mail('Files', { 'Content-Type': 'multipart/mixed; boundary=b' }, body));
       for (const name of ['report.txt', '../../evil.txt']) {
-        const { path, filename } = (await shown(example, 'the file')).attachments as Record<string, string>;
+        const { path, filename } = (await shown(example, 'file')).attachments as Record<string, string>;
         assert.equal(filename, name);
         assert.ok(isAbsolute(path ?? ''));
         assert.ok(path?.startsWith(join(world.nodeRed.userDir, 'mail-attachments')), path);
@@ -129,7 +129,7 @@ describe('the examples', function () {
       const { found, delivered } = (await (await ask()).json()) as Record<string, number>;
       assert.ok((found ?? 0) > 0);
       assert.equal(delivered, 1);
-      assert.equal((await shown(example, 'the mails')).topic, 'Asked for');
+      assert.equal((await shown(example, 'emails')).topic, 'Asked for');
     },
 
     'health-alarm.json': async (example) => {
