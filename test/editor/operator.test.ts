@@ -69,7 +69,7 @@ for (const version of [4, 5] as const) {
       await editor.openDialog('mail');
       await editor.dialog.locator('.redletter-first > summary').click();
       const said = editor.dialog.locator('.redletter-begin-said');
-      await said.filter({ hasText: /First check .*; messages ignored: 2/ }).waitFor();
+      await said.filter({ hasText: /First check .*; emails ignored: 2/ }).waitFor();
       await editor.dialog.locator('#redletter-first').selectOption('all');
       await editor.dialog.locator('.redletter-begin-hint').waitFor({ state: 'visible' });
       await editor.screenshot(`begin-${version}`);
