@@ -27,6 +27,7 @@ interface Pending {
 /** Bytes of the words of one mailbox; more is no name. */
 const MAX_PHRASE = 4096;
 
+const HAS_ENCODED_WORD = /=\?[^\s?]+\?[bq]\?/i;
 const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
 const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined, before: 0 });
 
@@ -249,7 +250,8 @@ function addrSpec(written: string, charset: string | undefined): string {
       ? text.trim().replace(/\s*@\s*/g, '@')
       : text.replace(/\s+/g, '');
   text = text.replace(/^mailto:/i, '');
-  if (text.includes('=?')) {
+  // Both characters may be of the address itself.
+  if (HAS_ENCODED_WORD.test(text)) {
     const decoded = decodeText(text, charset);
     return /^[^\s@]+@[^\s@]+$/.test(decoded) && !decoded.includes('=?') ? decoded : '';
   }

@@ -15,6 +15,10 @@ const META = 1024;
 /** Characters of a long text that become one string; from 1,031,913 on Node keeps it outside V8's heap. */
 const BLOCK = 1024 * 1024;
 
+/** CRs in front of an LF that make one line end with it. */
+const MAX_CRS = 3;
+const OTHER_LINE_ENDS = /\r{1,2}\n|\r/;
+
 /** A decoded text. */
 export interface CollectedText {
   whole: string;
@@ -79,7 +83,8 @@ export class TextCollector implements Sink {
   #long: LongText | undefined;
   #head: string | undefined;
   #hasBegun = false;
-  #hasCr = false;
+  /** CRs that may belong to a line end. */
+  #crs = '';
   #text: CollectedText | undefined;
   /** The charset that an HTML names for itself. */
   meta: string | undefined;
@@ -141,13 +146,28 @@ export class TextCollector implements Sink {
       this.#hasBegun = true;
       if (text.startsWith('\ufeff')) text = text.slice(1);
     }
-    if (this.#hasCr) text = `\r${text}`;
-    this.#hasCr = !last && text.endsWith('\r');
-    if (this.#hasCr) text = text.slice(0, -1);
-    // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
-    if (text.includes('\r')) text = text.split('\r\n').join('\n');
+    text = this.#withLineEnds(text, last);
     return this.#unflow ? this.#unflow.write(text) + (last ? this.#unflow.end() : '') : text;
   }
+
+  /** With LF; by CR alone lines end too, and by two of them in front of the LF where a gateway has converted twice. */
+  #withLineEnds(written: string, last: boolean): string {
+    const text = this.#crs + written;
+    const end = last ? text.length : endWithoutCrs(text);
+    this.#crs = text.slice(end);
+    const whole = end < text.length ? text.slice(0, end) : text;
+    if (!whole.includes('\r')) return whole;
+    // Not replace(): V8 would answer with a chain of slices, two and a half times the size and slow to collect.
+    const lines = whole.split('\r\n').join('\n');
+    return lines.includes('\r') ? lines.split(OTHER_LINE_ENDS).join('\n') : lines;
+  }
+}
+
+/** Where the CRs begin that a text ends with, as many as make one line end. */
+function endWithoutCrs(text: string): number {
+  let end = text.length;
+  while (end > 0 && text.length - end < MAX_CRS && text[end - 1] === '\r') end--;
+  return end;
 }
 
 /** The charset an HTML names for itself. UTF-16 it cannot be, or this could not be read. */

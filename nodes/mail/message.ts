@@ -76,6 +76,8 @@ const MAIL_PROBLEMS = {
   IMAGES_LEFT_OUT: 'The HTML is too long or shows too many images; not all of them were put into it',
   /** Something other than base64 stood behind the end of a base64 part, and was left out. */
   CONTENT_AFTER_END: 'Content behind the end of a base64 part was left out',
+  /** A multipart goes on behind its closing delimiter: the parts there are taken as its parts. */
+  PARTS_AFTER_END: 'Parts behind the end of a multipart were taken as parts of it',
   /** A part declares base64 and is none: its content came out as it is. */
   NOT_BASE64: 'A part declares base64 and is none; its content was taken as it is',
   /** Parts inside each other beyond MAX_LEVELS: the innermost came out as one attachment, undecoded. */

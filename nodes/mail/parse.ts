@@ -9,6 +9,7 @@ import { telling } from './labels';
 import { MAX_FOUND_FILES, MAX_NAME, MAX_RTF, MAX_TNEF, SLICE } from './limits';
 import { typeByName } from './mailparser';
 import { type MailProblem, type MailProblemCode, problem } from './message';
+import { MessageBytes } from './message-bytes';
 import { Part } from './part';
 import { Partless } from './partless';
 import { both, type Sink } from './sink';
@@ -162,6 +163,10 @@ export class Parsing implements Structure<Part> {
     this.#note(limit === 'levels' ? 'TOO_DEEP' : 'TOO_MANY_PARTS');
   }
 
+  behindEnd(): void {
+    this.#note('PARTS_AFTER_END');
+  }
+
   /** The decoded texts. An HTML may have named the charset of the mail. */
   async #contents(): Promise<Map<Part, CollectedText>> {
     const contents = new Map<Part, CollectedText>();
@@ -267,33 +272,4 @@ function isWithinMessage(part: Part): boolean {
 
 function isPartless(part: Part): boolean {
   return (part.isMultipart && part.children.length === 0) || part.children.some(isPartless);
-}
-
-/** The bytes of a message within a mail, without the line end that belongs to the delimiter behind it. */
-class MessageBytes {
-  readonly #next: Sink;
-  #held: Buffer = Buffer.alloc(0);
-
-  constructor(next: Sink) {
-    this.#next = next;
-  }
-
-  write(bytes: Buffer): void {
-    const all = this.#held.length ? Buffer.concat([this.#held, bytes]) : bytes;
-    const to = withoutLineEnd(all);
-    this.#next.write(all.subarray(0, to));
-    this.#held = Buffer.from(all.subarray(to));
-  }
-
-  end(byDelimiter: boolean): void {
-    if (!byDelimiter || this.#held.toString('latin1') === '\r') this.#next.write(this.#held);
-    this.#next.end();
-  }
-}
-
-function withoutLineEnd(bytes: Buffer): number {
-  let to = bytes.length;
-  if (to > 0 && bytes[to - 1] === 0x0a) to--;
-  if (to > 0 && bytes[to - 1] === 0x0d) to--;
-  return to;
 }

@@ -54,6 +54,7 @@ export class Partless {
         message: (one, bytes) => structure.message(one, bytes),
         leave: (one, byDelimiter) => one !== part && structure.leave(one, byDelimiter),
         overLimit: (limit) => structure.overLimit(limit),
+        behindEnd: () => structure.behindEnd(),
         get isTurnOver() {
           return structure.isTurnOver;
         },

@@ -4,6 +4,7 @@ import { MailError } from './error';
 import { fieldsOf } from './fields';
 import { inlineImages } from './images';
 import { MAX_CONVERTED } from './limits';
+import { LineEnds } from './line-ends';
 import { load, loaded } from './mailparser';
 import {
   type AttachmentMode,
@@ -108,6 +109,7 @@ async function feed(
   const mostKept = comesAgain && content === 'parsed' ? MOST_KEPT : Number.POSITIVE_INFINITY;
   let head = content === 'raw' || content === 'headers' ? new HeadCutter() : undefined;
   const headOnly = head !== undefined;
+  const lineEnds = new LineEnds();
   await eachChunk(bytes, abortable, (chunk) => {
     size += chunk.length;
     const end = head?.write(chunk);
@@ -116,8 +118,9 @@ async function feed(
     if (content !== 'headers') raw?.push(chunk);
     else if (seen) raw?.push(seen);
     if (size > mostKept) raw = undefined;
-    return seen && parsing.write(seen);
+    return seen && parsing.write(lineEnds.write(seen));
   });
+  await parsing.write(lineEnds.end());
   return { raw, size };
 }
 

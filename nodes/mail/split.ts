@@ -1,5 +1,6 @@
 // The structure of a mail (RFC 2046 section 5.1): header blocks, contents and boundaries, found by search in what comes,
 // wherever it is cut. Every byte is looked at a bounded number of times; boundaries are looked up, however many are open.
+import { beforeLineEnd, isBlank, keepFrom, lineOfDashes } from './delimiter';
 import { HeaderBlock } from './header-block';
 import { MAX_HEADER_BYTES, MAX_LEVELS, MAX_PART_HEADER_BYTES, MAX_PARTS } from './limits';
 import { loadsTable } from './tables';
@@ -22,6 +23,8 @@ export interface Structure<T extends Entity> {
   /** The part is over: by a delimiter, or with the mail. */
   leave(part: T, byDelimiter: boolean): void;
   overLimit(limit: 'levels' | 'parts'): void;
+  /** A part begins behind the delimiter that closes its multipart. */
+  behindEnd(): void;
   /** Other flows are to have their turn: what is left waits. */
   readonly isTurnOver: boolean;
 }
@@ -33,7 +36,6 @@ interface Level<T extends Entity> {
 }
 
 const LF = 0x0a;
-const CR = 0x0d;
 const DASH = 0x2d;
 
 /** Blanks a delimiter line may carry at its end, as long as header lines may be (RFC 5322 section 2.1.1). */
@@ -134,7 +136,7 @@ export class Splitter<T extends Entity> {
 
   #takeContent(chunk: Buffer, from: number, last: boolean): number | undefined {
     const { part } = this.#levels.at(-1) as Level<T>;
-    if (this.#isRaw || this.#boundaries.size === 0) {
+    if (this.#isRaw || !this.#hasBoundaries) {
       this.#structure.content(part, from ? chunk.subarray(from) : chunk);
       return undefined;
     }
@@ -176,13 +178,13 @@ export class Splitter<T extends Entity> {
 
   /** The delimiter a line is, of any multipart that is open. */
   #delimiterAt(chunk: Buffer, from: number, to: number): { level: number; isClosing: boolean } | undefined {
-    if (this.#isRaw || chunk[from] !== DASH || chunk[from + 1] !== DASH || this.#boundaries.size === 0)
+    if (this.#isRaw || chunk[from] !== DASH || chunk[from + 1] !== DASH || !this.#hasBoundaries)
       return undefined;
     let end = to;
     if (end - from > this.#longest + MAX_BLANKS + 6) return undefined;
     while (end > from && isBlank(chunk[end - 1] as number)) end--;
     const text = chunk.toString('latin1', from + 2, end);
-    const level = this.#boundaries.get(text)?.at(-1);
+    const level = this.#boundaries.get(text)?.at(-1) ?? this.#closedLevel(text);
     if (level !== undefined) return { level, isClosing: false };
     if (!text.endsWith('--')) return undefined;
     const closed = this.#boundaries.get(text.slice(0, -2))?.at(-1);
@@ -200,6 +202,11 @@ export class Splitter<T extends Entity> {
       owner.isClosed = true;
       this.#forget(owner.part);
       return;
+    }
+    if (owner.isClosed) {
+      this.#structure.behindEnd();
+      owner.isClosed = false;
+      this.#open(owner.part.boundary as string, level);
     }
     this.#parent = owner.part;
     this.#block = this.#newBlock();
@@ -223,9 +230,7 @@ export class Splitter<T extends Entity> {
     if (block.text) this.#structure.content(part, block.text);
     if (this.#isRaw) return;
     if (part.boundary !== undefined) {
-      const owners = this.#boundaries.get(part.boundary);
-      if (owners) owners.push(this.#levels.length - 1);
-      else this.#boundaries.set(part.boundary, [this.#levels.length - 1]);
+      this.#open(part.boundary, this.#levels.length - 1);
       this.#longest = Math.max(this.#longest, part.boundary.length);
     } else if (part.holdsMessage) {
       this.#parent = part;
@@ -254,34 +259,26 @@ export class Splitter<T extends Entity> {
     this.#structure.leave(part, byDelimiter);
   }
 
+  get #hasBoundaries(): boolean {
+    return this.#boundaries.size > 0 || this.#levels.at(-1)?.isClosed === true;
+  }
+
+  /** The innermost one, where it is closed and has this boundary: none within it is open. */
+  #closedLevel(boundary: string): number | undefined {
+    const innermost = this.#levels.at(-1);
+    return innermost?.isClosed && innermost.part.boundary === boundary ? this.#levels.length - 1 : undefined;
+  }
+
+  #open(boundary: string, level: number): void {
+    const owners = this.#boundaries.get(boundary);
+    if (owners) owners.push(level);
+    else this.#boundaries.set(boundary, [level]);
+  }
+
   #forget({ boundary }: T): void {
     if (boundary === undefined) return;
     const owners = this.#boundaries.get(boundary);
     if (owners && owners.length > 1) owners.pop();
     else this.#boundaries.delete(boundary);
   }
-}
-
-const isBlank = (octet: number): boolean => octet === 0x20 || octet === 0x09 || octet === CR || octet === LF;
-
-/** Where, from the beginning of a line on, the next line begins with two dashes; -1 where none does. */
-function lineOfDashes(chunk: Buffer, from: number, isMidLine: boolean): number {
-  if (!isMidLine && chunk[from] === DASH && chunk[from + 1] === DASH) return from;
-  const found = chunk.indexOf('\n--', from, 'latin1');
-  return found < 0 ? -1 : found + 1;
-}
-
-/** Where the content before a delimiter ends: the line end in front belongs to the delimiter. */
-function beforeLineEnd(chunk: Buffer, from: number, line: number): number {
-  let to = line;
-  if (to > from && chunk[to - 1] === LF) to--;
-  if (to > from && to < line && chunk[to - 1] === CR) to--;
-  return to;
-}
-
-/** From where on the end of a chunk is kept, since a delimiter may begin there: a line end, dashes behind it. */
-function keepFrom(chunk: Buffer, from: number): number {
-  let at = chunk.length;
-  if (at > from && chunk[at - 1] === DASH && (at - 1 === from || chunk[at - 2] === LF)) at--;
-  return beforeLineEnd(chunk, from, chunk[at - 1] === CR && at === chunk.length ? at - 1 : at);
 }

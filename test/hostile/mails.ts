@@ -166,6 +166,12 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
   },
   'no line end at all, 24 MB': { make: () => text('text/plain', filled('x', LARGE)) },
   'carriage returns, 24 MB': { make: () => text('text/plain', filled('\r', LARGE)) },
+  'lines that end with CR alone, 24 MB': {
+    make: () => joined('From: a@example.org\rSubject: s\r\r', filled('x\r', LARGE)),
+  },
+  'lines that end with two CRs, 24 MB': {
+    make: () => joined('From: a@example.org\r\r\n\r\r\n', filled('\r', LARGE), '\n'),
+  },
   'zeros, 24 MB': { make: () => joined(HEAD, '\r\n', Buffer.alloc(LARGE)) },
   'text that is flowed, 24 MB': {
     make: () => text('text/plain; format=flowed; delsp=yes', filled('> x \r\n', LARGE)),

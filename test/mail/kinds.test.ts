@@ -462,6 +462,61 @@ describe('mail: kinds of structure', () => {
     assert.deepEqual([right.payload, right.html, problems(right)], ['yes', undefined, []]);
   });
 
+  it('takes parts behind the end of a multipart for parts of it', async () => {
+    const file = 'Content-Type: application/pdf; name=a.pdf\r\n\r\nthe file';
+    const behind = `${multipart('mixed', '\r\nfirst')}--=_b\r\n${file}\r\n--=_b\r\n\r\nsecond\r\n--=_b--\r\nepilogue`;
+    for (const size of [1, 7, 1000]) {
+      const message = await read(behind, {}, size);
+      assert.deepEqual(
+        [message.payload, message.attachments.map(({ filename, partId }) => [filename, partId])],
+        ['first\nsecond', [['a.pdf', '2']]],
+      );
+      assert.deepEqual(problems(message), ['PARTS_AFTER_END']);
+      // The boundary of the closed one is the outer one's too.
+      const inner =
+        'Content-Type: multipart/alternative; boundary="=_b"\r\n\r\n--=_b\r\n\r\nfirst\r\n--=_b--';
+      const shared = await read(multipart('mixed', inner, file), {}, size);
+      assert.deepEqual([shared.payload, shared.attachments[0]?.partId, problems(shared)], ['first', '2', []]);
+    }
+    const text = await read(`${multipart('mixed', '\r\nfirst')}--=_bc\r\n--\r\nList footer\r\n`);
+    assert.deepEqual([text.payload, problems(text)], ['first', []]);
+  });
+
+  it('reads mails whose lines end with CR alone, with two CRs, or each in its own way', async () => {
+    const written = multipart(
+      'mixed',
+      'Content-Type: text/plain\r\n\r\none\r\ntwo',
+      'Content-Type: text/csv; name=a.csv\r\n\r\na;b',
+      `Content-Type: application/pdf; name=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n${btoa('a\rb')}`,
+    );
+    for (const end of ['\r', '\n', '\r\n', '\r\r\n'])
+      for (const last of ['', '\r\n'])
+        for (const size of [1, 7, 1000]) {
+          const message = await read(written.replaceAll('\r\n', end) + last, {}, size);
+          assert.deepEqual(
+            [message.topic, message.from, message.payload],
+            ['s', 'a@example.org', 'one\ntwo'],
+          );
+          assert.deepEqual(
+            message.attachments.map(({ filename, content }) => [filename, content?.toString()]),
+            [
+              ['a.csv', 'a;b'],
+              ['a.pdf', 'a\rb'],
+            ],
+          );
+          assert.deepEqual(problems(message), []);
+        }
+    // In the text alone, as devices write it.
+    assert.equal((await read(`${HEAD}\r\na\rb\r\r\nc\r\rd\n\re`)).payload, 'a\nb\nc\n\nd\n\ne');
+    // What is put into a field begins no other.
+    const injected = await read('Subject: a\rBcc: x\r\rtext\r\nFrom: a@x\r\n\r\nb');
+    assert.deepEqual(
+      [injected.from, injected.payload, injected.mail.bcc],
+      ['', 'text\nFrom: a@x\n\nb', [{ name: '', address: 'x' }]],
+    );
+    assert.deepEqual((await read('From: a@x\r\nSubject: a\rBcc: x\r\rb\r\n\r\nb')).mail.bcc, []);
+  });
+
   it('shows as text what stands in a multipart without parts', async () => {
     for (const [type, boundary] of [
       ['mixed', 'b'],
@@ -719,6 +774,7 @@ describe('mail: kinds of header', () => {
       ['<<a@x.org>>', '', 'a@x.org'],
       ['Ada <a@x.org', 'Ada', 'a@x.org'],
       ['=?utf-8?Q?Ada=0D=0ABcc:_x?= <a@x.org>', 'Ada Bcc: x', 'a@x.org'],
+      ["a!#$%&'*+/=?^_`{|}~-b@x.org", '', "a!#$%&'*+/=?^_`{|}~-b@x.org"],
       ['user@[IPv6:2001:db8::1]', '', 'user@[IPv6:2001:db8::1]'],
       ['"Ada <a@x.org>', 'Ada', 'a@x.org'],
       ['Ada" <a@x.org>', 'Ada', 'a@x.org'],

@@ -9,7 +9,7 @@ describe('mail: long texts', () => {
   it('read as they were written, whatever the characters and wherever the pieces meet', async () => {
     const run = fc.tuple(
       // ASCII, Latin-1, beyond it, beyond the first plane, line ends.
-      fc.constantFrom('a', 'ü', '€', '漢字', '🎉', 'ł\r\n', '\r\n', 'line\n', 'a\rb', 'x🎉\r\n'),
+      fc.constantFrom('a', 'ü', '€', '漢字', '🎉', 'ł\r\n', '\r\n', 'line\n', 'a\rb', 'c\r\r\n', 'x🎉\r\n'),
       fc.constantFrom(1, 7, 64 * KB, 128 * KB, 400 * KB, 1024 * KB),
       fc.integer({ min: -3, max: 3 }),
     );
@@ -25,7 +25,7 @@ describe('mail: long texts', () => {
           const mail = Buffer.from(`Content-Type: text/plain; charset=utf-8\r\n\r\n${written}`);
           const { payload } = await read(mail, {}, size);
           // Not equal(), which would write both out.
-          assert.ok(payload === written.replaceAll('\r\n', '\n'), `${payload.length} characters`);
+          assert.ok(payload === written.replace(/\r{1,3}\n|\r/g, '\n'), `${payload.length} characters`);
         },
       ),
       { numRuns: 30 },

@@ -104,13 +104,16 @@ function sameText(node: Tree): boolean {
 const HEAD =
   'From: "A" <a@example.org>\r\nTo: b@example.org\r\nSubject: =?utf-8?Q?gr=C3=BCn?=\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\nReceived: one\r\nReceived: two\r\n';
 
+/** simpleParser leaves a CR by itself in the text, which mail clients show as a line end. */
+const withLineEnds = (written: string): string => written.replace(/\r{1,2}\n|\r/g, '\n');
+
 async function compare(mail: Buffer, size: number, withText: boolean): Promise<void> {
   const ours = await read(mail, {}, size);
   const theirs = await simpleParser(mail, { checksumAlgo: 'sha256' });
   assert.equal(ours.topic, theirs.subject ?? '');
   assert.deepEqual(ours.header, Object.fromEntries(theirs.headers));
   assert.equal(ours.html ?? '', theirs.html || '');
-  if (withText) assert.equal(ours.payload, theirs.text ?? '');
+  if (withText) assert.equal(ours.payload, withLineEnds(theirs.text ?? ''));
   assert.deepEqual(
     ours.attachments.map(({ fileName, generatedFileName, length, ...fields }) => fields),
     theirs.attachments.map(({ type, release, ...fields }) => fields),
