@@ -26,9 +26,7 @@ class Gathered {
   add(chunk: Buffer, most: number): void {
     const needed = this.#length + chunk.length;
     if (needed > this.#bytes.length) {
-      // The first chunk tells nothing yet: most attachments are small.
-      const room =
-        this.#length === 0 ? needed : Math.max(needed, Math.min(most, needed * 16), this.#length * 2);
+      const room = this.#length === 0 ? needed : roomFor(needed, most);
       const larger = Buffer.allocUnsafeSlow(room);
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
@@ -44,6 +42,14 @@ class Gathered {
     // What was not needed is given back, unless it is little: room for base64 is a quarter too much.
     return length > bytes.length * 0.7 ? bytes.subarray(0, length) : Buffer.from(bytes.subarray(0, length));
   }
+}
+
+/**
+ * Room for more than what is there: all that may come as soon as that is not far, since memory that is not touched costs
+ * nothing, and what is copied to a larger place does. The first chunk tells nothing yet: most attachments are small.
+ */
+function roomFor(needed: number, most: number): number {
+  return needed <= most ? Math.min(most, needed * 16) : needed * 2;
 }
 
 /** One attachment while its bytes come. */
