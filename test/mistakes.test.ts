@@ -1,6 +1,5 @@
 // What a person finds after each of the usual mistakes: a sentence, a status, and one button or field that leads on.
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +9,7 @@ import { fieldFor, type NextStep, nextStep } from '../nodes/editor/next-step';
 import { asMailboxError, fileLog, Ledger, type MailboxError } from '../nodes/mailbox';
 import type { TokenAccount } from '../nodes/node-red/account';
 import { type Pop3InProperties, serverOf } from '../nodes/node-red/mail-server';
-import { nodeError, statusOf, statusTexts, type Translate } from '../nodes/node-red/messages';
+import { nodeError, statusOf, statusTexts } from '../nodes/node-red/messages';
 import { type AccountConfig, bindingOf } from '../nodes/oauth2';
 import { connectError } from '../nodes/pop3/connect-error';
 import { Accounts } from '../nodes/runtime/accounts';
@@ -21,36 +20,10 @@ import { freePorts } from '../servers/ports';
 import { type ScriptedOptions, startScripted } from '../servers/scripted-pop3';
 import { startTokenEndpoint } from '../servers/token-endpoint';
 import { filesBelow } from './sources';
+import { languages, textOf, translator } from './translator';
 
-const LOCALES = join(__dirname, '../locales');
-const languages = readdirSync(LOCALES);
 /** Where words are divided by spaces. */
 const counted = languages.filter((language) => !/^(ja|zh)/.test(language));
-
-type Catalog = Record<string, unknown>;
-const catalogs = new Map(
-  languages.flatMap((language) =>
-    ['pop3-in', 'oauth2-account'].map((set): [string, Catalog] => [
-      `${language}/${set}`,
-      JSON.parse(readFileSync(join(LOCALES, language, `${set}.json`), 'utf8')),
-    ]),
-  ),
-);
-
-const textOf = (language: string, set: string, key: string): unknown =>
-  key
-    .split('.')
-    .reduce<unknown>((at, part) => (at as Catalog | undefined)?.[part], catalogs.get(`${language}/${set}`));
-
-/** As Node-RED does it: `set:key.of.dots`, `__fact__`, and the key itself where there is nothing. */
-const translator =
-  (language: string): Translate =>
-  (key, facts) => {
-    const [set = '', path = ''] = key.replace('@redletter/node-red-pop3/', '').split(':');
-    const found = textOf(language, set, path);
-    if (typeof found !== 'string') return path;
-    return found.replace(/__(\w+?)__/g, (place, name: string) => String(facts?.[name] ?? place));
-  };
 
 const system = (code: string): Error => Object.assign(new Error(code), { code });
 const caught = (doing: Promise<unknown>): Promise<Error> =>

@@ -4,8 +4,14 @@ import { connect } from 'node:tls';
 import type { NodeAPI } from 'node-red';
 import { isLoopback } from '../base/loopback';
 import { type AgentFor, OAuth2Error, type OAuth2Reason } from '../oauth2';
-import { type ConnectOptions, type ProxySettings, proxyFromEnvironment, throughProxy } from '../pop3';
-import { proxyOf } from './proxy';
+import {
+  type ConnectOptions,
+  Pop3Error,
+  type ProxySettings,
+  proxyFromEnvironment,
+  throughProxy,
+} from '../pop3';
+import { nameOfProxyNode, proxyOf } from './proxy';
 
 type Open = NonNullable<ConnectOptions['open']>;
 
@@ -25,7 +31,7 @@ export function agentFor(RED: NodeAPI, tls: unknown, proxy: unknown): AgentFor {
     node?.addTLSOptions?.(options);
     chosen(RED, proxy, 'proxy-not-deployed');
     const settings = proxyOf(RED, proxy);
-    const open = settings ? through(settings) : fromEnvironment(url);
+    const open = settings ? through(settings, nameOfProxyNode(RED, proxy)) : fromEnvironment(url);
     if (open !== undefined) return new Tunnel(open, url, options);
     return url.protocol === 'https:' && node?.addTLSOptions ? new https.Agent(options) : undefined;
   };
@@ -45,17 +51,23 @@ function fromEnvironment(url: URL): Open | undefined {
   const { pop3_proxy: _, POP3_PROXY: __, ...environment } = process.env;
   const security = url.protocol === 'https:' ? 'tls' : 'none';
   const found = proxyFromEnvironment({ host: url.hostname, port: portOf(url), security }, environment);
-  return found === undefined ? undefined : through({ url: found });
+  if (found === undefined) return undefined;
+  const own = security === 'tls' ? 'https_proxy' : 'http_proxy';
+  const isOwn = Boolean(environment[own] || environment[own.toUpperCase()]);
+  return through({ url: found }, isOwn ? own : 'all_proxy');
 }
 
-/** An address that is none fails like a proxy that is not there: when it is used. */
-function through(settings: ProxySettings): Open {
+/** An address that is none fails like a proxy that is not there: when it is used; it is called what names it. */
+function through(settings: ProxySettings, name: string): Open {
   try {
     return throughProxy(settings);
   } catch (error) {
-    return () => Promise.reject(error);
+    return () => Promise.reject(proxyFailed(error, name));
   }
 }
+
+const proxyFailed = (cause: unknown, proxy: string): Error =>
+  Object.assign(new Error('the proxy failed', { cause }), { code: 'EPROXY', proxy });
 
 /** One connection through a proxy: to the server itself, so that the proxy sees no token. */
 class Tunnel extends http.Agent {
@@ -91,9 +103,16 @@ class Tunnel extends http.Agent {
         };
         callback(null, connect({ servername, ...this.#tls, ...look, host, socket }));
       },
-      (cause: Error) => callback(Object.assign(new Error('the proxy failed', { cause }), { code: 'EPROXY' })),
+      (error: Error) => callback(failedOpening(error)),
     );
   }
+}
+
+/** A host the proxy is not for is reached without it, and looked up here: then it is not the proxy that failed. */
+function failedOpening(error: Error): Error {
+  if (!(error instanceof Pop3Error)) return error;
+  if (error.proxy !== undefined) return proxyFailed(error, error.proxy);
+  return error.cause instanceof Error ? error.cause : error;
 }
 
 const portOf = ({ port, protocol }: URL): number => Number(port) || (protocol === 'https:' ? 443 : 80);

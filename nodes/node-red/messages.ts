@@ -40,6 +40,7 @@ const STATUS_BY_REASON: Record<string, string> = {
   closed: 'connection lost',
   'cut-short': 'connection lost',
   proxy: 'proxy failed',
+  'account/proxy-failed': 'proxy failed',
   'server-speaks-plain': 'port without TLS',
   'server-speaks-tls': 'port requires TLS',
   'self-signed': 'untrusted certificate',
@@ -102,7 +103,9 @@ export const statusTexts: readonly string[] = [
 /** Those of a node that needs an account and nothing else. */
 export const accountStatusTexts: readonly string[] = [
   ...new Set([
-    ...['account/not-signed-in', 'account-missing'].map((reason) => String(STATUS_BY_REASON[reason])),
+    ...['account/not-signed-in', 'account/proxy-failed', 'account-missing'].map((reason) =>
+      String(STATUS_BY_REASON[reason]),
+    ),
     ...Object.values(STATUS_OF_ACCOUNT),
     ...(['SIGN_IN_AGAIN', 'TLS', 'STORE'] as const).map((code) => STATUS_BY_CODE[code]),
   ]),
@@ -178,7 +181,7 @@ export function nodeError(error: MailboxError, translate: Translate) {
 
 /** A fact that is not known leaves a gap; without this its placeholder would be shown. */
 const NO_FACTS = Object.fromEntries(
-  'response host port user system detail description error provider uri status aadsts network'
+  'response host port user system detail description error provider uri status aadsts network proxy'
     .split(' ')
     .map((name) => [name, '']),
 );

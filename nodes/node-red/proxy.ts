@@ -23,6 +23,10 @@ export function proxyOf(RED: NodeAPI, id: unknown): ProxySettings | undefined {
   return { url: url.href, ...(node.noproxy && { noProxy: node.noproxy }) };
 }
 
+/** What a person calls core's `http proxy` of that id. */
+export const nameOfProxyNode = (RED: NodeAPI, id: unknown): string =>
+  String(RED.nodes.getNode(String(id))?.name || id);
+
 /**
  * The environment as far as it names a proxy for mail. `http_proxy`, `https_proxy` and `all_proxy` are for web pages:
  * most such proxies refuse the ports of mail, so they are used only where the user selects them as a node.
@@ -53,7 +57,7 @@ export function openerOf(
     return url === undefined ? undefined : throughProxy({ url });
   } catch (error) {
     // The address may contain a password, and is no address that tells where.
-    const proxy = settings ? String(RED.nodes.getNode(String(id))?.name || id) : 'pop3_proxy';
+    const proxy = settings ? nameOfProxyNode(RED, id) : 'pop3_proxy';
     throw new MailboxError('CONFIG', 'proxy', {
       facts: { host, port, proxy },
       retryable: false,

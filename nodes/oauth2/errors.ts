@@ -164,6 +164,8 @@ export interface OAuth2Facts {
   said?: string;
   /** The system's code for a failed connection, such as `ECONNREFUSED`. */
   network?: string;
+  /** The proxy that failed, as `host:port`, or what names it where its address is none. */
+  proxy?: string;
   /** What is missing, such as `code`, or what was expected. */
   detail?: string;
 }

@@ -4,7 +4,7 @@ import { providers } from './providers';
 /** Makes the error of a connection that failed; one of this room, from before anything was sent, stays what it is. */
 export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
   if (cause instanceof OAuth2Error) return cause;
-  const code = codeOf(cause);
+  const { code, proxy } = systemErrorOf(cause) ?? {};
   const options = { facts: code ? { ...facts, network: code } : facts, cause };
   switch (code) {
     case 'CERT_HAS_EXPIRED':
@@ -29,7 +29,10 @@ export function failed(cause: unknown, facts: OAuth2Facts): OAuth2Error {
     case 'EAI_AGAIN':
       return new OAuth2Error('TEMPORARY', 'host-not-found', options);
     case 'EPROXY':
-      return new OAuth2Error('TEMPORARY', 'proxy-failed', options);
+      return new OAuth2Error('TEMPORARY', 'proxy-failed', {
+        facts: { ...facts, ...(typeof proxy === 'string' && { proxy }) },
+        cause,
+      });
     case 'ETIMEDOUT':
     case 'ESOCKETTIMEDOUT':
       return new OAuth2Error('TEMPORARY', 'timeout', options);
@@ -53,12 +56,14 @@ function untrusted(options: OAuth2ErrorOptions): OAuth2Error {
   return new OAuth2Error('TLS', isPublic ? 'certificate-inspected' : 'certificate-untrusted', options);
 }
 
-/** The first system code found on the way down the causes. */
-function codeOf(cause: unknown): string | undefined {
+/** The first error with a code of the system on the way down the causes. */
+function systemErrorOf(cause: unknown): { code: string; proxy?: unknown } | undefined {
   for (let at: unknown = cause, depth = 0; isRecord(at) && depth < 5; depth++) {
-    if (typeof at.code === 'string') return at.code;
+    if (hasCode(at)) return at;
     // Node tries IPv6 and IPv4 and gives one error for both.
     at = at.cause ?? at.data ?? (Array.isArray(at.errors) ? at.errors[0] : undefined);
   }
   return undefined;
 }
+
+const hasCode = (error: Record<string, unknown>): error is { code: string } => typeof error.code === 'string';

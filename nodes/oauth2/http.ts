@@ -7,7 +7,7 @@ import { redact } from './redact';
 
 /**
  * Chooses the connection for an address: a private certificate authority, a client certificate, a proxy. One that
- * cannot get through its proxy fails with the code `EPROXY`.
+ * cannot get through its proxy fails with the code `EPROXY`, and `proxy` names it.
  */
 export type AgentFor = (url: URL) => http.Agent | undefined;
 

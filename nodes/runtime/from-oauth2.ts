@@ -27,6 +27,12 @@ function withoutAddresses(facts: OAuth2Facts): Record<string, string | number> {
 
 const strike = (words: string): string => words.replace(/[^\s@"'<>()]{1,64}@[^\s@"'<>()]{1,255}/g, '[…]');
 
+const NO_CONNECTION: ReadonlySet<OAuth2Error['reason']> = new Set([
+  'unreachable',
+  'host-not-found',
+  'proxy-failed',
+]);
+
 function codeOf({ code, reason }: OAuth2Error): MailboxErrorCode {
   switch (code) {
     case 'SIGN_IN_AGAIN':
@@ -34,7 +40,7 @@ function codeOf({ code, reason }: OAuth2Error): MailboxErrorCode {
       return 'SIGN_IN_AGAIN';
     case 'TEMPORARY':
       if (reason === 'timeout') return 'TIMEOUT';
-      return reason === 'unreachable' || reason === 'host-not-found' ? 'CONNECT' : 'SYS_TEMP';
+      return NO_CONNECTION.has(reason) ? 'CONNECT' : 'SYS_TEMP';
     default:
       return code;
   }

@@ -322,7 +322,9 @@ for (const version of [4, 5] as const) {
           .locator('.redletter-health')
           .getByRole('button', { name: 'Check Inbox now' })
           .click();
-        await guest.page.locator('.red-ui-notification', { hasText: 'your login has read permission only' }).waitFor();
+        await guest.page
+          .locator('.red-ui-notification', { hasText: 'your login has read permission only' })
+          .waitFor();
         await guest.screenshot(`health-guest-${version}`);
       } finally {
         await guest.close();

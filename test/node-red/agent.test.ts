@@ -2,12 +2,15 @@ import assert from 'node:assert/strict';
 import { createServer as createProxy, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:https';
 import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
+import { inspect } from 'node:util';
 import type { NodeAPI } from 'node-red';
 import { agentFor } from '../../nodes/node-red/agent';
+import { accountSentence } from '../../nodes/node-red/messages';
 import { type AccountConfig, OAuth2Error, TokenSource } from '../../nodes/oauth2';
 import { certificateAuthority, opensslMissing } from '../../servers/certificates';
 import { needs } from '../../servers/needs';
 import { MemoryStore } from '../oauth2/support';
+import { translator } from '../translator';
 
 /** A name that does not resolve: only the proxy knows where it is. */
 const HOST = 'sign-in.example.test';
@@ -103,16 +106,31 @@ describe('the way to the sign-in server', () => {
     assert.deepEqual(forms, []);
   });
 
-  it('says that it was the proxy: not there, no address, of an unknown kind', async () => {
-    for (const url of ['http://127.0.0.1:9', 'nonsense', 'gopher://127.0.0.1:70']) {
-      const error = await refused(token(red(url)));
-      assert.deepEqual([error.code, error.reason], ['TEMPORARY', 'proxy-failed'], url);
+  it('names the proxy that failed, never its login; an address that is none is named by its node', async () => {
+    const login = { credentials: { username: 'pat', password: 'canary-proxy' }, name: 'Office proxy' };
+    for (const [url, name] of [
+      ['http://127.0.0.1:9', '127.0.0.1:9'],
+      ['socks5h://127.0.0.1:9', '127.0.0.1:9'],
+      ['nonsense', 'Office proxy'],
+      ['gopher://127.0.0.1:70', 'Office proxy'],
+    ] as const) {
+      const error = await refused(token(red(url, login)));
+      assert.deepEqual(
+        [error.code, error.reason, error.facts.proxy],
+        ['TEMPORARY', 'proxy-failed', name],
+        url,
+      );
+      assert.ok(!inspect(error, { depth: 9, showHidden: true }).includes('canary'));
+      for (const where of ['dialog', 'running'] as const) {
+        const said = accountSentence(error, translator('en-US'), where) ?? '';
+        assert.ok(said.includes(`The proxy ${name} did not connect to ${HOST}.`), said);
+      }
     }
   });
 
-  it('leaves out hosts the proxy is not for', async () => {
+  it('reaches a host that the proxy is not for without it, and blames the proxy for nothing', async () => {
     const error = await refused(token(red(at(), { noproxy: ['.example.test'] })));
-    assert.notEqual(error.code, 'CONFIG');
+    assert.deepEqual([error.code, error.reason], ['TEMPORARY', 'host-not-found']);
     assert.deepEqual(asked, []);
   });
 });

@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   MAILBOX_ERROR_CODES,
   MailboxError,
@@ -12,33 +10,16 @@ import { numbersOf } from '../../nodes/node-red/data/counted-status';
 import { nodeError, sentence, statusOf, type Translate } from '../../nodes/node-red/messages';
 import { OAuth2Error } from '../../nodes/oauth2';
 import { asAccountError } from '../../nodes/runtime/from-oauth2';
+import { languages, textOf, translator } from '../translator';
 
-/** As Node-RED does it: `set:key.of.dots`, `__fact__`, and the key itself where there is nothing. */
-function translator(language: string): Translate {
-  return (key, facts) => {
-    const [set = '', path = ''] = key.replace('@redletter/node-red-pop3/', '').split(':');
-    const file = join(__dirname, '../../locales', language, `${set}.json`);
-    const found = path
-      .split('.')
-      .reduce<unknown>(
-        (at, part) => (at as Record<string, unknown> | undefined)?.[part],
-        JSON.parse(readFileSync(file, 'utf8')),
-      );
-    if (typeof found !== 'string') return path;
-    return found.replace(/__(\w+?)__/g, (_, name: string) => String(facts?.[name] ?? ''));
-  };
-}
-const languages = readdirSync(join(__dirname, '../../locales'));
 const english = translator('en-US');
 const silent: Translate = (key) => key;
 
 /** Every reason there are words for. */
-const reasons = Object.keys(
-  JSON.parse(readFileSync(join(__dirname, '../../locales/en-US/pop3-in.json'), 'utf8')).errors,
+const reasons = Object.keys(textOf('en-US', 'pop3-in', 'errors') as object);
+const accountReasons = Object.keys(textOf('en-US', 'oauth2-account', 'errors') as object).map(
+  (reason) => `account/${reason}`,
 );
-const accountReasons = Object.keys(
-  JSON.parse(readFileSync(join(__dirname, '../../locales/en-US/oauth2-account.json'), 'utf8')).errors,
-).map((reason) => `account/${reason}`);
 
 describe('the words of a mailbox', () => {
   it('show each state as the contract has it', () => {
@@ -53,6 +34,7 @@ describe('the words of a mailbox', () => {
       [failed('SIGN_IN_AGAIN', 'account/invalid-grant'), 'red ring sign in again'],
       [failed('SIGN_IN_AGAIN', 'account/not-signed-in'), 'red ring not signed in'],
       [failed('CONNECT', 'account/unreachable'), 'red ring sign-in unavailable'],
+      [failed('CONNECT', 'account/proxy-failed'), 'red ring proxy failed'],
       [failed('CONNECT', 'hung-up'), 'red ring connection lost'],
     ];
     for (const [state, expected] of states) {
@@ -135,6 +117,18 @@ describe('the words of a mailbox', () => {
       uri: 'https://sign-in.example.test',
       error: 'invalid_request.',
       description: 'no',
+      issuer: 'Example CA',
+      proxy: 'proxy.example.test:3128',
+      name: 'MAIL_HOST',
+      property: 'host',
+      node: 'mail',
+      mail: 'UID7',
+      megabytes: 25,
+      command: 'TOP',
+      database: 'pg.example.test',
+      schema: 'redletter',
+      version: 3,
+      known: 2,
     };
     for (const language of languages) {
       // Chinese, Japanese and Korean say it in half the characters.

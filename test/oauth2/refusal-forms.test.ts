@@ -1,27 +1,15 @@
 // The forms in which servers refuse, each through a real exchange, and the sentence that a person reads of it.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { accountSentence, type Translate } from '../../nodes/node-red/messages';
+import { accountSentence } from '../../nodes/node-red/messages';
 import { type AccountConfig, OAuth2Error } from '../../nodes/oauth2';
 import { identify } from '../../nodes/oauth2/client-authentication';
 import { resolveEndpoints } from '../../nodes/oauth2/endpoints';
 import type { Step } from '../../nodes/oauth2/refusal-table';
 import { requestTokens } from '../../nodes/oauth2/token-request';
 import { type ScriptedAnswer, startTokenEndpoint, type TokenEndpoint } from '../../servers/token-endpoint';
-import { root } from '../sources';
+import { translator } from '../translator';
 
-const catalog = (name: string): Record<string, Record<string, string>> =>
-  JSON.parse(readFileSync(join(root, 'locales/en-US', `${name}.json`), 'utf8'));
-const catalogs: Record<string, ReturnType<typeof catalog>> = {
-  'pop3-in': catalog('pop3-in'),
-  'oauth2-account': catalog('oauth2-account'),
-};
-const translate: Translate = (key, facts = {}) => {
-  const [, set = '', section = '', name = ''] = /\/([\w-]+):(\w+)\.(.+)$/.exec(key) ?? [];
-  const text = catalogs[set]?.[section]?.[name];
-  return text?.replace(/__(\w+?)__/g, (whole, fact: string) => String(facts[fact] ?? whole)) ?? key;
-};
+const translate = translator('en-US');
 
 const json = (status: number, body: object): ScriptedAnswer => ({ status, body });
 const form = (status: number, body: string): ScriptedAnswer => ({
