@@ -8,6 +8,7 @@ import { mustDownloadAgain } from './delivery/received-mail';
 import { MailboxError } from './errors';
 import { failedAttempts, hasFailed, quarantine, recordFailure } from './failures';
 import { asMailboxError, concernsOneMail, refusesForNow } from './from-pop3';
+import { markOf } from './identify';
 import type { ListedMail } from './listing';
 
 /** A mail that is downloaded to see whether the server gives any: the smallest known one, up to this size, bytes. */
@@ -77,13 +78,15 @@ class Download {
   }
 
   async run(mails: ListedMail[], since: number): Promise<Downloads> {
-    const { delivery, doubted, ledger, isWanted = () => false } = this.#context;
+    const { delivery, doubted, unidentifiable, ledger, isWanted = () => false } = this.#context;
     const hold = { since, keepAlive: () => this.#client.noop(), isWanted };
     this.#total = mails.length;
-    // A mail at which the last session ended comes last: if it is the one, the others come first.
+    // A mail at which a session has ended comes last: if it is the one, the others come first.
+    const endedSession = (mail: ListedMail): boolean =>
+      doubted.has(mail.key) || unidentifiable.has(markOf(mail));
     const ordered = [
-      ...mails.filter(({ key }) => !doubted.has(key)),
-      ...mails.filter(({ key }) => doubted.has(key)),
+      ...mails.filter((mail) => !endedSession(mail)),
+      ...mails.filter((mail) => endedSession(mail)),
     ];
     let begun = 0;
     let trouble: MailboxError | undefined;

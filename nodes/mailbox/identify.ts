@@ -80,13 +80,31 @@ async function fingerprints(
 /** Another mail may get the same unique ID: then it has another size, or was not listed in between. */
 export const markOf = ({ key, bytes }: ListedMail): string => `${key} ${bytes ?? ''}`;
 
-/** A mark is of no use where its mail is not listed any more. */
-export function forgetMarks(unidentifiable: Set<string>, mails: readonly ListedMail[]): void {
+/**
+ * A mark is of no use where its mail is not listed any more. Where IDs are message numbers, each deletion moves the mails
+ * behind it to lower ones: there a mark follows to the nearest mail of its size.
+ */
+export function followMarks(
+  unidentifiable: Set<string>,
+  mails: readonly ListedMail[],
+  numbered: boolean,
+): void {
   if (unidentifiable.size === 0) return;
-  const marks = new Set(mails.map(markOf));
+  const listed = new Set(mails.map(markOf));
+  const displaced: { number: number; bytes: number }[] = [];
   for (const mark of unidentifiable) {
-    if (!marks.has(mark) && !marks.has(`${mark.slice(0, mark.lastIndexOf(' '))} `))
-      unidentifiable.delete(mark);
+    const end = mark.lastIndexOf(' ');
+    const [key, bytes] = [mark.slice(0, end), mark.slice(end + 1)];
+    if (listed.has(mark) || listed.has(`${key} `)) continue;
+    unidentifiable.delete(mark);
+    if (numbered && bytes !== '') displaced.push({ number: Number(key.slice(1)), bytes: Number(bytes) });
+  }
+  displaced.sort((a, b) => b.number - a.number);
+  for (const { number, bytes } of displaced) {
+    const found = mails.findLast(
+      (mail) => mail.number < number && mail.bytes === bytes && !unidentifiable.has(markOf(mail)),
+    );
+    if (found !== undefined) unidentifiable.add(markOf(found));
   }
 }
 

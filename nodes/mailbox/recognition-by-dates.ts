@@ -36,7 +36,8 @@ async function doubtReturned(
   known: ListedMail[],
 ): Promise<void> {
   const back = known.filter(
-    ({ key }) => ledger.isMissing(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
+    ({ key }) =>
+      ledger.isKnown(key) && ledger.isMissing(key) && ledger.fingerprint(key) === undefined && !isDigest(key),
   );
   const dates = await arrivals(
     client,

@@ -1,7 +1,7 @@
 import type { CheckContext, Recognized } from './check-context';
 import { mayDelete } from './deletion';
 import { isSameMail } from './fingerprint';
-import { forgetMarks, identify, identifyByRetrieval, markOf } from './identify';
+import { followMarks, identify, identifyByRetrieval, markOf } from './identify';
 import { recordSizes } from './known-sizes';
 import { hidesDownloadedMail } from './learning';
 import { addSizes, isDigest, isNumbered, type ListedMail } from './listing';
@@ -65,7 +65,6 @@ class Recognition {
     this.#known = known;
     this.#unknown = unknown;
     this.#rememberedBytes = rememberedBytes;
-    forgetMarks(context.unidentifiable, mails);
     // A mail without unique ID is known by its header: it is the one it is known as.
     for (const { key } of known) if (isDigest(key)) this.#identified.add(key);
   }
@@ -75,11 +74,12 @@ class Recognition {
     const session = this.#session;
     // LIST is asked only where STAT does not say that everything is as it was.
     if (this.#rememberedBytes !== session.bytes) await addSizes(session.client, this.#listing);
+    followMarks(context.unidentifiable, this.#listing, this.#numbered);
     const hides = hidesDownloadedMail(context, session);
     const suspects = hides ? this.#deletable() : this.#suspects();
     const vanished = hides || this.#unknown.length === 0 ? [] : this.#vanished();
     await this.#show(vanished.length > 0 ? [...suspects, ...this.#unknown] : suspects);
-    await this.#doubtResized(suspects);
+    await this.#doubt(suspects.filter(({ key, bytes }) => this.#isResized(key, bytes)));
     if (!hides) await this.#trustRetrieval(this.#others(suspects));
     let others = this.#others(suspects);
     if (others.some(({ key }) => !context.ledger.isMissing(key))) {
@@ -87,6 +87,7 @@ class Recognition {
       await this.#show([...this.#known, ...this.#unknown]);
       others = this.#others(this.#known);
     } else if (others.length > 0) await this.#show(this.#unknown);
+    if (this.#numbered) await this.#doubt(this.#behindChange(others));
     const moved = await this.#match(others, others.length > 0 ? this.#vanished() : vanished);
     if (!hides) {
       const mails = { known: this.#known, unknown: moved ? [] : this.#unknown, listed: this.#listed };
@@ -127,14 +128,21 @@ class Recognition {
     return bytes !== undefined && before >= 0 && bytes !== before;
   }
 
-  /** What has another size and cannot be looked at may be another mail: it is delivered, marked. */
-  async #doubtResized(suspects: ListedMail[]): Promise<void> {
+  /** Known mails that may have other numbers by now, whatever their sizes: something before them has changed. */
+  #behindChange(others: ListedMail[]): ListedMail[] {
+    const { ledger } = this.#context;
+    const changed = new Set(others);
+    const first = this.#known.findIndex(
+      (mail) => changed.has(mail) || ledger.isMissing(mail.key) || this.#isResized(mail.key, mail.bytes),
+    );
+    return first === -1 ? [] : this.#known.slice(first);
+  }
+
+  /** What cannot be looked at may be another mail by now: it is delivered, marked. */
+  async #doubt(mails: ListedMail[]): Promise<void> {
     const { ledger, unidentifiable } = this.#context;
-    const doubtful = suspects.filter(
-      (mail) =>
-        this.#isResized(mail.key, mail.bytes) &&
-        !this.#shown.has(mail.key) &&
-        unidentifiable.has(markOf(mail)),
+    const doubtful = mails.filter(
+      (mail) => ledger.isKnown(mail.key) && !this.#shown.has(mail.key) && unidentifiable.has(markOf(mail)),
     );
     await ledger.markUncertain(doubtful.map(({ key }) => key));
   }
