@@ -1,17 +1,17 @@
 // What a person finds after each of the usual mistakes: a sentence, a status, and one button or field that leads on.
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { NodeAPI } from 'node-red';
+import { promisify } from 'node:util';
 import { systemClock } from '../nodes/base/clock';
 import { fieldFor, type NextStep, nextStep } from '../nodes/editor/next-step';
-import { asMailboxError, fileLog, Ledger, type MailboxError } from '../nodes/mailbox';
+import { asMailboxError, fileLog, Ledger, MailboxError } from '../nodes/mailbox';
 import type { TokenAccount } from '../nodes/node-red/account';
-import { type Pop3InProperties, serverOf } from '../nodes/node-red/mail-server';
+import type { Pop3InProperties } from '../nodes/node-red/mail-server';
 import { nodeError, statusOf, statusTexts } from '../nodes/node-red/messages';
 import { type AccountConfig, bindingOf } from '../nodes/oauth2';
-import { connectError } from '../nodes/pop3/connect-error';
 import { Accounts } from '../nodes/runtime/accounts';
 import { FolderLock } from '../nodes/runtime/folder-lock';
 import { TokenVault } from '../nodes/runtime/token-vault';
@@ -19,31 +19,22 @@ import { loopbackCertificate } from '../servers/certificates';
 import { freePorts } from '../servers/ports';
 import { type ScriptedOptions, startScripted } from '../servers/scripted-pop3';
 import { startTokenEndpoint } from '../servers/token-endpoint';
+import { caught, met, USER } from './met';
+import { inNetworkOfItsOwn, needsNetwork } from './pop3/own-network';
 import { filesBelow } from './sources';
 import { languages, textOf, translator } from './translator';
 
 /** Where words are divided by spaces. */
 const counted = languages.filter((language) => !/^(ja|zh)/.test(language));
 
-const system = (code: string): Error => Object.assign(new Error(code), { code });
-const caught = (doing: Promise<unknown>): Promise<Error> =>
-  doing.then(
-    () => assert.fail('nothing failed'),
-    (error: Error) => error,
+/** The same in a network without a way out. */
+async function metWithoutNetwork(): Promise<Error> {
+  const child = JSON.stringify(join(__dirname, 'no-network-child.ts'));
+  const { stdout } = await promisify(execFile)(
+    ...inNetworkOfItsOwn('true', `exec node --require tsx/cjs ${child}`),
   );
-
-// Node-RED without any configuration node.
-const RED = { nodes: { getNode: () => null } } as unknown as NodeAPI;
-const USER = 'alice@example.test';
-
-/** What a check meets at a server, by the way that a deployed node has. */
-async function met(
-  def: Partial<Pop3InProperties>,
-  { password = 'wrong', token }: { password?: string; token?: TokenAccount } = {},
-): Promise<Error> {
-  const given = { service: 'custom', host: '127.0.0.1', security: 'none', auth: 'password', ...def };
-  const server = serverOf(RED, given as Pop3InProperties, { user: USER, password }, 0, token);
-  return caught(server.open(new AbortController().signal));
+  const { code, reason, facts } = JSON.parse(stdout);
+  return new MailboxError(code, reason, { facts });
 }
 
 /** The same at a server that says and shows what it is told to. */
@@ -114,9 +105,12 @@ const MISTAKES: Record<
   string,
   [meet: () => Promise<Error>, status: string, step: NextStep | `field ${string}`]
 > = {
-  // No test can make DNS answer, or be silent: these two are as the system says them.
-  'wrong address': [async () => connectError(system('ENOTFOUND')), 'host not found', 'field host'],
-  'no network': [async () => connectError(system('EAI_AGAIN')), 'DNS unavailable', 'check'],
+  'wrong address': [
+    () => met({ host: 'no-such-host.invalid', port: 995, security: 'tls' }),
+    'host not found',
+    'field host',
+  ],
+  'no network': [metWithoutNetwork, 'DNS unavailable', 'check'],
   'wrong port': [async () => met({ port: (await freePorts(1))[0] }), 'connection refused', 'field port'],
   'wrong protocol': [
     () => metAt({ greeting: '* OK IMAP4rev1 ready\r\n' }),
@@ -132,7 +126,7 @@ const MISTAKES: Record<
   'provider down': [
     async () => metRenewing(`http://127.0.0.1:${(await freePorts(1))[0]}/token`),
     'sign-in unavailable',
-    'sign-in',
+    'check',
   ],
   'POP off': [
     () => refused('-ERR [SYS/PERM] Your account is not enabled for POP access.'),
@@ -173,7 +167,9 @@ describe('the usual mistakes', () => {
   for (const [name, [meet, status, step]] of Object.entries(MISTAKES)) {
     let error: MailboxError;
 
-    it(`${name}: "${status}", then ${step}`, async () => {
+    it(`${name}: "${status}", then ${step}`, async function () {
+      this.timeout(10_000);
+      if (meet === metWithoutNetwork) needsNetwork('true', 'a network of its own').call(this);
       error = asMailboxError(await meet(), { host: 'pop.example.com', port: 995, user: USER });
       const shown = statusOf({ is: 'failed', error });
       assert.deepEqual(shown, { fill: 'red', shape: 'ring', text: status });
@@ -185,7 +181,8 @@ describe('the usual mistakes', () => {
       else assert.match(card, leads === 'check' ? /\(api\) => api\.check\(\)/ : /redletter-sign-in-again/);
     });
 
-    it(`${name}: a sentence for the debug sidebar, in every language`, () => {
+    it(`${name}: a sentence for the debug sidebar, in every language`, function () {
+      if (error === undefined && meet === metWithoutNetwork) this.skip();
       const english = String(nodeError(error, translator('en-US')));
       for (const language of languages) {
         const told = nodeError(error, translator(language));
@@ -198,6 +195,19 @@ describe('the usual mistakes', () => {
       }
     });
   }
+
+  it('what the account is the cause of leads to it, unless it passes by itself', () => {
+    for (const [code, reason, step] of [
+      ['SIGN_IN_AGAIN', 'account/sign-in-revoked', 'sign-in'],
+      ['CONFIG', 'account/secret-expired', 'account'],
+      ['TLS', 'account/certificate-untrusted', 'account'],
+      ['CONNECT', 'account/proxy-failed', 'account'],
+      ['CONNECT', 'account/host-not-found', 'check'],
+      ['TIMEOUT', 'account/timeout', 'check'],
+      ['SYS_TEMP', 'account/server-error', 'check'],
+    ] as const)
+      assert.equal(nextStep({ code, reason }), step, reason);
+  });
 
   it('and every other status: at most four words where words can be counted', () => {
     assert.ok(statusTexts.length > 40 && counted.length === 7);

@@ -1,4 +1,4 @@
-/** What leads on from an error: the field to change, a sign-in, or another check once the cause is gone. */
+/** What leads on from an error: the field or account to change, a sign-in, or another check once the cause is gone. */
 
 /** The property of `pop3 in` that a reason is about. */
 const FIELDS: Record<string, string> = {
@@ -43,9 +43,16 @@ const FIELDS: Record<string, string> = {
 export const fieldFor = (reason: string): string | undefined =>
   reason.startsWith('account/') ? 'account' : FIELDS[reason];
 
-export type NextStep = 'sign-in' | 'field' | 'check';
+/** `account`: its settings are to be changed. `check`: nothing is, and another check shows whether the cause is gone. */
+export type NextStep = 'sign-in' | 'account' | 'field' | 'check';
 
-export function nextStep({ code, reason }: { code?: string; reason: string }): NextStep {
-  if (code === 'SIGN_IN_AGAIN' || reason.startsWith('account/')) return 'sign-in';
+/** The sign-in server did not respond: the access token is renewed once it does. */
+const PASSES: ReadonlySet<string> = new Set(['CONNECT', 'TIMEOUT', 'SYS_TEMP']);
+
+export function nextStep({ code = '', reason }: { code?: string; reason: string }): NextStep {
+  if (code === 'SIGN_IN_AGAIN') return 'sign-in';
+  if (reason.startsWith('account/')) {
+    return PASSES.has(code) && reason !== 'account/proxy-failed' ? 'check' : 'account';
+  }
   return fieldFor(reason) === undefined ? 'check' : 'field';
 }

@@ -26,13 +26,14 @@ export class MailboxCard implements Card<MailboxReport> {
   readonly #pause = this.#iconButton('redletter-pause', 'fa-pause', (api) =>
     this.#report?.isPaused ? api.resume() : api.pause(),
   );
-  readonly #signIn = button('red-ui-button red-ui-button-small primary redletter-sign-in-again')
-    .text(word('health.signIn'))
-    .on('click', () => RED.editor.editConfig('', 'oauth2-account', this.#report?.account ?? '', ''));
+  readonly #account = button('red-ui-button red-ui-button-small primary redletter-sign-in-again').on(
+    'click',
+    () => RED.editor.editConfig('', 'oauth2-account', this.#report?.account ?? '', ''),
+  );
   readonly #edit = button('red-ui-button red-ui-button-small redletter-open-node')
     .text(word('health.openNode'))
     .on('click', () => this.#openNode());
-  readonly #actions = $('<div class="redletter-do">').append(this.#signIn, this.#edit);
+  readonly #actions = $('<div class="redletter-do">').append(this.#account, this.#edit);
 
   readonly #status = statusPart();
   readonly #where = part($('<div class="redletter-where">'), (said: string[]) => [
@@ -128,8 +129,10 @@ export class MailboxCard implements Card<MailboxReport> {
       .find('.fa')
       .attr('class', `fa ${report.isPaused ? 'fa-play' : 'fa-pause'}`);
     const failing = report.error?.over === false;
-    const signIn = failing && report.error !== undefined && nextStep(report.error) === 'sign-in';
-    this.#signIn.toggle(signIn && report.account !== undefined);
+    const step = report.error && nextStep(report.error);
+    this.#account
+      .text(word(step === 'sign-in' ? 'health.signIn' : 'health.openAccount'))
+      .toggle(report.account !== undefined && (step === 'sign-in' || step === 'account'));
     this.#edit.toggle(failing);
     this.#actions.toggle(failing);
   }
