@@ -252,6 +252,9 @@ export class Pop3Client {
 
   /** Ends the session at once, without QUIT: the server deletes nothing. What is outstanding rejects with `ABORTED`. */
   destroy(): void {
-    this.#session.connection.fail(new Pop3Error('ABORTED', 'The session was ended', { reason: 'closed' }));
+    const { connection } = this.#session;
+    // A check calls this behind every session; an error that tells nobody anything costs a stack trace.
+    if (connection.error) return;
+    connection.fail(new Pop3Error('ABORTED', 'The session was ended', { reason: 'closed' }));
   }
 }
