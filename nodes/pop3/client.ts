@@ -253,7 +253,7 @@ export class Pop3Client {
   /** Ends the session at once, without QUIT: the server deletes nothing. What is outstanding rejects with `ABORTED`. */
   destroy(): void {
     const { connection } = this.#session;
-    // A check calls this behind every session; an error that tells nobody anything costs a stack trace.
+    // A check calls this behind every session; an error without information costs a stack trace.
     if (connection.error) return;
     connection.fail(new Pop3Error('ABORTED', 'The session was ended', { reason: 'closed' }));
   }
