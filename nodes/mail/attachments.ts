@@ -54,6 +54,7 @@ function roomFor(needed: number, most: number): number {
 
 /** One attachment while its bytes come. */
 class Taking implements Sink {
+  readonly keepsCopies = true;
   readonly #attachment: MailAttachment;
   readonly #owner: Attachments;
   readonly #mode: AttachmentMode;

@@ -37,6 +37,8 @@ export class Base64Decoder implements Sink {
   #isLineEmpty = true;
   /** The beginning of a line behind that. */
   #held: Buffer | undefined;
+  /** What is decoded into, again and again: memory that V8 does not know it can free makes it collect too often. */
+  #room: Buffer = Buffer.alloc(0);
 
   constructor(next: Sink) {
     this.#next = next;
@@ -55,7 +57,7 @@ export class Base64Decoder implements Sink {
       else this.#held = Buffer.from(chunk.subarray(firstOf(chunk)));
       return;
     }
-    const out = Buffer.allocUnsafe(Math.ceil((chunk.length * 3) / 4) + 3);
+    const out = this.#roomFor(Math.ceil((chunk.length * 3) / 4) + 3);
     let written = 0;
     // Lines that turned out not to be what they looked like are not tried again.
     let irregularTo = 0;
@@ -124,6 +126,12 @@ export class Base64Decoder implements Sink {
     const written = this.#finish(out, 0);
     if (written) this.#next.write(out.subarray(0, written));
     this.#next.end();
+  }
+
+  #roomFor(bytes: number): Buffer {
+    if (!this.#next.keepsCopies) return Buffer.allocUnsafe(bytes);
+    if (this.#room.length < bytes) this.#room = Buffer.allocUnsafe(bytes);
+    return this.#room;
   }
 
   /** Behind the end: mailers that encode piece by piece continue with base64, all others with something else. */

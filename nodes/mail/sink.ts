@@ -2,6 +2,8 @@
 
 /** Takes bytes until its end. */
 export interface Sink {
+  /** It keeps no bytes but copies of them: what it was given may be written over. */
+  readonly keepsCopies?: boolean;
   write(bytes: Buffer): void;
   end(): void;
 }
