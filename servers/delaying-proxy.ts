@@ -56,6 +56,8 @@ export async function startDelayingProxy(
         }, ms);
       });
       source.on('end', () => setTimeout(() => target.end(), ms));
+      // Reset, as by a program that was killed: no end comes, and a session at the server would stay open.
+      source.on('close', (failed) => failed && setTimeout(() => target.destroy(), ms));
     };
     forward('client', client, upstream);
     forward('server', upstream, client);
