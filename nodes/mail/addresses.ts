@@ -3,7 +3,7 @@ import { domainToUnicode } from 'node:url';
 import type { EmailAddress } from 'mailparser';
 import { MAX_ADDRESSES } from './limits';
 import { closeOfComment, endOfComment } from './parameters';
-import { decodeText } from './words';
+import { decodeText, encodedWordAt } from './words';
 
 export interface Addresses {
   list: EmailAddress[];
@@ -28,7 +28,7 @@ interface Pending {
 const MAX_PHRASE = 4096;
 
 const HAS_ENCODED_WORD = /=\?[^\s?]+\?[bq]\?/i;
-const ENCODED_WORD = /=\?[^\s?]+\?[bq]\?[^?]*\?=/iy;
+const ENCODED_WORD = encodedWordAt();
 const fresh = (): Pending => ({ phrase: '', hasQuotes: false, comments: [], angle: undefined, before: 0 });
 
 /** Addresses after which other flows may get their turn. */

@@ -176,11 +176,17 @@ function guessUtf8(
   const replaced = text.split('\ufffd').length - 1 - occurrences(bytes, REPLACEMENT);
   const isDoubtful = other?.isWide === true && !saysUtf8;
   if (replaced === 0 && !isDoubtful) return { text, kind: 'utf8' };
-  const characters = (text.match(isDoubtful ? WIDE : BEYOND_ASCII) ?? []).length;
+  const found = (text.match(isDoubtful ? WIDE : BEYOND_ASCII) ?? []).length;
+  const characters = found || (saysUtf8 && replaced === 1 && CUT_CHARACTER.test(lastOf(bytes)) ? 1 : 0);
   // By chance two letters of windows-1252 make one of UTF-8 now and then, and of other sets more often.
   const share = !other || (saysUtf8 && !other.isWide) ? 8 : saysUtf8 ? 1 : 0.5;
   return { text, kind: characters > 0 && characters * share >= replaced ? 'utf8' : 'other' };
 }
+
+/** A text that is cut within a character, as in a preview. */
+const CUT_CHARACTER = /(?:^|[^\x80-\xff])(?:[\xe1-\xef][\x80-\xbf]|[\xf0-\xf4][\x90-\xbf][\x80-\xbf]?)$/;
+
+const lastOf = (bytes: Buffer): string => bytes.toString('latin1', Math.max(0, bytes.length - 4));
 
 const BEYOND_ASCII = /[\u0080-\ud7ff\ue000-\ufffc\ufffe\uffff]|[\ud800-\udbff][\udc00-\udfff]/g;
 /** Characters of three bytes and more. */

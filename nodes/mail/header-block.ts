@@ -20,6 +20,9 @@ const ESSENTIAL = new Set(
 const KNOWN =
   /^(from|to|subject|date|received|message-id|mime-version|return-path|delivered-to|content-type)[ \t]*:/i;
 
+/** Bytes of empty lines in front of a header. */
+const MAX_EMPTY = 64;
+
 const NAME = /^[\x21-\x39\x3b-\x7e]+$/;
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
@@ -45,12 +48,17 @@ export class HeaderBlock {
   bytes = 0;
   readonly #essential = new Set<string>();
   #isFirst = true;
+  /** Only empty lines have come, and a header may still follow. */
+  #mayBegin: boolean;
+  #emptyBytes = 0;
   #isKept = false;
   /** What came since a line of blanks, which may have ended the block, and what there was before it. */
   #since: Since | undefined;
 
-  constructor(limit = MAX_HEADER_BYTES) {
+  /** @param isMail an empty line in front of the header of a mail is none that ends it */
+  constructor(limit = MAX_HEADER_BYTES, isMail = false) {
     this.#limit = limit;
+    this.#mayBegin = isMail;
   }
 
   /**
@@ -63,7 +71,13 @@ export class HeaderBlock {
     if (end && line[end - 1] === 0x0a) end--;
     // More than one CR comes of gateways that convert line ends twice.
     while (end && line[end - 1] === 0x0d) end--;
+    if (end === 0 && this.#mayBegin && this.#emptyBytes < MAX_EMPTY) {
+      this.#emptyBytes += line.length;
+      return undefined;
+    }
     if (end === 0) return 'separator';
+    if (this.#mayBegin && this.#emptyBytes && !KNOWN.test(line.toString('latin1', 0, end))) return 'content';
+    this.#mayBegin = false;
     this.bytes += line.length;
     const isFirst = this.#isFirst;
     this.#isFirst = false;

@@ -1,21 +1,27 @@
-// Files within a plain text, from before there was MIME: uuencode (POSIX) and yEnc. They are taken out of the text.
+// Files within a plain text, from before there was MIME: uuencode (POSIX), in its own letters or those of base64, and yEnc. They are taken out of the text.
+import {
+  type Beginning,
+  base64Line,
+  beginning,
+  endOfLine,
+  lineText,
+  MAX_LINE,
+  type Mode,
+  uuLine,
+  yLine,
+} from './file-lines';
 import type { Sink } from './sink';
 
 /** Where files that are found go: their bytes into the sink that is given back. Undefined: it stays in the text. */
 export type OpenFile = (name: string) => Sink | undefined;
 
 const LF = 0x0a;
-const CR = 0x0d;
 const EQUALS = 0x3d;
 const BACKTICK = 0x60;
 const SPACE = 0x20;
-/** Longest first line of a file that is waited for. */
-const MAX_LINE = 1024;
 
 /** Bytes decoded before they are passed on: lines may hold one byte each. */
 const GATHERED = 16 * 1024;
-
-type Mode = 'text' | 'uu' | 'yenc';
 
 export class InlineFiles implements Sink {
   readonly #text: Sink;
@@ -114,12 +120,13 @@ export class InlineFiles implements Sink {
     }
     const to = end || chunk.length;
     this.#isMidLine = false;
-    if (this.#mode === 'uu') {
+    if (this.#mode === 'uu' || this.#mode === 'base64') {
+      const isUu = this.#mode === 'uu';
       const lineEnd = endOfLine(chunk, from, to);
-      const isMark = lineEnd === from + 1 && (chunk[from] === BACKTICK || chunk[from] === SPACE);
-      if (isEnd(chunk, from, lineEnd)) this.#close();
+      const isMark = isUu && lineEnd === from + 1 && (chunk[from] === BACKTICK || chunk[from] === SPACE);
+      if (isUu ? isEnd(chunk, from, lineEnd) : isBase64End(chunk, from, lineEnd)) this.#close();
       else if (lineEnd > from && !isMark) {
-        const bytes = uuLine(chunk, from, lineEnd);
+        const bytes = (isUu ? uuLine : base64Line)(chunk, from, lineEnd);
         if (!bytes) {
           // No file any more: a mailer has cut it short.
           this.#close();
@@ -197,15 +204,17 @@ export class FileDecoder implements Sink {
 }
 
 const NOTHING: Sink = { write() {}, end() {} };
-const EMPTY = Buffer.alloc(0);
+
+const isBase64End = (chunk: Buffer, from: number, to: number): boolean =>
+  to - from === 4 && chunk.toString('latin1', from, to) === '====';
 
 function nextCandidate(chunk: Buffer, from: number, isMidLine: boolean): number {
   const isOne = (at: number): boolean => {
     const text = chunk.toString('latin1', at, at + 8);
-    return text.startsWith('begin ') || text === '=ybegin ';
+    return text.startsWith('begin ') || text === 'begin-ba' || text === '=ybegin ';
   };
   if (!isMidLine && isOne(from)) return from;
-  const uu = chunk.indexOf('\nbegin ', from, 'latin1');
+  const uu = chunk.indexOf('\nbegin', from, 'latin1');
   const yenc = chunk.indexOf('\n=ybegin ', from, 'latin1');
   const found = uu < 0 ? yenc : yenc < 0 ? uu : Math.min(uu, yenc);
   return found < 0 ? -1 : found + 1;
@@ -216,85 +225,12 @@ function lastLineStart(chunk: Buffer, from: number, isMidLine: boolean): number 
   const line = chunk.lastIndexOf(LF) + 1;
   if (line < from || (line === 0 && isMidLine)) return chunk.length;
   const rest = chunk.toString('latin1', line, line + 9);
-  return rest !== '' && ('begin '.startsWith(rest) || '=ybegin '.startsWith(rest)) ? line : chunk.length;
-}
-
-const lineText = (chunk: Buffer, from: number, to: number): string =>
-  chunk.toString('latin1', from, endOfLine(chunk, from, Math.min(to, from + 2 * MAX_LINE)));
-
-/** Where a line ends, its line end not counted. */
-function endOfLine(chunk: Buffer, from: number, to: number): number {
-  let end = to;
-  while (end > from && (chunk[end - 1] === LF || chunk[end - 1] === CR)) end--;
-  return end;
+  return rest !== '' &&
+    ('begin-base64 '.startsWith(rest) || 'begin '.startsWith(rest) || '=ybegin '.startsWith(rest))
+    ? line
+    : chunk.length;
 }
 
 /** The last line of a file of uuencode; blanks may be behind it. */
 const isEnd = (chunk: Buffer, from: number, to: number): boolean =>
   chunk[from] === 0x65 && to - from < 80 && /^end[ \t]*$/.test(chunk.toString('latin1', from, to));
-
-interface Beginning {
-  mode: Mode;
-  name: string;
-  /** Of a file in several parts. */
-  part?: number;
-}
-
-function beginning(line: string, next: Buffer): Beginning | undefined {
-  const uu = /^begin [0-7]{3,4} "?(.+?)"?[ \t]*$/.exec(line);
-  if (uu && isUuencoded(next)) return { mode: 'uu', name: Buffer.from(uu[1] as string, 'latin1').toString() };
-  const yenc = /^=ybegin (?:.* )?line=\d+ .*name=(.*)$/.exec(line);
-  if (!yenc) return undefined;
-  const part = /^=ybegin (?:.* )?part=(\d{1,6}) /.exec(line)?.[1];
-  return {
-    mode: 'yenc',
-    name: Buffer.from(yenc[1] as string, 'latin1')
-      .toString()
-      .trim(),
-    ...(part !== undefined && { part: Number(part) }),
-  };
-}
-
-/** Whether a line may be the first one of a file. */
-function isUuencoded(line: Buffer): boolean {
-  const text = lineText(line, 0, line.length);
-  return text === '`' || text === ' ' || text === 'end' || uuLine(line, 0, text.length) !== undefined;
-}
-
-/** The bytes of a line; undefined where its length is not what it says. */
-function uuLine(chunk: Buffer, from: number, to: number): Buffer | undefined {
-  const count = ((chunk[from] ?? 0) - 32) & 63;
-  const letters = Math.ceil(count / 3) * 4;
-  if (count === 0 || count > 45 || to - from > letters + 3) return undefined;
-  const end = Math.min(to, from + 1 + letters);
-  for (let at = from + 1; at < end; at++) {
-    const octet = chunk[at] as number;
-    if (octet < 0x20 || octet > BACKTICK) return undefined;
-  }
-  // Blanks at the end get lost on the way.
-  const lost = from + 1 + letters - end;
-  if (lost > 3 && lost > count && chunk[end - 1] !== 0x20) return undefined;
-  const value = (at: number): number => (at < end ? ((chunk[at] as number) - 32) & 63 : 0);
-  const out = Buffer.allocUnsafe((letters / 4) * 3);
-  let written = 0;
-  for (let at = from + 1; written < out.length; at += 4) {
-    const bits = (value(at) << 18) | (value(at + 1) << 12) | (value(at + 2) << 6) | value(at + 3);
-    out[written++] = bits >> 16;
-    out[written++] = bits >> 8;
-    out[written++] = bits;
-  }
-  return out.subarray(0, count);
-}
-
-function yLine(chunk: Buffer, from: number, to: number): Buffer {
-  if (to - from < 3 && (chunk[from] === LF || chunk[from] === CR)) return EMPTY;
-  const out = Buffer.allocUnsafe(to - from);
-  let written = 0;
-  for (let at = from; at < to; at++) {
-    let octet = chunk[at] as number;
-    if (octet === CR || octet === LF) continue;
-    if (octet === EQUALS) octet = ((chunk[++at] ?? 0) as number) - 64;
-    out[written++] = octet - 42;
-  }
-  return out.subarray(0, written);
-}

@@ -5,9 +5,10 @@ import { isUtf7 } from './utf7';
 
 /** What a charset parameter names, without what mailers put around it; lower case. */
 function written(label: string): string {
-  const joined = label.replace(/\b(windows|iso|cp|utf|koi8) +(?=[\dru])/i, '$1-');
+  const joined = label.replace(/\b(windows|iso|cp|utf|koi8)-? +(?=[\dru])/i, '$1-');
   const token = /[\w.:+-]+/.exec(joined)?.[0].toLowerCase() ?? '';
-  return token.replace(/^x-(?!mac-|x-)/, '');
+  // Java calls them 8859_1.
+  return token.replace(/^x-(?!mac-|x-)/, '').replace(/^8859[-_]?(?=\d)/, 'iso-8859-');
 }
 
 /** By what they are called in mails; a name that is in none of these is looked for as it stands. */

@@ -44,7 +44,7 @@ export class Partless {
       this.#forget(part);
       part.boundary = boundary.trimEnd();
       let isBegun = false;
-      const splitter = new Splitter<Part>({
+      const within: Structure<Part> = {
         begin: (block, parent, isRaw) => {
           if (isBegun) return structure.begin(block, parent, isRaw);
           isBegun = true;
@@ -58,7 +58,8 @@ export class Partless {
         get isTurnOver() {
           return structure.isTurnOver;
         },
-      });
+      };
+      const splitter = new Splitter(within, false);
       // Its headers have been read: an empty line ends them.
       splitter.write(Buffer.from('\r\n'));
       for (let at = 0; at < content.length; at += SLICE) {

@@ -77,15 +77,20 @@ export async function eachChunk(
 export class HeadCutter {
   /** Whether the line so far is empty but for CRs. */
   #empty = true;
+  /** Empty lines in front of it end nothing. */
+  #hasBegun = false;
 
   /** How many of these bytes belong to the header block, its empty line included; undefined: all, and more. */
   write(chunk: Buffer): number | undefined {
     for (let at = 0; at < chunk.length; at++) {
       const byte = chunk[at];
       if (byte === 0x0a) {
-        if (this.#empty) return at + 1;
+        if (this.#empty && this.#hasBegun) return at + 1;
         this.#empty = true;
-      } else if (byte !== 0x0d) this.#empty = false;
+      } else if (byte !== 0x0d) {
+        this.#empty = false;
+        this.#hasBegun = true;
+      }
     }
     return undefined;
   }

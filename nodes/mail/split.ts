@@ -51,7 +51,7 @@ export class Splitter<T extends Entity> {
   readonly #boundaries = new Map<string, number[]>();
   #longest = 0;
   #parts = 0;
-  #block: HeaderBlock | undefined = new HeaderBlock();
+  #block: HeaderBlock | undefined;
   #parent: T | undefined;
   #held: Buffer = EMPTY;
   /** Over a limit: boundaries mean nothing any more. */
@@ -65,8 +65,10 @@ export class Splitter<T extends Entity> {
   /** Where in the chunk what is over ends, and what begins begins. */
   #position = 0;
 
-  constructor(structure: Structure<T>) {
+  /** @param isMail what comes is a mail, and no part of one */
+  constructor(structure: Structure<T>, isMail = true) {
     this.#structure = structure;
+    this.#block = new HeaderBlock(undefined, isMail);
   }
 
   /** Whether it stopped early, since the turn is over: call it again, without bytes, for what is left. */

@@ -1,7 +1,11 @@
 // The bytes of headers → text: encoded words (RFC 2047), UTF-8 (RFC 6532), and what old devices write instead.
 import { decodeAll } from './charset';
 
-const WORD = /=\?([^\s?*]+)(?:\*[^?]*)?\?([bq])\?([^?]*)\?=/gi;
+/** What is encoded; mailers leave a question mark of the text in it as it is. */
+const CONTENT = '[^?]*(?:(?<!=)\\?(?!=)[^?]{0,200}){0,5}';
+const WORD = new RegExp(`=\\?([^\\s?*]+)(?:\\*[^?]*)?\\?([bq])\\?(${CONTENT})\\?=`, 'gi');
+/** One that begins there. */
+export const encodedWordAt = (): RegExp => new RegExp(`=\\?[^\\s?]+\\?[bq]\\?${CONTENT}\\?=`, 'iy');
 /** Bytes beyond ASCII, and the escape of ISO-2022-JP. */
 const isOther = (text: string): boolean => /[\x80-\xff]/.test(text) || text.includes('\x1b');
 
@@ -30,7 +34,7 @@ export function decodeText(text: string, charset?: string): string {
     } else if (open?.charset.toLowerCase() !== label.toLowerCase()) flush();
     // A character may be torn apart by two words of one charset.
     open ??= { charset: label, bytes: [] };
-    open.bytes.push(/b/i.test(encoding) ? Buffer.from(content, 'base64') : fromQ(content));
+    open.bytes.push(...(/b/i.test(encoding) ? fromB(content) : [fromQ(content)]));
     at = match.index + whole.length;
   }
   flush();
@@ -38,6 +42,9 @@ export function decodeText(text: string, charset?: string): string {
   // A line end that was encoded would begin a field where a flow writes the text into a mail.
   return /[\r\n]/.test(out) ? out.replace(/[\r\n]+[ \t]*/g, ' ') : out;
 }
+
+/** Some mailers encode a word piece by piece. */
+const fromB = (content: string): Buffer[] => content.split(/=+/).map((piece) => Buffer.from(piece, 'base64'));
 
 function fromQ(content: string): Buffer {
   const octets = content

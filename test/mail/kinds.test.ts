@@ -27,6 +27,9 @@ describe('mail: kinds of charset', () => {
         ['ANSI_X3.4-1968', 'level', 'level'],
         ['latin9', '\xa4', '€'],
         ['"iso-8859-15"', '\xa4', '€'],
+        ['"iso-\r\n 8859-15"', '\xa4', '€'],
+        ['8859_15', '\xa4', '€'],
+        ['utf-8', 'end \xe2\x82', 'end \ufffd'],
         ['x-mac-roman', '\x80', 'Ä'],
         ['cp850', '\x81', 'ü'],
         ['x-unknown', '\xfcber \x80', 'über €'],
@@ -84,6 +87,12 @@ describe('mail: kinds of charset', () => {
     assert.equal(message.topic, 'Нас ос');
     assert.equal(message.mail.from[0]?.name, 'Насос');
     assert.equal((await read('Subject: =?utf-7?Q?Gr+APwA3w-e?=\r\n\r\n')).topic, 'Grüße');
+    for (const [field, topic] of [
+      ['=?utf-8?B?R3I=w7w=?=', 'Grü'],
+      ['=?utf-8?Q?Wirklich?_Ja??=', 'Wirklich? Ja?'],
+      ['=?utf-8?Q?a=?utf-8?Q?b?=', '=?utf-8?Q?ab'],
+    ])
+      assert.equal((await read(`Subject: ${field}\r\n\r\n`)).topic, topic);
     // A character torn apart by two words.
     assert.equal((await read('Subject: =?utf-8?Q?=C3?= =?utf-8?Q?=BC?=\r\n\r\n')).topic, 'ü');
   });
@@ -148,6 +157,10 @@ describe('mail: kinds of text', () => {
     assert.equal(
       (await read(mail('Content-Type: text/enriched\r\n', '<bold>Hi</bold> <<you>'))).payload,
       'Hi <you>',
+    );
+    assert.equal(
+      (await read(mail('Content-Type: text/enriched\r\n', 'a\r\nb\r\n<nofill>c\r\nd</nofill>\r\ne'))).payload,
+      'a b c\nd e',
     );
     assert.equal(
       (await read(mail('Content-Type: text/richtext\r\n', 'a <lt>\r\nb<nl>c'))).payload,
@@ -392,6 +405,18 @@ describe('mail: kinds of structure', () => {
     assert.deepEqual((await read(encoded)).attachments[0]?.content, content);
   });
 
+  it('takes files out of a text in the letters of base64 too (uuencode -m)', async () => {
+    const written = `${HEAD}\r\nbegin-base64\r\nbeginning\r\nbegin-base64 644 a b.txt\r\n${btoa('a'.repeat(45))}\r\n${btoa('bc')}\r\n====\r\nbye\r\n`;
+    for (const size of [1, 7, 1000]) {
+      const message = await read(written, {}, size);
+      assert.equal(message.payload, 'begin-base64\nbeginning\nbye\n');
+      assert.deepEqual(
+        message.attachments.map(({ filename, content }) => [filename, content?.toString()]),
+        [['a b.txt', `${'a'.repeat(45)}bc`]],
+      );
+    }
+  });
+
   it('joins the parts of a yEnc file that one mail brings', async () => {
     const part = (name: string, number: number, text: string) =>
       `=ybegin part=${number} total=3 line=128 size=9 name=${name}\r\n=ypart begin=${number * 3 - 2} end=${number * 3}\r\n${String.fromCharCode(...[...text].map((one) => one.charCodeAt(0) + 42))}\r\n=yend size=3 part=${number}\r\n`;
@@ -541,6 +566,21 @@ describe('mail: kinds of structure', () => {
     );
     assert.equal(message.payload.trim(), 'first line\nsecond line');
     assert.equal((await read(`${HEAD}Content-Type: text/plain\r\nonly text`)).payload, 'only text\n');
+  });
+
+  it('reads a header behind empty lines, and text there that is none', async () => {
+    for (const size of [1, 1000])
+      for (const end of ['\r\n', '\n']) {
+        const { from, payload } = await read(`${end}${end}${HEAD}\r\ntext`, {}, size);
+        assert.deepEqual([from, payload], ['a@example.org', 'text']);
+        const { from: sender } = await read(`${end}${HEAD}\r\ntext`, { content: 'headers' }, size);
+        assert.equal(sender, 'a@example.org');
+        assert.equal(
+          (await read(`${end}Pump: 3${end}has stopped`, {}, size)).payload,
+          'Pump: 3\nhas stopped',
+        );
+      }
+    assert.equal((await read(multipart('mixed', '\r\nFrom: a@x\r\n\r\ntext'))).payload, 'From: a@x\n\ntext');
   });
 
   it('reads a header behind a byte order mark', async () => {
