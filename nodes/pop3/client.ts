@@ -2,7 +2,7 @@ import type { Capabilities } from './capabilities';
 import { accepted } from './commands/command';
 import { type Deletion, dele } from './commands/dele';
 import type { Lines } from './commands/lines';
-import { listOne, sendList, takeList } from './commands/list';
+import { findListed, listOne, sendList, takeList } from './commands/list';
 import { leave, type QuitOutcome, quit } from './commands/quit';
 import { retrieve, top } from './commands/retr';
 import { rset } from './commands/rset';
@@ -102,7 +102,7 @@ export class Pop3Client {
   list(): Promise<Listing[]>;
   list(number: number): Promise<Listing>;
   async list(number?: number): Promise<Listing[] | Listing> {
-    if (number !== undefined) return listOne(this.#session, number);
+    if (number !== undefined) return this.#listOne(number);
     const sent = this.#ahead.list ?? sendList(this.#session);
     this.#ahead.list = undefined;
     this.#read.list = sent;
@@ -234,6 +234,13 @@ export class Pop3Client {
     if (this.#session.connection.error) return 'unknown';
     await leave(this.#session);
     return 'ok';
+  }
+
+  /** Out of an answer for all mails, where one was asked for: no round trip. */
+  async #listOne(number: number): Promise<Listing> {
+    const all = this.#ahead.list ?? this.#read.list;
+    const found = all && (await findListed(this.#session, all, number));
+    return found ?? listOne(this.#session, number);
   }
 
   #sentUidl(): Lines<UniqueId> {

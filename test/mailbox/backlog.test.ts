@@ -4,7 +4,8 @@ import { Mailbox } from '../../nodes/mailbox';
 import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
-import { Box, cleanUp, mailOf, newFolder, settings, TestClock } from '../../servers/mailbox-checker';
+import { Box, cleanUp, mailOf, newFolder, TestClock } from '../../servers/mailbox-checker';
+import { mailboxParts } from '../../servers/mailbox-parts';
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -41,28 +42,25 @@ class Backlog {
   deploy({ interval = 0, maxPerCheck = 0 }: { interval?: number; maxPerCheck?: number }): void {
     const { clock, folder } = this;
     const ledger = Ledger.open(fileLog(join(folder, 'a.ledger')), clock.now);
-    this.mailbox = new Mailbox({
-      settings: { ...settings, interval, maxPerCheck, first: 'all' },
-      ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 },
-      reading: { content: 'parsed', attachments: 'buffer' },
-      ledger: () => ledger,
-      spool: () => FileSpool.open(join(folder, 'a.spool')),
-      open: (signal) => this.box.open(signal),
-      inTurn: (run) => run({ isWanted: () => this.isWanted }),
-      mayDelete: () => true,
-      deliver: async ({ topic, pop3 }) => {
-        this.topics.push(topic + (pop3.redelivered ? '*' : ''));
-        this.uids.push(pop3.uid ?? '');
-        this.flow.push(pop3.delivery);
-        this.onDelivered(pop3.delivery);
-      },
-      onState: () => undefined,
-      onError: (error) => assert.fail(String(error)),
-      onQuarantined: (error) => assert.fail(String(error)),
-      onSummary: () => undefined,
-      clock,
-      random: () => 0.5,
-    });
+    this.mailbox = new Mailbox(
+      mailboxParts({
+        settings: { interval, maxPerCheck },
+        ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 },
+        ledger: () => ledger,
+        spool: () => FileSpool.open(join(folder, 'a.spool')),
+        open: (signal) => this.box.open(signal),
+        inTurn: (run) => run({ isWanted: () => this.isWanted }),
+        deliver: async ({ topic, pop3 }) => {
+          this.topics.push(topic + (pop3.redelivered ? '*' : ''));
+          this.uids.push(pop3.uid ?? '');
+          this.flow.push(pop3.delivery);
+          this.onDelivered(pop3.delivery);
+        },
+        onError: (error) => assert.fail(String(error)),
+        onQuarantined: (error) => assert.fail(String(error)),
+        clock,
+      }),
+    );
     this.stopped = async () => {
       await this.mailbox.stop();
       await (await ledger).close();

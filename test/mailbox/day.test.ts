@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
 import { cleanUp } from '../../servers/mailbox-checker';
+import { MODES, type Mode } from '../../servers/mailbox-parts';
 import { Day, type DayOptions, type DayResult, generator, NAMINGS, TOPS } from './day';
 
 /** How many days are tried, and from which seed on. A hundred on demand. */
 const DAYS = Number(process.env.REDLETTER_DAYS ?? 1);
 const SEED = Number(process.env.REDLETTER_SEED ?? 12);
-
-const KINDS = (['send', 'ack'] as const).flatMap((handled) =>
-  (['keep', 'delete', 'expire'] as const).map((after) => ({ handled, after })),
-);
 
 describe('24 simulated hours of one mailbox, with faults of all kinds', function () {
   this.timeout(DAYS * 180_000);
@@ -23,7 +20,7 @@ describe('24 simulated hours of one mailbox, with faults of all kinds', function
       const options: DayOptions = {
         seed,
         // By the seed, so that it alone repeats the day.
-        ...(KINDS[seed % KINDS.length] as (typeof KINDS)[number]),
+        ...(MODES[seed % MODES.length] as Mode),
         naming: NAMINGS[Math.floor(random() * NAMINGS.length)] ?? 'stable',
         top: random() < 0.7 ? 'headers' : (TOPS[Math.floor(random() * TOPS.length)] ?? 'headers'),
       };

@@ -1,13 +1,13 @@
 // One mailbox for 24 simulated hours, on a clock of its own, with faults of all kinds drawn from a seed.
 import { join } from 'node:path';
 import type { MailboxState } from '../../nodes/mailbox';
-import { Mailbox, type MailboxParts } from '../../nodes/mailbox';
+import { Mailbox } from '../../nodes/mailbox';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
-import { openSession } from '../../nodes/mailbox/session';
 import { fileLog } from '../../nodes/mailbox/store/file/log';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import { Ledger } from '../../nodes/mailbox/store/ledger';
-import { DAY, HOUR, MINUTE, newFolder, settings, TestClock } from '../../servers/mailbox-checker';
+import { DAY, HOUR, MINUTE, newFolder, TestClock } from '../../servers/mailbox-checker';
+import { type Mode, openAt, partsInMode } from '../../servers/mailbox-parts';
 import {
   type ScriptedOptions,
   type ScriptedPop3,
@@ -21,10 +21,8 @@ export const NAMINGS = ['stable', 'number', 'reused', 'digest'] as const;
 /** What it makes of TOP. */
 export const TOPS = ['headers', 'whole', 'refused'] as const;
 
-export interface DayOptions {
+export interface DayOptions extends Mode {
   seed: number;
-  handled: 'send' | 'ack';
-  after: 'keep' | 'delete' | 'expire';
   naming: (typeof NAMINGS)[number];
   top: (typeof TOPS)[number];
   /** Hears each command, each delivery and what befalls the mailbox. */
@@ -319,48 +317,22 @@ export class Day {
   async #begin(): Promise<void> {
     this.#life += 1;
     const life = this.#life;
-    const { handled, after } = this.#options;
     const clock = this.#clock;
     this.#ledger = await Ledger.open(fileLog(join(this.#folder, 'a.ledger')), clock.now);
     const spool = await FileSpool.open(join(this.#folder, 'a.spool'));
     const ledger = this.#ledger;
-    const parts: MailboxParts = {
-      settings: {
-        ...settings,
-        interval: 300,
-        first: 'all',
-        after,
-        keepDays: KEEP_DAYS,
-        maxAttempts: 5,
-        maxPerCheck: this.#chance(0.3) ? 7 : 0,
-        maxSize: 25_000_000,
-      },
-      ...(handled === 'ack' && { ack: { ackTimeout: 600, maxAttempts: 5, maxInFlight: 10 } }),
-      reading: { content: 'parsed', attachments: 'buffer' },
-      ledger: async () => ledger,
-      spool: async () => spool,
-      open: (signal) =>
-        openSession(
-          {
-            host: '127.0.0.1',
-            port: this.#server.port,
-            security: 'none',
-            clock: this.#lineClock,
-          },
-          { user: 'alice', password: 'secret', mechanism: 'auto' },
-          signal,
-        ),
-      inTurn: (run) => run(),
-      mayDelete: () => true,
-      deliver: (mail) => this.#deliver(mail, life),
-      onState: (state) => this.#heard(state, life),
-      onError: () => undefined,
-      onQuarantined: () => undefined,
-      onSummary: () => undefined,
-      clock,
-      random: this.#random.mailbox,
-    };
-    this.#mailbox = new Mailbox(parts);
+    this.#mailbox = new Mailbox(
+      partsInMode(this.#options, {
+        settings: { interval: 300, keepDays: KEEP_DAYS, maxPerCheck: this.#chance(0.3) ? 7 : 0 },
+        ledger: async () => ledger,
+        spool: async () => spool,
+        open: openAt(this.#server, { clock: this.#lineClock }),
+        deliver: (mail) => this.#deliver(mail, life),
+        onState: (state) => this.#heard(state, life),
+        clock,
+        random: this.#random.mailbox,
+      }),
+    );
     this.#mailbox.start();
     await this.#settled();
   }

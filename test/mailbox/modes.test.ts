@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { mailOf } from '../../servers/mailbox-checker';
-import { at, type BoxMail, boxMail, cleanUp, type Kind, MODES, SILENCE, top, World, whole } from './modes';
+import { MODES } from '../../servers/mailbox-parts';
+import { at, type BoxMail, boxMail, cleanUp, type Kind, SILENCE, top, World, whole } from './modes';
 
 const NO = '-ERR no\r\n';
 const letters = (all: string): BoxMail[] => [...all].map((letter) => boxMail(letter));

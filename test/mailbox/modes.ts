@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { Mailbox, type MailboxError } from '../../nodes/mailbox';
 import type { DeliveredMail } from '../../nodes/mailbox/delivery/pop3-fields';
-import { openSession } from '../../nodes/mailbox/session';
 import { FileSpool } from '../../nodes/mailbox/store/file/spool';
 import {
   cleanUp,
@@ -11,9 +10,9 @@ import {
   mailOf,
   newFolder,
   openLedger,
-  settings,
   TestClock,
 } from '../../servers/mailbox-checker';
+import { type Mode, openAt, partsInMode } from '../../servers/mailbox-parts';
 import {
   type Answer,
   type ScriptedOptions,
@@ -22,15 +21,6 @@ import {
   startScripted,
   stuffed,
 } from '../../servers/scripted-pop3';
-
-export interface Mode {
-  handled: 'send' | 'ack';
-  after: 'keep' | 'delete' | 'expire';
-}
-
-export const MODES: Mode[] = (['send', 'ack'] as const).flatMap((handled) =>
-  (['keep', 'delete', 'expire'] as const).map((after) => ({ handled, after })),
-);
 
 /** A mail on the server; its subject names it. */
 export interface BoxMail {
@@ -166,48 +156,23 @@ export class World {
     const folder = await newFolder();
     const ledger = await openLedger(join(folder, 'a.ledger'), clock.now);
     const spool = await FileSpool.open(join(folder, 'a.spool'));
-    const mailbox: Mailbox = new Mailbox({
-      settings: {
-        ...settings,
-        interval: 0,
-        first: 'all',
-        after: mode.after,
-        keepDays: 0.5,
-        maxAttempts: 3,
-        maxSize: 25_000_000,
-        ...kind.settings,
-      },
-      ...(mode.handled === 'ack' && { ack: { ackTimeout: 600, maxAttempts: 3, maxInFlight: 10 } }),
-      reading: { content: 'parsed', attachments: 'buffer' },
-      ledger: async () => ledger,
-      spool: async () => spool,
-      open: (signal) =>
-        openSession(
-          {
-            host: '127.0.0.1',
-            port: this.server.port,
-            security: 'none',
-            timeouts: { command: 1000, quit: 50, quitAfterDeletions: 50 },
-          },
-          { user: 'alice', password: 'secret', mechanism: 'auto' },
-          signal,
-        ),
-      inTurn: (run) => run(),
-      mayDelete: () => true,
-      deliver: async (mail) => {
-        this.#deliver(mail);
-        if (mode.handled === 'ack')
-          this.#acks.push(
-            new Promise(setImmediate).then(() => mailbox.acknowledge(mail.pop3.delivery, 'done')),
-          );
-      },
-      onState: () => undefined,
-      onError: (error) => this.errors.push(error),
-      onQuarantined: () => undefined,
-      onSummary: () => undefined,
-      clock,
-      random: () => 0.5,
-    });
+    const mailbox: Mailbox = new Mailbox(
+      partsInMode(mode, {
+        settings: { keepDays: 0.5, maxAttempts: 3, ...kind.settings },
+        ledger: async () => ledger,
+        spool: async () => spool,
+        open: openAt(this.server, { timeouts: { command: 1000, quit: 50, quitAfterDeletions: 50 } }),
+        deliver: async (mail) => {
+          this.#deliver(mail);
+          if (mode.handled === 'ack')
+            this.#acks.push(
+              new Promise(setImmediate).then(() => mailbox.acknowledge(mail.pop3.delivery, 'done')),
+            );
+        },
+        onError: (error) => this.errors.push(error),
+        clock,
+      }),
+    );
     return mailbox;
   }
 

@@ -1,14 +1,20 @@
 // How often a session waits for the server, counted on a path where every byte takes its time.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { openSession } from '../../nodes/mailbox';
 import { KnownServer, type Pop3Client, type QuitOutcome } from '../../nodes/pop3';
 import { type DelayingProxy, startDelayingProxy } from '../../servers/delaying-proxy';
+import { Checker, cleanUp, MINUTE } from '../../servers/mailbox-checker';
+import { openAt } from '../../servers/mailbox-parts';
 import { type ScriptedOptions, type ScriptedPop3, startScripted } from '../../servers/scripted-pop3';
 import { CREDENTIALS } from './harness';
 
 const MAILS = ['Subject: one\r\n\r\n1\r\n', 'Subject: two\r\n\r\n2\r\n'];
 const ONE_WAY = 25;
 const CAPABILITIES = ['UIDL', 'TOP', 'SASL PLAIN'];
+
+const README = readFileSync(join(__dirname, '..', '..', 'bench', 'README.md'), 'utf8');
 
 describe('pop3: round trips on a slow path', () => {
   let server: ScriptedPop3 | undefined;
@@ -18,9 +24,11 @@ describe('pop3: round trips on a slow path', () => {
     await server?.close();
   });
 
-  async function path(options: ScriptedOptions): Promise<void> {
+  after(cleanUp);
+
+  async function path(options: ScriptedOptions, oneWay = ONE_WAY): Promise<void> {
     server = await startScripted({ mails: MAILS, ...options });
-    proxy = await startDelayingProxy(server.port, ONE_WAY);
+    proxy = await startDelayingProxy(server.port, oneWay);
   }
 
   /** One session, and what was done by turns: each turn of the server is one wait. */
@@ -92,6 +100,46 @@ describe('pop3: round trips on a slow path', () => {
       await proxy?.close();
       await server?.close();
     }
+  });
+
+  it('of whole checks are as many as bench/README.md says', async function () {
+    this.timeout(20_000);
+    const counted: number[][] = [[], [], []];
+    for (const more of [['PIPELINING'], []]) {
+      await path({ capabilities: [...CAPABILITIES, ...more], uids: ['a', 'b'] }, 5);
+      const node = await Checker.begun({ content: 'raw' });
+      const known = new KnownServer();
+      const check = async (): Promise<number> => {
+        const { port = 0, connections = [] } = proxy ?? {};
+        node.clock.advance(MINUTE);
+        await node.check({ open: openAt({ port }, { known }) });
+        const waits = (connections.at(-1) ?? []).filter(({ from }) => from === 'server').length;
+        await known.ended;
+        return waits;
+      };
+      const arrives = (uid: string): void => {
+        server?.mails.push(Buffer.from(`Message-ID: <${uid}@example.test>\r\n\r\n${uid}\r\n`));
+        server?.options.uids?.push(uid);
+      };
+      // What is there is delivered, and seen to be all.
+      await check();
+      await check();
+      counted[0]?.push(await check());
+      arrives('c');
+      counted[1]?.push(await check());
+      node.settings = { ...node.settings, after: 'delete' };
+      node.mayDelete = (key) => key === 'ud';
+      arrives('d');
+      counted[2]?.push(await check());
+      assert.equal(server?.mails.length, 3, 'the last one was deleted');
+      await proxy?.close();
+      await server?.close();
+    }
+    for (const [row, what] of ['nothing new', 'one new email, kept', 'one new email, deleted'].entries())
+      assert.ok(
+        README.includes(`\n| ${what} | ${counted[row]?.join(' | ')} |\n`),
+        `${what}: ${counted[row]}`,
+      );
   });
 
   it('RSET is answered before QUIT is sent', async () => {

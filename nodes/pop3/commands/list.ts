@@ -17,6 +17,19 @@ export async function listOne(session: Session, number: number): Promise<Listing
   return listing;
 }
 
+/** The same from an answer for all of them; undefined where it does not tell. */
+export async function findListed(
+  session: Session,
+  sent: Lines<Listing>,
+  number: number,
+): Promise<Listing | undefined> {
+  const reply = await sent.promise.catch(() => undefined);
+  if (reply?.response.status !== 'ok') return undefined;
+  const found = (await reply.itemsInTurns()).find((listing) => listing.number === number);
+  if (found !== undefined) remember(session, found);
+  return found;
+}
+
 export function sendList(session: Session): Lines<Listing> {
   return session.sendForLines('LIST', session.settings.limits.list, readListing);
 }
