@@ -1,4 +1,5 @@
 import { monotonicNow } from '../base/clock';
+import type { Stop } from '../base/stop';
 import { type CheckResult, checkMailbox } from './check';
 import type { CheckContext } from './check-context';
 import { ClockWatch } from './clock-watch';
@@ -27,7 +28,7 @@ interface Run {
 /** The checks of one mailbox, and what is kept between them: ledger, spool, mails in flight and doubts. */
 export class MailboxChecks {
   readonly #parts: MailboxParts;
-  readonly #signal: AbortSignal;
+  readonly #stop: Stop;
   readonly #onRoom: () => void;
   readonly #clockWatch: ClockWatch;
   /** See {@link CheckContext.unchanged}. */
@@ -46,22 +47,22 @@ export class MailboxChecks {
   delivered = 0;
 
   /** @param onRoom something can be delivered that could not before */
-  constructor(parts: MailboxParts, signal: AbortSignal, onRoom: () => void) {
+  constructor(parts: MailboxParts, stop: Stop, onRoom: () => void) {
     this.#parts = parts;
-    this.#signal = signal;
+    this.#stop = stop;
     this.#onRoom = onRoom;
     this.#clockWatch = new ClockWatch(parts.clock);
   }
 
   async openLedger(): Promise<Ledger> {
-    this.ledger ??= await this.#parts.ledger(this.#signal);
+    this.ledger ??= await this.#stop.during((signal) => this.#parts.ledger(signal));
     return this.ledger;
   }
 
   /** Opens what is remembered, and what waits in the spool. */
   async prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
     const { ledger: open, ack, clock, settings, reading, deliver, assertOwner = soleOwner } = this.#parts;
-    const ledger = await open(this.#signal);
+    const ledger = await this.#stop.during(open);
     this.ledger = ledger;
     await recordCrash(ledger, ack === undefined ? 'one' : 'any', clock.now());
     const { node, user, host } = settings;
@@ -84,7 +85,11 @@ export class MailboxChecks {
    * @returns `more`: so much came that more is likely to wait (Gmail lists in rounds)
    * @throws Pop3Error, MailboxError, or what `open` throws
    */
-  async run({ maxPerCheck, onLogin }: Run): Promise<CheckResult & { more: boolean }> {
+  run(run: Run): Promise<CheckResult & { more: boolean }> {
+    return this.#stop.during((signal) => this.#run(run, signal));
+  }
+
+  async #run({ maxPerCheck, onLogin }: Run, signal: AbortSignal): Promise<CheckResult & { more: boolean }> {
     this.delivered = 0;
     const { common, acknowledged } = await this.prepare();
     if (common.ledger.isPaused) throw paused();
@@ -105,7 +110,7 @@ export class MailboxChecks {
             onLogin(monotonicNow(parts.clock));
             return session;
           },
-          delivery: parts.ack === undefined ? new SendDelivery(common, this.#signal) : acknowledged,
+          delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
           mayDelete: parts.mayDelete,
           assertOwner: common.assertOwner,
           doubted: this.#doubted,
@@ -115,9 +120,9 @@ export class MailboxChecks {
           isWanted: () => turn?.isWanted() ?? false,
           now: parts.clock.now,
           monotonic: () => monotonicNow(parts.clock),
-          signal: this.#signal,
+          signal,
         }),
-      this.#signal,
+      signal,
     );
     if (result.ignored !== undefined) this.first = undefined;
     const more = parts.settings.service === 'google' && result.summary.delivered > 0;
@@ -145,7 +150,7 @@ export class MailboxChecks {
     const parts = this.#parts;
     const { maxAttempts } = parts.settings;
     const spool = await parts.spool();
-    this.#signal.throwIfAborted();
+    if (this.#stop.isStopped) throw new MailboxError('CONNECT', 'stopped');
     this.acknowledged?.stop();
     return new AckDelivery({
       ...common,

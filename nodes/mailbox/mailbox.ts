@@ -1,4 +1,5 @@
 import { monotonicNow } from '../base/clock';
+import { Stop } from '../base/stop';
 import { checkFirst } from './baseline';
 import type { CheckResult } from './check';
 import type { CheckSummary } from './check-context';
@@ -19,7 +20,7 @@ const STOPPED = 'stopped';
  * happens in a check, the next one is arranged before anybody hears of it.
  */
 export class Mailbox {
-  readonly #stopping = new AbortController();
+  readonly #stop = new Stop();
   #timer: unknown;
   #running: Promise<void> | undefined;
   #asked: Asked[] = [];
@@ -42,7 +43,7 @@ export class Mailbox {
     this.#parts = guardedListeners(parts);
     this.#outcomes = new Outcomes(this.#parts);
     this.#rhythm = new CheckRhythm(parts.settings.interval);
-    this.#checks = new MailboxChecks(this.#parts, this.#stopping.signal, () => this.#useRoom());
+    this.#checks = new MailboxChecks(this.#parts, this.#stop, () => this.#useRoom());
   }
 
   /** Begins: at once with an interval, else when asked. */
@@ -62,7 +63,7 @@ export class Mailbox {
   /** A check now, or right after the one under way; settles with that check's outcome. */
   check(): Promise<CheckSummary> {
     return new Promise((resolve, reject) => {
-      if (this.#stopping.signal.aborted) {
+      if (this.#stop.isStopped) {
         reject(stopped());
         return;
       }
@@ -73,7 +74,7 @@ export class Mailbox {
 
   /** Something changed for the better (a sign-in): waiting is over. */
   wake(): void {
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stop.isStopped) return;
     this.#wanted = true;
     this.#disarm();
     if (this.#running === undefined) this.#begin();
@@ -158,7 +159,7 @@ export class Mailbox {
 
   /** Ends at once, in the middle of anything; resolves when what was delivered has been recorded. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
+    this.#stop.stop();
     this.#disarm();
     this.#checks.acknowledged?.stop();
     await this.#running;
@@ -169,7 +170,7 @@ export class Mailbox {
   #useRoom(): void {
     this.#parts.onChange?.();
     const room = this.#checks.acknowledged?.room() ?? 0;
-    if (this.#stopping.signal.aborted || room === 0) return;
+    if (this.#stop.isStopped || room === 0) return;
     this.#roomToUse = true;
     // The check that is under way uses the room itself, and what it leaves is looked at when it ends.
     if (!this.#checking) this.#continueCheck();
@@ -194,12 +195,12 @@ export class Mailbox {
     this.#running = run.finally(() => {
       this.#running = undefined;
       // Asked for in the very moment of ending.
-      if ((this.#wanted || this.#roomToUse) && !this.#stopping.signal.aborted) this.#begin();
+      if ((this.#wanted || this.#roomToUse) && !this.#stop.isStopped) this.#begin();
     });
   }
 
   async #run(): Promise<void> {
-    while ((this.#wanted || this.#roomToUse) && !this.#stopping.signal.aborted) {
+    while ((this.#wanted || this.#roomToUse) && !this.#stop.isStopped) {
       const checking = this.#wanted;
       this.#wanted = false;
       this.#roomToUse = false;
@@ -222,7 +223,7 @@ export class Mailbox {
         this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), summary });
         tell = () => this.#outcomes.succeeded(result, asked);
       } catch (cause) {
-        if (this.#stopping.signal.aborted) {
+        if (this.#stop.isStopped) {
           for (const { reject } of asked) reject(stopped());
           return;
         }
@@ -274,7 +275,7 @@ export class Mailbox {
 
   #arm(wait: number | undefined): void {
     this.#disarm();
-    if (wait === undefined || this.#wanted || this.isPaused || this.#stopping.signal.aborted) return;
+    if (wait === undefined || this.#wanted || this.isPaused || this.#stop.isStopped) return;
     this.nextCheckAt = this.#parts.clock.now() + wait;
     this.#timer = this.#parts.clock.setTimeout(() => {
       this.#timer = undefined;

@@ -1,4 +1,5 @@
 import type { Node, NodeAPI, NodeDef, NodeMessage } from 'node-red';
+import { Stop } from '../base/stop';
 import {
   type AssertOwner,
   type CheckSummary,
@@ -41,8 +42,8 @@ export function runPop3In(
 ): void {
   const server = serverOf(RED, def, node.credentials ?? {}, largestOf(def));
   const loan = runtime.ledgers.attend(node.id, mailboxId(server));
-  const closing = new AbortController();
-  const deliver = deliverBy(deploys, node, def, closing.signal);
+  const closing = new Stop();
+  const deliver = deliverBy(deploys, node, def, closing);
   const seen = runtime.health.attend({
     id: node.id,
     // Within a subflow a node has an id of its own; this is the one in the editor.
@@ -87,7 +88,7 @@ export function runPop3In(
   // Not before every node stands: a mail may be deleted only when all who want it have had it.
   const dontStart = onceStarted(RED, () => mailbox.start());
   node.on('close', (done: () => void) => {
-    closing.abort();
+    closing.stop();
     dontStart();
     unlisten();
     seen.end();
@@ -119,13 +120,15 @@ function deliverBy(
   deploys: Deploys,
   node: Pop3InNode,
   def: Pop3InDef,
-  closing: AbortSignal,
+  closing: Stop,
 ): MailboxParts['deliver'] {
   // What waits for its acknowledgement is delivered again anyway.
   return (mail: DeliveredMail, assertOwner: AssertOwner) =>
     def.handled === 'ack'
       ? sendMail(node, mail, def.summary, assertOwner)
-      : deploys.between(closing, () => sendMail(node, mail, def.summary, assertOwner));
+      : closing.during((signal) =>
+          deploys.between(signal, () => sendMail(node, mail, def.summary, assertOwner)),
+        );
 }
 
 function listenersOf(

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock';
+import { Stop } from '../../base/stop';
 import type { RetrievedMail } from '../../pop3';
 import { MailboxError } from '../errors';
 import {
@@ -56,7 +57,7 @@ export class AckDelivery implements Delivery {
   readonly #flights: Flights;
   readonly #roomWait: RoomWait;
   readonly #check = randomUUID();
-  readonly #stopping = new AbortController();
+  readonly #stop = new Stop();
   #retryTimer: unknown;
   constructor(parts: AckParts) {
     this.#parts = parts;
@@ -70,7 +71,7 @@ export class AckDelivery implements Delivery {
   }
 
   room(): number {
-    return this.#stopping.signal.aborted ? 0 : this.#flights.room;
+    return this.#stop.isStopped ? 0 : this.#flights.room;
   }
 
   /** Room for so many that a round of downloads, or a session, is worth it: a mail each would cost too much. */
@@ -82,7 +83,7 @@ export class AckDelivery implements Delivery {
     return this.#roomWait.wait(session, {
       room: () => (this.hasRoomForRound ? this.room() : 0),
       redeliver: () => this.redeliver(),
-      stopped: () => this.#stopping.signal.aborted,
+      stopped: () => this.#stop.isStopped,
     });
   }
 
@@ -191,7 +192,7 @@ export class AckDelivery implements Delivery {
 
   /** Ends all waiting. What is not acknowledged stays in the spool: an orderly stop is no attempt. */
   stop(): void {
-    this.#stopping.abort();
+    this.#stop.stop();
     this.#parts.clock.clearTimeout(this.#retryTimer);
     this.#flights.landAll();
     this.#roomWait.wake();
@@ -199,7 +200,6 @@ export class AckDelivery implements Delivery {
 
   async #deliverSpooled(key: string): Promise<boolean> {
     const { ledger, spool, reading, origin, deliver, assertOwner, settings } = this.#parts;
-    const { signal } = this.#stopping;
     const mail = spool.get(key);
     if (mail === undefined) throw new TypeError('a mail that is not in the spool');
     this.#flights.prepare(key);
@@ -210,10 +210,11 @@ export class AckDelivery implements Delivery {
       // Before it is read: a mail may end the process by that alone.
       await ledger.recordIntents([key]);
       withdrawable = true;
-      const { message } = await new MailFromSpool(spool, mail).read(reading, signal);
+      const bytes = new MailFromSpool(spool, mail);
+      const { message } = await this.#stop.during((signal) => bytes.read(reading, signal));
+      if (this.#stop.isStopped) throw new MailboxError('CONNECT', 'stopped');
       const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
       const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.#check, earlier });
-      signal.throwIfAborted();
       const onTimeout = (): void => this.#timedOut(mail, delivery);
       this.#flights.begin(key, delivery, { ms: settings.ackTimeout * 1000, onTimeout });
       if (suspected) this.#leaveAlone(key);
@@ -286,7 +287,7 @@ export class AckDelivery implements Delivery {
     const { ledger, spool, clock } = this.#parts;
     clock.clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
-    if (this.#stopping.signal.aborted) return;
+    if (this.#stop.isStopped) return;
     const next = spool
       .all()
       .filter(({ key }) => !this.#flights.has(key))

@@ -1,3 +1,4 @@
+import { Stop } from '../../base/stop';
 import {
   type Acknowledgement,
   type AckOutcome,
@@ -54,7 +55,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   isReady = false;
   /** Ends the wait for another replica's check: the mailbox has come here. */
   #taken: AbortController | undefined;
-  #closed = new AbortController();
+  readonly #closed = new Stop();
   readonly #shown: ShownState;
   /** Nodes elsewhere that want each mail of this mailbox too. */
   #othersElsewhere = true;
@@ -80,28 +81,28 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   async stop(): Promise<void> {
-    this.#closed.abort();
+    this.#closed.stop();
     this.#started = false;
     await this.end();
   }
 
   async check(): Promise<CheckSummary> {
     const own = this.#inner;
-    const { signal: closed } = this.#closed;
     const here = await own?.check().catch((error: MailboxError) => {
       // The mailbox has moved meanwhile: its next owner is asked.
-      if (error.reason !== 'stopped' || own === this.#inner || closed.aborted) throw error;
+      if (error.reason !== 'stopped' || own === this.#inner || this.#closed.isStopped) throw error;
     });
     if (here !== undefined) return here;
     const { connected, trouble } = this.#fleet;
     if (trouble !== undefined || connected === undefined) throw trouble ?? unavailable();
-    // The mailbox may come here while its former owner is waited for.
     this.#taken = new AbortController();
     const taken = this.#taken.signal;
     try {
-      return await connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed]));
+      return await this.#closed.during((closed) =>
+        connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed])),
+      );
     } catch (error) {
-      if (closed.aborted) throw new MailboxError('CONNECT', 'stopped');
+      if (this.#closed.isStopped) throw new MailboxError('CONNECT', 'stopped');
       const inner = this.#inner as Mailbox | undefined;
       if (taken.aborted && inner !== undefined) return inner.check();
       throw error;
@@ -185,7 +186,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
       local,
       opening,
       doubt: () => this.#fleet.doubt(),
-      closed: this.#closed.signal,
+      closed: this.#closed,
       reading: () => this.#parts,
     });
     if (this.#started) this.#begin();
@@ -223,8 +224,6 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   #showWhere(): void {
     if (this.#started && this.#inner === undefined) this.#shown.showWhere();
   }
-
-  // What the mailbox needs of the store.
 
   open(): Promise<Ledger> {
     return this.#store?.ledger() ?? Promise.reject(ownedElsewhere());

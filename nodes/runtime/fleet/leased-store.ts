@@ -1,3 +1,4 @@
+import type { Stop } from '../../base/stop';
 import { Ledger, type MailboxParts, type Spool, soleOwner } from '../../mailbox';
 import { AckDelivery } from '../../mailbox/delivery/ack';
 import { storedNode } from '../mailbox-name';
@@ -34,8 +35,8 @@ export interface StoreParts {
   opening: Places;
   /** Asked of a lease that does not stand any more: the session may have run out. */
   doubt(): void;
-  /** Aborted when the node is closed. */
-  closed: AbortSignal;
+  /** Stopped when the node is closed. */
+  closed: Stop;
   /** Of the node; undefined before it has said how its mails are read. */
   reading(): Pick<MailboxParts, 'reading' | 'settings' | 'clock'> | undefined;
 }
@@ -132,7 +133,9 @@ export class LeasedStore {
     const { lease } = this;
     const node = storedNode(this.#node);
     const log = databaseLog(database, lease, node, () => leases.fence(lease));
-    await local?.bringIn(node, lease.mailbox, log, () => this.#openSpool(), closed);
+    await closed.during(async (signal) =>
+      local?.bringIn(node, lease.mailbox, log, () => this.#openSpool(), signal),
+    );
     const ledger = await Ledger.open(log, this.#parts.reading()?.clock.now);
     if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
       const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
