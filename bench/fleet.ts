@@ -22,6 +22,8 @@ import { median } from './measure';
 const AS_INSTALLED = { fsync: 'on', shared_buffers: '128MB', max_connections: '100' };
 /** Of the checks that bring a mail: what was seen at mailboxes that are used. */
 const WITH_MAIL = 0.07;
+/** The replicas. */
+const NAMES = ['a', 'b', 'c'];
 /** Clock ticks a second in /proc. */
 const TICKS = 100;
 
@@ -46,7 +48,9 @@ export interface FleetOfThree extends Cost {
   replicaPerCheck: number;
   /** Seconds from the start until each replica had its share. */
   spread: number;
-  /** Bytes of a node that waits: its share of the heap of a replica, two thirds of whose nodes are owned elsewhere. */
+  /** Bytes of a node that waits: of one that owns its mailbox, of one whose mailbox is owned elsewhere, and of all on average. */
+  bytesOwned: number;
+  bytesElsewhere: number;
   bytesPerNode: number;
 }
 
@@ -59,6 +63,7 @@ export async function measureFleet(
   const postgres = await startPostgres(AS_INSTALLED);
   const server = await startManyMailboxes();
   const database = await postgres.database();
+  for (const name of NAMES) server.deliver(warmUser(name), 'warm');
   const began = performance.now();
   const replicas = await startReplicas({ kind: 'whole', database, port: server.port, mailboxes, interval });
   try {
@@ -81,10 +86,11 @@ export async function measureFleet(
     };
     const cost = await costOf(postgres, database, () => pause(seconds * 1000));
     clearInterval(mail);
-    for (const { child } of replicas) child.kill('SIGUSR2');
-    await until('each has told its memory', () => replicas.every(({ is }) => is.full !== undefined));
     const checks = sum(replicas, 'checks') - before.checks;
-    const bytes = replicas.map(({ is }) => (is.full as number) - (is.empty as number));
+    const cpu = sum(replicas, 'cpu') - before.cpu;
+    const memory = await memoryOf(replicas, mailboxes, () =>
+      postgres.query(database, "update redletter.replica set draining = true where name = 'a'"),
+    );
     for (const { is } of replicas) if (is.trouble !== undefined) say(is.trouble);
     return {
       mailboxes,
@@ -95,15 +101,40 @@ export async function measureFleet(
       failed: sum(replicas, 'failed'),
       databasePerCheck: Math.round((cost.cores * cost.seconds * 1e6) / checks),
       walPerCheck: Math.round((cost.walMegabytesPerSecond * cost.seconds * 1e6) / checks),
-      replicaPerCheck: Math.round(((sum(replicas, 'cpu') - before.cpu) * 1000) / checks),
+      replicaPerCheck: Math.round((cpu * 1000) / checks),
       spread: rounded(spread),
-      bytesPerNode: Math.round(median(bytes) / mailboxes),
+      ...memory,
     };
   } finally {
     await end(replicas);
     await server.close();
     await postgres.stop();
   }
+}
+
+/** @param drainFirst moves the mailboxes of the first replica to the others: what it needs then, nodes need elsewhere too */
+async function memoryOf(
+  replicas: Replica[],
+  mailboxes: number,
+  drainFirst: () => Promise<unknown>,
+): Promise<Pick<FleetOfThree, 'bytesOwned' | 'bytesElsewhere' | 'bytesPerNode'>> {
+  const [first] = replicas as [Replica, ...Replica[]];
+  const told = async (times: number, by: Replica[]): Promise<void> => {
+    for (const { child } of by) child.kill('SIGUSR2');
+    await until('each has told its memory', () => by.every(({ is }) => is.kept.length > times));
+  };
+  await told(1, replicas);
+  const { owned } = first.is;
+  await drainFirst();
+  await until('the first replica owns nothing', () => first.is.owned === 0);
+  await told(2, [first]);
+  const grown = ({ is }: Replica, time: number): number => (is.kept[time] as number) - (is.kept[0] as number);
+  const bytesElsewhere = grown(first, 2) / mailboxes;
+  return {
+    bytesOwned: Math.round(bytesElsewhere + (grown(first, 1) - grown(first, 2)) / owned),
+    bytesElsewhere: Math.round(bytesElsewhere),
+    bytesPerNode: Math.round(median(replicas.map((one) => grown(one, 1))) / mailboxes),
+  };
 }
 
 export interface Million extends Cost {
@@ -235,17 +266,22 @@ export async function measureFleetMails(mails: number, rounds: number): Promise<
   }
 }
 
+const warmUser = (name: string): string => `warm-${name}`;
+
 interface Replica {
   child: ChildProcess;
   is: Standing;
 }
 
-async function startReplicas(orders: Omit<FleetOrders, 'name'>): Promise<Replica[]> {
+async function startReplicas(orders: Omit<FleetOrders, 'name' | 'warm'>): Promise<Replica[]> {
   const script = await compiled(join(__dirname, 'fleet-children.ts'));
-  return ['a', 'b', 'c'].map((name) => {
-    const args = [script, JSON.stringify({ ...orders, name })];
+  return NAMES.map((name) => {
+    const args = [script, JSON.stringify({ ...orders, name, warm: warmUser(name) })];
     const child = startChild(process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    const replica: Replica = { child, is: { owned: 0, checks: 0, failed: 0, mails: 0, checked: 0, cpu: 0 } };
+    const replica: Replica = {
+      child,
+      is: { owned: 0, checks: 0, failed: 0, mails: 0, checked: 0, cpu: 0, kept: [] },
+    };
     child.on('message', (is: Standing) => {
       replica.is = is;
     });

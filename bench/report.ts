@@ -3,9 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BOXES, type BoxName } from './boxes';
 import { bars, curves } from './draw';
+import { fleetGates, fleetTables } from './fleet-report';
 import { exponent, type Growth } from './growth';
 import type { Summary } from './measure';
-import { everything } from './results';
+import { everything, type Gate } from './results';
 import type { Steady } from './steady';
 import type { Many } from './thousand';
 
@@ -15,14 +16,6 @@ const OURS = 'this package';
 const THEIRS = 'node-red-node-email';
 const KEPT = 'this package, mail kept';
 const FLOOR = 'floor + bare parser';
-
-interface Gate {
-  name: string;
-  most: number;
-  measured: number | undefined;
-  /** By the quickest round of each: what disturbs a round only ever makes it slower. */
-  least?: number | undefined;
-}
 
 const GROWING: Record<keyof Growth, { of: string; title: string; along: string }> = {
   mails: { of: 'the number of new mails', title: 'New mails of 3.4 kB', along: 'mails' },
@@ -121,6 +114,7 @@ export function gates(all: ReturnType<typeof everything>): Gate[] {
       most: 1.1,
       measured: growth && Math.round(exponent(growth[name]) * 100) / 100,
     })),
+    ...fleetGates(all),
   ];
 }
 
@@ -187,6 +181,7 @@ export function report(): void {
       table(['', 'number', 'ms of CPU', 'exponent'], rows),
     );
   }
+  for (const { title, head, rows } of fleetTables(all)) parts.push(`### ${title}`, table(head, rows));
   const judged = gates(all).map(({ name, most, measured, least }) => [
     name,
     most,

@@ -9,6 +9,15 @@ const RESULTS = join(FOLDER, `${version}.json`);
 /** By kind and part. */
 export type Results = Record<string, Record<string, object>>;
 
+/** What is promised of speed, with what was measured; undefined where it was not. */
+export interface Gate {
+  name: string;
+  most: number;
+  measured: number | undefined;
+  /** By the quickest round of each: what disturbs a round only ever makes it slower. */
+  least?: number | undefined;
+}
+
 export function everything(): Results {
   try {
     return JSON.parse(readFileSync(RESULTS, 'utf8')) as Results;

@@ -6,11 +6,12 @@ import { appendFileSync } from 'node:fs';
 import { systemClock } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
 import { attend } from '../../../servers/attended-mailbox';
-import { type DeliveredLine, type ReplicaOrders, SECRET } from './drill';
+import { type ReplicaOrders, SECRET } from './drill';
+import type { DeliveredLine } from './findings';
 import { takeAway } from './without';
 
 const orders = JSON.parse(process.argv[2] ?? '') as ReplicaOrders;
-const { name, database, port, users, file, pace, without } = orders;
+const { name, database, port, users, interval, file, pace, without } = orders;
 
 takeAway(without);
 
@@ -29,6 +30,7 @@ for (const [index, user] of users.entries()) {
     name,
     user,
     port,
+    interval,
     ack,
     deliver: async (mail, assertOwner) => {
       await assertOwner('deliver');
