@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { HealthReport } from '../../../nodes/admin/protocol';
 import { mailboxId } from '../../../nodes/runtime';
 import { chromiumMissing, openEditor, startBrowser } from '../../../servers/browser';
 import { type ManyMailboxes, startManyMailboxes } from '../../../servers/many-mailboxes';
@@ -34,6 +35,9 @@ const BOUND_MS = 30_000;
 /** Of each mailbox, s: checks cost as much however many mailboxes there are. */
 const INTERVAL = Math.max(1, Math.ceil(BOXES / 40));
 
+/** The mail that its own flow does not acknowledge. */
+const LEFT_TO_OTHERS = 'left-to-others';
+
 /** Writes each mail down before anything else can happen to it. */
 const PROBE = `
 const { appendFileSync } = require('node:fs');
@@ -42,10 +46,10 @@ module.exports = (RED) => {
   RED.nodes.registerType('probe', function (def) {
     RED.nodes.createNode(this, def);
     this.on('input', (msg, send, done) => {
-      const { user, uid, attempt, redelivered } = msg.pop3;
-      const line = { name: process.env.REPLICA, user, uid, attempt, redelivered, at: Date.now() };
+      const { node, delivery, user, uid, attempt, redelivered } = msg.pop3;
+      const line = { name: process.env.REPLICA, node, delivery, user, uid, attempt, redelivered, at: Date.now() };
       appendFileSync(join(RED.settings.userDir, 'delivered'), JSON.stringify(line) + '\\n');
-      send(msg);
+      if (uid !== '${LEFT_TO_OTHERS}') send(msg);
       done();
     });
   });
@@ -124,6 +128,17 @@ class Fleet {
       ...nodes,
       { id: 'probe', type: 'probe', z: 'tab', wires: [['ack']] },
       { id: 'ack', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [[]] },
+      // What another Node-RED passes on: the message alone.
+      { id: 'in', type: 'http in', z: 'tab', url: '/ack', method: 'post', wires: [['take']] },
+      {
+        id: 'take',
+        type: 'change',
+        z: 'tab',
+        rules: [{ t: 'set', p: 'pop3', pt: 'msg', to: 'payload', tot: 'msg' }],
+        wires: [['elsewhere']],
+      },
+      { id: 'elsewhere', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [['out']] },
+      { id: 'out', type: 'http response', z: 'tab', wires: [] },
     ];
   }
 
@@ -189,6 +204,33 @@ class Fleet {
   }
 }
 
+/** A mail that one Node-RED delivered and another one acknowledges is deleted by its owner. */
+async function acknowledgedElsewhere(fleet: Fleet): Promise<void> {
+  // An odd one: these wait for `pop3 ack`.
+  const mail = { user: 'user1', uid: LEFT_TO_OTHERS };
+  fleet.sent.push(mail);
+  fleet.server.deliver(mail.user, mail.uid);
+  const line = await within('it is delivered', () => fleet.delivered.find(({ uid }) => uid === mail.uid));
+  const other = fleet.nodeReds.get(NAMES.find((name) => name !== line.name) ?? '') as NodeRed;
+  const { node, delivery } = line as DeliveredLine & Record<'node' | 'delivery', string>;
+  const answer = await fetch(`http://127.0.0.1:${other.port}/ack`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ node, delivery }),
+  });
+  assert.equal(answer.status, 200);
+  await within('it is deleted', () => !fleet.server.left(mail.user).includes(mail.uid));
+  assert.equal(fleet.delivered.filter(({ uid }) => uid === mail.uid).length, 1);
+}
+
+async function within<T>(what: string, look: () => T | undefined | false): Promise<T> {
+  for (const until = Date.now() + BOUND_MS; Date.now() < until; await pause(100)) {
+    const found = look();
+    if (found) return found;
+  }
+  return assert.fail(`not within ${BOUND_MS} ms: ${what}`);
+}
+
 /** In the Mail tab of one Node-RED: every replica, the owner of each mailbox, and a click that moves one. */
 async function movedByHand(fleet: Fleet): Promise<void> {
   const ownerOf = async (user: string): Promise<string | undefined> =>
@@ -220,6 +262,20 @@ async function movedByHand(fleet: Fleet): Promise<void> {
   } finally {
     await browser.close();
   }
+}
+
+/** What programs ask one Node-RED of the whole fleet. */
+async function healthOf(fleet: Fleet): Promise<void> {
+  const nodeRed = fleet.nodeReds.get('a') as NodeRed;
+  const read = async (path: string): Promise<string> => (await nodeRed.admin(`redletter/${path}`)).text();
+  const [health, metrics] = [JSON.parse(await read('health')) as HealthReport, await read('metrics')];
+  assert.deepEqual(health.fleet?.replicas.map(({ name }) => name).sort(), NAMES);
+  assert.equal(health.mailboxes.length, BOXES);
+  for (const { owner } of health.mailboxes) assert.ok(NAMES.includes(owner ?? ''), owner);
+  const owners = [...metrics.matchAll(/^redletter_mailbox_owner\{.*replica="(.*?)"\} 1$/gm)];
+  assert.deepEqual([...new Set(owners.map(([, name]) => name))].sort(), NAMES);
+  assert.equal(owners.length, BOXES);
+  assert.match(metrics, /^redletter_fleet_database_up 1$/m);
 }
 
 /** A Node-RED or a mailbox that is not there is neither moved nor drained, and one that is, is drained by name. */
@@ -258,6 +314,8 @@ describe('a fleet of three Node-REDs', function () {
           NAMES.every((name) => (shares.get(name) ?? 0) >= Math.floor(BOXES / NAMES.length)),
         );
 
+        await acknowledgedElsewhere(fleet);
+        await healthOf(fleet);
         if (seed === FIRST) await movedByHand(fleet);
 
         let sending = true;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { MailboxError, Pop3Fields } from '../../../nodes/mailbox';
+import type { MailboxError, MailboxState, Pop3Fields } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet';
 import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
 import { attend } from '../../../servers/attended-mailbox';
@@ -16,6 +16,9 @@ interface Member {
   clock: TestClock;
   mailbox: RunningMailbox;
   delivered: Pop3Fields[];
+  /** What the node shows, and the reasons of the errors that it reports. */
+  states: MailboxState[];
+  errors: (string | undefined)[];
   close(): Promise<void>;
 }
 
@@ -71,6 +74,8 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
     const settings = { database, name, role: 'runtime' as const, schema: 'redletter' };
     const fleet = new Fleet({ settings, secret: SECRET, version: '1', clock });
     const delivered: Pop3Fields[] = [];
+    const states: MailboxState[] = [];
+    const errors: (string | undefined)[] = [];
     const { mailbox, loan } = attend(fleet, {
       name,
       user: 'user',
@@ -80,13 +85,15 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
         await assertOwner('deliver');
         delivered.push(pop3);
       },
+      onState: (state) => states.push(state),
+      onError: ({ reason }) => errors.push(reason),
     });
     const close = async (): Promise<void> => {
       await mailbox.stop();
       await loan.giveBack();
       await fleet.close();
     };
-    members.push({ fleet, clock, mailbox, delivered, close });
+    members.push({ fleet, clock, mailbox, delivered, states, errors, close });
     return members.at(-1) as Member;
   };
   const owner = async (): Promise<string | undefined> => {
@@ -240,6 +247,34 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
       a.delivered.map(({ uid }) => uid),
       ['m2'],
     );
+  });
+
+  it('without the database says so once, opens no session, and goes on by itself', async () => {
+    const { a, b } = await begin();
+    assert.deepEqual(b.states.at(-1), { is: 'elsewhere' });
+    server.deliver('user', 'm1');
+    const { sessions } = server;
+    relay.sever();
+    for (let beat = 0; beat < 5; beat += 1) {
+      a.clock.pass(2_000);
+      await a.fleet.connected?.membership.tick();
+    }
+    for (let check = 0; check < 2; check += 1)
+      await assert.rejects(
+        a.mailbox.check(),
+        (error) => (error as MailboxError).reason === 'database-unavailable',
+      );
+    const state = a.states.at(-1);
+    assert.ok(state?.is === 'failed' && state.error.code === 'STORE');
+    assert.deepEqual([a.errors, server.sessions], [['database-unavailable'], sessions]);
+    relay.restore();
+    await owned(a, 'a');
+    await a.mailbox.check();
+    assert.deepEqual(
+      a.delivered.map(({ uid, redelivered }) => [uid, redelivered]),
+      [['m1', false]],
+    );
+    assert.deepEqual([a.states.at(-1), a.errors.length], [{ is: 'new', count: 1 }, 1]);
   });
 
   it('asks the database nothing in a check without new mail', async () => {
