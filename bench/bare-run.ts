@@ -1,13 +1,14 @@
-// One run in a process of its own, outside Node-RED: the floor, the floor with a bare parser, node-pop3 with
-// simpleParser. Tells its parent what it cost.
+// One run in a process of its own, outside Node-RED: the floor, the floor with a bare parser, node-pop3 and imapflow
+// with simpleParser. Tells its parent what it cost.
 import { connect } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Readable } from 'node:stream';
 import { MailParser, simpleParser } from 'mailparser';
 import type { Cost } from './measure';
 import { PEERS } from './peers';
 
 export interface Run {
-  client: 'floor' | 'floor + parser' | 'node-pop3 + simpleParser';
+  client: 'floor' | 'floor + parser' | 'node-pop3 + simpleParser' | 'imapflow + simpleParser';
   port: number;
   user: string;
   password: string;
@@ -165,13 +166,36 @@ async function nodePop3({ port, user, password, count }: Run): Promise<Took> {
   const { default: Pop3Command } = await import(require.resolve('node-pop3', { paths: [PEERS] }));
   const client = new Pop3Command({ host: '127.0.0.1', port, user, password, tls: false, timeout: 120_000 });
   const took: Took = { mails: 0, text: 0, attached: 0 };
-  for (let number = 1; number <= count; number += 1) {
-    const mail = await simpleParser(await client.RETR(number), { checksumAlgo: 'sha256' });
-    took.mails += 1;
-    took.text += mail.text?.length ?? 0;
-    for (const { content } of mail.attachments) took.attached += content.length;
-  }
+  for (let number = 1; number <= count; number += 1) await parseInto(took, await client.RETR(number));
   await client.QUIT();
+  return took;
+}
+
+async function parseInto(took: Took, bytes: Buffer | Readable): Promise<void> {
+  const mail = await simpleParser(bytes, { checksumAlgo: 'sha256' });
+  took.mails += 1;
+  took.text += mail.text?.length ?? 0;
+  for (const { content } of mail.attachments) took.attached += content.length;
+}
+
+/** By IMAP, unencrypted as all others; the mails stay unread. */
+async function imapflow({ port, user, password }: Run): Promise<Took> {
+  const { ImapFlow } = await import(require.resolve('imapflow', { paths: [PEERS] }));
+  const auth = { user, pass: password };
+  const client = new ImapFlow({
+    host: '127.0.0.1',
+    port,
+    secure: false,
+    doSTARTTLS: false,
+    auth,
+    logger: false,
+  });
+  const took: Took = { mails: 0, text: 0, attached: 0 };
+  await client.connect();
+  const lock = await client.getMailboxLock('INBOX');
+  for await (const { source } of client.fetch('1:*', { source: true })) await parseInto(took, source);
+  lock.release();
+  await client.logout();
   return took;
 }
 
@@ -181,7 +205,12 @@ async function main(): Promise<void> {
   const before = process.cpuUsage();
   const start = performance.now();
   delay.enable();
-  const how = { floor: thrownAway, 'floor + parser': parsed, 'node-pop3 + simpleParser': nodePop3 };
+  const how = {
+    floor: thrownAway,
+    'floor + parser': parsed,
+    'node-pop3 + simpleParser': nodePop3,
+    'imapflow + simpleParser': imapflow,
+  };
   const took = await how[run.client](run);
   const wall = performance.now() - start;
   const { user, system } = process.cpuUsage(before);

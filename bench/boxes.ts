@@ -57,6 +57,8 @@ export const BOXES = {
   },
   c: { title: '20 × 25 MB', count: 20, mail: (index) => htmlMail(index, 25_000_000, 20_000), roundTrip: 0 },
   far: { title: '250 × 3.4 kB at 40 ms', count: 250, mail: textMail, roundTrip: 40 },
+  hundred: { title: '100 × 3.4 kB text', count: 100, mail: textMail, roundTrip: 0 },
+  one: { title: 'the first mail of a Node-RED, 3.4 kB', count: 1, mail: textMail, roundTrip: 0 },
   farther: { title: '2,000 × 3.4 kB at 40 ms', count: 2000, mail: textMail, roundTrip: 40 },
 } satisfies Record<string, Box>;
 export type BoxName = keyof typeof BOXES;
@@ -75,7 +77,9 @@ export async function refill(dovecot: Dovecot, user: string): Promise<void> {
   // A session that is still deleting would delete the new links.
   for (let log = ''; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
     log = await dovecot.log();
-    if ((log.match(/: Login: /g) ?? []).length <= (log.match(/: Disconnected: .*top=/g) ?? []).length) break;
+    const begun = log.match(/: Login: /g) ?? [];
+    const ended = log.match(/: (?:Disconnected|Connection closed).* (?:top=|in=\d+ out=)/g) ?? [];
+    if (begun.length <= ended.length) break;
   }
   const maildir = join(dovecot.folder, 'mail', user);
   for (const name of readdirSync(maildir)) rmSync(join(maildir, name), { recursive: true });

@@ -5,8 +5,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startDelayingProxy } from '../servers/delaying-proxy';
-import { startDovecot } from '../servers/dovecot';
+import { imapMissing, startDovecot } from '../servers/dovecot';
 import type { Run } from './bare-run';
+import { before, beforeMissing } from './before';
 import { BOXES, type BoxName, prepare, refill } from './boxes';
 import { emailIn, fetchInNodeRed, type Mailbox, pop3In } from './in-node-red';
 import { type Cost, type Summary, summary } from './measure';
@@ -28,13 +29,22 @@ const bare =
       child.once('exit', (code) => reject(new Error(`${client} ended with ${code}`)));
     });
 
+/** Version 0.1.0 of this package. */
+export const BEFORE = '0.1.0';
+
+const IMAPFLOW = 'imapflow + simpleParser';
+const byImap: Fetch = (mailbox, count, folder) =>
+  bare(IMAPFLOW)({ ...mailbox, port: mailbox.imapPort as number }, count, folder);
+
 const CLIENTS: Record<string, Fetch> = {
   'this package': (mailbox, count) => fetchInNodeRed(pop3In(mailbox), count),
   'node-red-node-email': (mailbox, count) => fetchInNodeRed(emailIn(mailbox), count),
   'this package, mail kept': (mailbox, count) => fetchInNodeRed(pop3In(mailbox, { after: 'keep' }), count),
+  [BEFORE]: (mailbox, count) => fetchInNodeRed(pop3In(mailbox), count, before().nodeModules),
   'floor + bare parser': bare('floor + parser'),
   floor: bare('floor'),
   'node-pop3 + simpleParser': bare('node-pop3 + simpleParser'),
+  [IMAPFLOW]: byImap,
   ...Object.fromEntries(
     PROGRAMS.map((program): [Program, Fetch] => [
       program,
@@ -44,7 +54,19 @@ const CLIENTS: Record<string, Fetch> = {
 };
 
 /** They take as long as all the others together, and nothing hangs on their last digit: one round. */
-const ONCE = new Set(['node-pop3 + simpleParser', ...PROGRAMS]);
+const ONCE = new Set(['node-pop3 + simpleParser', IMAPFLOW, ...PROGRAMS]);
+
+/** What is asked of a start has no peers but those in the same Node-RED. */
+const AFTER_A_START: readonly BoxName[] = ['hundred', 'one'];
+const IN_NODE_RED = ['this package', 'node-red-node-email', BEFORE];
+
+/** Why a client does not take part; undefined where it does. */
+function whyNot(client: string): string | undefined {
+  if (CLIENTS[client] === undefined) throw new Error(`No client is called ${client}`);
+  if (client === BEFORE) return beforeMissing();
+  if (client === IMAPFLOW) return imapMissing();
+  return PROGRAMS.includes(client as Program) ? absence(client as Program) : undefined;
+}
 
 export interface FetchingOptions {
   rounds: number;
@@ -54,23 +76,25 @@ export interface FetchingOptions {
 
 export async function measureFetching(
   name: BoxName,
-  { rounds, clients = Object.keys(CLIENTS) }: FetchingOptions,
+  { rounds, clients = AFTER_A_START.includes(name) ? IN_NODE_RED : Object.keys(CLIENTS) }: FetchingOptions,
 ): Promise<Record<string, Summary>> {
   const box = BOXES[name];
   installPeers();
-  const user = `${name}@example.test`;
-  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
-  const dovecot = await startDovecot({ users: { [user]: PASSWORD } });
-  const line = await startDelayingProxy(dovecot.port, box.roundTrip / 2, { noted: false });
-  const near: Mailbox = { port: dovecot.port, user, password: PASSWORD };
-  const mailbox = box.roundTrip > 0 ? { ...near, port: line.port } : near;
-  const costs = new Map<string, Cost[]>();
   const able = clients.filter((client) => {
-    if (CLIENTS[client] === undefined) throw new Error(`No client is called ${client}`);
-    const why = PROGRAMS.includes(client as Program) ? absence(client as Program) : undefined;
+    const why = whyNot(client);
     if (why !== undefined) say(`${client} is left out: ${why}.`);
     return why === undefined;
   });
+  if (able.includes(BEFORE)) before();
+  const user = `${name}@example.test`;
+  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
+  const dovecot = await startDovecot({ users: { [user]: PASSWORD }, imap: imapMissing() === undefined });
+  const { port, imapPort } = dovecot;
+  const line = await startDelayingProxy(port, box.roundTrip / 2, { noted: false });
+  const imapLine = await startDelayingProxy(imapPort ?? port, box.roundTrip / 2, { noted: false });
+  const near: Mailbox = { port, imapPort, user, password: PASSWORD };
+  const mailbox = box.roundTrip > 0 ? { ...near, port: line.port, imapPort: imapLine.port } : near;
+  const costs = new Map<string, Cost[]>();
   try {
     say(`${box.title}: writing the mails`);
     await prepare(dovecot, user, box);
@@ -88,6 +112,7 @@ export async function measureFetching(
     }
   } finally {
     await line.close();
+    await imapLine.close();
     await dovecot.stop();
     await rm(folder, { recursive: true, force: true });
   }

@@ -9,6 +9,8 @@ import type { Cost } from './measure';
 
 export interface Mailbox {
   port: number;
+  /** The same mailbox by IMAP, where the server has it. */
+  imapPort?: number | undefined;
   user: string;
   password: string;
 }
@@ -16,13 +18,17 @@ export interface Mailbox {
 /** Node-RED finds the e-mail node beside itself, where it came with what this package is developed with. */
 const SETTINGS = { nodesExcludes: [] };
 
-/** A user directory with this package as it would be published, and the probe. */
-export async function userDirectory(): Promise<string> {
+/**
+ * A user directory with this package as it would be published, and the probe.
+ *
+ * @param nodeModules where the package is installed: this version, unless told otherwise
+ */
+export async function userDirectory(nodeModules?: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
   mkdirSync(join(folder, 'node_modules'));
   const link = (from: string, name: string) =>
     symlinkSync(join(from, name), join(folder, 'node_modules', name));
-  link((await packed()).nodeModules, '@redletter');
+  link(nodeModules ?? (await packed()).nodeModules, '@redletter');
   mkdirSync(join(folder, 'nodes'));
   await copyFile(join(__dirname, 'probe.js'), join(folder, 'nodes', 'probe.js'));
   const form = "<script>RED.nodes.registerType('bench probe', { defaults: {} })</script>";
@@ -70,11 +76,15 @@ export function emailIn({ port, user, password }: Mailbox): FlowNode {
   };
 }
 
-/** Starts a Node-RED, lets the node fetch `count` mails, and ends it. */
-export async function fetchInNodeRed(mail: FlowNode, count: number, ms = 240_000): Promise<Cost> {
+/**
+ * Starts a Node-RED, lets the node fetch `count` mails, and ends it.
+ *
+ * @param nodeModules where the package is installed: this version, unless told otherwise
+ */
+export async function fetchInNodeRed(mail: FlowNode, count: number, nodeModules?: string): Promise<Cost> {
   const nodeRed: NodeRed = await startNodeRed({
     version: 4,
-    userDir: await userDirectory(),
+    userDir: await userDirectory(nodeModules),
     settings: SETTINGS,
   });
   try {
@@ -86,7 +96,7 @@ export async function fetchInNodeRed(mail: FlowNode, count: number, ms = 240_000
       { id: 'end', type: 'bench probe', z: 'tab', expected: count, wires: [] },
     ]);
     await nodeRed.inject('go');
-    const line = await nodeRed.waitForLog(/^BENCH /, 0, ms);
+    const line = await nodeRed.waitForLog(/^BENCH /, 0, 240_000);
     return JSON.parse(line.slice('BENCH '.length)) as Cost;
   } finally {
     await nodeRed.remove();

@@ -1,9 +1,12 @@
 // npm run bench -- [part …] [--rounds n] [--client name …] [--dry] [--compare [--margin 0.15]] [--scale 0.1]
 import { parseArgs } from 'node:util';
+import { measureBacklog } from './backlog';
 import { BOXES, type BoxName } from './boxes';
 import { measureFetching } from './fetching';
 import { measureFleet, measureFleetMails, measureMillion } from './fleet';
 import { measureGrowth } from './growth';
+import { measureIdle } from './idle';
+import { measureLoad } from './load';
 import { gates, report, worse } from './report';
 import { add, committed, everything, keep, type Results } from './results';
 import { measureSteady } from './steady';
@@ -27,7 +30,11 @@ const THOUSAND = { mailboxes: 1000, accounts: 100, interval: 100, mails: 10_000,
 /** Only when they are named: where one Node-RED ends is asked once, not at every release. */
 const BY_NAME = ['two-thousand', 'four-thousand', 'fleet-three', 'fleet-million', 'fleet-mails'];
 /** Names for several parts. */
-const TOGETHER: Record<string, string[]> = { fleet: ['fleet-mails', 'fleet-three', 'fleet-million'] };
+const TOGETHER: Record<string, string[]> = {
+  idle: ['idle-1000', 'idle-100000'],
+  backlog: ['backlog-fast', 'backlog-slow'],
+  fleet: ['fleet-mails', 'fleet-three', 'fleet-million'],
+};
 
 /** Where a part's numbers are among the results, and how they are measured. */
 const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<object>]> = {
@@ -45,6 +52,11 @@ const PARTS: Record<string, [kind: string, name: string, measure: () => Promise<
       ],
     ]),
   ),
+  load: ['load', 'all', measureLoad],
+  'idle-1000': ['idle', '1,000', () => measureIdle(1000)],
+  'idle-100000': ['idle', '100,000', () => measureIdle(100_000)],
+  'backlog-fast': ['backlog', 'fast', () => measureBacklog(10_000, 0)],
+  'backlog-slow': ['backlog', 'slow', () => measureBacklog(200, 300)],
   steady: ['steady', '100,000', () => measureSteady(100_000, 10_000)],
   thousand: ['thousand', '0 ms', () => measureMany({ ...THOUSAND, starts: 5, roundTrip: 0 })],
   'thousand-far': ['thousand', '40 ms', () => measureMany({ ...THOUSAND, roundTrip: 40 })],

@@ -24,8 +24,9 @@ export function median(values: number[]): number {
 
 export interface Summary extends Cost {
   rounds: number;
-  /** The quickest of the rounds. */
+  /** The quickest of the rounds, and the one of the least CPU. */
   least: number;
+  leastCpu: number;
 }
 
 /** The median of each figure on its own. */
@@ -38,6 +39,7 @@ export function summary(costs: Cost[]): Summary {
     wall: digits(of('wall')),
     least: digits(Math.min(...costs.map(({ wall }) => wall))),
     cpu: digits(of('cpu')),
+    leastCpu: digits(Math.min(...costs.map(({ cpu }) => cpu))),
     peak: digits(of('peak')),
   };
   if (first.block !== undefined) middle.block = digits(of('block'));

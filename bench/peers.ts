@@ -8,7 +8,7 @@ export const PEERS = join(__dirname, '..', 'node_modules', '.cache', 'bench');
 
 /** Installs the peers from npm, once. */
 export function installPeers(): void {
-  const wanted = { 'node-pop3': '0.11.0' };
+  const wanted = { 'node-pop3': '0.11.0', imapflow: '2.10.2' };
   if (Object.keys(wanted).every((name) => existsSync(join(PEERS, 'node_modules', name)))) return;
   mkdirSync(PEERS, { recursive: true });
   writeFileSync(join(PEERS, 'package.json'), JSON.stringify({ private: true, dependencies: wanted }));

@@ -1,13 +1,14 @@
 // The peers that are programs of their own: how each is told to fetch everything, leave it there, and throw it away.
 import { spawn } from 'node:child_process';
-import { rm, writeFile } from 'node:fs/promises';
-import { userInfo } from 'node:os';
+import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
+import { imapMissing, mailOwner } from '../servers/dovecot';
 import type { Mailbox } from './in-node-red';
 import { type Cost, look } from './measure';
 import { versionOf } from './peers';
 
-export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'fdm', 'getmail', 'poplib + email'] as const;
+export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'fdm', 'getmail', 'mbsync', 'poplib + email'] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 /** `folder`: one of the run's own. */
@@ -17,9 +18,35 @@ export async function fetchByProgram(
   count: number,
   folder: string,
 ): Promise<Cost> {
+  if (program === 'getmail' && process.getuid?.() === 0) return asNobody(mailbox, count);
   const [command, ...args] = await COMMANDS[program](mailbox, count, folder);
+  return run(program, [command as string, ...args], folder);
+}
+
+/** getmail takes nothing from root, to whom it would deliver: another user runs it, in a folder of that user's. */
+async function asNobody(mailbox: Mailbox, count: number): Promise<Cost> {
+  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
+  const { uid, gid } = mailOwner();
+  try {
+    const command = await COMMANDS.getmail(mailbox, count, folder);
+    for (const path of [folder, ...['getmailrc', 'mbox'].map((name) => join(folder, name))])
+      await chown(path, uid, gid);
+    return await run('getmail', command, folder, { uid, gid });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function run(
+  program: Program,
+  [command, ...args]: string[],
+  folder: string,
+  as: { uid?: number; gid?: number } = {},
+): Promise<Cost> {
   const start = performance.now();
   const child = spawn(command as string, args, {
+    ...as,
+    cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, HOME: folder, FETCHMAILHOME: folder },
   });
@@ -39,8 +66,7 @@ export async function fetchByProgram(
 export function absence(program: Program): string | undefined {
   const command = program === 'poplib + email' ? 'python3' : program;
   if (versionOf(command) === undefined) return `${command} is not installed`;
-  // It takes nothing from root, to whom it would deliver.
-  return program === 'getmail' && process.getuid?.() === 0 ? 'getmail does not run as root' : undefined;
+  return program === 'mbsync' ? imapMissing() : undefined;
 }
 
 /** Each mail is parsed, and every part of it decoded. */
@@ -108,6 +134,38 @@ const COMMANDS: Record<Program, Prepare> = {
     await written(folder, 'fetch.py', [PYTHON]),
     ...[`${port}`, user, password, `${count}`],
   ],
+  // By IMAP, into a Maildir: it has no way to throw a mail away.
+  mbsync: async ({ imapPort, user, password }, _, folder) => {
+    const near = join(folder, 'mbsync');
+    await rm(near, { recursive: true, force: true });
+    await mkdir(near);
+    const lines = [
+      'IMAPAccount bench',
+      'Host 127.0.0.1',
+      `Port ${imapPort}`,
+      `User ${user}`,
+      `Pass ${password}`,
+      'SSLType None',
+      '',
+      'IMAPStore far',
+      'Account bench',
+      '',
+      'MaildirStore near',
+      `Path ${near}/`,
+      `Inbox ${join(near, 'inbox')}`,
+      '',
+      'Channel bench',
+      'Far :far:',
+      'Near :near:',
+      'Patterns INBOX',
+      'Create Near',
+      'Expunge None',
+      'Sync Pull',
+      'SyncState *',
+      'FSync no',
+    ];
+    return ['mbsync', '-q', '-c', await written(folder, 'mbsyncrc', lines), 'bench'];
+  },
   getmail: async ({ port, user, password }, _, folder) => {
     const lines = [
       '[retriever]',
@@ -117,7 +175,7 @@ const COMMANDS: Record<Program, Prepare> = {
       `username = ${user}`,
       `password = ${password}`,
       '[destination]',
-      // It takes neither /dev/null nor, from root, a command.
+      // It does not take /dev/null.
       'type = Mboxrd',
       `path = ${await written(folder, 'mbox', [])}`,
       '[options]',

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chown, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -17,6 +18,8 @@ export interface DovecotOptions {
   users?: Record<string, string>;
   /** SASL mechanisms besides the two for tokens. Default: PLAIN and LOGIN. */
   mechanisms?: string[];
+  /** IMAP is served as well, on a port of its own; needs Debian's dovecot-imapd. */
+  imap?: boolean;
   /** Default: one for loopback, issued by an authority of the tests' own. */
   certificate?: Certificate & { ca: string };
 }
@@ -27,6 +30,8 @@ export interface Dovecot {
   port: number;
   /** The port of implicit TLS. */
   tlsPort: number;
+  /** The port of unencrypted IMAP, where it was asked for. */
+  imapPort: number | undefined;
   /** What a client has to trust, PEM. */
   ca: string;
   /** Where it keeps everything: the mailbox of a user is the Maildir `mail/<user>`. */
@@ -48,6 +53,13 @@ export function dovecotMissing(): string | undefined {
   return version.startsWith('2.3.') ? opensslMissing() : `${advice}; here is ${version}`;
 }
 
+/** Why Dovecot serves no IMAP here. */
+export function imapMissing(): string | undefined {
+  const folders = ['/usr/lib/dovecot', '/usr/libexec/dovecot', '/usr/local/libexec/dovecot'];
+  const isThere = folders.some((folder) => existsSync(join(folder, 'imap-login')));
+  return isThere ? undefined : 'Dovecot without IMAP (Debian 12: apt-get install dovecot-imapd)';
+}
+
 /** A real Dovecot in a folder and on ports of its own, without privileges. */
 export async function startDovecot(options: DovecotOptions = {}): Promise<Dovecot> {
   const missing = dovecotMissing();
@@ -67,8 +79,8 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
     }
     await mkdir(join(folder, 'mail'));
     if (owner.chown) await chown(join(folder, 'mail'), owner.uid, owner.gid);
-    const { child, port, tlsPort } = await launch(folder, owner.name, owner.group, options);
-    return new RunningDovecot(folder, owner, child, port, tlsPort, certificate.ca);
+    const { child, ...ports } = await launch(folder, owner.name, owner.group, options);
+    return new RunningDovecot(folder, owner, child, ports, certificate.ca);
   } catch (error) {
     await rm(folder, { recursive: true, force: true });
     throw error;
@@ -77,18 +89,30 @@ export async function startDovecot(options: DovecotOptions = {}): Promise<Doveco
 
 type Owner = ReturnType<typeof mailOwner>;
 
+interface Ports {
+  port: number;
+  tlsPort: number;
+  imapPort: number | undefined;
+}
+
 class RunningDovecot implements Dovecot {
   readonly host = '127.0.0.1';
+  readonly port: number;
+  readonly tlsPort: number;
+  readonly imapPort: number | undefined;
   #delivered = 0;
 
   constructor(
     readonly folder: string,
     readonly owner: Owner,
     readonly child: ChildProcess,
-    readonly port: number,
-    readonly tlsPort: number,
+    { port, tlsPort, imapPort }: Ports,
     readonly ca: string,
-  ) {}
+  ) {
+    this.port = port;
+    this.tlsPort = tlsPort;
+    this.imapPort = imapPort;
+  }
 
   async deliver(user: string, mail: Buffer | string): Promise<void> {
     const maildir = join(this.folder, 'mail', user.toLowerCase());
@@ -137,10 +161,10 @@ class RunningDovecot implements Dovecot {
 /** The ports are looked for, let go and taken by Dovecot; should another be faster, once more. */
 async function launch(folder: string, user: string, group: string, options: DovecotOptions) {
   for (let attempt = 1; ; attempt += 1) {
-    const [port, tlsPort] = await freePorts(2);
+    const [port, tlsPort, imapPort] = await freePorts(options.imap ? 3 : 2);
     if (port === undefined || tlsPort === undefined) throw new Error('no free port');
     const config = join(folder, 'dovecot.conf');
-    await writeFile(config, configuration(folder, user, group, port, tlsPort, options));
+    await writeFile(config, configuration(folder, user, group, { port, tlsPort, imapPort }, options));
     const child = startChild(dovecotPath(), ['-F', '-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr?.on('data', (bytes: Buffer) => {
@@ -152,7 +176,9 @@ async function launch(folder: string, user: string, group: string, options: Dove
     });
     const until = Date.now() + 10_000;
     while (!ended && Date.now() < until) {
-      if ((await greets(port)) && (await greets(tlsPort, false))) return { child, port, tlsPort };
+      const isReady =
+        (await greets(port)) && (await greets(tlsPort, false)) && (!imapPort || (await greets(imapPort)));
+      if (isReady) return { child, port, tlsPort, imapPort };
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     await endChild(child, 'SIGKILL');
@@ -161,7 +187,7 @@ async function launch(folder: string, user: string, group: string, options: Dove
   }
 }
 
-/** Whether a server answers there, for unencrypted POP3 with a greeting. */
+/** Whether a server answers there, for an unencrypted protocol with a greeting. */
 function greets(port: number, greeting = true): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
@@ -179,8 +205,7 @@ function configuration(
   folder: string,
   user: string,
   group: string,
-  port: number,
-  tlsPort: number,
+  { port, tlsPort, imapPort }: Ports,
   options: DovecotOptions,
 ): string {
   const tokens = options.introspectionUrl ? ['xoauth2', 'oauthbearer'] : [];
@@ -193,7 +218,7 @@ base_dir = ${folder}/run
 state_dir = ${folder}/state
 log_path = ${folder}/log
 auth_verbose = yes
-protocols = pop3
+protocols = ${imapPort ? 'pop3 imap' : 'pop3'}
 mail_location = maildir:${folder}/mail/%Lu
 mail_uid = ${user}
 mail_gid = ${group}
@@ -230,6 +255,20 @@ service pop3-login {
     ssl = yes
   }
 }
+${
+  imapPort
+    ? `service imap-login {
+  chroot =
+  inet_listener imap {
+    address = 127.0.0.1
+    port = ${imapPort}
+  }
+  inet_listener imaps {
+    port = 0
+  }
+}`
+    : ''
+}
 passdb {
   driver = passwd-file
   mechanisms = ${passwords.join(' ')}
@@ -263,7 +302,7 @@ scope = mail.pop
 }
 
 /** Dovecot refuses to run its parts as root; `nobody` is on every machine. */
-function mailOwner(): { name: string; group: string; uid: number; gid: number; chown: boolean } {
+export function mailOwner(): { name: string; group: string; uid: number; gid: number; chown: boolean } {
   const { username, uid, gid } = userInfo();
   if (uid !== 0) return { name: username, group: idOf('-gn', username), uid, gid, chown: false };
   const [id, groupId] = [idOf('-u', 'nobody'), idOf('-g', 'nobody')];
