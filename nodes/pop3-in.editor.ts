@@ -9,8 +9,10 @@ import { goToWantedField, type MailboxNode } from './editor/form/mailbox-node';
 import { mailboxCredentials, mailboxProperties } from './editor/form/mailbox-properties';
 import { addHealthTab, removeHealthTab } from './editor/health/sidebar';
 import { leaveStatuses, translateStatuses } from './editor/health/status';
+import { explainStatuses, leaveStatusDetails } from './editor/health/status-details';
 import { word } from './editor/i18n';
 import { LABELS, makeFindable } from './editor/palette';
+import { leaveSentences, showWholeSentences } from './editor/whole-sentences';
 
 let form: MailboxForm | undefined;
 
@@ -83,6 +85,8 @@ RED.nodes.registerType<MailboxNode>('pop3 in', {
     offerFromEmailNode();
     addHealthTab();
     translateStatuses();
+    explainStatuses();
+    showWholeSentences();
   },
   onpaletteremove: () => {
     removeCheckAction();
@@ -90,6 +94,8 @@ RED.nodes.registerType<MailboxNode>('pop3 in', {
     withdrawFromEmailNode();
     removeHealthTab();
     leaveStatuses();
+    leaveStatusDetails();
+    leaveSentences();
   },
   oneditprepare: function () {
     form = new MailboxForm(this);

@@ -71,6 +71,20 @@ declare global {
     buttons?: { text: string; class?: string; click: () => void }[];
   }
 
+  interface EditorPopover {
+    /** Null while it is closed. */
+    readonly element: JQuery | null;
+    open(instant?: boolean): EditorPopover;
+    close(instant?: boolean): EditorPopover;
+  }
+
+  /** As the debug sidebar has just shown it. */
+  interface DebugMessage {
+    message: { type?: string };
+    element: JQuery;
+    payload: unknown;
+  }
+
   type NewsListener = (topic: string, news: never) => void;
 
   interface Editor {
@@ -134,6 +148,22 @@ declare global {
     };
     workspaces: { active(): string; isLocked?(): boolean };
     history: { push(event: object): void };
+    hooks: {
+      add(hook: string, act: (shown: DebugMessage) => void): void;
+      remove(hook: string): void;
+    };
+    popover: {
+      create(options: {
+        target: JQuery<Element>;
+        trigger: 'manual';
+        content: JQuery;
+        interactive?: boolean;
+        direction?: string;
+        size?: 'default' | 'small';
+        width?: string;
+        delay?: { show: number; hide: number };
+      }): EditorPopover;
+    };
     clipboard: { copyText(text: string, element: JQuery, message: string): void };
     notify(
       text: string | JQuery,

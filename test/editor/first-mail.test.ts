@@ -59,8 +59,12 @@ for (const version of [4, 5] as const) {
       await act(() => editor.openDialog(node));
       await editor.screenshot(`pop3-in-${version}`);
       await act(() => editor.fill({ user: ALICE }));
-      await act(() => editor.fill({ host: 'localhost' }));
-      await act(() => editor.fill({ port: world.dovecot.tlsPort }));
+      const port = world.dovecot.tlsPort;
+      await act(() => editor.fill({ host: `localhost:${port}` }));
+      assert.deepEqual(
+        [await editor.field('host').inputValue(), await editor.field('port').inputValue()],
+        ['localhost', String(port)],
+      );
       await act(() => editor.addConfig('account'));
       // The address came along, and with a domain that is not known it chose the provider.
       assert.equal(await editor.field('user').inputValue(), ALICE);
@@ -117,14 +121,14 @@ for (const version of [4, 5] as const) {
       await act(checkNow);
       await timed(() => editor.waitForStatus(node, /1 new/));
       // Version 5 shows it beside the canvas from the start.
-      if (version === 4) await editor.page.locator('#red-ui-tab-debug-link-button').click();
+      if (version === 4) await act(() => editor.page.locator('#red-ui-tab-debug-link-button').click());
       await editor.page.locator('.red-ui-debug-msg', { hasText: 'Hello from the test.' }).waitFor();
       await editor.smallScreenshot(`first-mail-${version}`, { width: 1000, height: 330 });
       assert.deepEqual(editor.problems, []);
     });
 
-    it('has come there in 16 actions and 30 s', () => {
-      assert.equal(actions, 16);
+    it('has come there in at most 16 actions and 30 s', () => {
+      assert.equal(actions, version === 4 ? 16 : 15);
       assert.ok(spentMs < 30_000, `${Math.round(spentMs / 1000)} s`);
     });
 

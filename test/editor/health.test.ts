@@ -306,10 +306,16 @@ for (const version of [4, 5] as const) {
       await post('inbox/check');
       await card('Alice at work').getByText('sign in again', { exact: true }).waitFor();
       assert.doesNotMatch(await card('Alice at work').innerText(), /expires in/);
-      await card('Inbox')
-        .getByRole('button', { name: /Sign in again/ })
-        .waitFor();
+      await card('Inbox').getByRole('button', { name: 'Sign in again' }).waitFor();
       await editor.screenshot(`health-revoked-${version}`);
+      // Beside the status of the node as well.
+      await editor.page.locator('[id="inbox"] .red-ui-flow-node-status-label').hover();
+      await editor.page
+        .locator('.redletter-status-details')
+        .getByRole('button', { name: 'Sign in again' })
+        .click();
+      await editor.dialog.locator('.redletter-sign-in').waitFor();
+      await editor.cancel();
     });
 
     it('says why, in the editor of a user who may only read', async () => {

@@ -129,8 +129,22 @@ for (const version of [4, 5] as const) {
       const said = (await editor.debugMessages()).join('\n');
       assert.match(said, /localhost rejected the user name and password/);
       assert.doesNotMatch(said, /Pop3InError|stack|\{/);
+      // Whole, where the editor cuts any other string after 80 characters.
+      assert.match(said, /^localhost rejected .* The server reported: “.*”$/);
       await editor.page.evaluate("RED.sidebar.show('debug')");
       await editor.screenshot(`debug-sentence-${version}`);
+    });
+
+    it('says the same beside the red status, with a button to the field', async () => {
+      await editor.waitForStatus('mail', /^wrong password$/);
+      await editor.page.locator('[id="mail"] .red-ui-flow-node-status-label').hover();
+      const details = editor.page.locator('.redletter-status-details');
+      await details.getByText(/localhost rejected the user name and password/).waitFor();
+      await editor.screenshot(`status-details-${version}`);
+      await details.getByRole('button', { name: 'Open node' }).click();
+      await editor.page.waitForFunction("document.activeElement?.id === 'node-input-password'");
+      await details.waitFor({ state: 'detached' });
+      await editor.cancel();
     });
   });
 }

@@ -20,6 +20,7 @@ export class AddressField {
     field('user').on('change', () => this.#follow());
     // What was found is no longer what the form shows.
     field('host').on('input', () => this.#clear());
+    field('host').on('change', splitPort);
     $('.redletter-find').on('click', () => this.#find());
     this.#askDatabase.on('click', () => this.#askElsewhere({ database: true }, 'find.notInDatabase'));
     this.#guess.on('click', () => this.#askElsewhere({ guess: true }, 'find.noGuess'));
@@ -96,6 +97,15 @@ export class AddressField {
 const choose = (property: string, chosen: string | number): void => {
   field(property).val(String(chosen)).trigger('change');
 };
+
+/** As servers are often written: the port goes into its own field. */
+function splitPort(): void {
+  const [, host = '', port = ''] =
+    /^(?:pop3?s?:\/\/)?([^\s:/]+|\[[\da-f:.]+\]):(\d{1,5})\/?$/i.exec(fieldValue('host')) ?? [];
+  if (host === '') return;
+  field('host').val(host);
+  choose('port', port);
+}
 
 /** Fills in a server that was found; returns what to say about it. */
 function takeServer(found: FoundServer, address: string): string {

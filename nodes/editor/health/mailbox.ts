@@ -1,13 +1,12 @@
 /** One mailbox in the Mail tab: what is wrong and what can be done first, everything else folded away. */
 import type { MailboxReport } from '../../admin/protocol';
 import { MailboxApi } from '../api';
-import { editAt } from '../form/mailbox-node';
 import { sentenceOf, statusWord, word } from '../i18n';
-import { fieldFor, nextStep } from '../next-step';
 import { type Ask, button, type Card, nameOf, type Part, part, statusPart, warning } from './card';
 import { hourChart } from './chart';
 import { MailboxDetails } from './details';
 import { moveOf, ownerPart } from './fleet';
+import { LeadOn } from './lead-on';
 import { quarantineList } from './quarantine';
 import { moment, relative } from './time';
 
@@ -26,14 +25,7 @@ export class MailboxCard implements Card<MailboxReport> {
   readonly #pause = this.#iconButton('redletter-pause', 'fa-pause', (api) =>
     this.#report?.isPaused ? api.resume() : api.pause(),
   );
-  readonly #account = button('red-ui-button red-ui-button-small primary redletter-sign-in-again').on(
-    'click',
-    () => RED.editor.editConfig('', 'oauth2-account', this.#report?.account ?? '', ''),
-  );
-  readonly #edit = button('red-ui-button red-ui-button-small redletter-open-node')
-    .text(word('health.openNode'))
-    .on('click', () => this.#openNode());
-  readonly #actions = $('<div class="redletter-do">').append(this.#account, this.#edit);
+  readonly #leadOn: LeadOn;
 
   readonly #status = statusPart();
   readonly #where = part($('<div class="redletter-where">'), (said: string[]) => [
@@ -67,6 +59,7 @@ export class MailboxCard implements Card<MailboxReport> {
   constructor(ask: Ask, open: (id: string, is: boolean) => void) {
     this.#ask = ask;
     this.#owner = ownerPart(ask);
+    this.#leadOn = new LeadOn(ask);
     this.#details = new MailboxDetails(
       () => this.#report,
       (is) => open(this.#report?.id ?? '', is),
@@ -79,7 +72,7 @@ export class MailboxCard implements Card<MailboxReport> {
       this.#where.element,
       this.#owner.element,
       this.#error.element,
-      this.#actions,
+      this.#leadOn.element,
       this.#times.element,
       this.#count.element,
       this.#waiting.element,
@@ -103,6 +96,8 @@ export class MailboxCard implements Card<MailboxReport> {
     const said = report.error && { ...report.error, at: later(report.error.at) };
     this.#error.show(said && !said.over ? said : null);
     this.#past.show(said?.over ? said : null);
+    const { error, node, account } = report;
+    this.#leadOn.show(error && !error.over ? { error, node, account } : undefined);
     this.#where.show([report.user, report.host].filter((one) => one !== label));
     this.#owner.show(moveOf(report));
     this.#times.show({
@@ -128,22 +123,10 @@ export class MailboxCard implements Card<MailboxReport> {
       .attr({ 'aria-label': pause, title: pause })
       .find('.fa')
       .attr('class', `fa ${report.isPaused ? 'fa-play' : 'fa-pause'}`);
-    const failing = report.error?.over === false;
-    const step = report.error && nextStep(report.error);
-    this.#account
-      .text(word(step === 'sign-in' ? 'health.signIn' : 'health.openAccount'))
-      .toggle(report.account !== undefined && (step === 'sign-in' || step === 'account'));
-    this.#edit.toggle(failing);
-    this.#actions.toggle(failing);
   }
 
   get #api(): MailboxApi {
     return new MailboxApi(this.#report?.id ?? '');
-  }
-
-  #openNode(): void {
-    const node = RED.nodes.node(this.#report?.node ?? '');
-    if (node !== null) editAt(node, fieldFor(this.#report?.error?.reason ?? ''));
   }
 
   #iconButton(kind: string, icon: string, act: (api: MailboxApi) => Promise<object>): JQuery {
