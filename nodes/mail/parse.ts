@@ -15,7 +15,7 @@ import { Partless } from './partless';
 import { both, type Sink } from './sink';
 import { Splitter, type Structure } from './split';
 import { assembleText, textOfHtml } from './text';
-import { readTnef, type Tnef, type TnefRoom } from './tnef';
+import { isTnef, readTnef, type Tnef, type TnefRoom } from './tnef';
 import { decoderFor } from './transfer';
 import { Turn } from './turn';
 
@@ -217,9 +217,11 @@ export class Parsing implements Structure<Part> {
   #attachmentOf(part: Part): Sink {
     const head = part.attachmentHead();
     this.#attached.push(part);
-    const isTnef =
+    const isDeclared =
       /^application\/(vnd\.)?ms-tnef$/.test(part.contentType) || /^winmail\.dat$/i.test(part.filename ?? '');
-    return this.#attachments.begin(head, isTnef ? (bytes) => this.#winmail(bytes) : undefined);
+    const mayBe = isDeclared || (isUntyped(part) && LIKE_WINMAIL.test(part.filename ?? ''));
+    const read = (bytes: Buffer) => (isDeclared || isTnef(bytes)) && this.#winmail(bytes);
+    return this.#attachments.begin(head, mayBe ? read : undefined);
   }
 
   #inlineFile(name: string): Sink | undefined {
@@ -244,10 +246,15 @@ export class Parsing implements Structure<Part> {
   *#readTnef(bytes: Buffer): Generator<void, void> {
     try {
       if (bytes.length > MAX_TNEF) throw new Error(`larger than ${MAX_TNEF} bytes`);
-      const { files, text, html, isCut } = yield* readTnef(bytes, this.#room);
+      const { files, text, html, isCut, problem } = yield* readTnef(bytes, this.#room);
       if (isCut) this.#note('TOO_MANY_FILES');
-      for (const { name, type, content } of files) {
-        const sink = this.#attachments.begin({ ...bare(name), ...(type && { contentType: type }) });
+      if (problem) this.#note('TNEF', problem);
+      for (const { name, type, cid, content } of files) {
+        const sink = this.#attachments.begin({
+          ...bare(name),
+          ...(type && { contentType: type }),
+          ...(cid && { contentId: `<${cid}>`, cid }),
+        });
         sink.write(content);
         sink.end();
         yield;
@@ -258,6 +265,11 @@ export class Parsing implements Structure<Part> {
     }
   }
 }
+
+/** What gateways call a winmail.dat. */
+const LIKE_WINMAIL = /^(winmail.{0,20}|att\d{1,10}|noname)\.dat$/i;
+
+const isUntyped = ({ contentType }: Part): boolean => contentType === 'application/octet-stream';
 
 /** A file that is no part of its own, and has no headers. */
 function bare(name: string): AttachmentHead {
