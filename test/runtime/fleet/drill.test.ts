@@ -65,8 +65,8 @@ describe('runtime/fleet: three replicas', function () {
       await run.settle(20_000);
       const mail = (async () => {
         while (sending) {
-          run.send(2, random);
-          await pause(60);
+          run.send(1, random);
+          await pause(60 * SLOWER);
         }
       })();
       await pause(300 + random() * 500);
@@ -105,7 +105,9 @@ describe('runtime/fleet: three replicas', function () {
       sending = false;
       await mail;
       await run.settle(90_000);
-      return await run.findings();
+      const findings = await run.findings();
+      if (findings.late > 0) console.log(`      ${seed}: ${run.errors.slice(-5).join(`\n      ${seed}: `)}`);
+      return findings;
     } finally {
       sending = false;
       await run.stop();

@@ -32,7 +32,7 @@ export interface ReplicaOrders {
   users: string[];
   /** Seconds between two checks. */
   interval: number;
-  /** Where it writes what it is given. */
+  /** Where it writes what it is given, and, with another ending, what fails. */
   file: string;
   pace: Pace;
   without?: Without | undefined;
@@ -40,8 +40,8 @@ export interface ReplicaOrders {
 
 /** A quarter of the real pace: a drill of a minute takes a quarter of one. */
 export const QUICK: Pace = { beat: 400, timeToLive: 1_600, margin: 400 };
-/** Checks a second of a drill, however many mailboxes it has: more of them are only checked less often. */
-const CHECKS_PER_SECOND = 48;
+/** Checks of a drill in the time to live, however many mailboxes it has: more of them are only checked less often. */
+const CHECKS_IN_TIME_TO_LIVE = 48;
 const MODULES = join(__dirname, '..', '..', '..', 'node_modules');
 
 interface DrillOptions extends Pick<ReplicaOrders, 'without' | 'pace'> {
@@ -85,7 +85,7 @@ export class Drill {
     const relay = this.#relays.get(name) ?? (await startRelay(this.postgres.port));
     this.#relays.set(name, relay);
     const database = namedAs(name, this.database.replace(String(this.postgres.port), String(relay.port)));
-    const interval = users.length / CHECKS_PER_SECOND;
+    const interval = ((users.length / CHECKS_IN_TIME_TO_LIVE) * options.pace.timeToLive) / 1_000;
     const orders: ReplicaOrders = { name, database, port: server.port, users, interval, file, ...options };
     const child = startChild(process.execPath, [program, JSON.stringify(orders)], {
       env: { ...process.env, NODE_PATH: MODULES },
@@ -129,6 +129,16 @@ export class Drill {
     if (child) await endChild(child, 'SIGKILL');
   }
 
+  /** What failed last on each replica. */
+  get errors(): string[] {
+    return Array.from({ length: this.#starts }, (_, at) => at + 1).flatMap((at) =>
+      [...this.replicas.keys()]
+        .map((name) => join(this.folder, `${name}-${at}.errors`))
+        .filter((file) => existsSync(file))
+        .flatMap((file) => readFileSync(file, 'utf8').trimEnd().split('\n').slice(-20)),
+    );
+  }
+
   get delivered(): DeliveredLine[] {
     const lines: DeliveredLine[] = [];
     for (let at = 1; at <= this.#starts; at += 1)
@@ -156,21 +166,21 @@ export class Drill {
     return failOver(await owners(this.postgres, this.database), name, at);
   }
 
+  /** Ends the replicas first: what one does while owners and mails are read would be held against the wrong owner. */
   async findings(): Promise<Findings> {
-    const { delivered, server, postgres, database } = this;
-    const sent = this.#sent;
+    const { server, postgres, database } = this;
+    await this.#killAll();
+    const [all, stale] = [await owners(postgres, database), await staleWrites(postgres, database)];
     const boxOf = (user: string): string => mailboxId({ host: 'pop.example.test', port: server.port, user });
-    return findingsOf(
-      { delivered, sent, deletions: server.deletions, boxOf },
-      await owners(postgres, database),
-      await staleWrites(postgres, database),
-    );
+    return findingsOf({ delivered: this.delivered, sent: this.#sent, server, boxOf }, all, stale);
+  }
+
+  async #killAll(): Promise<void> {
+    for (const child of this.replicas.values()) await endChild(child, 'SIGKILL');
   }
 
   async stop(): Promise<void> {
-    for (const child of this.replicas.values()) {
-      await endChild(child, 'SIGKILL');
-    }
+    await this.#killAll();
     for (const relay of this.#relays.values()) await relay.close();
     await this.server.close();
     await this.postgres.drop(this.database);

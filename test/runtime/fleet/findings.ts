@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Database } from '../../../nodes/runtime/fleet/database';
-import type { Deletion } from '../../../servers/many-mailboxes';
+import type { ManyMailboxes } from '../../../servers/many-mailboxes';
 import type { Postgres } from '../../../servers/postgres';
 
 /** One mail as a replica's flow got it. */
@@ -17,6 +17,8 @@ export interface DeliveredLine {
 /** What a drill has found. All but the last two have to be zero. */
 export interface Findings {
   lost: number;
+  /** Still on the server, and not delivered in the time that was given. */
+  late: number;
   /** A mail that came twice, and the second time was not marked. */
   unmarked: number;
   /** Delivered by a replica that was not the owner by then. */
@@ -66,13 +68,14 @@ export function findingsOf(
   happened: {
     delivered: DeliveredLine[];
     sent: { user: string; uid: string }[];
-    deletions: readonly Deletion[];
+    server: Pick<ManyMailboxes, 'deletions' | 'left'>;
     boxOf: (user: string) => string;
   },
   all: Owners,
   staleWrites: number,
 ): Findings {
-  const { delivered, sent, deletions, boxOf } = happened;
+  const { delivered, sent, server, boxOf } = happened;
+  const { deletions } = server;
   const owned = (user: string, name: string, at: number, after = at): boolean => {
     const changes = (all.get(boxOf(user)) ?? []).filter((change) => change.at <= at);
     const before = changes.filter((change) => change.at <= after).at(-1);
@@ -83,8 +86,10 @@ export function findingsOf(
     const key = `${line.user} ${line.uid}`;
     seen.set(key, [...(seen.get(key) ?? []), line]);
   }
+  const unseen = sent.filter(({ user, uid }) => !seen.has(`${user} ${uid}`));
   return {
-    lost: sent.filter(({ user, uid }) => !seen.has(`${user} ${uid}`)).length,
+    lost: unseen.filter(({ user, uid }) => !server.left(user).includes(uid)).length,
+    late: unseen.filter(({ user, uid }) => server.left(user).includes(uid)).length,
     unmarked: [...seen.values()].filter((lines) => lines.slice(1).some(({ redelivered }) => !redelivered))
       .length,
     staleDeliveries: delivered.filter(({ user, name, at }) => !owned(user, name, at)).length,
@@ -134,6 +139,7 @@ export function assertClean(findings: Findings): void {
   const { duplicates, readLate, ...bad } = findings;
   const none = {
     lost: 0,
+    late: 0,
     unmarked: 0,
     staleDeliveries: 0,
     staleDeletions: 0,

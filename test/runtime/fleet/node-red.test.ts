@@ -174,9 +174,11 @@ class Fleet {
   }
 
   async findings(): Promise<Findings> {
-    const { delivered, sent, server, boxOf } = this;
-    const happened = { delivered, sent, deletions: server.deletions, boxOf };
-    return findingsOf(happened, await this.owners(), await staleWrites(this.postgres, this.database));
+    const { sent, server, boxOf } = this;
+    // What one does while owners and mails are read would be held against the wrong owner.
+    await Promise.all([...this.nodeReds.values()].map((nodeRed) => nodeRed.stop('SIGKILL')));
+    const [all, stale] = [await this.owners(), await staleWrites(this.postgres, this.database)];
+    return findingsOf({ delivered: this.delivered, sent, server, boxOf }, all, stale);
   }
 
   boxOf = (user: string): string => mailboxId({ host: '127.0.0.1', port: this.server.port, user });

@@ -40,8 +40,11 @@ for (const [index, user] of users.entries()) {
       await new Promise((resolve) => setImmediate(resolve));
       if (ack) setTimeout(() => mailbox.acknowledge(delivery, 'done').catch(() => undefined), 20);
     },
-    // Seen where REDLETTER_DRILL_LOUD is set.
-    onError: ({ code, reason, facts }) => console.error(name, user, code, reason, JSON.stringify(facts)),
+    onCheck: ({ error, endedAt }) => {
+      if (error === undefined) return;
+      const { code, reason, facts } = error;
+      appendFileSync(`${file}.errors`, `${JSON.stringify({ endedAt, name, user, code, reason, facts })}\n`);
+    },
   });
 }
 process.stdout.write('ready\n');
