@@ -16,7 +16,7 @@ export const MODES: Mode[] = (['send', 'ack'] as const).flatMap((handled) =>
 type Own = Pick<MailboxParts, 'ledger' | 'spool' | 'open' | 'deliver' | 'clock'> &
   Partial<Omit<MailboxParts, 'settings'>> & { settings?: Partial<MailboxParts['settings']> };
 
-/** What a mailbox is made of that nobody listens to, but for what is given: it checks when asked and begins with all. */
+/** The parts of a mailbox without listeners, except for those given: it checks when asked and begins with all. */
 export function mailboxParts(own: Own): MailboxParts {
   return {
     reading: { content: 'parsed', attachments: 'buffer' },
