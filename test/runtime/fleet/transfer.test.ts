@@ -104,7 +104,7 @@ async function fill(userDir: string): Promise<void> {
 }
 
 describe('runtime/fleet: import and export', function () {
-  this.timeout(60_000);
+  this.timeout(EVERY === 1 ? 900_000 : 60_000);
   let postgres: Postgres;
   let url: string;
   let root: string;
