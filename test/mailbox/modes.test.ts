@@ -59,6 +59,20 @@ const UNDOUBLED: NonNullable<Kind['says']> = {
     ] as Buffer[]),
 };
 
+/** Of limits, as servers say it in their languages. */
+const QUOTAS = [
+  'Übertragungslimit erreicht',
+  'quota dépassé',
+  'límite de descarga superado',
+  'limite di traffico superato',
+  'limite de transferência excedido',
+  'превышен лимит загрузки',
+  'ダウンロード制限を超えました',
+  '다운로드 한도를 초과했습니다',
+  '下载流量已超限',
+  'limit transferu przekroczony',
+];
+
 const KINDS: Record<string, Kind> = {
   'a plain server': {},
   'a quota, in words': refusingAll("today's transfer is used up"),
@@ -347,6 +361,105 @@ const KINDS: Record<string, Kind> = {
       if (check === 2)
         for (const mail of box) mail.bytes = Buffer.concat([Buffer.from('X-Status: RO\r\n'), mail.bytes]);
     },
+  },
+  'no TOP, no doubled dots, and message numbers that each deletion changes': {
+    capabilities: ['USER', 'UIDL'],
+    mails: [
+      boxMail('a'),
+      boxMail('half', '', mailOf('half').replace('This is', 'before\r\n.\r\nafter')),
+      boxMail('b'),
+      boxMail('hole', '', mailOf('hole').replace('This is', 'before\r\n.\r\nafter')),
+      boxMail('c'),
+    ],
+    says: {
+      ...UNDOUBLED,
+      TOP: () => '-ERR unknown command\r\n',
+      UIDL: (_, { view }) => replies(view.map((_mail, i) => `${i + 1} ${i + 1}`)),
+    },
+    before: ({ check, box }) => {
+      if (check === 5) box.push(boxMail('d'));
+    },
+    cut: ['half', 'hole'],
+    stay: ['a', 'b', 'c', 'd'],
+    checks: 12,
+  },
+  'message numbers without TOP, and another program that deletes': {
+    capabilities: ['USER', 'UIDL'],
+    mails: [...letters('abc'), long('big', 30), boxMail('d')],
+    says: {
+      TOP: () => '-ERR unknown command\r\n',
+      UIDL: (_, { view }) => replies(view.map((_mail, i) => `${i + 1} ${i + 1}`)),
+    },
+    before: (world) => {
+      if (world.check === 2) world.remove('b');
+      if (world.check === 3) world.box.push(boxMail('e'));
+      if (world.check === 4) world.remove('d');
+    },
+    checks: 6,
+  },
+  'a login that is refused for now, first': {
+    says: {
+      PASS: (_, __, { check }) => (check < 3 ? '-ERR too many logins, try again later\r\n' : undefined),
+    },
+    checks: 5,
+  },
+  'a USER that is refused for now, first': {
+    says: { USER: (_, __, { check }) => (check < 3 ? '-ERR [SYS/TEMP] not now\r\n' : undefined) },
+    checks: 5,
+  },
+  'STAT that is refused, first': {
+    says: { STAT: (_, __, { check }) => (check < 3 ? '-ERR mailbox is locked\r\n' : undefined) },
+    checks: 5,
+  },
+  'LIST that is refused for now, first': {
+    says: { LIST: (_, __, { check }) => (check < 3 ? '-ERR [SYS/TEMP] later\r\n' : undefined) },
+    checks: 5,
+  },
+  '+ERR to RETR, first': {
+    says: { RETR: (_, __, { check }) => (check < 3 ? '+ERR quota\r\n' : undefined) },
+    checks: 5,
+  },
+  'STAT that says nothing is there, once': {
+    before: ({ check, box }) => {
+      if (check === 3) box.push(boxMail('d'));
+    },
+    says: { STAT: (_, __, { check }) => (check === 2 ? '+OK 0 0\r\n' : undefined) },
+    checks: 4,
+  },
+  'sizes in LIST that are too small': {
+    says: { LIST: (_, { view }) => replies(view.map((_mail, i) => `${i + 1} 1`)) },
+  },
+  'two checks in which the same mail has two unique IDs by turns': {
+    before: ({ check, box }) => {
+      for (const mail of box) mail.uid = `${mail.subject}${check % 2}`;
+    },
+    checks: 6,
+  },
+  'unique IDs that two mails exchange': {
+    mails: [boxMail('a', 'x'), boxMail('b', 'y'), long('c', 3)],
+    before: ({ check, box }) => {
+      const [first, second] = [
+        box.find(({ subject }) => subject === 'a'),
+        box.find(({ subject }) => subject === 'b'),
+      ];
+      if (check === 3 && first && second) [first.uid, second.uid] = [second.uid, first.uid];
+    },
+    checks: 5,
+  },
+  'lines that are sent in another order': {
+    says: { UIDL: (_, { view }) => replies(view.map(({ uid }, i) => `${i + 1} ${uid}`).reverse()) },
+  },
+  'a mail that comes in while the session lasts': {
+    says: { STAT: (_, { view }) => `+OK ${Math.max(0, view.length - 1)} 100\r\n` },
+  },
+  'quotas in ten languages, one each check': {
+    says: {
+      RETR: (_, __, { check }) => {
+        const words = QUOTAS[check - 1];
+        return words === undefined ? undefined : `-ERR ${words}\r\n`;
+      },
+    },
+    checks: 12,
   },
 };
 
