@@ -2,7 +2,7 @@
 import type { ErrorResponse } from '../../admin/protocol';
 import { MailboxApi } from '../api';
 import { editAt } from '../form/mailbox-node';
-import { word } from '../i18n';
+import { accountWord, word } from '../i18n';
 import { fieldFor, nextStep } from '../next-step';
 import { type Ask, button } from './card';
 
@@ -43,7 +43,7 @@ export class LeadOn {
     if (trouble === undefined) return;
     const step = nextStep(trouble.error);
     this.#account
-      .text(word(step === 'sign-in' ? 'health.signIn' : 'health.openAccount'))
+      .text(step === 'sign-in' ? signInWord(trouble.error.reason) : word('health.openAccount'))
       .toggle(trouble.account !== undefined && (step === 'sign-in' || step === 'account'));
     this.#edit.toggleClass('primary', step === 'field');
     this.#check.toggleClass('primary', step === 'check').toggle(trouble.mailbox !== undefined);
@@ -54,3 +54,7 @@ export class LeadOn {
     if (node !== null) editAt(node, fieldFor(this.#trouble?.error.reason ?? ''));
   }
 }
+
+/** Where no one has signed in yet, there is no again. */
+const signInWord = (reason: string): string =>
+  reason === 'account/not-signed-in' ? accountWord('label.signIn') : word('health.signIn');
