@@ -11,6 +11,13 @@ const MOST_CPU = 10_000;
 export const isBounded = ({ turn, cpu, memory }: Cost, size: number): boolean =>
   turn <= MOST_TURN && cpu <= MOST_CPU && memory <= 4 * size + 64 * MB;
 
+/**
+ * At the most half of the bounds of time, so that it matters little what has run before. What earlier mails left in
+ * memory counts as this one's.
+ */
+export const isFarBelow = ({ turn, cpu, memory }: Cost, size: number): boolean =>
+  isBounded({ turn: turn * 2, cpu: cpu * 2, memory }, size);
+
 export function assertBounded(cost: Cost, size: number, what = ''): void {
   const { turn, cpu, memory } = cost;
   const found = `${turn.toFixed(0)} ms in one go, ${cpu.toFixed(0)} ms, ${(memory / MB).toFixed(0)} MB for ${(size / MB).toFixed(1)} MB`;

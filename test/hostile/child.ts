@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { buildSync } from 'esbuild';
 
 const ROOT = join(__dirname, '..', '..');
-/** Milliseconds after which a process is ended, however busy the machine: by far more than ten seconds of CPU. */
-const PATIENCE = 120_000;
+/** Milliseconds after which a process is ended, however busy the machine: by far more than ten mails take. */
+const PATIENCE = 200_000;
 
 export class Programs {
   readonly #folder = mkdtempSync(join(tmpdir(), 'hostile-'));

@@ -1,4 +1,4 @@
-// Runs in a process of its own with a small heap: reads a mail made to hurt, or mutations of such, and tells what each
+// Runs in a process of its own with a small heap: reads mails made to hurt, or mutations of such, and tells what each
 // cost.
 import { join } from 'node:path';
 import type { readMail as ReadMail } from '../../nodes/mail';
@@ -18,7 +18,7 @@ export interface MutationCost extends MailCost {
   how: string[];
 }
 
-const [root, name, ...numbers] = process.argv.slice(2) as [string, string, ...string[]];
+const [root, name, ...others] = process.argv.slice(2) as [string, string, ...string[]];
 const { readMail } = require(join(root, 'dist/nodes/mail')) as { readMail: typeof ReadMail };
 
 async function* chunks(bytes: Buffer): AsyncGenerator<Buffer> {
@@ -51,12 +51,16 @@ async function main(): Promise<void> {
   // What the first mail loads is paid once for a process.
   await read(Buffer.from('From: a@example.org\r\nContent-Type: text/html\r\n\r\n<p>text'));
   if (name !== 'mutations') {
-    const mail = HOSTILE_MAILS[name];
-    if (!mail) throw new Error(name);
-    process.send?.(await measured(mail.make()));
+    const costs: MailCost[] = [];
+    for (const one of [name, ...others]) {
+      const mail = HOSTILE_MAILS[one];
+      if (!mail) throw new Error(one);
+      costs.push(await measured(mail.make()));
+    }
+    process.send?.(costs);
     return;
   }
-  const [first = 0, count = 0] = numbers.map(Number);
+  const [first = 0, count = 0] = others.map(Number);
   const costs: MutationCost[] = [];
   for (let seed = first; seed < first + count; seed++) {
     // Should the process end, this was it.
