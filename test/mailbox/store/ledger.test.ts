@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as fc from 'fast-check';
 import { MailboxError } from '../../../nodes/mailbox';
 import { fileLog } from '../../../nodes/mailbox/store/file/log';
 import { Ledger } from '../../../nodes/mailbox/store/ledger';
-import type { MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-records';
+import type { Identity, MailState, OpenDelivery } from '../../../nodes/mailbox/store/ledger-records';
 import { BEGINNING, cleanUp, DAY, newFolder } from '../../../servers/mailbox-checker';
 
 let now = BEGINNING;
@@ -100,6 +103,28 @@ describe('the ledger', () => {
     assert.deepEqual(again.openDelivery('e'), { ...OPENED, deliveries: 1 });
     assert.deepEqual([...again.present()].sort(), ['a', 'old']);
     await again.close();
+  });
+
+  it('holds 100,000 known mails with their fingerprints in less than 40 MB', async function () {
+    this.timeout(20_000);
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const ledger = await openAt(await newFile());
+    collect();
+    const before = process.memoryUsage().heapUsed;
+    const record = async (from: number): Promise<void> => {
+      const keys = Array.from({ length: 10_000 }, (_, at) => `u00000${from + at}.6650a1b2c3d4`);
+      const identity = (key: string): [string, Identity] => [
+        key,
+        { fingerprint: createHash('sha256').update(key).digest('base64url').slice(0, 11), bytes: 4711 },
+      ];
+      await ledger.recordBaseline(keys, new Map(keys.map(identity)));
+    };
+    for (let from = 0; from < 100_000; from += 10_000) await record(from);
+    collect();
+    const grown = process.memoryUsage().heapUsed - before;
+    assert.equal([...ledger.known()].length, 100_000);
+    assert.ok(grown < 40e6, `${grown} bytes`);
   });
 
   it('takes notes one right after the other', async () => {
