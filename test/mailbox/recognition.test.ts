@@ -197,25 +197,30 @@ describe('recognizing mail', () => {
     assert.equal(box.said('TOP').length, 1, 'a sample');
   });
 
-  it('survives a mail at whose TOP the server ends the session', async () => {
-    box = await Box.start(lettered('abc'), {
-      commands: {
-        TOP: (argument, session) => {
-          if (!argument.startsWith('2 ')) return box.server.usual('TOP', argument, session);
-          session.socket.destroy();
-          return undefined;
+  for (const [what, mail, after] of [
+    ['and delivers it again, marked', mailOf('b'), 'b*'],
+    ['and delivers another under its ID', mailOf('x'), 'x*'],
+  ] as const)
+    it(`survives a mail that was gone, and at whose TOP the server ends the session, ${what}`, async () => {
+      box = await Box.start(lettered('abc'), {
+        commands: {
+          TOP: (argument, session) => {
+            if (!argument.startsWith('2 ')) return box.server.usual('TOP', argument, session);
+            session.socket.destroy();
+            return undefined;
+          },
         },
-      },
+      });
+      const node = await Checker.begun();
+      await node.check(box);
+      box.holds([]);
+      await node.check(box);
+      // Both have the same size.
+      box.holds(lettered('abcd').map((boxed) => (boxed.uid === 'b' ? { uid: 'b', mail } : boxed)));
+      await assert.rejects(node.check(box), { code: 'CONNECT' });
+      for (let checks = 0; checks < 3; checks += 1) await node.check(box);
+      assert.equal(topics(node), `a b c d ${after}`);
     });
-    const node = await Checker.begun();
-    await node.check(box);
-    box.holds([]);
-    await node.check(box);
-    box.holds(lettered('abcd'));
-    await assert.rejects(node.check(box), { code: 'CONNECT' });
-    await node.check(box);
-    assert.equal(topics(node), 'a b c d');
-  });
 
   it('by what no server rewrites', () => {
     const header = mailOf('a').split('\r\n\r\n')[0] ?? '';
