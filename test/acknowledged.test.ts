@@ -123,6 +123,80 @@ for (const version of [4, 5] as const) {
       assert.equal(world.sink.received('failures').length, 2);
     });
 
+    /** A backlog, no interval, and a flow that acknowledges in its own way. */
+    const backlog = async (name: string, count: number, func: string, more: Partial<FlowNode> = {}) => {
+      for (let number = 1; number <= count; number += 1)
+        await world.dovecot.deliver(ALICE, mail(`${name} ${number}`));
+      await world.nodeRed.deploy([
+        ...flow({ interval: 0, inputs: 1, maxInFlight: 10, ...more }).map((each) =>
+          each.id === 'step' ? { ...each, func } : each,
+        ),
+        { id: 'go', type: 'inject', z: 'tab', props: [], repeat: '', once: false, wires: [['mail']] },
+      ]);
+      const logins = await sessions();
+      await world.nodeRed.inject('go');
+      return { sessions: async () => (await sessions()) - logins };
+    };
+    const sessions = async (): Promise<number> =>
+      ((await world.dovecot.log()).match(/: Login: /g) ?? []).length;
+    const acknowledged = async (name: string, count: number): Promise<void> => {
+      const seen = new Set<unknown>();
+      while (seen.size < count) {
+        const { topic } = await world.sink.next('acknowledged');
+        if (String(topic).startsWith(name)) seen.add(topic);
+      }
+    };
+    for (const [name, func, count] of [
+      ['Fast', 'node.done();', 60],
+      ['Slow', 'setTimeout(() => node.done(), 100);', 12],
+      [
+        'Bursty',
+        `
+          const waiting = context.get('waiting') || [];
+          waiting.push(() => node.done());
+          context.set('waiting', waiting);
+          if (waiting.length === 5) for (const done of waiting.splice(0)) done();`,
+        40,
+      ],
+    ] as const)
+      it(`brings a backlog without an interval in one session: ${name.toLowerCase()} flow`, async () => {
+        const run = await backlog(name, count, func);
+        await acknowledged(name, count);
+        assert.equal(await run.sessions(), 1);
+      });
+
+    it('brings no more of a backlog than `maxPerCheck`', async () => {
+      const run = await backlog('Part', 30, 'node.done();', { maxPerCheck: 10 });
+      await acknowledged('Part', 10);
+      const comms = await world.nodeRed.comms();
+      await comms.waitForStatus('mail', /^10 new/);
+      assert.equal(
+        world.sink.received('messages').filter(({ topic }) => /^Part/.test(`${topic}`)).length,
+        10,
+      );
+      assert.equal(await run.sessions(), 1);
+      for (let rest = 2; rest > 0; rest -= 1) {
+        await world.nodeRed.inject('go');
+        await acknowledged('Part', 10);
+      }
+    });
+
+    // Once is enough: it starts Node-RED anew.
+    const once = version === 5 ? it : () => undefined;
+    once('goes on with a backlog after a kill in the middle', async () => {
+      const five = `
+        const count = (context.get('count') || 0) + 1;
+        context.set('count', count);
+        if (count <= 5) node.done();`;
+      await backlog('Half', 30, five);
+      await acknowledged('Half', 5);
+      world.nodeRed = await world.nodeRed.restart('SIGKILL');
+      await backlog('Half', 0, 'node.done();');
+      const topics = () => new Set(world.sink.received('acknowledged').map(({ topic }) => `${topic}`));
+      const half = () => [...topics()].filter((topic) => topic.startsWith('Half')).length;
+      while (half() < 30) await world.sink.next('acknowledged', 40_000);
+    });
+
     /** The next delivery of a mail, whatever else is delivered meanwhile. */
     async function nextAbout(topic: string, attempt?: number): Promise<Received> {
       for (;;) {
