@@ -148,7 +148,7 @@ for (const version of [4, 5] as const) {
     };
     for (const [name, func, count] of [
       ['Fast', 'node.done();', 60],
-      ['Slow', 'setTimeout(() => node.done(), 100);', 12],
+      ['Slow', 'setTimeout(() => node.done(), 1000);', 12],
       [
         'Bursty',
         `
