@@ -1,14 +1,14 @@
 // The peers that are programs of their own: how each is told to fetch everything, leave it there, and throw it away.
 import { spawn } from 'node:child_process';
-import { chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir, userInfo } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { imapMissing, mailOwner } from '../servers/dovecot';
+import { imapMissing } from '../servers/dovecot';
 import type { Mailbox } from './in-node-red';
 import { type Cost, look } from './measure';
 import { versionOf } from './peers';
 
-export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'fdm', 'getmail', 'mbsync', 'poplib + email'] as const;
+export const PROGRAMS = ['mpop', 'curl', 'fetchmail', 'fdm', 'mbsync', 'poplib + email'] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 /** `folder`: one of the run's own. */
@@ -18,34 +18,9 @@ export async function fetchByProgram(
   count: number,
   folder: string,
 ): Promise<Cost> {
-  if (program === 'getmail' && process.getuid?.() === 0) return asNobody(mailbox, count);
   const [command, ...args] = await COMMANDS[program](mailbox, count, folder);
-  return run(program, [command as string, ...args], folder);
-}
-
-/** getmail takes nothing from root, to whom it would deliver: another user runs it, in a folder of that user's. */
-async function asNobody(mailbox: Mailbox, count: number): Promise<Cost> {
-  const folder = await mkdtemp(join(tmpdir(), 'redletter-bench-'));
-  const { uid, gid } = mailOwner();
-  try {
-    const command = await COMMANDS.getmail(mailbox, count, folder);
-    for (const path of [folder, ...['getmailrc', 'mbox'].map((name) => join(folder, name))])
-      await chown(path, uid, gid);
-    return await run('getmail', command, folder, { uid, gid });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function run(
-  program: Program,
-  [command, ...args]: string[],
-  folder: string,
-  as: { uid?: number; gid?: number } = {},
-): Promise<Cost> {
   const start = performance.now();
   const child = spawn(command as string, args, {
-    ...as,
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, HOME: folder, FETCHMAILHOME: folder },
@@ -140,6 +115,8 @@ const COMMANDS: Record<Program, Prepare> = {
     await rm(near, { recursive: true, force: true });
     await mkdir(near);
     const lines = [
+      'FSync no',
+      '',
       'IMAPAccount bench',
       'Host 127.0.0.1',
       `Port ${imapPort}`,
@@ -162,30 +139,8 @@ const COMMANDS: Record<Program, Prepare> = {
       'Expunge None',
       'Sync Pull',
       'SyncState *',
-      'FSync no',
     ];
     return ['mbsync', '-q', '-c', await written(folder, 'mbsyncrc', lines), 'bench'];
-  },
-  getmail: async ({ port, user, password }, _, folder) => {
-    const lines = [
-      '[retriever]',
-      'type = SimplePOP3Retriever',
-      'server = 127.0.0.1',
-      `port = ${port}`,
-      `username = ${user}`,
-      `password = ${password}`,
-      '[destination]',
-      // It does not take /dev/null.
-      'type = Mboxrd',
-      `path = ${await written(folder, 'mbox', [])}`,
-      '[options]',
-      'read_all = true',
-      'delete = false',
-      'verbose = 0',
-      'delivered_to = false',
-      'received = false',
-    ];
-    return ['getmail', `--getmaildir=${folder}`, `--rcfile=${await written(folder, 'getmailrc', lines)}`];
   },
 };
 

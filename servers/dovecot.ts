@@ -302,7 +302,7 @@ scope = mail.pop
 }
 
 /** Dovecot refuses to run its parts as root; `nobody` is on every machine. */
-export function mailOwner(): { name: string; group: string; uid: number; gid: number; chown: boolean } {
+function mailOwner(): { name: string; group: string; uid: number; gid: number; chown: boolean } {
   const { username, uid, gid } = userInfo();
   if (uid !== 0) return { name: username, group: idOf('-gn', username), uid, gid, chown: false };
   const [id, groupId] = [idOf('-u', 'nobody'), idOf('-g', 'nobody')];
