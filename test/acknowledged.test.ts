@@ -181,7 +181,7 @@ for (const version of [4, 5] as const) {
       }
     });
 
-    // Once is enough: it starts Node-RED anew.
+    // Once is enough: it restarts Node-RED.
     const once = version === 5 ? it : () => undefined;
     once('goes on with a backlog after a kill in the middle', async () => {
       const five = `

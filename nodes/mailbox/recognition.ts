@@ -79,13 +79,12 @@ class Recognition {
     const suspects = hides ? this.#deletable() : this.#suspects();
     const vanished = hides || this.#unknown.length === 0 ? [] : this.#vanished();
     await this.#show(vanished.length > 0 ? [...suspects, ...this.#unknown] : suspects);
-    const { ledger } = context;
     await this.#doubt(
-      suspects.filter(({ key, bytes }) => this.#isResized(key, bytes) || ledger.isMissing(key)),
+      suspects.filter(({ key, bytes }) => this.#isResized(key, bytes) || context.ledger.isMissing(key)),
     );
     if (!hides) await this.#trustRetrieval(this.#others(suspects));
     let others = this.#others(suspects);
-    if (others.some(({ key }) => !ledger.isMissing(key))) {
+    if (others.some(({ key }) => !context.ledger.isMissing(key))) {
       // This server does not keep its IDs: all of them are looked at.
       await this.#show([...this.#known, ...this.#unknown]);
       others = this.#others(this.#known);
