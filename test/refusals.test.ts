@@ -631,7 +631,7 @@ describe('what a person reads of a refusal, in a real Node-RED', function () {
       assert.equal(view.reason, 'redirected-discovered');
       assert.match(
         view.message ?? '',
-        /id\.example\.net\/register has moved to .*operator.*clear the issuer/,
+        /id\.example\.net\/register has moved to .*operator.*clear the Issuer field/,
       );
       notSentOn();
     });
