@@ -1,3 +1,4 @@
+import { importExample } from './editor/import-example';
 import './editor/form/form.css';
 import { LABELS, makeFindable } from './editor/palette';
 import { ACK_DEFAULTS } from './node-red/data/defaults';
@@ -26,6 +27,6 @@ RED.nodes.registerType<Pop3Ack>('pop3 ack', {
   },
   onpaletteadd: () => makeFindable('pop3 ack'),
   oneditprepare: () => {
-    $('.redletter-ack-example').on('click', () => RED.actions.invoke('core:show-examples-import-dialog'));
+    $('.redletter-ack-example').on('click', importExample);
   },
 });

@@ -65,6 +65,20 @@ for (const version of [4, 5] as const) {
       await editor.screenshot(`button-${version}`);
     });
 
+    it('checks at once by the button in the dialog, which shows where files go', async () => {
+      await world.dovecot.deliver(ALICE, mail('Pressed in the dialog'));
+      await editor.openDialog('mail');
+      await editor.dialog.locator('.redletter-check-now').click();
+      assert.equal((await world.sink.next('messages')).topic, 'Pressed in the dialog');
+      await editor.dialog.locator('.redletter-mail > summary').click();
+      await editor.fill({ attachments: 'file', directory: 'invoices' });
+      const path = editor.dialog.locator('.redletter-full-path', {
+        hasText: `${world.nodeRed.userDir}/invoices`,
+      });
+      await path.waitFor({ state: 'visible' });
+      await editor.cancel();
+    });
+
     it('shows when the first check was, and begins again', async () => {
       await editor.openDialog('mail');
       await editor.dialog.locator('.redletter-first > summary').click();
@@ -113,7 +127,15 @@ for (const version of [4, 5] as const) {
       await editor.fill({ handled: 'ack' });
       await editor.dialog.locator('.redletter-ack-missing').waitFor({ state: 'visible' });
       await editor.screenshot(`ack-missing-${version}`);
-      await editor.done();
+      await editor.dialog.locator('.redletter-ack-example').click();
+      // Node-RED imports nothing while a dialog is open: this one is done first, and keeps what was chosen.
+      const examples = editor.page.locator('#red-ui-clipboard-dialog');
+      await examples
+        .getByText(/redletter/)
+        .first()
+        .waitFor({ state: 'visible' });
+      await editor.screenshot(`ack-example-${version}`);
+      await editor.page.locator('#red-ui-clipboard-dialog-cancel').click();
       const invalid = () =>
         editor.page.evaluate("RED.nodes.node('mail').validationErrors?.join() ?? ''") as Promise<string>;
       assert.match(await invalid(), /mail ack/);

@@ -7,6 +7,7 @@ import { PASSWORD_MECHANISMS, TOKEN_MECHANISMS } from '../../pop3/sasl/names';
 import { getAccountCredentials, MailboxApi } from '../api';
 import { checkNow } from '../check-now';
 import { word } from '../i18n';
+import { importExample } from '../import-example';
 import { accountInEditor } from '../sign-in/account-form';
 import { isInTemplate } from '../template';
 import { TestPanel } from '../test/panel';
@@ -123,7 +124,7 @@ export class MailboxForm {
     const node = this.#node;
     field('handled').on('change', () => this.#warnOfAcknowledgement());
     this.#warnOfAcknowledgement();
-    $('.redletter-ack-example').on('click', () => RED.actions.invoke('core:show-examples-import-dialog'));
+    $('.redletter-ack-example').on('click', importExample);
     setOptions(field('service'), [
       ...Object.values(providers)
         .filter((row) => row.pop !== undefined)
