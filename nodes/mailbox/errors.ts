@@ -117,5 +117,8 @@ export class MailboxError extends Error {
   }
 }
 
+/** For what a deploy has ended: no failure, and no attempt. */
+export const stopped = (): MailboxError => new MailboxError('CONNECT', 'stopped');
+
 export const isMailboxErrorCode = (code: unknown): code is MailboxErrorCode =>
   (MAILBOX_ERROR_CODES as readonly unknown[]).includes(code);

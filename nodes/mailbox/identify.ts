@@ -99,11 +99,16 @@ export function followMarks(
     unidentifiable.delete(mark);
     if (numbered && bytes !== '') displaced.push({ number: Number(key.slice(1)), bytes: Number(bytes) });
   }
+  if (displaced.length === 0) return;
+  const bySize = new Map(displaced.map(({ bytes }): [number | undefined, ListedMail[]] => [bytes, []]));
+  for (const mail of mails) bySize.get(mail.bytes)?.push(mail);
+  // From the last one on, so that a mail that was passed is none for the rest either: each is looked at once.
   displaced.sort((a, b) => b.number - a.number);
   for (const { number, bytes } of displaced) {
-    const found = mails.findLast(
-      (mail) => mail.number < number && mail.bytes === bytes && !unidentifiable.has(markOf(mail)),
-    );
+    const mailsOfSize = bySize.get(bytes) ?? [];
+    let found = mailsOfSize.pop();
+    while (found !== undefined && (found.number >= number || unidentifiable.has(markOf(found))))
+      found = mailsOfSize.pop();
     if (found !== undefined) unidentifiable.add(markOf(found));
   }
 }

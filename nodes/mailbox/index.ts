@@ -14,6 +14,7 @@ export {
   MailboxError,
   type MailboxErrorCode,
   type MailboxReason,
+  stopped,
 } from './errors';
 export { asMailboxError } from './from-pop3';
 export { Mailbox } from './mailbox';

@@ -7,7 +7,7 @@ import { AckDelivery } from './delivery/ack';
 import type { DeliveryParts } from './delivery/delivery';
 import { type DeliveredMail, pop3Fields, uidOf } from './delivery/pop3-fields';
 import { SendDelivery } from './delivery/send';
-import { MailboxError } from './errors';
+import { MailboxError, stopped } from './errors';
 import { recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
 import type { MailboxParts } from './mailbox-parts';
@@ -150,7 +150,7 @@ export class MailboxChecks {
     const parts = this.#parts;
     const { maxAttempts } = parts.settings;
     const spool = await parts.spool();
-    if (this.#stop.isStopped) throw new MailboxError('CONNECT', 'stopped');
+    if (this.#stop.isStopped) throw stopped();
     this.acknowledged?.stop();
     return new AckDelivery({
       ...common,

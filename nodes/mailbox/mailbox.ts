@@ -6,14 +6,11 @@ import type { CheckSummary } from './check-context';
 import { CheckRhythm } from './check-rhythm';
 import type { Acknowledgement, AckOutcome } from './delivery/acknowledgement';
 import { uidOf } from './delivery/pop3-fields';
-import { MailboxError } from './errors';
+import { MailboxError, stopped } from './errors';
 import { asMailboxError } from './from-pop3';
 import { MailboxChecks, PAUSED, paused } from './mailbox-checks';
 import { guardedListeners, type MailboxParts } from './mailbox-parts';
 import { type Asked, Outcomes } from './outcomes';
-
-/** The reason of what a deploy has ended: no failure, and no attempt. */
-const STOPPED = 'stopped';
 
 /**
  * Checks one mailbox again and again: on its interval, when asked, when a person has signed in. Whatever
@@ -233,7 +230,7 @@ export class Mailbox {
           return;
         }
         // A deploy of others came between a mail and the flow: the session ended without QUIT, so the server still has it.
-        if (cause instanceof MailboxError && cause.reason === STOPPED) {
+        if (cause instanceof MailboxError && cause.reason === 'stopped') {
           this.#asked.unshift(...asked);
           this.#wanted = true;
           continue;
@@ -293,8 +290,4 @@ export class Mailbox {
     this.#timer = undefined;
     this.nextCheckAt = undefined;
   }
-}
-
-function stopped(): MailboxError {
-  return new MailboxError('CONNECT', STOPPED);
 }

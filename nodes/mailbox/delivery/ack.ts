@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock';
 import { Stop } from '../../base/stop';
 import type { RetrievedMail } from '../../pop3';
-import { MailboxError } from '../errors';
+import { MailboxError, stopped } from '../errors';
 import {
   crashesProcess,
   dueAt,
@@ -212,7 +212,7 @@ export class AckDelivery implements Delivery {
       withdrawable = true;
       const bytes = new MailFromSpool(spool, mail);
       const { message } = await this.#stop.during((signal) => bytes.read(reading, signal));
-      if (this.#stop.isStopped) throw new MailboxError('CONNECT', 'stopped');
+      if (this.#stop.isStopped) throw stopped();
       const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
       const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.#check, earlier });
       const onTimeout = (): void => this.#timedOut(mail, delivery);

@@ -9,6 +9,7 @@ import {
   MailboxError,
   type MailboxParts,
   type Spool,
+  stopped,
 } from '../../mailbox';
 import type { LedgerLoan } from '../ledger-loan';
 import type { RunningMailbox } from '../running-mailbox';
@@ -102,7 +103,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
         connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed])),
       );
     } catch (error) {
-      if (this.#closed.isStopped) throw new MailboxError('CONNECT', 'stopped');
+      if (this.#closed.isStopped) throw stopped();
       const inner = this.#inner as Mailbox | undefined;
       if (taken.aborted && inner !== undefined) return inner.check();
       throw error;
