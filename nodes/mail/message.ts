@@ -118,7 +118,7 @@ export interface MailAuthentication {
   dkim: AuthenticationResult;
   dmarc: AuthenticationResult;
   arc: AuthenticationResult;
-  /** `pass`: the domain in From is proven. `fail`: it is not, and should be. `none`: nothing is known. */
+  /** `pass`: the domain in From is proven. `fail`: it is not, and should be. `none`: nothing is known of it. */
   verdict: 'pass' | 'fail' | 'none';
 }
 

@@ -150,7 +150,7 @@ export function closeOfComment(text: string, from: number): number | undefined {
 }
 
 /** A value without its comments. */
-function withoutComments(text: string): string {
+export function withoutComments(text: string): string {
   if (!text.includes('(')) return text;
   let kept = '';
   for (let at = 0; at < text.length; ) {

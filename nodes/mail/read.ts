@@ -146,7 +146,8 @@ function* compose(
   const { topic, from, date, header, mail } = fieldsOf(parsed.fields.headers);
   mail.truncated = truncated;
   yield;
-  if (options.trustedServers) mail.authentication = authenticationOf(parsed.lines, options.trustedServers);
+  if (options.trustedServers)
+    mail.authentication = authenticationOf(parsed.lines, mail.from, options.trustedServers);
   yield;
   if (options.reply && attachments) mail.reply = replyOf(parsed.head.slice(0, MAX_CONVERTED));
   if (shown?.isCut) mail.problems.push(problem('IMAGES_LEFT_OUT'));

@@ -349,6 +349,7 @@ const rows: readonly Provider[] = [
   // Source: autoconfig, zoho.com, November 2026
   {
     id: 'zoho',
+    authservIds: ['mx.zohomail.com'],
     label: 'Zoho Mail',
     domains: ['zoho.com', 'zohomail.com'],
     pop: { host: 'pop.zoho.com', ...TLS },
@@ -481,6 +482,7 @@ const rows: readonly Provider[] = [
   // Source: autoconfig, posteo.de, November 2026
   {
     id: 'posteo',
+    authservIds: ['posteo.de'],
     label: 'Posteo',
     domains: ['posteo.*'],
     pop: { host: 'posteo.de', ...TLS },
@@ -494,6 +496,7 @@ const rows: readonly Provider[] = [
   // Source: none of its own could be read; the host by other programs' tables (995, TLS), November 2026
   {
     id: 'qq',
+    authservIds: ['mx.qq.com'],
     label: 'QQ Mail, Foxmail',
     domains: ['qq.com', 'vip.qq.com', 'foxmail.com'],
     pop: { host: 'pop.qq.com', ...TLS },

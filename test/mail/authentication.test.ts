@@ -84,7 +84,7 @@ describe('mail: who sent it', () => {
   it('reads a field without a name where the server below is known to leave it out', async () => {
     const of = async (...lines: string[]) =>
       (
-        await read(`${lines.join('\r\n')}\r\n\r\nx`, {
+        await read(`From: a@x.org\r\n${lines.join('\r\n')}\r\n\r\nx`, {
           trustedServers: ['~outlook.com', 'mx.microsoft.com'],
         })
       ).mail.authentication;
@@ -106,6 +106,9 @@ describe('mail: who sent it', () => {
     assert.equal((await of(hop, own.replace('dmarc=pass', 'dmarc=bestguesspass'), edge))?.verdict, 'none');
     assert.equal((await of(hop, own.replace('dmarc=pass', 'dmarc=fail'), edge, forged))?.verdict, 'fail');
     assert.equal((await of('Authentication-Results: mx.microsoft.com 1; dmarc=pass'))?.verdict, 'pass');
+    const [spf = '', others = ''] = own.split(/; (?=dkim)/);
+    const split = await of(hop, spf, `Authentication-Results: ${others}`, edge);
+    assert.deepEqual([split?.spf, split?.dkim, split?.verdict], ['pass', 'pass', 'pass']);
     for (const lines of [
       [forged],
       [forged, outside],
@@ -113,8 +116,59 @@ describe('mail: who sent it', () => {
       [forged, 'Received: from by.outlook.com by mx.evil.org; Mon'],
       ['Authentication-Results: mx.evil.org; spf=fail', forged, edge],
       [own.replace('dmarc=pass', 'dmarc=none'), edge, forged, edge],
+      [forged, 'Received: from x (helo by a.outlook.com) by mx.evil.org; Mon'],
     ])
       assert.notEqual((await of(...lines))?.verdict, 'pass', lines.join(' | '));
+  });
+
+  it('opens the gate only for the sender that was judged', async () => {
+    const of = async (found: string, from: string) =>
+      (await read(`Authentication-Results: ${OURS}; ${found}\r\n${from}\r\n\r\n`, { trustedServers: [OURS] }))
+        .mail.authentication;
+    const utf8 = Buffer.from('bücher.example').toString('latin1');
+    for (const [found, from] of [
+      ['dmarc=pass header.from=Example.ORG', 'From: a@example.org'],
+      ['dmarc=pass header.from=example.org.', 'From: Doe, John <a@example.org>'],
+      ['dmarc=pass(p=reject dis=none)  header.from=<a@example.org>', 'From: a@example.org, b@example.org'],
+      ['dmarc=pass header (c) . (d) from = "example.org"', 'From: a@example.org'],
+      ['dmarc=pass header.from=xn--bcher-kva.example', `From: a@${utf8}`],
+      [`dmarc=pass header.from=${utf8}`, 'From: a@xn--bcher-kva.example'],
+      ['dmarc=pass header.from=evil.org', 'From: "a@example.org" <a@evil.org>'],
+    ] as const)
+      assert.equal((await of(found, from))?.verdict, 'pass', `${found} | ${from}`);
+    for (const [found, from] of [
+      ['dmarc=pass header.from=evil.org', 'From: a@example.org'],
+      ['dmarc=pass header.from=sub.example.org', 'From: a@example.org'],
+      ['dmarc=pass', 'From: a@example.org, b@evil.org'],
+      ['dmarc=pass', 'From: a@example.org\r\nFrom: b@evil.org'],
+      ['dmarc=pass header.from=evil.org', 'From: a@example.org\r\nFrom: b@evil.org'],
+      ['dmarc=pass header.from=example.org', 'Sender: a@example.org'],
+    ] as const) {
+      const { dmarc, verdict } = (await of(found, from)) ?? {};
+      assert.deepEqual([dmarc, verdict], ['pass', 'none'], `${found} | ${from}`);
+    }
+    assert.equal((await of('dmarc=fail header.from=evil.org', 'From: a@example.org'))?.verdict, 'fail');
+  });
+
+  it('tells SPF of the sender, and not of the name in HELO', async () => {
+    for (const [found, spf] of [
+      ['spf=none smtp.helo=mail.x; spf=pass smtp.mailfrom=x.org', 'pass'],
+      ['spf=fail smtp.mailfrom=x.org; spf=pass smtp.helo=mail.x', 'fail'],
+      ['spf=pass smtp.helo=mail.x', 'pass'],
+      ['spf=pass smtp.mailfrom=x.org smtp.helo=mail.x', 'pass'],
+    ])
+      assert.equal((await judged(`${OURS}; ${found}`))?.spf, spf, found);
+  });
+
+  it('takes a name with a dot at its end for the same name', async () => {
+    assert.equal((await judged(`${OURS}.; dmarc=pass`))?.by, OURS);
+    const mail = `Authentication-Results: ${OURS}; spf=pass\r\n\r\n`;
+    assert.equal((await read(mail, { trustedServers: [`${OURS}.`] })).mail.authentication?.spf, 'pass');
+    for (const name of ['*', '*.', '~', '.', ''])
+      for (const field of [`${OURS}.; spf=pass`, 'spf=pass; dkim=pass']) {
+        const mail = `Authentication-Results: ${field}\r\nReceived: from x by ${OURS}.; Mon\r\n\r\n`;
+        assert.equal((await read(mail, { trustedServers: [name] })).mail.authentication?.by, '', name);
+      }
   });
 
   it('believes nothing else', async () => {
@@ -130,19 +184,27 @@ describe('mail: who sent it', () => {
       [`${OURS}; x="; dmarc=pass"`],
       [`${OURS}; spf=pass smtp.mailfrom=dmarc=pass`],
       [`${OURS}; dmarc=passed`],
+      [`${OURS}; dmarc=pass.not`],
+      [`${OURS}; dmarc="pass"`],
+      [`${OURS}; dmarc=pass\0`],
+      [`${OURS}\xa0; dmarc=pass`],
+      [`${OURS}; spf=fail\rAuthentication-Results: ${OURS}; dmarc=pass`],
+      [`mx.exam(x)ple.com; dmarc=pass`],
+      [`${OURS}; spf=pass smtp.mailfrom="a; dmarc=pass"@evil.org`],
+      [`${OURS}; spf=pass reason="open; dmarc=pass`],
     ])
       assert.notEqual((await judged(...fields))?.verdict, 'pass', fields.join(' | '));
     for (const version of [`${OURS} 2; dmarc=pass`, `${OURS}; dmarc/2=pass`])
       assert.equal((await judged(version))?.dmarc, 'none');
     // A server that does not remove what bears its name, and judges by SPF only.
     const below = await read(
-      `Authentication-Results: ${OURS}; spf=fail\r\nReceived: from x by ${OURS}; Mon\r\nAuthentication-Results: ${OURS}; dmarc=pass; dkim=fail\r\n\r\n`,
+      `Authentication-Results: ${OURS}; spf=fail\r\nReceived: from x by ${OURS}; Mon\r\nAuthentication-Results: ${OURS}; dmarc=pass; dkim=pass\r\nFrom: a@example.org\r\n\r\n`,
       { trustedServers: [OURS] },
     );
     assert.deepEqual(below.mail.authentication, {
       by: OURS,
       spf: 'fail',
-      dkim: 'fail',
+      dkim: 'none',
       dmarc: 'none',
       arc: 'none',
       verdict: 'none',
