@@ -1,4 +1,5 @@
 import type { NodeAPI } from 'node-red';
+import type { Stop } from '../base/stop';
 import { MailboxError } from '../mailbox';
 
 /** For a node that sends by itself. */
@@ -7,10 +8,11 @@ export interface Deploys {
    * Sends while the flows run. A deploy closes the nodes a message is on its way to, all or some; Node-RED drops it
    * then and says nothing. What that may have happened to counts as not sent.
    *
+   * @param closing stopped when the node itself is closed
    * @param send resolves when the message must have arrived
-   * @throws what `signal` was aborted with, before anything was sent; MailboxError `stopped` when a deploy came between
+   * @throws AbortError where the node is closed before anything was sent; MailboxError `stopped` when a deploy came between
    */
-  between(signal: AbortSignal, send: () => Promise<void>): Promise<void>;
+  between(closing: Stop, send: () => Promise<void>): Promise<void>;
 }
 
 /** One listener for all, since an emitter warns of many. */
@@ -34,10 +36,9 @@ function listen(events: NodeAPI['events']): Deploys {
     stopped = false;
     for (const go of waiting) go();
   });
-  const running = (signal: AbortSignal): Promise<void> =>
+  const started = (signal: AbortSignal): Promise<void> =>
     new Promise((resolve, reject) => {
       signal.throwIfAborted();
-      if (!stopped) return resolve();
       const over = (end: () => void) => () => {
         waiting.delete(go);
         signal.removeEventListener('abort', leave);
@@ -49,8 +50,8 @@ function listen(events: NodeAPI['events']): Deploys {
       signal.addEventListener('abort', leave);
     });
   return {
-    between: async (signal, send) => {
-      await running(signal);
+    between: async (closing, send) => {
+      if (stopped || closing.isStopped) await closing.during(started);
       const before = stops;
       await send();
       if (stops !== before) throw new MailboxError('CONNECT', 'stopped');

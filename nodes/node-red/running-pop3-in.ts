@@ -126,9 +126,7 @@ function deliverBy(
   return (mail: DeliveredMail, assertOwner: AssertOwner) =>
     def.handled === 'ack'
       ? sendMail(node, mail, def.summary, assertOwner)
-      : closing.during((signal) =>
-          deploys.between(signal, () => sendMail(node, mail, def.summary, assertOwner)),
-        );
+      : deploys.between(closing, () => sendMail(node, mail, def.summary, assertOwner));
 }
 
 function listenersOf(

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
+import { Stop } from '../../nodes/base/stop';
 import { deploysOf } from '../../nodes/node-red/deploys';
 
 describe('sending beside deploys', () => {
-  const never = new AbortController().signal;
+  const never = new Stop();
   const start = () => {
     const events = new EventEmitter();
     return { events, deploys: deploysOf({ events } as never) };
@@ -47,12 +48,12 @@ describe('sending beside deploys', () => {
   it('waits no longer when its own node is closed, and sends nothing', async () => {
     const { events, deploys } = start();
     events.emit('flows:stopping');
-    const closing = new AbortController();
-    const sending = deploys.between(closing.signal, () => assert.fail('sent'));
-    closing.abort();
+    const closing = new Stop();
+    const sending = deploys.between(closing, () => assert.fail('sent'));
+    closing.stop();
     await assert.rejects(sending, { name: 'AbortError' });
     await assert.rejects(
-      deploys.between(closing.signal, () => assert.fail('sent')),
+      deploys.between(closing, () => assert.fail('sent')),
       { name: 'AbortError' },
     );
   });
