@@ -11,43 +11,55 @@ const MAX_BLOCK = 10;
 
 /** "… wrote:" in the languages of mail programs. */
 const VERB =
-  /(wrote|writes|schrieb|geschrieben|a écrit|escribió|ha scritto|escreveu|schreef|geschreven|pisze|napisał|napsala?|napísala?|skrev|kirjoitti|írta|a scris|yazdı|пишет|написала?|написав|пише|έγραψε|写道|寫道|のメール|のメッセージ|작성|wrote on)/i;
+  /(wrote|writes|schrieb|geschrieben|a écrit|escribió|ha scritto|escreveu|schreef|geschreven|pisze|napisał|napsala?|napísala?|skrev|kirjoitti|írta|a scris|yazdı|пишет|написала?|написав|пише|έγραψε|写道|寫道|のメール|のメッセージ|書きました|작성|쓴 글|^zitat von|^quoting)/i;
 /** A date or a time of day. */
 const WHEN = /\d{1,2}[:.h]\d{2}|\d{4}|\d{1,2}[/.-]\d{1,2}[/.-]\d{2}/;
 const ADDRESS = /[^\s<>()@]@[^\s<>()@]/;
-const COLON = /[:：]$/;
+/** Zoho writes dashes. */
+const COLON = /(?:[:：]\*?|-{3,})$/;
 
 /** Lines above what is quoted, in the languages Outlook and others know. */
 const SEPARATOR =
-  /^-{2,}\s?(original message|original appointment|ursprüngliche nachricht|originalnachricht|message d'origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht|wiadomość oryginalna|ursprungligt meddelande|oprindelig meddelelse|původní zpráva|özgün ileti|исходное сообщение|元のメッセージ|原始邮件|原始郵件|원본 메시지|forwarded message)\s?-{2,}$/i;
+  /^[-\u2010-\u2015]{2,}\s?(original message|original appointment|ursprüngliche nachricht|originalnachricht|message d['’]origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht|wiadomość oryginalna|ursprungligt meddelande|oprindelig meddelelse|původní zpráva|özgün ileti|исходное сообщение|元のメッセージ|原始邮件|原始郵件|원본 메시지|forwarded message)\s?[-\u2010-\u2015]{2,}$/i;
 const RULE = /^[_\u2501-]{20,}$/;
+/** Lines above a block of headers only: any words between dashes, and what Apple Mail writes. */
+const DASHED = /^[-\u2010-\u2015]{3,}\s?[^\s-].{0,60}[-\u2010-\u2015]{3,}$/;
+const FORWARDED =
+  /^.{0,30}(forwarded|weitergeleitet|transféré|réexpédié|reenviado|inoltrato|encaminhada|doorgestuurd|przekazan|переадресован|пересылаем|転送|전달|转发|轉寄).{0,30}[:：]$/i;
 
 /** The names of the fields in the block of headers Outlook puts above what it quotes. */
 const FIELDS: [field: 'from' | 'sent' | 'date' | 'to' | 'subject' | 'other', names: RegExp][] = [
-  ['from', /^(from|von|de|da|van|od|från|fra|kimden|от|від|差出人|发件人|寄件者|보낸 사람)$/],
+  [
+    'from',
+    /^(from|von|de|da|van|od|från|fra|lähettäjä|feladó|de la|από|kimden|от|від|差出人|发件人|寄件者|보낸 ?사람)$/,
+  ],
   [
     'sent',
-    /^(sent|gesendet|envoyé|enviado( el)?|enviada em|inviato|verzonden|wysłano|skickat|sendt|odesláno|gönderildi|gönderilme zamanı|отправлено|надіслано|送信日時|发送时间|寄件日期|보낸 날짜)$/,
+    /^(sent|gesendet|envoyé|enviado( el)?|enviada em|inviato|verzonden|wysłano|skickat|sendt|odesláno|odoslané|lähetetty|elküldve|küldve|trimis|στάλθηκε|gönderildi|gönderilme zamanı|отправлено|надіслано|送信日時|发送时间|寄件日期|보낸 ?날짜)$/,
   ],
-  ['date', /^(date|datum|fecha|data|tarih|dato|дата|日付|日期|날짜)$/],
-  ['to', /^(to|an|à|para|a|aan|do|till|til|komu|kime|кому|宛先|收件人|收件者|받는 사람)$/],
+  ['date', /^(date|datum|dátum|fecha|data|dată|tarih|dato|päivämäärä|ημερομηνία|дата|日付|日期|날짜)$/],
+  [
+    'to',
+    /^(to|an|à|para|a|aan|do|till|til|komu|vastaanottaja|címzett|către|προς|kime|кому|宛先|收件人|收件者|받는 ?사람)$/,
+  ],
   [
     'subject',
-    /^(subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|ämne|emne|předmět|konu|тема|件名|主题|主旨|제목)$/,
+    /^(subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|ämne|emne|aihe|tárgy|subiect|θέμα|předmět|predmet|konu|тема|件名|主题|主旨|제목)$/,
   ],
   ['other', /^(cc|kopie|kopia|copie|importance|wichtigkeit|attachments|anlagen|抄送|副本|참조)$/],
 ];
 
 /** What telephones and apps put under a text. */
 const MOBILE = [
-  /^(sent|get|gesendet|envoyé|enviado|inviato|verzonden|wysłane|skickat|sendt|отправлено) (from|with|via|mit|von|aus|depuis|de|desde|do|da|dal|vanaf|vanuit|z|från|fra|с|из)\b.{2,60}$/i,
-  /^(get|holen sie sich|téléchargez|obtener|obtenir|scarica|download) outlook (for|für|pour|para|per|voor) (ios|android)\b.{0,60}$/i,
+  /^(sent|gesendet|envoyé|enviado|inviato|verzonden|verstuurd|wysłane|skickat|sendt|odesláno|отправлено) (from|with|via|mit|von|aus|depuis|de|à partir d[eu]|desde|do|da|dal|vanaf|vanuit|z|från|fra|с|из)\s.{2,60}$/i,
+  /^(get|holen sie sich|télécharge[rz]|obtenir|obtener|obter o|baixar o|scarica|download|скачать|получить) outlook (for|für|pour|para|per|voor|для) (ios|android)\s?([<[].*)?$/i,
+  /^(outlook (für|for) (ios|android) (herunterladen|を入手)|(ios|android) ?(版|용) outlook ?(を入手|받기|다운로드)|(获取|下载|取得|下載).{0,6}(ios|android) ?(版|的) ?outlook)\s?([<[].*)?$/i,
   /^(von meinem|diese nachricht wurde von meinem) .{2,40}( gesendet|android-gerät.{0,40}gesendet)\.?$/i,
-  /^(発信元|iphoneから送信|ipadから送信|发自我的|從我的 ?.{2,20}傳送|나의 .{2,20}에서 보냄).{0,30}$/i,
-  /^отправлено с .{2,30}$/i,
+  /^(発信元.{2,30}|.{2,20}から送信|发自我的.{2,20}|发送自.{2,30}|从.{2,20}发送|來自我的.{2,20}|從我的.{2,20}傳送|.{2,20}에서 보냄)$/i,
+  /^(lähetetty .{2,20}st[aä]|.{2,20}d[ae]n gönderildi)$/i,
 ];
 const MOBILE_DEVICES =
-  /iphone|ipad|android|samsung|galaxy|outlook|yahoo|mobil|smartphone|blackberry|huawei|xiaomi|proton|k-9|windows|mail|phone/i;
+  /iphon|ipad|android|samsung|galaxy|outlook|yahoo|mobil|smartphone|blackberry|huawei|xiaomi|proton|k-9|windows|mail|phone|почт|メール|메일|邮件|郵件|手机|手機/i;
 
 /**
  * The text that the sender added.
@@ -63,7 +75,7 @@ export function replyOf(text: string): string {
     const line = trimmed(lines, at);
     const introduction = introductionAt(lines, at);
     if (introduction) {
-      const next = nextText(lines, at + introduction.length);
+      const next = trimmed(lines, nextText(lines, at + introduction.length));
       if (next.startsWith('>') || (introduction.isCertain && next === '')) {
         hasGap = true;
         at += introduction.length - 1;
@@ -72,8 +84,14 @@ export function replyOf(text: string): string {
       // Without marks, all below is quoted, unless there is nothing above: then it may be the answer.
       isCut = introduction.isCertain && hasText(kept);
     }
-    isCut ||= isSignature(lines, at) || (isQuotedBelow(lines, at) && hasText(kept));
+    isCut ||= isSignature(lines, at);
     if (isCut) break;
+    if (isQuotedBelow(lines, at)) {
+      isCut = hasText(kept);
+      // Forwarded without a word.
+      if (!isCut) kept.push(...lines.slice(at));
+      break;
+    }
     if (line.startsWith('>')) hasGap = true;
     else if (line !== '' || !hasGap || kept.at(-1)?.trim() !== '') {
       kept.push(lines[at] as string);
@@ -92,13 +110,11 @@ const hasText = (lines: string[]): boolean => lines.some((line) => line.trim() !
 const behind = (text: string, lines: string[]): string =>
   text.slice(lines.reduce((all, line) => all + line.length + 1, -1));
 
-/** The next line that is not empty. */
-function nextText(lines: string[], from: number): string {
-  for (let at = from; at < lines.length && at < from + 4; at++) {
-    const line = trimmed(lines, at);
-    if (line !== '') return line;
-  }
-  return '';
+/** The next line that is not empty, if it is near. */
+function nextText(lines: string[], from: number): number {
+  let at = from;
+  while (at < from + 3 && trimmed(lines, at) === '') at++;
+  return at;
 }
 
 /** The line or lines with which a mail program introduces what it quotes: "On …, … wrote:". */
@@ -122,6 +138,7 @@ function introductionAt(lines: string[], from: number): { length: number; isCert
 function isQuotedBelow(lines: string[], at: number): boolean {
   const line = trimmed(lines, at);
   if (SEPARATOR.test(line)) return true;
+  if (DASHED.test(line) || FORWARDED.test(line)) return isHeaderBlock(lines, nextText(lines, at + 1));
   if (!RULE.test(line)) return isHeaderBlock(lines, at);
   for (let next = at + 1; next < at + 4; next++) {
     if (fieldOf(trimmed(lines, next)) === 'from' || isHeaderBlock(lines, next)) return true;

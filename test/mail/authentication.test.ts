@@ -250,6 +250,13 @@ const INTRODUCTIONS = [
   'Ada Love <ada@x.org> 于2026年4月6日周一 08:00写道：',
   '2026년 4월 6일 (월) 오전 8:00, Ada Love <ada@x.org>님이 작성:',
   'Den mån 6 apr. 2026 kl 08:00 skrev Ada Love <ada@x.org>:',
+  'Ada Love <ada@x.org> 於 2026年4月6日 週一 上午8:00寫道：',
+  '2026年4月6日月曜日 08:00:00 JST、Ada Love <ada@x.org>さんは書きました:',
+  'ma 6. huhtik. 2026 klo 8.00 Ada Love (ada@x.org) kirjoitti:',
+  'Ada Love <ada@x.org>, 6 Nis 2026 Pzt, 08:00 tarihinde şunu yazdı:',
+  'Понедельник, 6 апреля 2026, 8:00 +03:00 от Ada Love <ada@x.org>:',
+  '*On Mon, Apr 6, 2026 at 8:00 AM Ada Love <ada@x.org> wrote:*',
+  '---- On Mon, 06 Apr 2026 08:00:00 +0200 Ada Love <ada@x.org> wrote ----',
 ];
 
 const BLOCKS = [
@@ -266,6 +273,11 @@ const BLOCKS = [
   ['发件人', '发送时间', '收件人', '主题'],
   ['보낸 사람', '보낸 날짜', '받는 사람', '제목'],
   ['From', 'Date', 'To', 'Subject'],
+  ['보낸사람', '보낸날짜', '받는사람', '제목'],
+  ['寄件者', '寄件日期', '收件者', '主旨'],
+  ['Lähettäjä', 'Lähetetty', 'Vastaanottaja', 'Aihe'],
+  ['Feladó', 'Elküldve', 'Címzett', 'Tárgy'],
+  ['Από', 'Στάλθηκε', 'Προς', 'Θέμα'],
 ];
 
 describe('mail: the new text of a reply', () => {
@@ -292,6 +304,11 @@ describe('mail: the new text of a reply', () => {
       'Gesendet: Montag\nVon: Ada\nAn: Bob\nBetreff: Pump',
       '---------- Forwarded message ---------\nFrom: Ada',
       '________________________________\nFrom: Ada',
+      '-----Message d’origine-----\nDe : Ada',
+      '‐‐‐‐‐‐‐ Original Message ‐‐‐‐‐‐‐\nAda',
+      '-------- Weitergeleitete Nachricht --------\nBetreff: Pump\nDatum: Montag\nVon: Ada\nAn: Bob',
+      'Begin forwarded message:\n\nFrom: Ada\nSubject: Pump\nDate: Monday\nTo: Bob',
+      'Anfang der weitergeleiteten Nachricht:\n\nVon: Ada\nBetreff: Pump\nDatum: Montag\nAn: Bob',
       '-- \nBob',
       '--\nBob',
     ])
@@ -300,6 +317,19 @@ describe('mail: the new text of a reply', () => {
 
   it('leaves out what telephones put under it', () => {
     for (const signature of [
+      'Outlook für iOS herunterladen<https://aka.ms/x>',
+      'Télécharger Outlook pour iOS<https://aka.ms/x>',
+      'Envoyé à partir de Courrier pour Windows',
+      'Отправлено из мобильной Яндекс.Почты',
+      'iOS 版 Outlook を入手<https://aka.ms/x>',
+      'Windows 版のメールから送信',
+      'Galaxy에서 보냄',
+      '從我的 iPad 傳送',
+      '发自我的小米手机',
+      '从 Windows 版邮件发送',
+      'Verstuurd vanaf mijn iPhone',
+      'iPhone’umdan gönderildi',
+      'Lähetetty iPhonesta',
       'Sent from my iPhone',
       'Von meinem iPhone gesendet',
       'Envoyé de mon iPhone',
@@ -328,6 +358,11 @@ describe('mail: the new text of a reply', () => {
       'Sent from my desk, with love',
       `${INTRODUCTIONS[0]}\nIs it on?\n\nYes.`,
       '-----Original Message-----\nFrom: Ada\n\nIs it on?',
+      '---------- Forwarded message ---------\nFrom: Ada\nDate: Mon\nSubject: Pump\nTo: Bob\n\nIs it on?\n> x',
+      'Please install Outlook for iOS',
+      'To be forwarded:\nthe report',
+      '--- Level ---\n3',
+      'Values at 2026-04-06 08:00:\n12',
       `${'line\n'.repeat(6000)}end`,
     ])
       assert.equal(replyOf(text), text);
