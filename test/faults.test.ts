@@ -13,9 +13,9 @@ import { folderWithProbe, handedOver, markedRepeats, seeded } from './probe';
 import { ALICE, flows, mail, PASSWORD, pop3In, startWorld, type World } from './world';
 
 const ACK: FlowNode = { id: 'ack', type: 'pop3 ack', z: 'tab', outcome: 'done', wires: [[]] };
-const SEED = Number(process.env.TROUBLE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const SEED = Number(process.env.FAULTS_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
-describe(`trouble in the middle (TROUBLE_SEED=${SEED})`, function () {
+describe(`faults in the middle (FAULTS_SEED=${SEED})`, function () {
   this.timeout(120_000);
   let world: World;
   let userDir: string;
