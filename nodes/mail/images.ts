@@ -3,6 +3,7 @@
 import { MAX_IMAGE_HTML, MAX_IMAGE_PLACES, MAX_IMAGE_URLS, MAX_SHOWN_IMAGES } from './limits';
 import { he } from './mailparser';
 import type { MailAttachment } from './message';
+import { Occurrences } from './occurrences';
 
 /** Characters of a content ID that are looked for. */
 const MAX_ID = 256;
@@ -67,28 +68,6 @@ function* base64(bytes: Buffer): Generator<void, string> {
     yield;
   }
   return text;
-}
-
-/** Where any of some texts stands next; each is looked for only once. */
-class Occurrences {
-  readonly #html: string;
-  readonly #texts: string[];
-  readonly #found: number[];
-
-  constructor(html: string, texts: string[]) {
-    this.#html = html;
-    this.#texts = texts;
-    this.#found = texts.map((text) => html.indexOf(text));
-  }
-
-  next(from: number): number {
-    for (const [index, text] of this.#texts.entries()) {
-      const found = this.#found[index] as number;
-      if (found >= 0 && found < from) this.#found[index] = this.#html.indexOf(text, from);
-    }
-    const left = this.#found.filter((at) => at >= 0);
-    return left.length ? Math.min(...left) : -1;
-  }
 }
 
 /** The image whose ID stands at the beginning, as it is, percent-encoded (RFC 2392) or with character references. */

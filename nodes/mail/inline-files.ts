@@ -10,6 +10,7 @@ import {
   uuLine,
   yLine,
 } from './file-lines';
+import { Occurrences } from './occurrences';
 import type { Sink } from './sink';
 
 /** Where files that are found go: their bytes into the sink that is given back. Undefined: it stays in the text. */
@@ -69,14 +70,12 @@ export class InlineFiles implements Sink {
       this.#passOn(chunk, from, chunk.length);
       return undefined;
     }
+    const marks = new Occurrences(chunk, MARKS, from);
     for (let at = from; ; ) {
-      const line = nextCandidate(chunk, at, this.#isMidLine && at === from);
+      const isMidLine = this.#isMidLine && at === from;
+      const line = !isMidLine && mayBegin(chunk, at) ? at : marks.next(at) + 1 || -1;
       if (line < 0) {
-        this.#passOn(
-          chunk,
-          from,
-          last ? chunk.length : lastLineStart(chunk, at, this.#isMidLine && at === from),
-        );
+        this.#passOn(chunk, from, last ? chunk.length : lastLineStart(chunk, at, isMidLine));
         return undefined;
       }
       const end = chunk.indexOf(LF, line) + 1;
@@ -208,16 +207,12 @@ const NOTHING: Sink = { write() {}, end() {} };
 const isBase64End = (chunk: Buffer, from: number, to: number): boolean =>
   to - from === 4 && chunk.toString('latin1', from, to) === '====';
 
-function nextCandidate(chunk: Buffer, from: number, isMidLine: boolean): number {
-  const isOne = (at: number): boolean => {
-    const text = chunk.toString('latin1', at, at + 8);
-    return text.startsWith('begin ') || text === 'begin-ba' || text === '=ybegin ';
-  };
-  if (!isMidLine && isOne(from)) return from;
-  const uu = chunk.indexOf('\nbegin', from, 'latin1');
-  const yenc = chunk.indexOf('\n=ybegin ', from, 'latin1');
-  const found = uu < 0 ? yenc : yenc < 0 ? uu : Math.min(uu, yenc);
-  return found < 0 ? -1 : found + 1;
+/** What stands in front of a file, and the line end before it. */
+const MARKS = ['\nbegin', '\n=ybegin '];
+
+function mayBegin(chunk: Buffer, at: number): boolean {
+  const text = chunk.toString('latin1', at, at + 8);
+  return text.startsWith('begin ') || text === 'begin-ba' || text === '=ybegin ';
 }
 
 /** From where on the end of a chunk is kept, since a file may begin there. */

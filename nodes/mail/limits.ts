@@ -68,6 +68,9 @@ export const MAX_FOUND_FILES = 1000;
 /** Bytes that compressed RTF of one mail unpacks to: eighteen times what came, at the most. */
 export const MAX_RTF = 16 * 1024 * 1024;
 
+/** Bytes of one RTF that become text. */
+export const MAX_RTF_TEXT = 4 * 1024 * 1024;
+
 /** Characters of a line of format=flowed: a longer one does not flow (RFC 3676 section 4.2 wants 78). */
 export const MAX_FLOWED_LINE = 64 * 1024;
 

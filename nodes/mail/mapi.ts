@@ -1,7 +1,7 @@
 // The properties of a message or a file in a winmail.dat (MS-OXCDATA section 2.11), and the code pages of Windows.
 
-/** Properties that are read; beyond there is nothing that anybody has sent. */
-const MAX_PROPERTIES = 10_000;
+/** Values that are read; beyond there is nothing that anybody has sent. */
+const MAX_VALUES = 10_000;
 
 /** Code pages that are not called cp and their number. */
 const PAGES: Record<number, string> = {
@@ -50,7 +50,7 @@ const BINARY = 0x102;
 /** In front of an object stands the ID of its interface. */
 const INTERFACE_ID = 16;
 const MESSAGE_ID = Buffer.from('0703020000000000c000000000000046', 'hex');
-const NUMBER = { isString: false, isMessage: false, isUnicode: false };
+const NUMBER = { isString: false, isMessage: false, isUnicode: false, isNumber: true };
 
 export interface Value {
   bytes: Buffer;
@@ -59,14 +59,20 @@ export interface Value {
   isMessage: boolean;
   /** In UTF-16; else in the character set of the file. */
   isUnicode: boolean;
+  isNumber: boolean;
 }
+
+/** The number a property holds; undefined where it is none. */
+export const numberOf = (value: Value | undefined): number | undefined =>
+  value?.isNumber ? value.bytes.readUInt32LE(0) : undefined;
 
 export function readProperties(data: Buffer): Map<number, Value> {
   const found = new Map<number, Value>();
   if (data.length < 4) return found;
-  const count = Math.min(data.readUInt32LE(0), MAX_PROPERTIES);
+  const count = Math.min(data.readUInt32LE(0), MAX_VALUES);
   const padded = (length: number): number => Math.ceil(length / 4) * 4;
   let at = 4;
+  let left = MAX_VALUES;
   for (let index = 0; index < count && at + 4 <= data.length; index++) {
     const type = data.readUInt16LE(at);
     const id = data.readUInt16LE(at + 2);
@@ -81,10 +87,11 @@ export function readProperties(data: Buffer): Map<number, Value> {
     let values = 1;
     if (isVariable || type & 0x1000) {
       if (at + 4 > data.length) return found;
-      values = Math.min(data.readUInt32LE(at), MAX_PROPERTIES);
+      values = data.readUInt32LE(at);
       at += 4;
     }
     for (let value = 0; value < values; value++) {
+      if (left-- === 0) return found;
       if (!isVariable) {
         const size = SIZES[base];
         if (size === undefined) return found;
@@ -104,6 +111,7 @@ export function readProperties(data: Buffer): Map<number, Value> {
         isMessage: base === OBJECT && bytes.subarray(0, INTERFACE_ID).equals(MESSAGE_ID),
         isString: base === STRING || base === UNICODE,
         isUnicode: base === UNICODE,
+        isNumber: false,
       });
     }
   }

@@ -27,7 +27,7 @@ export function* unpackRtf(packed: Buffer, size: number): Generator<void, Buffer
 
 function* unpacked(packed: Buffer, size: number): Generator<void, Buffer | undefined> {
   const kind = packed.readUInt32LE(8);
-  if (kind === UNCOMPRESSED) return Buffer.from(packed.subarray(16, 16 + size));
+  if (kind === UNCOMPRESSED) return packed.subarray(16, 16 + size);
   if (kind !== COMPRESSED) return undefined;
   const dictionary = Buffer.alloc(4096);
   let place = dictionary.write(DICTIONARY, 'latin1');

@@ -40,7 +40,30 @@ const SYMBOLS: Record<string, string> = {
   enspace: '\u2002',
 };
 
+/** The character sets of fonts by their number in \\fcharset (MS-WMF section 2.1.1.5). */
+const FONT_CHARSETS: Record<number, string> = {
+  77: 'macintosh',
+  128: 'shift_jis',
+  129: 'euc-kr',
+  134: 'gb18030',
+  136: 'big5',
+  161: 'windows-1253',
+  162: 'windows-1254',
+  163: 'windows-1258',
+  177: 'windows-1255',
+  178: 'windows-1256',
+  186: 'windows-1257',
+  204: 'windows-1251',
+  222: 'windows-874',
+  238: 'windows-1250',
+};
+
+/** Fonts whose character sets are known. */
+const MAX_FONTS = 1000;
+
 interface Group {
+  /** The number of the font. */
+  font: number | undefined;
   isSilent: boolean;
   /** It holds a piece of the HTML as it was. */
   isTag: boolean;
@@ -72,9 +95,12 @@ class Reader {
   readonly #charset: string;
   readonly #isHtml: boolean;
   readonly #pieces: string[] = [];
-  /** Bytes of characters in the charset of the text. */
+  /** Bytes of characters, and the charset they are in. */
   #octets: number[] = [];
-  #group: Group = { isSilent: false, isTag: false, isForRtf: false, skip: 1 };
+  #octetsCharset: string;
+  readonly #fonts = new Map<number, string>();
+  #defaultFont: number | undefined;
+  #group: Group = { font: undefined, isSilent: false, isTag: false, isForRtf: false, skip: 1 };
   readonly #groups: Group[] = [];
   #depth = 0;
   /** Characters still to leave out. */
@@ -82,7 +108,7 @@ class Reader {
 
   constructor(rtf: string, charset: string, isHtml: boolean) {
     this.#rtf = rtf;
-    this.#charset = charset;
+    this.#charset = this.#octetsCharset = charset;
     this.#isHtml = isHtml;
   }
 
@@ -155,6 +181,10 @@ class Reader {
   #word(name: string, value: number | undefined): void {
     if (SILENT.has(name)) this.#group.isSilent = true;
     else if (name === 'htmlrtf') this.#group.isForRtf = value !== 0;
+    else if (name === 'f') this.#group.font = value;
+    else if (name === 'deff') this.#defaultFont = this.#group.font = value;
+    else if (name === 'plain') this.#group.font = this.#defaultFont;
+    else if (name === 'fcharset') this.#fontCharset(value);
     else if (name === 'uc') this.#group.skip = Math.min(Math.max(value ?? 1, 0), 4);
     else if (name === 'u' && value !== undefined) {
       this.#put(String.fromCharCode(value & 0xffff));
@@ -167,12 +197,27 @@ class Reader {
     this.#left = Math.max(0, this.#left - text.length);
     if (rest === '') return;
     if (!/[\x80-\xff]/.test(rest)) this.#put(rest);
-    else if (this.#isShown) for (const char of rest) this.#octets.push(char.charCodeAt(0));
+    else for (const char of rest) this.#addOctet(char.charCodeAt(0));
+  }
+
+  /** Within the table of fonts. */
+  #fontCharset(value: number | undefined): void {
+    const charset = FONT_CHARSETS[value ?? 0];
+    const { font } = this.#group;
+    if (charset && font !== undefined && this.#fonts.size < MAX_FONTS) this.#fonts.set(font, charset);
+  }
+
+  #addOctet(octet: number): void {
+    if (!this.#isShown) return;
+    const charset = this.#fonts.get(this.#group.font ?? -1) ?? this.#charset;
+    if (charset !== this.#octetsCharset) this.#flush();
+    this.#octetsCharset = charset;
+    this.#octets.push(octet);
   }
 
   #octet(octet: number): void {
     if (this.#left > 0) this.#left--;
-    else if (this.#isShown) this.#octets.push(octet);
+    else this.#addOctet(octet);
   }
 
   get #isShown(): boolean {
@@ -187,7 +232,7 @@ class Reader {
 
   #flush(): void {
     if (this.#octets.length === 0) return;
-    this.#pieces.push(decodeAll(Buffer.from(this.#octets), this.#charset));
+    this.#pieces.push(decodeAll(Buffer.from(this.#octets), this.#octetsCharset));
     this.#octets = [];
   }
 }

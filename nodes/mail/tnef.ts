@@ -1,6 +1,7 @@
 // winmail.dat: what Outlook makes of a mail in its own format (MS-OXTNEF). The files and the text in it come out.
 import { type CollectedText, TextCollector } from './collected-text';
-import { charsetOfPage, readProperties, type Value } from './mapi';
+import { MAX_RTF_TEXT } from './limits';
+import { charsetOfPage, numberOf, readProperties, type Value } from './mapi';
 import { unpackedSize, unpackRtf } from './packed-rtf';
 import { readRtf } from './rtf';
 
@@ -55,8 +56,6 @@ const PR_CONTENT_ID = 0x3712;
 /** Of the HTML. */
 const PR_CODE_PAGE = 0x3fde;
 
-/** Bytes of an RTF that becomes text. */
-const MAX_RTF = 4 * 1024 * 1024;
 /** Bytes of a name or a type. */
 const MAX_STRING = 4096;
 /** Bytes of a text decoded before there may be a pause. */
@@ -110,7 +109,7 @@ class Reading {
     yield* this.#complete();
     const found = this.#found;
     if (this.#rtf && !found.text && !found.html)
-      Object.assign(found, yield* readRtf(this.#rtf.subarray(0, MAX_RTF)));
+      Object.assign(found, yield* readRtf(this.#rtf.subarray(0, MAX_RTF_TEXT)));
     return found;
   }
 
@@ -135,7 +134,7 @@ class Reading {
       yield* this.#complete();
       this.#file = {};
     } else if (id === ATTACH_TITLE && file) file.name ||= yield* string(data, this.#charset);
-    else if (id === ATTACH_DATA && file) file.content = Buffer.from(data);
+    else if (id === ATTACH_DATA && file) file.content = data;
     else if (id === ATTACH_PROPERTIES && file) yield* this.#fileProperties(file, data);
     else if (id === MESSAGE_PROPERTIES) yield* this.#messageProperties(data);
   }
@@ -151,9 +150,9 @@ class Reading {
     const cid = (yield* read(PR_CONTENT_ID))?.replace(/^<|>$/g, '').trim();
     if (cid) file.cid = cid;
     const content = properties.get(PR_DATA);
-    if (!content || content.isString) return;
+    if (!content || content.isString || content.isNumber) return;
     if (content.isMessage) file.message = content.bytes;
-    if (!file.content || content.isMessage) file.content = Buffer.from(content.bytes);
+    if (!file.content || content.isMessage) file.content = content.bytes;
   }
 
   *#messageProperties(data: Buffer): Generator<void, void> {
@@ -161,14 +160,14 @@ class Reading {
     const body = properties.get(PR_BODY);
     if (body?.isString && body.bytes.length) this.#found.text = yield* textOf(body, this.#charset);
     const html = properties.get(PR_HTML);
-    const page = properties.get(PR_CODE_PAGE);
-    if (html?.bytes.length) {
-      const charset = page ? charsetOfPage(page.bytes.readUInt32LE(0)) : this.#charset;
+    const page = numberOf(properties.get(PR_CODE_PAGE));
+    if (html?.bytes.length && !html.isNumber) {
+      const charset = page ? charsetOfPage(page) : this.#charset;
       const isOwn = !page && /charset\s*=/i.test(html.bytes.toString('latin1', 0, META));
       this.#found.html = yield* textOf(html, isOwn ? undefined : charset, true);
     }
     const rtf = properties.get(PR_RTF);
-    if (rtf && !rtf.isString) yield* this.#messageRtf(rtf.bytes);
+    if (rtf && !rtf.isString && !rtf.isNumber) yield* this.#messageRtf(rtf.bytes);
   }
 
   *#messageRtf(packed: Buffer): Generator<void, void> {

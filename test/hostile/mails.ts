@@ -84,6 +84,16 @@ const winmail = (bytes: Buffer): Buffer =>
     encoded(bytes),
   );
 
+/** Properties of 10,000 empty strings each. */
+function emptyValues(bytes: number): Buffer {
+  const one = Buffer.alloc(8 + 40_000);
+  one.writeUInt32LE(0x3001_101e, 0);
+  one.writeUInt32LE(10_000, 4);
+  const count = Buffer.alloc(4);
+  count.writeUInt32LE(Math.floor(bytes / one.length), 0);
+  return joined(count, filled(one, bytes));
+}
+
 /** Compressed RTF (MS-OXRTFCP): one letter, and then references to what was before, eighteen bytes for each two. */
 function rtfBomb(bytes: number): Buffer {
   const body = Buffer.alloc(bytes);
@@ -636,6 +646,9 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
     problem: 'TOO_MANY_FILES',
   },
   'beginnings of uuencoded files, 24 MB': { make: () => text('text/plain', filled('begin 644 a\n', LARGE)) },
+  'lines almost like the beginnings of uuencoded files, 24 MB': {
+    make: () => text('text/plain', filled('begin\n', LARGE)),
+  },
   'one uuencoded file, 24 MB': {
     make: () =>
       text('text/plain', joined('begin 644 a\n', filled(`M${'!'.repeat(60)}\n`, LARGE), '`\nend\n')),
@@ -676,6 +689,9 @@ export const HOSTILE_MAILS: Record<string, HostileMail> = {
       winmail(
         tnef([{ id: 0x9003, data: properties([{ type: 0x102, id: 0x1009, data: rtfBomb(16 * MB) }]) }]),
       ),
+  },
+  'TNEF of properties of many empty values, 16 MB': {
+    make: () => winmail(tnef([{ id: 0x9003, data: emptyValues(16 * MB) }])),
   },
   'TNEF of compressed texts': {
     make: () =>

@@ -242,6 +242,17 @@ describe('mail: winmail.dat', () => {
       });
   });
 
+  it('reads RTF in the character sets of its fonts', async () => {
+    const fonts =
+      '{\\fonttbl{\\f0\\fswiss\\fcharset0 Arial;}{\\f1\\fswiss\\fcharset204{\\*\\fname Arial;}Arial Cyr;}{\\f2\\fcharset161 Arial Greek;}{\\f3\\fcharset128 MS Gothic;}{\\f4\\fcharset2 Symbol;}}';
+    const rtf = `{\\rtf1\\ansi\\ansicpg1252\\deff0${fonts}\\f0 T\\'fcr \\f1\\'cf\\'f3\\'f1\\'ea {\\f2\\'e1}\\'ea \\f3\\'93\\'fa\\'96{\\b\\'7b}\\f0  \\'fc \\f1\\u1055\\'cf\\plain \\'fc}`;
+    const found = await read(mailOf(tnef(message([BINARY, 0x1009, packed(rtf)]))));
+    assert.equal(found.payload, 'Tür Пуск αк 日本 ü Пü');
+    // Without a code page, and with a font of a default other than the first.
+    const greek = `{\\rtf1\\ansi\\deff2${fonts}\\'e1 \\plain\\'e2 \\f0\\'e4}`;
+    assert.equal((await read(mailOf(tnef(message([BINARY, 0x1009, packed(greek)]))))).payload, 'α β ä');
+  });
+
   it('takes out what is in an attached message, and lists other objects', async () => {
     const holding = (name: string, inner: Buffer, id: string): Buffer =>
       Buffer.concat([
@@ -271,6 +282,25 @@ describe('mail: winmail.dat', () => {
     let deep = inner;
     for (let depth = 0; depth < 20; depth++) deep = tnef(holding(`m${depth}`, deep, IS_MESSAGE));
     assert.deepEqual((await files(deep)).names.length, 6);
+  });
+
+  it('reads the text where a property is of another type than it should be', async () => {
+    for (const odd of [
+      [ANSI, 0x3fde, 'x'],
+      [INTEGER, 0x1013, 7],
+      [INTEGER, 0x1009, 7],
+      [INTEGER | MANY, 0x3fde, 1, 65001],
+    ] as Property[]) {
+      const bytes = tnef(body('Pump'), message(odd, [ANSI, 0x1013, '<p>Pump</p>']));
+      const found = await read(mailOf(bytes));
+      assert.deepEqual(
+        [found.payload.trim(), found.html, problems(found)],
+        ['Pump', '<p>Pump</p>', []],
+        String(odd),
+      );
+    }
+    const { names, contents } = await files(tnef(file('a.txt', 'a', [INTEGER, 0x3701, 7])));
+    assert.deepEqual([names, contents], [['a.txt'], ['a']]);
   });
 
   it('says what it could not read, and delivers what stands before that', async () => {
