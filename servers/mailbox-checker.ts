@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SparseSet } from '../nodes/base/sparse';
 import type { Clock, MailboxError } from '../nodes/mailbox';
 import { type CheckResult, checkMailbox } from '../nodes/mailbox/check';
 import type { CheckContext, CheckSettings } from '../nodes/mailbox/check-context';
@@ -209,8 +210,8 @@ export class Checker {
   /** Unique IDs. */
   readonly stillQuarantined: string[] = [];
   readonly incomplete: [key: string, cause: unknown][] = [];
-  readonly doubted = new Set<string>();
-  readonly unidentifiable = new Set<string>();
+  readonly doubted = new SparseSet<string>();
+  readonly unidentifiable = new SparseSet<string>();
   readonly clockWatch: ClockWatch;
   unchanged = {};
   readonly stop = new AbortController();

@@ -12,11 +12,22 @@ export interface Clock {
 export const monotonicNow = (clock: Pick<Clock, 'now' | 'monotonic'>): number =>
   clock.monotonic?.() ?? clock.now();
 
+/**
+ * Node.js has a list for each length of timers: ten thousand mailboxes whose checks are minutes apart share a few hundred.
+ */
+const ROUNDED_FROM_MS = 10_000;
+const ROUNDED_TO_MS = 100;
+/** A timer of a longer time would be over at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** Never earlier, and little later. */
+const rounded = (ms: number): number =>
+  ms < ROUNDED_FROM_MS ? ms : Math.ceil(ms / ROUNDED_TO_MS) * ROUNDED_TO_MS;
+
 export const systemClock: Clock = {
   now: Date.now,
   monotonic: () => performance.now(),
-  // A longer time than a timer can hold would be over at once.
-  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
+  setTimeout: (run, ms) => setTimeout(run, Math.min(rounded(ms), LONGEST_TIMER_MS)),
   clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
 };
 

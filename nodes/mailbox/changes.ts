@@ -59,9 +59,11 @@ export async function changesSince(
   return changes;
 }
 
+const NOTHING = Buffer.alloc(0);
+
 /** An empty mailbox is not asked. */
 export const uidlOf = async ({ client, messages }: Session): Promise<Buffer | undefined> =>
-  messages === 0 ? Buffer.alloc(0) : client.uidlBytes();
+  messages === 0 ? NOTHING : client.uidlBytes();
 
 export const listed = ({ number, uid }: UniqueId): ListedMail => ({
   number,

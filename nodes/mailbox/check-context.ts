@@ -1,3 +1,4 @@
+import type { SparseSet } from '../base/sparse';
 import type { ClockWatch } from './clock-watch';
 import type { Delivery } from './delivery/delivery';
 import type { OnQuarantined, OnStillQuarantined } from './failures';
@@ -62,9 +63,9 @@ export interface CheckContext {
   /** Called once for a mail of which a part may be missing: it was delivered all the same, and stays on the server. */
   onIncomplete(mail: ListedMail, cause?: unknown): void;
   /** Keys of mails at which sessions ended before any mail came; kept from check to check. */
-  doubted: Set<string>;
+  doubted: SparseSet<string>;
   /** Marks of mails at which sessions ended when they were only looked at; kept from check to check. */
-  unidentifiable: Set<string>;
+  unidentifiable: SparseSet<string>;
   /** Kept from check to check. */
   clockWatch: ClockWatch;
   /** Kept from check to check. */

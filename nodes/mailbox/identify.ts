@@ -1,3 +1,4 @@
+import type { SparseSet } from '../base/sparse';
 import { type Pop3Client, Pop3Error, type RetrievedMail } from '../pop3';
 import { fingerprintOf } from './fingerprint';
 import { concernsOneMail } from './from-pop3';
@@ -12,7 +13,7 @@ const MOST_RETRIEVED = 256 * 1024;
 export interface IdentifyLimits {
   signal: AbortSignal;
   /** Marks of mails at which a session has ended: they are not looked at again, or no check would ever end. */
-  unidentifiable: Set<string>;
+  unidentifiable: SparseSet<string>;
 }
 
 /**
@@ -85,7 +86,7 @@ export const markOf = ({ key, bytes }: ListedMail): string => `${key} ${bytes ??
  * behind it to lower ones: there a mark follows to the nearest mail of its size.
  */
 export function followMarks(
-  unidentifiable: Set<string>,
+  unidentifiable: SparseSet<string>,
   mails: readonly ListedMail[],
   numbered: boolean,
 ): void {

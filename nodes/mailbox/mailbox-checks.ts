@@ -1,4 +1,5 @@
 import { monotonicNow } from '../base/clock';
+import { SparseSet } from '../base/sparse';
 import type { Stop } from '../base/stop';
 import { type CheckResult, checkMailbox } from './check';
 import type { CheckContext } from './check-context';
@@ -10,7 +11,7 @@ import { SendDelivery } from './delivery/send';
 import { MailboxError, stopped } from './errors';
 import { recordCrash } from './failures';
 import { asMailboxError } from './from-pop3';
-import type { MailboxParts } from './mailbox-parts';
+import type { Listeners, MailboxParts } from './mailbox-parts';
 import { type AssertOwner, soleOwner } from './ownership';
 import type { Ledger } from './store/ledger';
 
@@ -28,27 +29,35 @@ interface Run {
 /** The checks of one mailbox, and what is kept between them: ledger, spool, mails in flight and doubts. */
 export class MailboxChecks {
   readonly #parts: MailboxParts;
+  readonly #listeners: Listeners;
   readonly #stop: Stop;
   readonly #onRoom: () => void;
   readonly #clockWatch: ClockWatch;
   /** See {@link CheckContext.unchanged}. */
   readonly #unchanged = {};
   /** See {@link CheckContext.doubted}. */
-  readonly #doubted = new Set<string>();
+  readonly #doubted = new SparseSet<string>();
   /** See {@link CheckContext.unidentifiable}. */
-  readonly #unidentifiable = new Set<string>();
+  readonly #unidentifiable = new SparseSet<string>();
   /** Known from the first check on. */
   ledger: Ledger | undefined;
-  /** The mails that the flow has, or that wait for it. */
+  /** The mails that the flow has, or that wait for it; none where mail needs no acknowledgement, and never did. */
   acknowledged: AckDelivery | undefined;
+  /** The ledger whose spool has been opened. */
+  #spoolOpened: Ledger | undefined;
   /** In place of the setting `first`, until a first check has used it. */
   first: string | undefined;
   /** Mails delivered in the present check. */
   delivered = 0;
 
   /** @param onRoom something can be delivered that could not before */
-  constructor(parts: MailboxParts, stop: Stop, onRoom: () => void) {
+  constructor(
+    parts: MailboxParts,
+    listeners: Listeners,
+    { stop, onRoom }: { stop: Stop; onRoom: () => void },
+  ) {
     this.#parts = parts;
+    this.#listeners = listeners;
     this.#stop = stop;
     this.#onRoom = onRoom;
     this.#clockWatch = new ClockWatch(parts.clock);
@@ -60,7 +69,7 @@ export class MailboxChecks {
   }
 
   /** Opens what is remembered, and what waits in the spool. */
-  async prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery }> {
+  async prepare(): Promise<{ common: DeliveryParts; acknowledged: AckDelivery | undefined }> {
     const { ledger: open, ack, clock, settings, reading, deliver, assertOwner = soleOwner } = this.#parts;
     const ledger = await this.#stop.during(open);
     this.ledger = ledger;
@@ -77,7 +86,10 @@ export class MailboxChecks {
       assertOwner,
     };
     // Another runtime may have had the folder meanwhile: what stands there now counts.
-    if (this.acknowledged?.ledger !== ledger) this.acknowledged = await this.#openSpool(common);
+    if (this.#spoolOpened !== ledger) {
+      this.acknowledged = await this.#openSpool(common);
+      this.#spoolOpened = ledger;
+    }
     return { common, acknowledged: this.acknowledged };
   }
 
@@ -94,11 +106,11 @@ export class MailboxChecks {
     const { common, acknowledged } = await this.prepare();
     if (common.ledger.isPaused) throw paused();
     const parts = this.#parts;
-    const redelivered = await acknowledged.redeliver();
+    const redelivered = (await acknowledged?.redeliver()) ?? 0;
     const result = await parts.inTurn(
       (turn) =>
         checkMailbox({
-          ...this.#listeners(),
+          ...this.#heard(),
           settings: {
             ...parts.settings,
             ...(this.first !== undefined && { first: this.first }),
@@ -110,7 +122,7 @@ export class MailboxChecks {
             onLogin(monotonicNow(parts.clock));
             return session;
           },
-          delivery: parts.ack === undefined ? new SendDelivery(common, signal) : acknowledged,
+          delivery: (parts.ack && acknowledged) ?? new SendDelivery(common, signal),
           mayDelete: parts.mayDelete,
           assertOwner: common.assertOwner,
           doubted: this.#doubted,
@@ -131,39 +143,47 @@ export class MailboxChecks {
     return { ...result, more };
   }
 
-  #listeners(): Pick<CheckContext, 'onProgress' | 'onQuarantined' | 'onStillQuarantined' | 'onIncomplete'> {
-    const { settings, onState, onQuarantined, onStillQuarantined, onIncomplete } = this.#parts;
-    const { node, host, user } = settings;
+  #heard(): Pick<CheckContext, 'onProgress' | 'onQuarantined' | 'onStillQuarantined' | 'onIncomplete'> {
+    const listeners = this.#listeners;
+    const { node, host, user } = this.#parts.settings;
     return {
-      onProgress: (done, total) => onState({ is: 'progress', done, total }),
-      onQuarantined,
-      onStillQuarantined,
+      onProgress: (done, total) => listeners.onState({ is: 'progress', done, total }),
+      onQuarantined: (...heard) => listeners.onQuarantined(...heard),
+      onStillQuarantined: (uid) => listeners.onStillQuarantined(uid),
       onIncomplete: (mail, cause) => {
         const facts = { uid: uidOf(mail), host };
         const error = new MailboxError('PROTOCOL', 'mail-incomplete', { facts, cause });
-        onIncomplete?.(error, pop3Fields({ node, host, user }, mail, { bytes: mail.bytes ?? 0, earlier: 0 }));
+        const pop3 = pop3Fields({ node, host, user }, mail, { bytes: mail.bytes ?? 0, earlier: 0 });
+        listeners.onIncomplete(error, pop3);
       },
     };
   }
 
-  async #openSpool(common: DeliveryParts): Promise<AckDelivery> {
+  /** A node whose mail needs no acknowledgement has something in its spool only if that was different before. */
+  async #openSpool(common: DeliveryParts): Promise<AckDelivery | undefined> {
     const parts = this.#parts;
     const { maxAttempts } = parts.settings;
     const spool = await parts.spool();
     if (this.#stop.isStopped) throw stopped();
     this.acknowledged?.stop();
+    if (parts.ack === undefined && spool.size === 0) return undefined;
+    const { onQuarantined, onStillQuarantined } = this.#heard();
     return new AckDelivery({
-      ...common,
-      ...(parts.ack === undefined && {
-        deliver: (mail: DeliveredMail, assertOwner: AssertOwner) => this.#deliverLeftOver(mail, assertOwner),
-      }),
+      ledger: common.ledger,
+      reading: common.reading,
+      origin: common.origin,
+      deliver:
+        parts.ack === undefined
+          ? (mail: DeliveredMail, assertOwner: AssertOwner) => this.#deliverLeftOver(mail, assertOwner)
+          : common.deliver,
+      assertOwner: common.assertOwner,
       settings: parts.ack ?? { ackTimeout: LEFT_OVER_TIMEOUT, maxAttempts, maxInFlight: 1 },
       spool,
       clock: parts.clock,
       onRoom: this.#onRoom,
-      onQuarantined: parts.onQuarantined,
-      onStillQuarantined: parts.onStillQuarantined,
-      onError: (error) => parts.onError(asMailboxError(error)),
+      onQuarantined,
+      onStillQuarantined,
+      onError: (error) => this.#listeners.onError(asMailboxError(error)),
     });
   }
 

@@ -70,29 +70,68 @@ export interface CheckRecord {
   error?: MailboxError;
 }
 
-/** The same parts, whose listeners never throw. */
-export function guardedListeners(parts: MailboxParts): MailboxParts {
-  const nothing = (): void => undefined;
-  return {
-    ...parts,
-    onState: guarded(parts.onState),
-    onError: guarded(parts.onError),
-    onQuarantined: guarded(parts.onQuarantined),
-    onStillQuarantined: guarded(parts.onStillQuarantined ?? nothing),
-    onIncomplete: guarded(parts.onIncomplete ?? nothing),
-    onSummary: guarded(parts.onSummary),
-    onChange: guarded(parts.onChange ?? nothing),
-    onCheck: guarded(parts.onCheck ?? nothing),
-  };
+type Heard = Required<
+  Pick<
+    MailboxParts,
+    | 'onState'
+    | 'onError'
+    | 'onQuarantined'
+    | 'onStillQuarantined'
+    | 'onIncomplete'
+    | 'onSummary'
+    | 'onCheck'
+    | 'onChange'
+  >
+>;
+
+/**
+ * The listeners of a mailbox. One may fail; that changes nothing about what was delivered and when the next check comes.
+ * One object rather than a function for each: ten thousand mailboxes have one.
+ */
+export class Listeners implements Heard {
+  readonly #parts: MailboxParts;
+
+  constructor(parts: MailboxParts) {
+    this.#parts = parts;
+  }
+
+  onState(state: MailboxState): void {
+    attempt(() => this.#parts.onState(state));
+  }
+
+  onError(error: MailboxError): void {
+    attempt(() => this.#parts.onError(error));
+  }
+
+  onQuarantined(...heard: Parameters<OnQuarantined>): void {
+    attempt(() => this.#parts.onQuarantined(...heard));
+  }
+
+  onStillQuarantined(uid: string): void {
+    attempt(() => this.#parts.onStillQuarantined?.(uid));
+  }
+
+  onIncomplete(...heard: Parameters<OnQuarantined>): void {
+    attempt(() => this.#parts.onIncomplete?.(...heard));
+  }
+
+  onSummary(summary: CheckSummary): void {
+    attempt(() => this.#parts.onSummary(summary));
+  }
+
+  onCheck(check: CheckRecord): void {
+    attempt(() => this.#parts.onCheck?.(check));
+  }
+
+  onChange(): void {
+    attempt(() => this.#parts.onChange?.());
+  }
 }
 
-/** A listener may fail; that changes nothing about what was delivered and when the next check comes. */
-function guarded<T extends unknown[]>(listener: (...heard: T) => void): (...heard: T) => void {
-  return (...heard) => {
-    try {
-      listener(...heard);
-    } catch {
-      // No listener is left.
-    }
-  };
+function attempt(listen: () => void): void {
+  try {
+    listen();
+  } catch {
+    // No listener is left that could hear of it.
+  }
 }

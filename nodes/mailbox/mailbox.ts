@@ -9,7 +9,7 @@ import { uidOf } from './delivery/pop3-fields';
 import { MailboxError, stopped } from './errors';
 import { asMailboxError } from './from-pop3';
 import { MailboxChecks, PAUSED, paused } from './mailbox-checks';
-import { guardedListeners, type MailboxParts } from './mailbox-parts';
+import { Listeners, type MailboxParts } from './mailbox-parts';
 import { type Asked, Outcomes } from './outcomes';
 
 /**
@@ -35,12 +35,17 @@ export class Mailbox {
   nextCheckAt: number | undefined;
 
   readonly #parts: MailboxParts;
+  readonly #listeners: Listeners;
 
   constructor(parts: MailboxParts) {
-    this.#parts = guardedListeners(parts);
-    this.#outcomes = new Outcomes(this.#parts);
+    this.#parts = parts;
+    this.#listeners = new Listeners(parts);
+    this.#outcomes = new Outcomes(this.#listeners);
     this.#rhythm = new CheckRhythm(parts.settings.interval);
-    this.#checks = new MailboxChecks(this.#parts, this.#stop, () => this.#useRoom());
+    this.#checks = new MailboxChecks(parts, this.#listeners, {
+      stop: this.#stop,
+      onRoom: () => this.#useRoom(),
+    });
   }
 
   /** Begins: at once with an interval, else when asked. */
@@ -49,7 +54,7 @@ export class Mailbox {
       this.wake();
       return;
     }
-    this.#parts.onState({ is: 'idle' });
+    this.#listeners.onState({ is: 'idle' });
     // What the flow had before a restart is delivered again without a check: the server has nothing to do with it.
     if (this.#parts.ack !== undefined) {
       this.#roomToUse = true;
@@ -122,13 +127,13 @@ export class Mailbox {
   async pause(): Promise<void> {
     await (await this.#checks.openLedger()).recordPause(true);
     this.#disarm();
-    if (this.#running === undefined) this.#parts.onState({ is: 'paused' });
+    if (this.#running === undefined) this.#listeners.onState({ is: 'paused' });
   }
 
   /** Checks at once, and resumes. @throws MailboxError STORE */
   async resume(): Promise<void> {
     await (await this.#checks.openLedger()).recordPause(false);
-    this.#parts.onState({ is: 'idle' });
+    this.#listeners.onState({ is: 'idle' });
     this.wake();
   }
 
@@ -165,7 +170,7 @@ export class Mailbox {
 
   /** Mails of the spool can be delivered, or downloaded, that could not before. */
   #useRoom(): void {
-    this.#parts.onChange?.();
+    this.#listeners.onChange();
     const room = this.#checks.acknowledged?.room() ?? 0;
     if (this.#stop.isStopped || room === 0) return;
     this.#roomToUse = true;
@@ -211,13 +216,13 @@ export class Mailbox {
           if (this.#checks.acknowledged === undefined) await this.#checks.prepare();
           if (this.isPaused) throw paused();
           await this.#checks.acknowledged?.redeliver();
-          this.#parts.onChange?.();
+          this.#listeners.onChange();
           continue;
         }
         this.#checking = true;
         const result = await this.#checkOnce();
         const { summary } = result;
-        this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), summary });
+        this.#listeners.onCheck({ startedAt, endedAt: clock.now(), summary });
         tell = () => this.#outcomes.succeeded(result, asked);
       } catch (cause) {
         if (this.#stop.isStopped) {
@@ -226,7 +231,7 @@ export class Mailbox {
         }
         if (cause instanceof MailboxError && cause.reason === PAUSED) {
           for (const { reject } of asked) reject(cause);
-          this.#parts.onState({ is: 'paused' });
+          this.#listeners.onState({ is: 'paused' });
           return;
         }
         // A deploy of others came between a mail and the flow: the session ended without QUIT, so the server still has it.
@@ -237,7 +242,7 @@ export class Mailbox {
         }
         const { host, port, user } = this.#parts.settings;
         const error = this.#rhythm.judge(asMailboxError(cause, { host, port, user }));
-        this.#parts.onCheck?.({ startedAt, endedAt: clock.now(), error });
+        this.#listeners.onCheck({ startedAt, endedAt: clock.now(), error });
         const blip = this.#rhythm.failed(error, this.#checks.delivered > 0);
         tell = (wait) =>
           this.#outcomes.failed(error, asked, {
@@ -253,16 +258,16 @@ export class Mailbox {
       this.#arm(wait);
       this.#continueCheck();
       tell(wait);
-      if (this.isPaused) this.#parts.onState({ is: 'paused' });
+      if (this.isPaused) this.#listeners.onState({ is: 'paused' });
     }
   }
 
   async #checkOnce(): Promise<CheckResult> {
-    const { settings, onState } = this.#parts;
+    const { settings } = this.#parts;
     // A check that continues another one delivers no more than that one would have.
     const maxPerCheck = this.#continuing && settings.maxPerCheck > 0 ? this.#leftOnServer : undefined;
     this.#continuing = false;
-    onState({ is: 'checking' });
+    this.#listeners.onState({ is: 'checking' });
     const onLogin = (at: number): void => this.#rhythm.loggedIn(at);
     const { more, ...result } = await this.#checks.run({ maxPerCheck, onLogin });
     this.#leftOnServer = result.left;

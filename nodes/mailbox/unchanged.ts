@@ -106,8 +106,9 @@ export async function rememberCheck(
   const list = needsSizes ? await client.listDigest() : undefined;
   if (uidl === undefined || (needsSizes && list === undefined)) return;
   const numbered = isNumbered(listing);
-  const seen = { ledger, revision: began, messages, bytes, uidl, list, hides, last, numbered, until };
-  context.unchanged.seen = { ...seen, at: monotonic() };
+  const at = monotonic();
+  const seen = { ledger, revision: began, messages, bytes, uidl, list, hides, last, numbered, until, at };
+  context.unchanged.seen = seen;
 }
 
 function isStillSo(seen: Seen, context: CheckContext, session: Session): boolean {
@@ -130,7 +131,7 @@ function advance(
   const { messages, bytes } = session;
   const { uidl, last } = changes;
   if (unchanged.seen === undefined) return;
-  unchanged.seen = { ...unchanged.seen, revision: ledger.revision, messages, bytes, uidl, last, until };
+  Object.assign(unchanged.seen, { revision: ledger.revision, messages, bytes, uidl, last, until });
 }
 
 /** No mail is on its way, open, doubted or due for another attempt. */

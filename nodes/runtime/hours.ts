@@ -1,10 +1,12 @@
+import { SparseMap } from '../base/sparse';
+
 const HOUR_MS = 60 * 60 * 1000;
 /** Mails are counted by the hour for so long. */
 export const COUNTED_HOURS = 24;
 
 /** Counts by the hour, for as long as they are shown. */
 export class Hours {
-  readonly #counts = new Map<number, number>();
+  readonly #counts = new SparseMap<number, number>();
 
   count(at: number): void {
     const hour = Math.floor(at / HOUR_MS);

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { untilAborted } from '../base/abort';
+import { SparseSet } from '../base/sparse';
 import {
   type Clock,
   FileSpool,
@@ -25,7 +26,7 @@ interface Place {
   /** The last login failed. */
   loginFailed: boolean;
   /** Nodes that are not waited for, of which that was told. */
-  told: Set<Place>;
+  told: SparseSet<Place>;
   onError: MailboxParts['onError'] | undefined;
 }
 
@@ -65,7 +66,7 @@ export class Ledgers implements LedgerRoom {
         open: undefined,
         borrowers: 0,
         loginFailed: false,
-        told: new Set(),
+        told: new SparseSet(),
         onError: undefined,
       };
       this.#places.set(key, place);

@@ -1,4 +1,5 @@
 import { printable } from '../base/shown';
+import { SparseMap } from '../base/sparse';
 import {
   type AckOutcome,
   type Clock,
@@ -100,8 +101,8 @@ export class WatchedMailbox {
   readonly #redelivered: Hours;
   readonly #counts: Counts;
   readonly #history: MailboxHistory;
-  readonly #subjects: Map<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
-  readonly #quarantineFacts: Map<string, Omit<QuarantinedMail, 'uid'>>;
+  readonly #subjects: SparseMap<string, Pick<QuarantinedMail, 'subject' | 'from'>>;
+  readonly #quarantineFacts: SparseMap<string, Omit<QuarantinedMail, 'uid'>>;
 
   constructor(
     name: Attended,
@@ -120,8 +121,8 @@ export class WatchedMailbox {
     this.#redelivered = before === undefined ? new Hours() : before.#redelivered;
     this.#counts = before === undefined ? new Counts() : before.#counts;
     this.#history = before === undefined ? new MailboxHistory() : before.#history;
-    this.#subjects = before === undefined ? new Map() : before.#subjects;
-    this.#quarantineFacts = before === undefined ? new Map() : before.#quarantineFacts;
+    this.#subjects = before === undefined ? new SparseMap() : before.#subjects;
+    this.#quarantineFacts = before === undefined ? new SparseMap() : before.#quarantineFacts;
   }
 
   /** What a mailbox is to be made of so that it is heard here too. */
@@ -261,7 +262,7 @@ function naming(
 }
 
 /** The newest are kept. */
-function remember<T>(memory: Map<string, T>, uid: string, what: T): void {
+function remember<T>(memory: SparseMap<string, T>, uid: string, what: T): void {
   memory.delete(uid);
   memory.set(uid, what);
   const [oldest] = memory.keys();

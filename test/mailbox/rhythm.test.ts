@@ -129,4 +129,14 @@ describe("the system's clock", () => {
     assert.equal(rung, 0);
     assert.ok(Math.abs(systemClock.now() - Date.now()) < 1000);
   });
+
+  it('rings a long time never early, and at moments that many timers share', () => {
+    const lengths = [50, 9_999, 10_000, 10_001, 299_876.5, 3e10].map((ms) => {
+      const timer = systemClock.setTimeout(() => undefined, ms) as { _idleTimeout: number };
+      const { _idleTimeout: length } = timer;
+      systemClock.clearTimeout(timer);
+      return length;
+    });
+    assert.deepEqual(lengths, [50, 9_999, 10_000, 10_100, 299_900, 2 ** 31 - 1]);
+  });
 });

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Clock } from '../../base/clock';
+import { lazily } from '../../base/lazy';
 import { Stop } from '../../base/stop';
 import type { RetrievedMail } from '../../pop3';
 import { MailboxError, stopped } from '../errors';
@@ -12,7 +13,6 @@ import {
   recordFailure,
 } from '../failures';
 import type { ListedMail } from '../listing';
-import type { Ledger } from '../store/ledger';
 import { type Spool, type SpooledMail, spooledBytes, spoolName } from '../store/spool';
 import {
   type Acknowledgement,
@@ -56,18 +56,14 @@ export class AckDelivery implements Delivery {
   readonly #parts: AckParts;
   readonly #flights: Flights;
   readonly #roomWait: RoomWait;
-  readonly #check = randomUUID();
+  /** A new UUID takes most of a kilobyte. */
+  readonly #check = lazily(randomUUID);
   readonly #stop = new Stop();
   #retryTimer: unknown;
   constructor(parts: AckParts) {
     this.#parts = parts;
     this.#flights = new Flights(parts.clock, parts.settings.maxInFlight);
     this.#roomWait = new RoomWait(parts.clock);
-  }
-
-  /** What it records in. */
-  get ledger(): Ledger {
-    return this.#parts.ledger;
   }
 
   room(): number {
@@ -214,7 +210,7 @@ export class AckDelivery implements Delivery {
       const { message } = await this.#stop.during((signal) => bytes.read(reading, signal));
       if (this.#stop.isStopped) throw stopped();
       const delivery = `${spoolName(key)}-${earlier + 1}-${randomBytes(6).toString('hex')}`;
-      const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.#check, earlier });
+      const pop3 = pop3Fields(origin, mail, { delivery, bytes: mail.bytes, check: this.#check(), earlier });
       const onTimeout = (): void => this.#timedOut(mail, delivery);
       this.#flights.begin(key, delivery, { ms: settings.ackTimeout * 1000, onTimeout });
       if (suspected) this.#leaveAlone(key);
@@ -277,7 +273,7 @@ export class AckDelivery implements Delivery {
   ): Promise<void> {
     const { spool } = this.#parts;
     const raw = await spooledBytes(spool, mail.key);
-    await quarantine(this.#parts, mail, { ...how, bytes: mail.bytes, check: this.#check, raw });
+    await quarantine(this.#parts, mail, { ...how, bytes: mail.bytes, check: this.#check(), raw });
     // Last of all: the server may not show these bytes again.
     await spool.remove(mail.key);
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock';
+import { SparseMap } from '../../base/sparse';
 
 /** How long a mail that may have ended the process is alone with the flow, ms: what ends it does so soon. */
 const ALONE_MS = 10_000;
@@ -13,7 +14,7 @@ export class Flights {
   readonly #clock: Clock;
   readonly #most: number;
   /** By key; an entry without delivery is one being prepared. */
-  readonly #flights = new Map<string, Flight | undefined>();
+  readonly #flights = new SparseMap<string, Flight | undefined>();
   /** The suspected mail that is with the flow, and nothing is delivered after it for a while. */
   #alone: { key: string; timer: unknown } | undefined;
 

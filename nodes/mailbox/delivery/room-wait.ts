@@ -1,4 +1,5 @@
 import { type Clock, monotonicNow } from '../../base/clock';
+import { SparseSet } from '../../base/sparse';
 import type { SessionHold } from './delivery';
 
 /** A session that waits for the flow says NOOP so often, ms: some servers close one that is idle for a minute (quirk 17). */
@@ -21,7 +22,7 @@ interface Waited {
 export class RoomWait {
   readonly #clock: Clock;
   /** Called when there may be room. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new SparseSet<() => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -1,4 +1,5 @@
 // Longer than 300 lines because every record changes this one state, and what one changes is read beside the others.
+import { SparseMap, SparseSet } from '../../base/sparse';
 import {
   CRASHED_LETTER,
   type DoneDetails,
@@ -52,18 +53,18 @@ export class LedgerState {
   /** Mail came from the future since the days began: the clock may be behind, and be set later. */
   doubted = false;
   /** When mails vanished from the listing, seconds since the epoch. */
-  readonly missing = new Map<string, number>();
-  readonly openDeliveries = new Map<string, OpenDelivery>();
+  readonly missing = new SparseMap<string, number>();
+  readonly openDeliveries = new SparseMap<string, OpenDelivery>();
   /** What is recorded as about to be delivered, and neither finished, failed nor taken back: in this order. */
-  readonly underWay = new Set<string>();
+  readonly underWay = new SparseSet<string>();
 
-  readonly #mails = new Map<string, KnownMail>();
+  readonly #mails = new SparseMap<string, KnownMail>();
   /** The quarantined ones: a few, which are listed without reading all the others. `at`: seconds since the epoch. */
-  readonly #isolated = new Map<string, { at: number; crashed: boolean }>();
+  readonly #isolated = new SparseMap<string, { at: number; crashed: boolean }>();
   /** Missing because this node has deleted them. */
-  readonly #deleted = new Set<string>();
+  readonly #deleted = new SparseSet<string>();
   /** To be deleted, whatever the node does with processed mail. */
-  readonly #deletions = new Set<string>();
+  readonly #deletions = new SparseSet<string>();
 
   state(key: string): MailState | undefined {
     return this.#mails.get(key)?.state;

@@ -1,7 +1,7 @@
 // Longer than 300 lines because each thing that is recorded of a mail is a documented method of one class.
 import type { MailboxError } from '../errors';
+import { LedgerContent } from './ledger-content';
 import {
-  checkRecord,
   type DoneDetails,
   type Identity,
   type LedgerRecord,
@@ -16,7 +16,6 @@ import { RenumberedWaiting } from './renumbered-waiting';
 /** How long a mail is remembered after the server last listed it. A box that comes back empty for a while must not flood the flow. */
 const REMEMBERED_MS = 30 * 24 * 60 * 60 * 1000;
 
-const FORMAT = { format: 'redletter-ledger', version: 1 };
 /** Below this many bytes a compaction is not worth its fsync. */
 const COMPACT_BYTES = 256 * 1024;
 
@@ -67,15 +66,7 @@ export class Ledger {
     compactBytes = COMPACT_BYTES,
   ): Promise<Ledger> {
     const state = new LedgerState();
-    const log = await openLog<LedgerRecord>({
-      ...FORMAT,
-      apply: (record) => {
-        checkRecord(record);
-        state.apply(record);
-      },
-      snapshot: () => state.snapshot(),
-      isSnapshot: (record) => record.is === 'snapshot',
-    });
+    const log = await openLog(new LedgerContent(state));
     return new Ledger(log, state, now, compactBytes);
   }
 

@@ -1,3 +1,4 @@
+import { SparseSet } from '../../base/sparse';
 import { displacedKey } from './ledger-state';
 
 /** A flow has few mails at a time, and a server that renumbers them does so now and then. */
@@ -9,8 +10,8 @@ const MOST = 10_000;
  * long as the process lives; after that each unacknowledged mail is marked anyway.
  */
 export class RenumberedWaiting {
-  readonly #fingerprints = new Set<string>();
-  readonly #waiting = new Set<string>();
+  readonly #fingerprints = new SparseSet<string>();
+  readonly #waiting = new SparseSet<string>();
 
   remember(held: readonly { key: string; fingerprint?: string }[]): void {
     if (this.#fingerprints.size > MOST) this.#fingerprints.clear();

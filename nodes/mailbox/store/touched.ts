@@ -1,3 +1,4 @@
+import { SparseMap } from '../../base/sparse';
 import type { LedgerRecord } from './ledger-records';
 
 /** Keys that are kept; where more were recorded, everything counts as changed. */
@@ -6,7 +7,7 @@ const MOST = 256;
 /** Of which mails anything was recorded lately. */
 export class Touched {
   /** The revision of each key's last record. */
-  readonly #at = new Map<string, number>();
+  readonly #at = new SparseMap<string, number>();
   /** What was recorded before is not known. */
   #since = 0;
 

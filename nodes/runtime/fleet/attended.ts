@@ -13,28 +13,19 @@ import {
 } from '../../mailbox';
 import type { LedgerLoan } from '../ledger-loan';
 import type { RunningMailbox } from '../running-mailbox';
-import type { Database } from './database';
-import type { Inbox } from './inbox';
-import { LeasedStore } from './leased-store';
-import type { Lease, Leases } from './leases';
-import type { LocalLedgers } from './move';
+import { type Connected, LeasedStore, type StoringFleet, type StoringNode } from './leased-store';
+import type { Lease } from './leases';
 import { ownedElsewhere } from './owned';
-import type { Places } from './places';
 import { ShownState } from './shown';
 
 /** What a mailbox needs of its fleet. */
-export interface AttendingFleet {
+export interface AttendingFleet extends StoringFleet {
   /** Undefined while the database has never answered. */
-  readonly connected: { database: Database; leases: Leases; inbox: Inbox } | undefined;
+  readonly connected: Connected | undefined;
   /** Why nothing can be owned just now. */
   readonly trouble: MailboxError | undefined;
-  /** What this Node-RED kept in files before it joined. */
-  readonly local: LocalLedgers | undefined;
-  readonly opening: Places;
   /** What else is attended here of the same mailbox. */
   others(of: AttendedMailbox): AttendedMailbox[];
-  /** Asked of a lease that does not stand any more: the session may have run out. */
-  doubt(): void;
   /** The node is closed, and has recorded everything. */
   left(one: AttendedMailbox): Promise<void>;
 }
@@ -43,9 +34,10 @@ export interface AttendingFleet {
  * One node's mailbox in a fleet. While this replica owns the mailbox, a {@link Mailbox} runs in it; a new one for each
  * lease, so that nothing of an earlier lease is ever taken for one of the present.
  */
-export class AttendedMailbox implements LedgerLoan, RunningMailbox {
+export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode {
   readonly #fleet: AttendingFleet;
-  #parts: MailboxParts | undefined;
+  /** Undefined before the node has said how its mails are read. */
+  parts: MailboxParts | undefined;
   /** Of the present lease. */
   #store: LeasedStore | undefined;
   #inner: Mailbox | undefined;
@@ -56,7 +48,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   isReady = false;
   /** Ends the wait for another replica's check: the mailbox has come here. */
   #taken: AbortController | undefined;
-  readonly #closed = new Stop();
+  readonly closed = new Stop();
   readonly #shown: ShownState;
   /** Nodes elsewhere that want each mail of this mailbox too. */
   #othersElsewhere = true;
@@ -71,7 +63,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   run(parts: MailboxParts): RunningMailbox {
-    this.#parts = this.#shown.watch(parts);
+    this.parts = this.#shown.watch(parts);
     return this;
   }
 
@@ -82,7 +74,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
   }
 
   async stop(): Promise<void> {
-    this.#closed.stop();
+    this.closed.stop();
     this.#started = false;
     await this.end();
   }
@@ -91,7 +83,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     const own = this.#inner;
     const here = await own?.check().catch((error: MailboxError) => {
       // The mailbox has moved meanwhile: its next owner is asked.
-      if (error.reason !== 'stopped' || own === this.#inner || this.#closed.isStopped) throw error;
+      if (error.reason !== 'stopped' || own === this.#inner || this.closed.isStopped) throw error;
     });
     if (here !== undefined) return here;
     const { connected, trouble } = this.#fleet;
@@ -99,11 +91,11 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
     this.#taken = new AbortController();
     const taken = this.#taken.signal;
     try {
-      return await this.#closed.during((closed) =>
+      return await this.closed.during((closed) =>
         connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed])),
       );
     } catch (error) {
-      if (this.#closed.isStopped) throw stopped();
+      if (this.closed.isStopped) throw stopped();
       const inner = this.#inner as Mailbox | undefined;
       if (taken.aborted && inner !== undefined) return inner.check();
       throw error;
@@ -180,16 +172,9 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
 
   /** The mailbox is owned here from now on. */
   own(lease: Lease): void {
-    const { connected, local, opening } = this.#fleet;
+    const { connected } = this.#fleet;
     if (connected === undefined) return;
-    this.#store = new LeasedStore(lease, this.node, {
-      ...connected,
-      local,
-      opening,
-      doubt: () => this.#fleet.doubt(),
-      closed: this.#closed,
-      reading: () => this.#parts,
-    });
+    this.#store = new LeasedStore(lease, connected, { fleet: this.#fleet, node: this });
     if (this.#started) this.#begin();
   }
 
@@ -255,7 +240,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox {
 
   #begin(): void {
     const store = this.#store;
-    const parts = this.#parts;
+    const parts = this.parts;
     if (store === undefined || parts === undefined || this.#inner !== undefined) return;
     this.#ending = this.#ending.then(() => {
       if (this.#store !== store || !this.#started || this.#inner !== undefined) return;

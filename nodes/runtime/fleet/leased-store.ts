@@ -24,27 +24,37 @@ const CRASHED: Prepared = {
     where p.id = $1 and n.started >= p.beat and n.earlier is null) as crashed`,
 };
 
+/** What a store needs of the database. */
+export interface Connected {
+  readonly database: Database;
+  readonly leases: Leases;
+  readonly inbox: Inbox;
+}
+
 /** What a store needs of its fleet. */
-export interface StoreParts {
-  database: Database;
-  leases: Leases;
-  inbox: Inbox;
+export interface StoringFleet {
   /** What this Node-RED kept in files before it joined. */
-  local: LocalLedgers | undefined;
+  readonly local: LocalLedgers | undefined;
   /** Ledgers and spools that are opened at the same time: a takeover brings thousands at once. */
-  opening: Places;
+  readonly opening: Places;
   /** Asked of a lease that does not stand any more: the session may have run out. */
   doubt(): void;
+}
+
+/** And of the node. */
+export interface StoringNode {
+  readonly node: string;
   /** Stopped when the node is closed. */
-  closed: Stop;
-  /** Of the node; undefined before it has said how its mails are read. */
-  reading(): Pick<MailboxParts, 'reading' | 'settings' | 'clock'> | undefined;
+  readonly closed: Stop;
+  /** Undefined before the node has said how its mails are read. */
+  readonly parts: Pick<MailboxParts, 'reading' | 'settings' | 'clock'> | undefined;
 }
 
 /** What one node remembers of one mailbox, for as long as a lease lasts. */
 export class LeasedStore {
-  readonly #parts: StoreParts;
-  readonly #node: string;
+  readonly #connected: Connected;
+  readonly #fleet: StoringFleet;
+  readonly #node: StoringNode;
   #opening: Promise<Ledger> | undefined;
   #ledger: Ledger | undefined;
   #over = false;
@@ -52,17 +62,18 @@ export class LeasedStore {
 
   constructor(
     readonly lease: Lease,
-    node: string,
-    parts: StoreParts,
+    connected: Connected,
+    { fleet, node }: { fleet: StoringFleet; node: StoringNode },
   ) {
-    this.#parts = parts;
+    this.#connected = connected;
+    this.#fleet = fleet;
     this.#node = node;
   }
 
   /** @throws MailboxError STORE where another replica owns the mailbox, or may */
   assertOwner(): void {
-    if (!this.#over && this.#parts.leases.owns(this.lease)) return;
-    this.#parts.doubt();
+    if (!this.#over && this.#connected.leases.owns(this.lease)) return;
+    this.#fleet.doubt();
     throw ownedElsewhere();
   }
 
@@ -74,7 +85,7 @@ export class LeasedStore {
   /** The one ledger of this lease. */
   async ledger(): Promise<Ledger> {
     this.assertOwner();
-    this.#opening ??= this.#parts.opening
+    this.#opening ??= this.#fleet.opening
       .run(() => this.#read())
       .then(
         (ledger) => {
@@ -91,7 +102,7 @@ export class LeasedStore {
   }
 
   spool(): Promise<Spool> {
-    return this.#parts.opening.run(() => this.#openSpool());
+    return this.#fleet.opening.run(() => this.#openSpool());
   }
 
   /**
@@ -99,12 +110,12 @@ export class LeasedStore {
    * something has changed since: a check without new mail costs no statement.
    */
   async hasNodesBeside(here: string[]): Promise<boolean> {
-    const { database, leases } = this.#parts;
+    const { database, leases } = this.#connected;
     const state = leases.attended && [leases.attended, ...here].join();
     if (state === undefined || this.#beside?.state !== state) {
       this.#beside = undefined;
       const values = [this.lease.mailbox, here];
-      const rows = await this.#parts.opening.run(() => database.query(OTHER_NODES, values));
+      const rows = await this.#fleet.opening.run(() => database.query(OTHER_NODES, values));
       this.#beside = { state, others: rows.length > 0 };
     }
     return this.#beside.others;
@@ -123,20 +134,20 @@ export class LeasedStore {
   }
 
   #openSpool(): Promise<Spool> {
-    const { database, leases } = this.#parts;
-    return DatabaseSpool.open(database, this.lease, storedNode(this.#node), () => leases.fence(this.lease));
+    const { database, leases } = this.#connected;
+    return DatabaseSpool.open(database, this.lease, storedNode(this.#node.node), leases.fence);
   }
 
   async #read(): Promise<Ledger> {
     this.assertOwner();
-    const { database, leases, local, closed } = this.#parts;
+    const { database, leases } = this.#connected;
     const { lease } = this;
-    const node = storedNode(this.#node);
-    const log = databaseLog(database, lease, node, () => leases.fence(lease));
-    await closed.during(async (signal) =>
-      local?.bringIn(node, lease.mailbox, log, () => this.#openSpool(), signal),
+    const node = storedNode(this.#node.node);
+    const log = databaseLog(database, lease, node, leases.fence);
+    await this.#node.closed.during(async (signal) =>
+      this.#fleet.local?.bringIn(node, lease.mailbox, log, () => this.#openSpool(), signal),
     );
-    const ledger = await Ledger.open(log, this.#parts.reading()?.clock.now);
+    const ledger = await Ledger.open(log, this.#node.parts?.clock.now);
     if (ledger.interrupted.length > 0 && lease.previous !== undefined) {
       const [row] = await database.query<{ crashed: boolean }>(CRASHED, [lease.previous]);
       if (!row?.crashed) await ledger.recordTakeover();
@@ -147,16 +158,16 @@ export class LeasedStore {
 
   /** What the flow said while no replica owned the mailbox counts before anything is delivered again. */
   async #applyWords(ledger: Ledger): Promise<void> {
-    const { inbox } = this.#parts;
-    const reading = this.#parts.reading();
-    const words = await inbox.acknowledgements(this.lease.mailbox, this.#node);
-    if (words.length === 0 || reading === undefined) return;
-    const { settings } = reading;
+    const { inbox } = this.#connected;
+    const { node, parts } = this.#node;
+    const words = await inbox.acknowledgements(this.lease.mailbox, node);
+    if (words.length === 0 || parts === undefined) return;
+    const { settings } = parts;
     await applyWords(words, ledger, await this.#openSpool(), {
-      reading: reading.reading,
+      reading: parts.reading,
       origin: settings,
       maxAttempts: settings.maxAttempts,
-      clock: reading.clock,
+      clock: parts.clock,
     });
     await inbox.drop(words);
   }

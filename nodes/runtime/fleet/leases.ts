@@ -14,6 +14,9 @@ export interface Lease {
   readonly previous?: string;
 }
 
+/** Told where the database says that a lease is over. */
+export type Fenced = (lease: Lease) => void;
+
 interface LeaseEvents {
   claimed: [lease: Lease];
   /** Owned no more, and perhaps by another replica already: drop everything at once. */
@@ -148,12 +151,12 @@ export class Leases extends EventEmitter<LeaseEvents> {
   }
 
   /** The database says that another replica has the mailbox. */
-  fence(lease: Lease): void {
-    if (this.#held.get(lease.mailbox)?.term !== lease.term) return;
-    this.#held.delete(lease.mailbox);
+  readonly fence: Fenced = ({ mailbox, term }) => {
+    if (this.#held.get(mailbox)?.term !== term) return;
+    this.#held.delete(mailbox);
     this.#doubtful = true;
-    this.emit('lost', lease.mailbox);
-  }
+    this.emit('lost', mailbox);
+  };
 
   /** Gives a mailbox back: another replica may claim it at once. @throws MailboxError */
   release(lease: Lease): Promise<void> {

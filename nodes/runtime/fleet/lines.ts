@@ -1,6 +1,6 @@
 import { type Log, type LogContent, MailboxError, type OpenLog } from '../../mailbox';
 import type { Database } from './database';
-import type { Lease } from './leases';
+import type { Fenced, Lease } from './leases';
 import { APPEND, APPEND_ONE, LATE, MOST_LINES, OPEN, READ, REBASE } from './line-statements';
 import { ownedElsewhere, ownerOf } from './owned';
 
@@ -34,7 +34,7 @@ export type LogDatabase = Pick<Database, 'query' | 'bulk' | 'name'>;
  * @param fenced told when the database says that the lease is over
  */
 export const databaseLog =
-  (database: LogDatabase, lease: Lease, node: string, fenced: () => void): OpenLog =>
+  (database: LogDatabase, lease: Lease, node: string, fenced: Fenced): OpenLog =>
   async <R extends object>(content: LogContent<R>) => {
     const log = new DatabaseLog(database, lease, node, content, fenced);
     await log.open();
@@ -52,7 +52,7 @@ class DatabaseLog<R extends object> implements Log<R> {
   readonly #lease: Lease;
   readonly #node: string;
   readonly #content: LogContent<R>;
-  readonly #fenced: () => void;
+  readonly #fenced: Fenced;
   bytes = 0;
 
   #next = 1;
@@ -65,7 +65,7 @@ class DatabaseLog<R extends object> implements Log<R> {
   #lateAt: number | undefined;
   #over: MailboxError | undefined;
 
-  constructor(database: LogDatabase, lease: Lease, node: string, content: LogContent<R>, fenced: () => void) {
+  constructor(database: LogDatabase, lease: Lease, node: string, content: LogContent<R>, fenced: Fenced) {
     this.#database = database;
     this.#lease = lease;
     this.#node = node;
@@ -263,7 +263,7 @@ class DatabaseLog<R extends object> implements Log<R> {
   #lost(): MailboxError {
     this.#over = ownedElsewhere();
     for (const { reject } of this.#pending.splice(0)) reject(this.#over);
-    this.#fenced();
+    this.#fenced(this.#lease);
     return this.#over;
   }
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Clock, FileSpool, fileLog, type LogContent, type OpenLog, type Spool } from '../../mailbox';
+import { type Clock, FileSpool, fileLog, type OpenLog, type Spool } from '../../mailbox';
 import { syncFolder } from '../../mailbox/store/file/sync-folder';
+import { LedgerContent } from '../../mailbox/store/ledger-content';
 import { type LedgerRecord, type Snapshot, STATE } from '../../mailbox/store/ledger-records';
 import { LedgerState } from '../../mailbox/store/ledger-state';
 import { FolderLock } from '../folder-lock';
@@ -120,14 +121,14 @@ export async function moveOut(
 
 async function readState(openLog: OpenLog): Promise<LedgerState> {
   const state = new LedgerState();
-  await (await openLog(contentOf(state))).abandon();
+  await (await openLog(new LedgerContent(state))).abandon();
   return state;
 }
 
 /** Adds a ledger to what is there already. */
 async function write(openLog: OpenLog, more: LedgerState): Promise<void> {
   const state = new LedgerState();
-  const log = await openLog<LedgerRecord>(contentOf(state));
+  const log = await openLog<LedgerRecord>(new LedgerContent(state));
   await log.durably(added(state, more));
   await log.close();
 }
@@ -168,11 +169,3 @@ async function copyMails(from: Spool, to: Spool): Promise<number> {
   }
   return from.size;
 }
-
-const contentOf = (state: LedgerState): LogContent<LedgerRecord> => ({
-  format: 'redletter-ledger',
-  version: 1,
-  apply: (record) => state.apply(record),
-  snapshot: () => state.snapshot(),
-  isSnapshot: (record) => record.is === 'snapshot',
-});

@@ -1,3 +1,4 @@
+import { SparseMap } from '../../base/sparse';
 import { MailboxError } from '../../mailbox';
 import type { ListedMail } from '../../mailbox/listing';
 import {
@@ -8,7 +9,7 @@ import {
   spoolName,
 } from '../../mailbox/store/spool';
 import type { Database, Prepared } from './database';
-import type { Lease } from './leases';
+import type { Fenced, Lease } from './leases';
 import { OWN, ownedElsewhere, ownerOf } from './owned';
 
 /** Bytes of a row: small enough to be streamed, large enough that a mail of 25 MB is a hundred statements. */
@@ -85,15 +86,15 @@ export class DatabaseSpool implements Spool {
   readonly #database: SpoolDatabase;
   readonly #lease: Lease;
   readonly #node: string;
-  readonly #fenced: () => void;
+  readonly #fenced: Fenced;
   readonly #mostBytes: number;
-  readonly #mails = new Map<string, Kept>();
+  readonly #mails = new SparseMap<string, Kept>();
 
   private constructor(
     database: SpoolDatabase,
     lease: Lease,
     node: string,
-    fenced: () => void,
+    fenced: Fenced,
     mostBytes: number,
   ) {
     this.#database = database;
@@ -108,7 +109,7 @@ export class DatabaseSpool implements Spool {
     database: SpoolDatabase,
     lease: Lease,
     node: string,
-    fenced: () => void,
+    fenced: Fenced,
     mostBytes = MOST_BYTES,
   ): Promise<DatabaseSpool> {
     const spool = new DatabaseSpool(database, lease, node, fenced, mostBytes);
@@ -209,7 +210,7 @@ export class DatabaseSpool implements Spool {
   ): Promise<Row[]> {
     const rows = await this.#database.bulk<Row>(prepared, [...ownerOf(this.#lease), ...values]);
     if (rows.length > 0 && rows[0]?.own !== 0) return rows;
-    this.#fenced();
+    this.#fenced(this.#lease);
     throw ownedElsewhere();
   }
 

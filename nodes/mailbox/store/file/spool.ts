@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { SparseMap } from '../../../base/sparse';
 import { MailboxError } from '../../errors';
 import type { ListedMail } from '../../listing';
 import { type Spool, type SpooledMail, type SpoolFacts, spooledMailGone, spoolName } from '../spool';
@@ -30,9 +31,9 @@ export class FileSpool implements Spool {
   readonly #folder: string;
   readonly #openFile: OpenFile;
   readonly #removeFile: RemoveFile;
-  readonly #mails = new Map<string, SpooledMail>();
+  readonly #mails = new SparseMap<string, SpooledMail>();
   /** What is done to a file, by its name: one thing after the other. */
-  readonly #pending = new Map<string, Promise<void>>();
+  readonly #pending = new SparseMap<string, Promise<void>>();
 
   /** A file has come whose name may not be on the disk yet. */
   #unsynced = false;
