@@ -62,6 +62,10 @@ export const MAX_IMAGE_HTML = 8 * 1024 * 1024;
 export const MAX_SHOWN_IMAGES = 10_000;
 export const MAX_IMAGE_PLACES = 100_000;
 
+/** Images shown by their Content-Location, and characters of the HTML, which is looked through for each: 20 ms. */
+export const MAX_IMAGE_LOCATIONS = 100;
+export const MAX_LOCATION_HTML = 256 * 1024;
+
 /** Files taken out of the plain texts and the winmail.dat files of one mail, all together. */
 export const MAX_FOUND_FILES = 1000;
 

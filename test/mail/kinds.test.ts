@@ -786,6 +786,41 @@ describe('mail: kinds of structure', () => {
         html,
       );
   });
+
+  it('shows images by the address their part names', async () => {
+    const shown = async (html: string, location = 'http://x.test/a.png') =>
+      (
+        await read(
+          multipart(
+            'related',
+            `Content-Type: text/html\r\n\r\n${html}`,
+            `Content-Type: image/png\r\nContent-Location: ${location}\r\n\r\nx`,
+          ),
+        )
+      ).html;
+    const url = 'data:image/png;base64,eA==';
+    for (const [before, behind] of [
+      ['<img src="', '">'],
+      ['<img alt=a SRC = ', ' width=1>'],
+      ["<td background='", "'>"],
+      ['<p style="background:url(', ')">'],
+      ['<p style="background:url( \'', '\')">'],
+    ]) {
+      for (const location of ['http://x.test/a.png', 'a.png'])
+        assert.equal(
+          await shown(`${before}${location}${behind}a.png`, location),
+          `${before}${url}${behind}a.png`,
+        );
+    }
+    for (const html of [
+      '<a href="a.png">a.png</a>',
+      '<img src="a.png2">',
+      '<img src="b/a.png">',
+      '<img data-alt="a.png">',
+      `<img src="a.png">${' '.repeat(256 * 1024)}`,
+    ])
+      assert.equal(await shown(html, 'a.png'), html);
+  });
 });
 
 describe('mail: kinds of header', () => {
