@@ -50,6 +50,8 @@ function waitAfter(state: RhythmState, tookMs: number, random: () => number): nu
     return spread(Math.min(15 * MINUTE * 2 ** (state.failures - 1), 6 * HOUR), 0.05, random);
   }
   if (every === 0 && failure.retryAfterMs === undefined && state.failures > UNASKED_RETRIES) return undefined;
+  if (failure.reason === 'database-unavailable')
+    return Math.max(spread(DATABASE_UNAVAILABLE, 0.2, random), state.loginDelay * SECOND);
   const first = failure.reason === 'downloads-refused' ? MINUTE : (FIRST_WAIT[failure.code] ?? 5 * SECOND);
   const longest = Math.max(every, 5 * MINUTE);
   const wait = spread(Math.min(first * 2 ** (state.failures - 1), longest), 0.2, random);
@@ -63,6 +65,12 @@ const FIRST_WAIT: Partial<Record<MailboxErrorCode, number>> = {
   LOGIN_DELAY: MINUTE,
   SYS_TEMP: MINUTE,
 };
+
+/**
+ * How soon the database of a fleet is asked again, ms. While it is away a lease ends and nothing is checked at all; so it
+ * is there and busy, as after a restart when everything connects at once, and a growing wait would outlast that by far.
+ */
+const DATABASE_UNAVAILABLE = 5 * SECOND;
 
 /** How often a folder is looked at that another Node-RED uses, ms. */
 const FOLDER_IN_USE = 15 * SECOND;

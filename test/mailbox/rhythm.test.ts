@@ -75,6 +75,13 @@ describe('the rhythm', () => {
     }
   });
 
+  it('asks the database of a fleet every 5 s, not less and less often, and no server before it accepts a login', () => {
+    const failure = { code: 'STORE', reason: 'database-unavailable' } as const;
+    for (const failures of [1, 2, 10, 1000]) assert.equal(next({ failure, failures }), 5_000);
+    assert.equal(next({ failure, failures: 3, loginDelay: 60 }), 60_000);
+    assert.equal(next({ failure, failures: 6, interval: 0 }), undefined);
+  });
+
   it('retries soon after a temporary error, then at growing intervals', () => {
     const waits = [1, 2, 3, 4, 5, 6, 7, 8, 2000].map((failures) => failed('CONNECT', failures));
     assert.deepEqual(waits, [5_000, 10_000, 20_000, 40_000, 80_000, 160_000, 300_000, 300_000, 300_000]);
