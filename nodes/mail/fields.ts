@@ -2,6 +2,7 @@
 import type { AddressObject, EmailAddress, Headers } from 'mailparser';
 import { parseDate } from './dates';
 import { type MailAddress, type MailDetails, type MailProblem, problem } from './message';
+import { RISKY } from './parameters';
 
 export interface HeaderFields {
   topic: string;
@@ -11,9 +12,6 @@ export interface HeaderFields {
   /** `truncated` is for the reader to say. */
   mail: MailDetails;
 }
-
-/** Names that reach the machinery of an object when a flow merges it into another without care. */
-const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
 
 export function fieldsOf(headers: Headers): HeaderFields {
   const problems: MailProblem[] = [];

@@ -113,12 +113,14 @@ function endOfTag(html: string, from: number): number {
   const close = html.indexOf('>', from);
   if (close < 0) return html.length;
   let quote = '';
+  let isValue = false;
   for (let at = from; at < html.length && at < from + 64 * 1024; at++) {
     const char = html[at] as string;
     if (quote !== '') {
       if (char === quote) quote = '';
     } else if (char === '>') return at + 1;
-    else if ((char === '"' || char === "'") && html[at - 1] === '=') quote = char;
+    else if (isValue && (char === '"' || char === "'")) quote = char;
+    isValue = char === '=' || (isValue && char <= ' ');
   }
   return close + 1;
 }

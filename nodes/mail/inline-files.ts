@@ -1,4 +1,5 @@
-// Files within a plain text, from before there was MIME: uuencode (POSIX), in its own letters or those of base64, and yEnc. They are taken out of the text.
+// Files within a plain text, from before there was MIME: uuencode (POSIX), in its own letters or those of base64, and
+// yEnc. They are taken out of the text.
 import {
   type Beginning,
   base64Line,
@@ -11,7 +12,7 @@ import {
   yLine,
 } from './file-lines';
 import { Occurrences } from './occurrences';
-import type { Sink } from './sink';
+import { NOTHING, type Sink } from './sink';
 
 /** Where files that are found go: their bytes into the sink that is given back. Undefined: it stays in the text. */
 export type OpenFile = (name: string) => Sink | undefined;
@@ -201,8 +202,6 @@ export class FileDecoder implements Sink {
     if (!this.#hasBegun) this.#next.end();
   }
 }
-
-const NOTHING: Sink = { write() {}, end() {} };
 
 const isBase64End = (chunk: Buffer, from: number, to: number): boolean =>
   to - from === 4 && chunk.toString('latin1', from, to) === '====';

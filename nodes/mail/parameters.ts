@@ -17,7 +17,7 @@ const MAX_PARAMETERS = 500;
 const NAMES = /^(file)?name\b/;
 
 /** Names that reach the machinery of an object when a flow merges it into another without care. */
-const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
+export const RISKY = new Set(['__proto__', 'constructor', 'prototype']);
 
 /**
  * Reads a field, one byte per character.

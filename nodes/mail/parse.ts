@@ -12,7 +12,7 @@ import { type MailProblem, type MailProblemCode, problem } from './message';
 import { MessageBytes } from './message-bytes';
 import { Part } from './part';
 import { Partless } from './partless';
-import { both, type Sink } from './sink';
+import { both, NOTHING, type Sink } from './sink';
 import { Splitter, type Structure } from './split';
 import { assembleText, textOfHtml } from './text';
 import { isTnef, readTnef, type Tnef, type TnefRoom } from './tnef';
@@ -31,8 +31,6 @@ export interface ParsedMail {
   /** A multipart in which no part was found. */
   isPartless: boolean;
 }
-
-const NOTHING: Sink = { write() {}, end() {} };
 
 /** A winmail.dat that is unpacked as soon as it is there, as far as a turn allows; a larger one, when there is time. */
 const SMALL_TNEF = 64 * 1024;

@@ -55,10 +55,9 @@ const MOST_KEPT = 1024 * 1024;
 /**
  * Reads one mail (RFC 5322, MIME) while its bytes come in.
  *
- * The chunks are kept by reference until this settles, except large mails that can be read again. The source is paused while the parser has enough, read to
- * its end even when the parser gives up, and closed by `return()` when reading ends before it does. A mail that
- * cannot be parsed is no error: its message holds the raw bytes, whatever was known, and the reason in
- * `mail.problems`.
+ * The chunks are kept by reference until this settles, except those of large mails that can be read again. The source
+ * is paused while the parser has enough, and closed by `return()` when reading ends before it does. A mail that cannot
+ * be parsed is no error: its message holds the raw bytes, whatever was known, and the reason in `mail.problems`.
  *
  * @throws the very error of the source, or the reason of the signal, with nothing left behind
  * @throws MailError CONFIG when attachments are to be files and there is no directory; STORE when one could not be

@@ -8,6 +8,9 @@ export interface Sink {
   end(): void;
 }
 
+/** Where nothing is kept. */
+export const NOTHING: Sink = { write() {}, end() {} };
+
 /** What comes goes into both. */
 export function both(one: Sink, other: Sink): Sink {
   return {

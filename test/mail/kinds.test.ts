@@ -109,6 +109,7 @@ describe('mail: kinds of text', () => {
     );
     assert.equal(await text('<div>a</div><div>b</div>c<br>d<p>e</p>f'), 'a\nb\nc\nd\n\ne\n\nf');
     assert.equal(await text('before<body>in</body>behind'), 'before\nin\nbehind');
+    assert.equal(await text('<p title = "a>b">in <i title=\'>\'>it</i></p>'), 'in it');
     assert.equal(
       await text('<ul><li>one<li>two</ul><ol start=3><li><p>three</p></li></ol>'),
       ' * one\n * two\n\n 3. three',
