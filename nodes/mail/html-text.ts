@@ -167,7 +167,7 @@ class Writer {
     const text = decoded(html);
     if (this.#pre > 0) {
       for (const [index, line] of text.replace(/\r\n?/g, '\n').split('\n').entries()) {
-        if (index) this.#newLine();
+        if (index) this.#flush();
         if (line !== '') this.#put(line);
       }
       return;
@@ -181,7 +181,7 @@ class Writer {
   }
 
   tag({ name, isEnd, attributes }: Tag): void {
-    if (name === 'br') this.#newLine();
+    if (name === 'br') this.#flush();
     else if (name === 'a') this.#link(isEnd, attributes);
     else if (name === 'img') this.#image(attributes);
     else if (CELLS.has(name)) {
@@ -256,10 +256,6 @@ class Writer {
     this.#pieces.push(text);
     this.#endsBlank = text.endsWith(' ');
     this.#hasBlank = this.#isMark = false;
-  }
-
-  #newLine(): void {
-    this.#flush();
   }
 
   #flush(): void {
