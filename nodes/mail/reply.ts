@@ -18,36 +18,39 @@ const ADDRESS = /[^\s<>()@]@[^\s<>()@]/;
 /** Zoho writes dashes. */
 const COLON = /(?:[:：]\*?|-{3,})$/;
 
-/** Lines above what is quoted, in the languages Outlook and others know. */
+/** Words between dashes. */
+const DASHED = /^[-\u2010-\u2015]{2,24}\s?([^\s-].{0,60}?)\s?[-\u2010-\u2015]{2,24}$/;
+/** Those above what is quoted, in the languages Outlook and others know; others are above a block of headers only. */
 const SEPARATOR =
-  /^[-\u2010-\u2015]{2,}\s?(original message|original appointment|ursprüngliche nachricht|originalnachricht|message d['’]origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht|wiadomość oryginalna|ursprungligt meddelande|oprindelig meddelelse|původní zpráva|özgün ileti|исходное сообщение|元のメッセージ|原始邮件|原始郵件|원본 메시지|forwarded message)\s?[-\u2010-\u2015]{2,}$/i;
+  /^(original message|original appointment|ursprüngliche nachricht|originalnachricht|message d['’]origine|message original|mensaje original|messaggio originale|mensagem original|oorspronkelijk bericht|wiadomość oryginalna|ursprungligt meddelande|oprindelig meddelelse|původní zpráva|özgün ileti|исходное сообщение|元のメッセージ|原始邮件|原始郵件|원본 메시지|forwarded message)$/i;
 const RULE = /^[_\u2501-]{20,}$/;
-/** Lines above a block of headers only: any words between dashes, and what Apple Mail writes. */
-const DASHED = /^[-\u2010-\u2015]{3,}\s?[^\s-].{0,60}[-\u2010-\u2015]{3,}$/;
+/** What Apple Mail writes above a block of headers. */
 const FORWARDED =
   /^.{0,30}(forwarded|weitergeleitet|transféré|réexpédié|reenviado|inoltrato|encaminhada|doorgestuurd|przekazan|переадресован|пересылаем|転送|전달|转发|轉寄).{0,30}[:：]$/i;
 
 /** The names of the fields in the block of headers Outlook puts above what it quotes. */
-const FIELDS: [field: 'from' | 'sent' | 'date' | 'to' | 'subject' | 'other', names: RegExp][] = [
+const FIELDS = new Map<string, 'from' | 'sent' | 'date' | 'to' | 'subject' | 'other'>();
+for (const [field, names] of [
   [
     'from',
-    /^(from|von|de|da|van|od|från|fra|lähettäjä|feladó|de la|από|kimden|от|від|差出人|发件人|寄件者|보낸 ?사람)$/,
+    'from|von|de|da|van|od|från|fra|lähettäjä|feladó|de la|από|kimden|от|від|差出人|发件人|寄件者|보낸 사람|보낸사람',
   ],
   [
     'sent',
-    /^(sent|gesendet|envoyé|enviado( el)?|enviada em|inviato|verzonden|wysłano|skickat|sendt|odesláno|odoslané|lähetetty|elküldve|küldve|trimis|στάλθηκε|gönderildi|gönderilme zamanı|отправлено|надіслано|送信日時|发送时间|寄件日期|보낸 ?날짜)$/,
+    'sent|gesendet|envoyé|enviado|enviado el|enviada em|inviato|verzonden|wysłano|skickat|sendt|odesláno|odoslané|lähetetty|elküldve|küldve|trimis|στάλθηκε|gönderildi|gönderilme zamanı|отправлено|надіслано|送信日時|发送时间|寄件日期|보낸 날짜|보낸날짜',
   ],
-  ['date', /^(date|datum|dátum|fecha|data|dată|tarih|dato|päivämäärä|ημερομηνία|дата|日付|日期|날짜)$/],
+  ['date', 'date|datum|dátum|fecha|data|dată|tarih|dato|päivämäärä|ημερομηνία|дата|日付|日期|날짜'],
   [
     'to',
-    /^(to|an|à|para|a|aan|do|till|til|komu|vastaanottaja|címzett|către|προς|kime|кому|宛先|收件人|收件者|받는 ?사람)$/,
+    'to|an|à|para|a|aan|do|till|til|komu|vastaanottaja|címzett|către|προς|kime|кому|宛先|收件人|收件者|받는 사람|받는사람',
   ],
   [
     'subject',
-    /^(subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|ämne|emne|aihe|tárgy|subiect|θέμα|předmět|predmet|konu|тема|件名|主题|主旨|제목)$/,
+    'subject|betreff|objet|asunto|oggetto|assunto|onderwerp|temat|ämne|emne|aihe|tárgy|subiect|θέμα|předmět|predmet|konu|тема|件名|主题|主旨|제목',
   ],
-  ['other', /^(cc|kopie|kopia|copie|importance|wichtigkeit|attachments|anlagen|抄送|副本|참조)$/],
-];
+  ['other', 'cc|kopie|kopia|copie|importance|wichtigkeit|attachments|anlagen|抄送|副本|참조'],
+] as const)
+  for (const name of names.split('|')) FIELDS.set(name, field);
 
 /** What telephones and apps put under a text. */
 const MOBILE = [
@@ -137,8 +140,9 @@ function introductionAt(lines: string[], from: number): { length: number; isCert
 /** Whether all below was there before: a separator, or a block of headers, follows. */
 function isQuotedBelow(lines: string[], at: number): boolean {
   const line = trimmed(lines, at);
-  if (SEPARATOR.test(line)) return true;
-  if (DASHED.test(line) || FORWARDED.test(line)) return isHeaderBlock(lines, nextText(lines, at + 1));
+  const words = DASHED.exec(line)?.[1];
+  if (words !== undefined && SEPARATOR.test(words)) return true;
+  if (words !== undefined || FORWARDED.test(line)) return isHeaderBlock(lines, nextText(lines, at + 1));
   if (!RULE.test(line)) return isHeaderBlock(lines, at);
   for (let next = at + 1; next < at + 4; next++) {
     if (fieldOf(trimmed(lines, next)) === 'from' || isHeaderBlock(lines, next)) return true;
@@ -160,7 +164,7 @@ function isHeaderBlock(lines: string[], from: number): boolean {
 
 function fieldOf(line: string): string | undefined {
   const name = /^\*?([^:：*\d]{1,24}?)\s?\*?[:：]/.exec(line)?.[1]?.toLowerCase();
-  return name === undefined ? undefined : FIELDS.find(([, names]) => names.test(name))?.[0];
+  return name === undefined ? undefined : FIELDS.get(name);
 }
 
 /** RFC 3676 section 4.3; without its blank, which gets lost, only below an empty line. */
