@@ -2,6 +2,7 @@
 // out.
 import { decodeAll } from './charset';
 import type { CollectedText } from './collected-text';
+import { charsetOfPage } from './mapi';
 
 export interface RtfText {
   text?: CollectedText;
@@ -83,7 +84,7 @@ export function* readRtf(bytes: Buffer): Generator<void, RtfText> {
   const head = rtf.slice(0, 500);
   const isHtml = /\\fromhtml1\b/.test(head);
   const page = /\\ansicpg(\d{3,5})\b/.exec(head)?.[1];
-  const reader = new Reader(rtf, page === undefined ? 'windows-1252' : `cp${page}`, isHtml);
+  const reader = new Reader(rtf, charsetOfPage(Number(page ?? 0)), isHtml);
   const whole = yield* reader.all();
   if (whole.trim() === '') return {};
   const text = { whole, head: whole };
@@ -158,7 +159,10 @@ class Reader {
     WORD.lastIndex = at;
     const word = WORD.exec(rtf);
     if (word) {
-      this.#word(word[1] as string, word[2] === undefined ? undefined : Number(word[2]));
+      const value = word[2] === undefined ? undefined : Number(word[2]);
+      // So many bytes of no text follow, braces among them.
+      if (word[1] === 'bin') return WORD.lastIndex + Math.max(0, value ?? 0);
+      this.#word(word[1] as string, value);
       return WORD.lastIndex;
     }
     const symbol = rtf[at + 1];

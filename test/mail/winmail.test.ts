@@ -248,6 +248,11 @@ describe('mail: winmail.dat', () => {
     const rtf = `{\\rtf1\\ansi\\ansicpg1252\\deff0${fonts}\\f0 T\\'fcr \\f1\\'cf\\'f3\\'f1\\'ea {\\f2\\'e1}\\'ea \\f3\\'93\\'fa\\'96{\\b\\'7b}\\f0  \\'fc \\f1\\u1055\\'cf\\plain \\'fc}`;
     const found = await read(mailOf(tnef(message([BINARY, 0x1009, packed(rtf)]))));
     assert.equal(found.payload, 'Tür Пуск αк 日本 ü Пü');
+    const picture = "{\\rtf1\\ansi\\ansicpg10000 T\\'9fr{\\pict\\bin5 }{}}\\ x}\\~\\u8364? 5\\par\\tab b}";
+    assert.equal(
+      (await read(mailOf(tnef(message([BINARY, 0x1009, packed(picture)]))))).payload,
+      'Tür\u00a0€ 5\n\tb',
+    );
     // Without a code page, and with a font of a default other than the first.
     const greek = `{\\rtf1\\ansi\\deff2${fonts}\\'e1 \\plain\\'e2 \\f0\\'e4}`;
     assert.equal((await read(mailOf(tnef(message([BINARY, 0x1009, packed(greek)]))))).payload, 'α β ä');
