@@ -12,6 +12,7 @@ import {
   soleOwner,
 } from '../mailbox';
 import { FolderLock } from './folder-lock';
+import { hadBy } from './had-by';
 import type { KnownMailboxes } from './known-mailboxes';
 import type { LedgerLoan, LedgerRoom } from './ledger-loan';
 import { fileOf } from './mailbox-name';
@@ -202,12 +203,7 @@ export class Ledgers implements LedgerRoom {
         this.#tell(place, other);
         continue;
       }
-      // A node whose ledger has not been opened yet has not had its say; one that had the mail only in part keeps it.
-      // One that has not listed it lately may know another mail by the same unique ID.
-      const state = other.open?.isMissing(mail) ? undefined : other.open?.state(mail);
-      if (state === undefined || state === 'kept' || state === 'quarantined') return false;
-      const theirs = other.open?.fingerprint(mail);
-      if (mine !== undefined && theirs !== undefined && theirs !== mine) return false;
+      if (!hadBy(other.open, mail, mine)) return false;
     }
     return true;
   }

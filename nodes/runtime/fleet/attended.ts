@@ -11,6 +11,7 @@ import {
   type Spool,
   stopped,
 } from '../../mailbox';
+import { hadBy } from '../had-by';
 import type { LedgerLoan } from '../ledger-loan';
 import type { RunningMailbox } from '../running-mailbox';
 import { type Connected, LeasedStore, type StoringFleet, type StoringNode } from './leased-store';
@@ -88,8 +89,9 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
     if (here !== undefined) return here;
     const { connected, trouble } = this.#fleet;
     if (trouble !== undefined || connected === undefined) throw trouble ?? unavailable();
-    this.#taken = new AbortController();
-    const taken = this.#taken.signal;
+    const taking = new AbortController();
+    this.#taken = taking;
+    const taken = taking.signal;
     try {
       return await this.closed.during((closed) =>
         connected.inbox.check(this.mailbox, this.node, AbortSignal.any([taken, closed])),
@@ -99,6 +101,8 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
       const inner = this.#inner as Mailbox | undefined;
       if (taken.aborted && inner !== undefined) return inner.check();
       throw error;
+    } finally {
+      if (this.#taken === taking) this.#taken = undefined;
     }
   }
 
@@ -221,12 +225,8 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
 
   mayDelete(mail: string): boolean {
     if (this.#othersElsewhere) return false;
-    return this.#fleet.others(this).every((other) => {
-      const ledger = other.#store?.opened;
-      // As with files: a node has to have received this very mail, whole.
-      const state = ledger?.isMissing(mail) ? undefined : ledger?.state(mail);
-      return state !== undefined && state !== 'kept' && state !== 'quarantined';
-    });
+    const mine = this.#store?.opened?.fingerprint(mail);
+    return this.#fleet.others(this).every((other) => hadBy(other.#store?.opened, mail, mine));
   }
 
   assertOwner: AssertOwner = () => {

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Client, Pool, PoolClient, QueryResultRow } from 'pg';
 import { MailboxError } from '../../mailbox';
-import { driver, placeOf } from './driver';
+import { connectionWith, driver, placeOf } from './driver';
 import { STEPS } from './schema';
 import type { FleetSettings } from './settings';
 
@@ -174,13 +174,9 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
 
   #connection(): Record<string, unknown> {
     const { database, schema } = this.#settings;
-    const own = typeof database === 'string' ? { connectionString: database } : database;
     // Every statement looks for few rows, and is planned before anything is known of the tables.
-    return {
-      application_name: 'redletter',
-      ...own,
-      options: `-c search_path=${schema} -c enable_seqscan=off -c jit=off`,
-    };
+    const options = `-c search_path=${schema} -c enable_seqscan=off -c jit=off`;
+    return { application_name: 'redletter', ...connectionWith(database, options) };
   }
 
   async #migrate(): Promise<void> {

@@ -7,6 +7,8 @@ export const WORDS = 'word';
 export const ANSWERS = 'answer';
 /** A check may take as long; then the replica that asked gives up. */
 const ANSWER_TIMEOUT_MS = 10 * 60_000;
+/** Words that are read in one statement. */
+const MOST_WORDS = 1_000;
 /** Notices may be missed. */
 const LOOK_AGAIN_MS = 2_000;
 
@@ -35,7 +37,8 @@ const OF_MAILBOX: Prepared = {
 const OF_REPLICA: Prepared = {
   name: 'word-pending',
   text: `select w.id::text, w.mailbox, w.node, w.kind, w.delivery, w.outcome
-    from word w join mailbox m on m.id = w.mailbox where m.replica = $1 and w.answer is null order by w.id limit 1000`,
+    from word w join mailbox m on m.id = w.mailbox where m.replica = $1 and w.answer is null and w.id > $2::bigint
+    order by w.id limit ${MOST_WORDS}`,
 };
 const DROP: Prepared = { name: 'word-drop', text: 'delete from word where id = any ($1::bigint[])' };
 const ANSWER: Prepared = {
@@ -94,9 +97,15 @@ export class Inbox {
     return rows.filter(({ node }) => storedNode(node) === stored);
   }
 
-  /** Everything for the mailboxes of a replica. */
-  pending(replica: string): Promise<Word[]> {
-    return this.#database.query<Word & Record<string, unknown>>(OF_REPLICA, [replica]);
+  /** Everything for the mailboxes of a replica, also what cannot be done yet: that must keep nothing else waiting. */
+  async *pending(replica: string): AsyncIterable<Word> {
+    for (let after = '0'; ; ) {
+      const words = await this.#database.query<Word & Record<string, unknown>>(OF_REPLICA, [replica, after]);
+      yield* words;
+      const last = words.at(-1);
+      if (last === undefined || words.length < MOST_WORDS) return;
+      after = last.id;
+    }
   }
 
   async drop(words: Pick<Word, 'id'>[]): Promise<void> {
@@ -109,7 +118,7 @@ export class Inbox {
 
   /**
    * Asks the owner for a check and waits for its summary.
-   * @param until settles when the answer is wanted no more
+   * @param signal the answer is wanted no more
    * @throws MailboxError what the check threw, or TIMEOUT
    */
   async check(mailbox: string, node: string, signal: AbortSignal): Promise<CheckSummary> {

@@ -92,7 +92,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
   attended: string | undefined;
   /** Leases that are given back in one statement. */
   #giving: { leases: Lease[]; given: Promise<void> } | undefined;
-  /** A claim or a release went unanswered. */
+  /** A claim or a release went unanswered: the database may have leases of ours that we do not know. */
   #doubtful = false;
   #working: Promise<void> | undefined;
   #soon = false;
@@ -222,19 +222,24 @@ export class Leases extends EventEmitter<LeaseEvents> {
 
   async #giveBack(leases: Lease[]): Promise<void> {
     const columns = (['mailbox', 'replica', 'term'] as const).map((name) => leases.map((one) => one[name]));
+    await this.#certainly(this.#database.query(RELEASE, columns));
+  }
+
+  /** Where no answer comes, it is looked at in the next tick. */
+  async #certainly<T>(answer: Promise<T>): Promise<T> {
     try {
-      await this.#database.query(RELEASE, columns);
+      return await answer;
     } catch (error) {
       this.#doubtful = true;
       throw error;
     }
   }
 
-  /** After a claim whose answer was lost the database may have leases of ours that we do not know. */
   async #dropUnknown(session: string): Promise<void> {
-    const mine = await this.#database.query<{ id: string; term: string }>(MINE, [session]);
-    const unknown = mine.filter(({ id, term }) => this.#held.get(id)?.term !== term);
+    // Before it is asked: a release may fail meanwhile.
     this.#doubtful = false;
+    const mine = await this.#certainly(this.#database.query<{ id: string; term: string }>(MINE, [session]));
+    const unknown = mine.filter(({ id, term }) => this.#held.get(id)?.term !== term);
     if (unknown.length > 0)
       await this.#giveBack(unknown.map(({ id, term }) => ({ mailbox: id, replica: session, term })));
   }
@@ -251,13 +256,13 @@ export class Leases extends EventEmitter<LeaseEvents> {
     for (;;) {
       const room = orphans ? CLAIM_AT_ONCE : Math.min(CLAIM_AT_ONCE, share - this.#held.size);
       if (room <= 0 || this.#stopped) return;
-      this.#doubtful = true;
       const values = [session, room, this.#replica.name, orphans, this.#orphanedMs];
-      const rows = await this.#database.query<{ id: string; term: string; previous: string | null }>(
-        dead === undefined ? CLAIM_FREE : CLAIM_OF_DEAD,
-        dead === undefined ? values : [...values, dead],
+      const rows = await this.#certainly(
+        this.#database.query<{ id: string; term: string; previous: string | null }>(
+          dead === undefined ? CLAIM_FREE : CLAIM_OF_DEAD,
+          dead === undefined ? values : [...values, dead],
+        ),
       );
-      this.#doubtful = false;
       for (const { id, term, previous } of rows)
         this.#take({ mailbox: id, replica: session, term, ...(previous !== null && { previous }) });
       if (rows.length < room) return;

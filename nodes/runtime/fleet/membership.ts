@@ -53,8 +53,8 @@ export interface Session {
 const JOIN = {
   name: 'join',
   text: `with before as (update replica set died = clock_timestamp() where id = $7 and died is null)
-    insert into replica (id, name, version, role, attended, owned, earlier)
-      values ($1, $2, $3, $4, $5, $6, $7)`,
+    insert into replica (id, name, version, role, attended, owned, earlier, draining)
+      values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 };
 /** One that is late is refused even where no other replica has noticed. */
 const BEAT = {
@@ -100,7 +100,7 @@ export class Membership extends EventEmitter<MembershipEvents> {
   #timer: unknown;
   #beating: Promise<void> | undefined;
   #over = false;
-  /** Set by a person: this replica gives up what it has and claims nothing. */
+  /** Set by a person: this replica gives up what it has and claims nothing, in later sessions too. */
   draining = false;
 
   constructor(database: Pick<Database, 'query'>, facts: ReplicaFacts, clock: Clocks, pace: Pace = PACE) {
@@ -186,9 +186,9 @@ export class Membership extends EventEmitter<MembershipEvents> {
     const sent = this.#stamp();
     const { name, version, role } = this.#facts;
     const { attended, owned } = this.#facts.load();
-    await this.#database.query(JOIN, [id, name, version, role, attended, owned, this.#earlier]);
+    const values = [id, name, version, role, attended, owned, this.#earlier, this.draining];
+    await this.#database.query(JOIN, values);
     this.#timeline = await this.#readTimeline();
-    this.draining = false;
     this.#earlier = id;
     this.#session = { id, ...sent };
   }

@@ -45,7 +45,7 @@ export class Words {
   async #apply(): Promise<void> {
     const replica = this.#replica();
     if (replica === undefined) return;
-    for (const word of await this.#inbox.pending(replica)) {
+    for await (const word of this.#inbox.pending(replica)) {
       const one = this.#attended(word.mailbox, word.node);
       const running = one?.running;
       // Not begun yet: its ledger applies the acknowledgements when it is opened.
