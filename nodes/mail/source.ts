@@ -21,13 +21,14 @@ export class Abortable {
    * One at a time. Not by Promise.race, whose other promise, never settled, keeps what came of each: as good as every
    * mail outlived two young collections then, and filled the old generation.
    *
-   * @throws the reason of the signal, if that comes first
+   * @throws the reason of the signal, if that comes first. What is awaited may fail later: that ends no process.
    */
   race<T>(promise: Promise<T>): Promise<T> {
-    this.#signal?.throwIfAborted();
-    if (this.#signal === undefined) return promise;
+    const signal = this.#signal;
+    if (signal === undefined) return promise;
     return new Promise<T>((resolve, reject) => {
       this.#giveUp = reject;
+      if (signal.aborted) reject(signal.reason);
       promise.then(resolve, reject);
     });
   }

@@ -98,6 +98,34 @@ describe('mail: given up half-way', () => {
     assert.ok(returned);
   });
 
+  it('a source that fails after that ends no process', async () => {
+    const controller = new AbortController();
+    const closed = new Error('closed');
+    const unhandled: unknown[] = [];
+    const onUnhandled = (error: unknown): void => void unhandled.push(error);
+    const others = process.listeners('unhandledRejection');
+    process.removeAllListeners('unhandledRejection').on('unhandledRejection', onUnhandled);
+    try {
+      async function* source() {
+        yield MAIL.subarray(0, SIZE);
+        controller.abort(closed);
+        await new Promise((resolve) => setImmediate(resolve));
+        throw new Error('the mail is gone');
+      }
+      const reading = readMail(source(), {
+        content: 'parsed',
+        attachments: 'none',
+        signal: controller.signal,
+      });
+      await assert.rejects(reading, (error) => error === closed);
+      for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(unhandled, []);
+    } finally {
+      process.removeAllListeners('unhandledRejection');
+      for (const listener of others) process.on('unhandledRejection', listener);
+    }
+  });
+
   it('does not begin when it was given up before', async () => {
     const signal = AbortSignal.abort();
     await assert.rejects(read(MAIL, { signal }), { name: 'AbortError' });
