@@ -84,8 +84,8 @@ const MAIL_PROBLEMS = {
   TOO_DEEP: 'The parts are nested too deeply; the innermost are one attachment',
   /** More parts than MAX_PARTS: what is left came out as one attachment, undecoded. */
   TOO_MANY_PARTS: 'The mail has too many parts; the last ones are one attachment',
-  /** More files in plain text or winmail.dat than MAX_FOUND_FILES: the rest is still where it was. */
-  TOO_MANY_FILES: 'The text or winmail.dat holds too many files; the last ones were left in it',
+  /** More files in plain text or winmail.dat than MAX_FOUND_FILES, or RTF than MAX_RTF: the rest is still there. */
+  TOO_MANY_FILES: 'The text or winmail.dat holds too many files or too much text; the rest was left in it',
   /** A header block, a field or a list of addresses beyond its limit: the rest of it was left out. */
   HEADERS_SHORTENED: 'The headers are too long; some of them were left out',
   /** The name of an attachment was cut. */
