@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { recordBaseline } from './baseline';
 import { changesSince } from './changes';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
@@ -51,6 +52,8 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
     // What was announced tells a mail that was cut; where nothing is new it does not matter.
     if (wanted.length > 0) await addSizes(client, listing);
+    // A hundred thousand have been sorted by now: other flows have their turn before the first one comes.
+    await nextTurn();
     const since = context.monotonic();
     let downloads: Downloads;
     try {

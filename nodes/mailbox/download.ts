@@ -137,10 +137,9 @@ class Download {
 
   #retrieve(mails: ListedMail[], once: boolean): Promise<void> {
     const { ledger } = this.#context;
-    const keys = new Map(mails.map(({ number, key }) => [number, key]));
     // A mail that has failed before is not downloaded twice in one check: that may be what ends it.
-    const canDownloadAgain = (number: number): boolean =>
-      once && failedAttempts(ledger.openDelivery(keys.get(number) ?? '')) === 0;
+    const canDownloadAgain = ({ key }: ListedMail): boolean =>
+      once && failedAttempts(ledger.openDelivery(key)) === 0;
     return this.#deliverEach(mails, this.#client.retrieve(numbersOf(mails)), {
       whole: true,
       canDownloadAgain,
@@ -150,12 +149,19 @@ class Download {
   async #deliverEach(
     mails: ListedMail[],
     source: AsyncIterable<RetrievedMail>,
-    how: { whole: boolean; canDownloadAgain(number: number): boolean },
+    how: { whole: boolean; canDownloadAgain(mail: ListedMail): boolean },
   ): Promise<void> {
-    const waiting = new Map(mails.map((mail) => [mail.number, mail]));
-    const sizes = new Map(mails.map(({ number, bytes }) => [number, bytes]));
-    const estimated = this.#client.estimatesSizes;
-    const receipt = { ...how, estimated, listed: (number: number) => sizes.get(number) };
+    const waiting = new Map<number, ListedMail>();
+    for (const mail of mails) waiting.set(mail.number, mail);
+    const receipt = {
+      whole: how.whole,
+      estimated: this.#client.estimatesSizes,
+      listed: (number: number) => waiting.get(number)?.bytes,
+      canDownloadAgain: (number: number) => {
+        const mail = waiting.get(number);
+        return mail !== undefined && how.canDownloadAgain(mail);
+      },
+    };
     try {
       for await (const { number, received } of this.#context.delivery.receive(source, receipt)) {
         const mail = waiting.get(number);

@@ -16,19 +16,15 @@ export class Intents {
   constructor(ledger: Ledger, mails: ListedMail[]) {
     this.#ledger = ledger;
     this.#mails = mails;
-    for (const [index, mail] of mails.entries()) {
-      this.#place.set(mail.key, Math.floor(index / INTENT_WINDOW));
-      // As it was before this check recorded its own intents.
-      this.#earlier.set(mail.key, ledger.openDelivery(mail.key)?.deliveries ?? 0);
-    }
-    this.#begin(0);
+    this.#begin();
   }
 
   /** Resolves when the mail may be delivered, with the number of earlier deliveries that may have happened. */
   async before(mail: ListedMail): Promise<number> {
-    const window = this.#place.get(mail.key) ?? 0;
     // Mails come in order; a whole window of failures may have been skipped.
-    for (let index = this.#windows.length; index <= window + 1; index += 1) this.#begin(index);
+    while (!this.#place.has(mail.key) && this.#hasMore) this.#begin();
+    const window = this.#place.get(mail.key) ?? 0;
+    if (window === this.#windows.length - 1 && this.#hasMore) this.#begin();
     await this.#windows[window];
     return this.#earlier.get(mail.key) ?? 0;
   }
@@ -54,18 +50,24 @@ export class Intents {
     await this.#ledger.withdrawIntents(rest);
   }
 
-  #begin(index: number): void {
-    const keys = this.#mails
-      .slice(index * INTENT_WINDOW, (index + 1) * INTENT_WINDOW)
-      .map((mail) => mail.key);
-    const durable =
-      keys.length === 0
-        ? Promise.resolve()
-        : this.#ledger.recordIntents(keys).then(() => {
-            for (const key of keys) this.#outstanding.add(key);
-          });
+  get #hasMore(): boolean {
+    return this.#windows.length * INTENT_WINDOW < this.#mails.length;
+  }
+
+  #begin(): void {
+    const window = this.#windows.length;
+    const from = window * INTENT_WINDOW;
+    const keys = this.#mails.slice(from, from + INTENT_WINDOW).map(({ key }) => key);
+    for (const key of keys) {
+      this.#place.set(key, window);
+      // As it was before this check recorded its own intents.
+      this.#earlier.set(key, this.#ledger.openDelivery(key)?.deliveries ?? 0);
+    }
+    const durable = this.#ledger.recordIntents(keys).then(() => {
+      for (const key of keys) this.#outstanding.add(key);
+    });
     // The mail that needs the window hears of it; until then it must not count as unhandled.
     durable.catch(() => undefined);
-    this.#windows[index] = durable;
+    this.#windows.push(durable);
   }
 }
