@@ -22,11 +22,11 @@ class Gathered {
   #bytes: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  /** @param most how many may come */
+  /** @param most how many may still come, these included */
   add(chunk: Buffer, most: number): void {
     const needed = this.#length + chunk.length;
     if (needed > this.#bytes.length) {
-      const room = this.#length === 0 ? needed : roomFor(needed, most);
+      const room = this.#length === 0 ? needed : roomFor(needed, this.#length + most);
       const larger = Buffer.allocUnsafeSlow(room);
       this.#bytes.copy(larger, 0, 0, this.#length);
       this.#bytes = larger;
@@ -49,7 +49,8 @@ class Gathered {
  * nothing, and what is copied to a larger place does. The first chunk tells nothing yet: most attachments are small.
  */
 function roomFor(needed: number, most: number): number {
-  return needed <= most ? Math.min(most, needed * 16) : needed * 2;
+  if (needed > most) return needed * 2;
+  return needed * 64 >= most ? most : needed * 16;
 }
 
 /** One attachment while its bytes come. */

@@ -37,7 +37,7 @@ const SMALL_TNEF = 64 * 1024;
 
 export class Parsing implements Structure<Part> {
   readonly #attachments: Attachments;
-  readonly #bytes: number;
+  #mayCome: number;
   readonly #splitter = new Splitter<Part>(this);
   readonly #texts = new Map<Part, TextCollector>();
   readonly #sinks = new Map<Part, Sink>();
@@ -59,7 +59,7 @@ export class Parsing implements Structure<Part> {
   /** @param bytes how many the mail has, where that is known */
   constructor(attachments: Attachments, bytes = 0, turn = new Turn()) {
     this.#attachments = attachments;
-    this.#bytes = bytes;
+    this.#mayCome = bytes;
     this.#turn = turn;
   }
 
@@ -70,7 +70,8 @@ export class Parsing implements Structure<Part> {
    */
   write(chunk: Buffer): Promise<void> | undefined {
     for (let at = 0; at < chunk.length; at += SLICE) {
-      this.#attachments.most = Math.max(this.#bytes, chunk.length);
+      this.#attachments.most = Math.max(this.#mayCome, chunk.length - at);
+      this.#mayCome -= Math.min(SLICE, chunk.length - at);
       const isLeft = this.#splitter.write(chunk.subarray(at, at + SLICE));
       if (isLeft || this.#attachments.isBehind || this.#winmails.length || this.#turn.isOver)
         return this.#goOn(chunk.subarray(at + SLICE), isLeft);
