@@ -138,7 +138,9 @@ describe('mail: a corpus', () => {
   });
 
   it('takes for an image only what is an address, and repeats each as often as it is shown', async () => {
-    const image = { cid: 'a', contentType: 'image/png', content: Buffer.from('x') } as MailAttachment;
+    const headers: MailAttachment['headers'] = new Map();
+    const content = Buffer.from('x');
+    const image = { cid: 'a', contentType: 'image/png', content, headers } as MailAttachment;
     const page = { ...image, cid: 'b', contentType: 'text/html' };
     const html = `<img src="cid:a"> acid:a <img src='cid:a'> cid:ab <img src="cid:b">`;
     const url = 'data:image/png;base64,eA==';
