@@ -48,6 +48,8 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
   let members: Member[];
   /** The command of `a` that is not answered before the gate is opened. */
   let at: { command: string; gate: Gate } | undefined;
+  /** What `a` waits for before it opens a session. */
+  let turn: Gate | undefined;
   before(async function () {
     needs(postgresMissing).call(this);
     postgres = await startPostgres();
@@ -57,6 +59,7 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
     url = await postgres.database();
     relay = await startRelay(postgres.port);
     at = undefined;
+    turn = undefined;
     members = [];
     server = await startManyMailboxes({
       before: (command, by) => (by === 'a' && command === at?.command ? at.gate.pass() : undefined),
@@ -81,6 +84,10 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
       user: 'user',
       port: server.port,
       interval: 0,
+      inTurn: async (run) => {
+        if (name === 'a') await turn?.pass();
+        return run();
+      },
       deliver: async ({ pop3 }, assertOwner) => {
         await assertOwner('deliver');
         delivered.push(pop3);
@@ -279,6 +286,19 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
       [['m1', false]],
     );
     assert.deepEqual([a.states.at(-1), a.errors.length], [{ is: 'new', count: 1 }, 1]);
+  });
+
+  it('opens no session once its time is over, though it waited for that and nothing has told it', async () => {
+    const { a } = await begin();
+    const { sessions } = server;
+    turn = new Gate();
+    a.mailbox.wake();
+    await turn.reached;
+    wakeUp(a);
+    const before = a.states.length;
+    turn.open();
+    while (a.states.length === before) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.deepEqual([a.states.at(-1), server.sessions], [{ is: 'elsewhere' }, sessions]);
   });
 
   it('asks the database nothing in a check without new mail', async () => {
