@@ -9,6 +9,9 @@ const KEY = 'redletterMailboxes';
  */
 export class KnownMailboxes {
   readonly #settings: SettingsStore;
+  /** Added by this runtime: each check adds its mailbox, and the list may hold ten thousand. */
+  readonly #added = new Set<string>();
+
   constructor(settings: SettingsStore) {
     this.#settings = settings;
   }
@@ -19,6 +22,8 @@ export class KnownMailboxes {
 
   /** Never rejects: where settings cannot be written, nothing is noticed. */
   async add(key: string): Promise<void> {
+    if (this.#added.has(key)) return;
+    this.#added.add(key);
     const all = this.#all;
     if (all.includes(key)) return;
     try {
