@@ -97,7 +97,9 @@ async function nothingNew(remembered: number): Promise<Case> {
   const mail = mailOf('a');
   const box = await Box.start(Array.from({ length: remembered }, (_, index) => ({ uid: uid(index), mail })));
   const checker = await Checker.make();
-  await checker.check(box);
+  // What is recognized by its headers is learned over many checks: what a check costs after that is measured.
+  do await checker.check(box);
+  while (box.said('TOP').length > 1);
   return { run: () => cost(() => checker.check(box)), close: () => box.close() };
 }
 

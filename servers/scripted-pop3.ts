@@ -155,14 +155,14 @@ export class ScriptedPop3 {
       return ok('Logged in.');
     };
     const number = Number(argument.split(' ')[0]);
-    const there = this.mails
-      .map((mail, index) => ({
-        number: index + 1,
-        mail,
-        uid: this.options.uids?.[index] ?? `uid-${index + 1}`,
-      }))
-      .filter((entry) => !session.deleted.has(entry.number));
-    const one = there.find((entry) => entry.number === number);
+    const entryOf = (mail: Buffer, index: number) => ({
+      number: index + 1,
+      mail,
+      uid: this.options.uids?.[index] ?? `uid-${index + 1}`,
+    });
+    const all = () => this.mails.map(entryOf).filter((entry) => !session.deleted.has(entry.number));
+    const mail = this.mails[number - 1];
+    const one = mail && !session.deleted.has(number) ? entryOf(mail, number - 1) : undefined;
     switch (word) {
       case 'CAPA': {
         const after = this.options.capabilitiesAfterLogin;
@@ -197,14 +197,16 @@ export class ScriptedPop3 {
           return `+ ${Buffer.from('{"status":"401","schemes":"bearer","scope":"mail.pop"}').toString('base64')}${end}`;
         };
         return `+ ${end}`;
-      case 'STAT':
+      case 'STAT': {
+        const there = all();
         return ok(`${there.length} ${there.reduce((sum, { mail }) => sum + mail.length, 0)}`);
+      }
       case 'LIST':
         if (argument) return one ? ok(`${number} ${one.mail.length}`) : no('no such message');
-        return list(there.map((entry) => `${entry.number} ${entry.mail.length}`));
+        return list(all().map((entry) => `${entry.number} ${entry.mail.length}`));
       case 'UIDL':
         if (argument) return one ? ok(`${number} ${one.uid}`) : no('no such message');
-        return list(there.map((entry) => `${entry.number} ${entry.uid}`));
+        return list(all().map((entry) => `${entry.number} ${entry.uid}`));
       case 'RETR':
         if (!one) return no('no such message');
         return Buffer.concat([Buffer.from(ok(`${one.mail.length} octets`)), stuffed(one.mail, end)]);
@@ -229,7 +231,7 @@ export class ScriptedPop3 {
       case 'LANG':
         return ok();
       case 'QUIT':
-        this.mails = there.map((entry) => entry.mail);
+        this.mails = all().map((entry) => entry.mail);
         session.socket.end(ok('Logging out.'));
         return undefined;
       default:
