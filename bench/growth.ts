@@ -25,7 +25,7 @@ export async function measureGrowth(): Promise<Growth> {
     megabytes: await points('MB of four mails each', [3, 6, 12, 24], (size) =>
       fetched(4, (index) => htmlMail(index, size * 1e6, 20_000)),
     ),
-    remembered: await points('remembered', [12_500, 25_000, 50_000, 100_000], nothingNew),
+    remembered: await points('remembered', [12_500, 25_000, 50_000], nothingNew),
     mailboxes: await points('mailboxes', [125, 250, 500, 1000], manyMailboxes),
   };
 }
