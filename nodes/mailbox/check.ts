@@ -51,9 +51,11 @@ export async function checkMailbox(context: CheckContext): Promise<CheckResult> 
     const fresh = newMail(context, listing).filter(({ key }) => !recognized.waiting.has(key));
     const wanted = settings.maxPerCheck > 0 ? fresh.slice(0, settings.maxPerCheck) : fresh;
     // What was announced tells a mail that was cut; where nothing is new it does not matter.
-    if (wanted.length > 0) await addSizes(client, listing);
-    // A hundred thousand have been sorted by now: other flows have their turn before the first one comes.
-    await nextTurn();
+    if (wanted.length > 0) {
+      await addSizes(client, listing);
+      // A hundred thousand have been sorted by now: other flows have their turn before the first one comes.
+      await nextTurn();
+    }
     const since = context.monotonic();
     let downloads: Downloads;
     try {

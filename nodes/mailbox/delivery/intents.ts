@@ -16,7 +16,7 @@ export class Intents {
   constructor(ledger: Ledger, mails: ListedMail[]) {
     this.#ledger = ledger;
     this.#mails = mails;
-    this.#begin();
+    if (this.#hasMore) this.#begin();
   }
 
   /** Resolves when the mail may be delivered, with the number of earlier deliveries that may have happened. */
