@@ -23,11 +23,10 @@ export class KnownMailboxes {
   /** Never rejects: where settings cannot be written, nothing is noticed. */
   async add(key: string): Promise<void> {
     if (this.#added.has(key)) return;
-    this.#added.add(key);
     const all = this.#all;
-    if (all.includes(key)) return;
     try {
-      await this.#settings.set(KEY, [...all, key]);
+      if (!all.includes(key)) await this.#settings.set(KEY, [...all, key]);
+      this.#added.add(key);
     } catch {
       // Settings may be read-only.
     }
