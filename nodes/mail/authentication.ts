@@ -52,13 +52,9 @@ export function authenticationOf(
     by = name;
     results.push(...field.results);
   }
-  const [spf, dkim, dmarc, arc] = METHODS.map((method) => resultOf(method, results)) as [
-    string,
-    string,
-    string,
-    string,
-  ];
-  return { by, spf, dkim, dmarc, arc, verdict: verdictOf(dmarc, isAboutFrom(results, lines, from)) };
+  const of = (method: Method): string => resultOf(method, results);
+  const verdict = verdictOf(of('dmarc'), isAboutFrom(results, lines, from));
+  return { by, spf: of('spf'), dkim: of('dkim'), dmarc: of('dmarc'), arc: of('arc'), verdict };
 }
 
 /**

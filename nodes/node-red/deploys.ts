@@ -1,6 +1,6 @@
 import type { NodeAPI } from 'node-red';
 import type { Stop } from '../base/stop';
-import { MailboxError } from '../mailbox';
+import { stopped as endedByDeploy } from '../mailbox';
 
 /** For a node that sends by itself. */
 export interface Deploys {
@@ -54,7 +54,7 @@ function listen(events: NodeAPI['events']): Deploys {
       if (stopped || closing.isStopped) await closing.during(started);
       const before = stops;
       await send();
-      if (stops !== before) throw new MailboxError('CONNECT', 'stopped');
+      if (stops !== before) throw endedByDeploy();
     },
   };
 }
