@@ -47,7 +47,7 @@ const claim = (name: string, from: string): Prepared => ({
   name,
   text: `with me as (select id from replica where id = $1 and died is null and not draining for share),
     free as (
-      select m.id from mailbox m where ${from} and ${ATTENDED}
+      select m.ctid as at from mailbox m where ${from} and ${ATTENDED}
         and (m.wanted is null or m.wanted = $3
           or not exists (select from replica r where r.name = m.wanted and r.died is null and not r.draining))
         and (not $4 or m.wanted = $3 or coalesce((select died from replica r where r.id = m.replica), m.since)
@@ -56,11 +56,11 @@ const claim = (name: string, from: string): Prepared => ({
     )
     update mailbox set replica = $1, term = term + 1, previous = replica, since = clock_timestamp(),
       wanted = nullif(wanted, $3)
-    where id in (select id from free) and exists (select from me)
+    where ctid = any (array(select at from free)) and exists (select from me)
     returning id, term::text, previous`,
 });
-const CLAIM_FREE = claim('claim', 'm.replica is null');
-const CLAIM_OF_DEAD = claim('claim-of-dead', 'm.replica = $6::uuid');
+export const CLAIM_FREE = claim('claim', 'm.replica is null');
+export const CLAIM_OF_DEAD = claim('claim-of-dead', 'm.replica = $6::uuid');
 const RELEASE = {
   name: 'release',
   text: `update mailbox m set replica = null, since = clock_timestamp()
@@ -211,7 +211,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
     const { draining } = this.#membership;
     const share = shareOf(survey);
     for (const mailbox of survey.away) this.emit('wanted', mailbox);
-    const held = [...this.#held.keys()];
+    const held = draining || this.#held.size > share ? [...this.#held.keys()] : [];
     const surplus = draining
       ? held
       : await this.#surplus.of(held, { share, session, isIdle: this.#isIdle }, this.#database);

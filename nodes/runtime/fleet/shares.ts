@@ -20,7 +20,8 @@ export interface Survey {
  * True of a mailbox `m` in the flows of the replica of parameter 1. `offset 0` keeps an `exists` with it from being
  * planned as a join: each of them is an index's look at a few rows, where a join reads every mailbox.
  */
-export const ATTENDED = 'exists (select from attendance a where a.replica = $1 and a.mailbox = m.id)';
+export const ATTENDED =
+  'exists (select from attendance a where a.replica = $1 and a.mailbox = m.id offset 0)';
 
 /**
  * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
@@ -31,32 +32,36 @@ const SURVEY: Prepared = {
   text: `select
     count(*) filter (where not draining)::int as replicas,
     coalesce(max(attended), 0)::int as mailboxes,
-    exists (select from mailbox m where m.replica is null and ${ATTENDED} offset 0) as free,
+    exists (select from mailbox m where m.replica is null and ${ATTENDED}) as free,
     array(select id from replica d where died is not null
-      and exists (select from mailbox m where m.replica = d.id and ${ATTENDED} offset 0)) as dead,
+      and exists (select from mailbox m where m.replica = d.id and ${ATTENDED})) as dead,
     (select md5(string_agg(id || ' ' || attending, ',' order by id)) from replica where died is null) as attended,
     array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
       and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
     from replica where died is null and role = 'runtime'`,
 };
 const OF_OTHERS =
-  'exists (select from attendance f where f.mailbox = m.id and f.replica in (select id from other))';
+  'exists (select from attendance f where f.mailbox = m.id and f.replica in (select id from other) offset 0)';
+/** How many mailboxes are offered to the others in one statement, however many there are. */
+const MOST_OFFERED = 20_000;
 /**
- * Owned here, and in the flows of another replica that owns less than its share; with how many such replicas have room
- * for. What was given up and has not been claimed yet counts as theirs.
+ * For how many mailboxes other replicas have room that own less than their share, and which of those given are in
+ * their flows. What was given up and has not been claimed yet counts as theirs.
  */
 const TAKEN: Prepared = {
   name: 'surplus-taken',
   text: `with other as (
       select id, $2::int - (select count(*) from mailbox where replica = r.id)::int as room from replica r
-        where id <> $1 and died is null and not draining and role = 'runtime')
-    select distinct a.mailbox, ((select sum(room) from other where room > 0)
+        where id <> $1 and died is null and not draining and role = 'runtime'),
+    others as (select coalesce(sum(room), 0)
         - (select count(*) from mailbox m where m.replica is null and ${OF_OTHERS})
         - (select count(*) from replica d join mailbox m on m.replica = d.id
-          where d.died is not null and ${OF_OTHERS}))::int as room
-      from attendance a
-      where a.replica = any (array(select id from other where room > 0))
-        and a.mailbox in (select id from mailbox where replica = $1)`,
+          where d.died is not null and ${OF_OTHERS}) as room
+      from other where room > 0)
+    select others.room::int, array(select m.id from unnest($3::text[]) as m (id)
+      where others.room > 0 and exists (select from attendance a where a.mailbox = m.id
+        and a.replica in (select id from other where room > 0) offset 0)) as taken
+    from others`,
 };
 
 export async function surveyed(
@@ -79,12 +84,16 @@ export const shareOf = ({ mailboxes, replicas }: Survey): number =>
 export class Surplus {
   readonly #patienceMs: number;
   readonly #monotonic: () => number;
-  /** Since when there has been more than the share, ms. */
+  readonly #mostOffered: number;
+  /** Since when there has been more than the share, and room for it, ms. */
   #since: number | undefined;
+  /** Where in what is owned the next offer begins. */
+  #at = 0;
 
-  constructor(patienceMs: number, monotonic: () => number) {
+  constructor(patienceMs: number, monotonic: () => number, mostOffered = MOST_OFFERED) {
     this.#patienceMs = patienceMs;
     this.#monotonic = monotonic;
+    this.#mostOffered = mostOffered;
   }
 
   async of(
@@ -93,22 +102,36 @@ export class Surplus {
     database: Querying,
   ): Promise<string[]> {
     const count = held.length - share;
-    if (count <= 0) {
-      this.#since = undefined;
-      return [];
-    }
-    const rows = await database.query<{ mailbox: string; room: number }>(TAKEN, [session, share]);
-    const room = rows[0]?.room ?? 0;
+    const { room, taken } = count > 0 ? await this.#ask(held, { share, session }, database) : NOBODY;
     if (room <= 0) {
       this.#since = undefined;
       return [];
     }
     this.#since ??= this.#monotonic();
-    const taken = new Set(rows.map(({ mailbox }) => mailbox));
-    const movable = held.filter((mailbox) => taken.has(mailbox));
-    const idle = movable.filter(isIdle);
     const patient = this.#monotonic() - this.#since < this.#patienceMs;
-    const busy = patient ? [] : movable.filter((mailbox) => !isIdle(mailbox));
-    return [...idle, ...busy].slice(0, Math.min(count, room));
+    const idle = taken.filter(isIdle);
+    const busy = patient ? [] : taken.filter((mailbox) => !isIdle(mailbox));
+    const surplus = [...idle, ...busy].slice(0, Math.min(count, room));
+    // What no other replica took is offered again only after everything else was.
+    if (surplus.length < Math.min(count, room)) this.#at += this.#mostOffered;
+    return surplus;
+  }
+
+  async #ask(
+    held: string[],
+    { share, session }: { share: number; session: string },
+    database: Querying,
+  ): Promise<Taken> {
+    if (this.#at >= held.length) this.#at = 0;
+    const offered = held.slice(this.#at, this.#at + this.#mostOffered);
+    const [answer] = await database.query<Taken & Record<string, unknown>>(TAKEN, [session, share, offered]);
+    return answer ?? NOBODY;
   }
 }
+
+interface Taken {
+  room: number;
+  taken: string[];
+}
+
+const NOBODY: Taken = { room: 0, taken: [] };
