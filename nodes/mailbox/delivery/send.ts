@@ -72,6 +72,9 @@ export class SendDelivery implements Delivery {
       await deliver(Object.assign(read.message, { pop3 }), assertOwner);
       const { state, identity } = outcomeOf(mail, received, reading);
       this.#record(ledger.markDone(mail.key, state, identity));
+      // Before the next mail is read, which takes the thread for a while: a record in a database goes only at the end of
+      // what is running now, and it is waited for before that mail is delivered.
+      await new Promise<void>((resolve) => process.nextTick(resolve));
       return { bytes, redelivered: pop3.redelivered };
     } finally {
       if (!delivered) {
