@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { connectionWith } from '../../../nodes/runtime/fleet/driver';
+import { connectionWith, placeOf } from '../../../nodes/runtime/fleet/driver';
 
 const OURS = '-c search_path=redletter';
 
@@ -31,5 +31,24 @@ describe('runtime/fleet: the options of a session', () => {
   it('change nothing of an address that is no URL', () => {
     const address = '/var/run/postgresql mail';
     assert.deepEqual(connectionWith(address, OURS), { connectionString: address, options: OURS });
+  });
+});
+
+describe('runtime/fleet: what a log says of a database', () => {
+  it('is its host, port and name, however its address is given, and never who signs in', () => {
+    const places = [
+      'postgres://me:canary@db.example.com:6432/mail?sslmode=require',
+      'postgres://me:canary@db.example.com/mail',
+      { host: 'db.example.com', port: 6432, database: 'mail', user: 'me', password: 'canary' },
+      { user: 'me', password: 'canary' },
+      'host=db.example.com user=me password=canary',
+    ].map(placeOf);
+    assert.deepEqual(places, [
+      'db.example.com:6432/mail',
+      'db.example.com:5432/mail',
+      'db.example.com:6432/mail',
+      'localhost:5432/',
+      'PostgreSQL',
+    ]);
   });
 });
