@@ -27,6 +27,8 @@ interface LeaseEvents {
 
 /** How many mailboxes are claimed in one statement. */
 const CLAIM_AT_ONCE = 1_000;
+/** And released: a drained replica may have so many that a single statement would take longer than it may. */
+const RELEASE_AT_ONCE = 5_000;
 
 export interface LeaseOptions {
   /** Of this replica. */
@@ -221,8 +223,11 @@ export class Leases extends EventEmitter<LeaseEvents> {
   }
 
   async #giveBack(leases: Lease[]): Promise<void> {
-    const columns = (['mailbox', 'replica', 'term'] as const).map((name) => leases.map((one) => one[name]));
-    await this.#certainly(this.#database.query(RELEASE, columns));
+    for (let from = 0; from < leases.length; from += RELEASE_AT_ONCE) {
+      const some = leases.slice(from, from + RELEASE_AT_ONCE);
+      const columns = (['mailbox', 'replica', 'term'] as const).map((name) => some.map((one) => one[name]));
+      await this.#certainly(this.#database.query(RELEASE, columns));
+    }
   }
 
   /** Where no answer comes, it is looked at in the next tick. */

@@ -217,6 +217,27 @@ describe('runtime/fleet: leases', function () {
     assert.deepEqual(counts(), [0, 10]);
   });
 
+  it('are given back some at a time, however many a replica has that a person drains', async () => {
+    const many = replica('a', names(11_000));
+    await ticks(1);
+    await postgres.query(url, "update redletter.replica set draining = true where name = 'a'");
+    const { query } = database;
+    const sizes: number[] = [];
+    database.query = (prepared, values = []) => {
+      if (prepared.name === 'release') sizes.push((values[0] as string[]).length);
+      return query.call(database, prepared, values) as Promise<never[]>;
+    };
+    await ticks(2);
+    database.query = query;
+    assert.deepEqual(sizes, [5_000, 5_000, 1_000]);
+    assert.equal(many.owned.length, 0);
+    const [left] = await postgres.query<{ count: string }>(
+      url,
+      'select count(*) from redletter.mailbox where replica is not null',
+    );
+    assert.equal(left?.count, '0');
+  });
+
   it('end with the history of the database that gave them: a promoted standby may lack the last of it', async () => {
     const replication = await startRelay(postgres.port);
     const standby = await postgres.standby(replication.port);
