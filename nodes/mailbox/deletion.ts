@@ -1,6 +1,7 @@
 import type { Pop3Client } from '../pop3';
 import type { CheckContext, CheckSummary, Recognized } from './check-context';
 import type { ListedMail } from './listing';
+import { asOwner } from './ownership';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -21,14 +22,14 @@ export async function deleteAndQuit(
   const marked = new Map<number, string>();
   const deletable = listing.filter((mail) => identified.has(mail.key) && mayDelete(context, mail));
   if (deletable.length > 0) {
-    await assertOwner('delete');
     const keys = new Map(deletable.map(({ number, key }) => [number, key]));
-    for await (const { number, error } of client.dele(keys.keys())) {
-      if (error === undefined) marked.set(number, keys.get(number) ?? '');
-    }
+    await asOwner(assertOwner, 'delete', async () => {
+      for await (const { number, error } of client.dele(keys.keys())) {
+        if (error === undefined) marked.set(number, keys.get(number) ?? '');
+      }
+    });
   }
-  await assertOwner('quit');
-  const answer = await client.leave();
+  const answer = await asOwner(assertOwner, 'quit', () => client.leave());
   if (marked.size === 0) return;
   // The next check sees what became of them.
   if (answer === 'unknown') summary.unconfirmed = marked.size;

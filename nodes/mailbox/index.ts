@@ -20,7 +20,7 @@ export { asMailboxError } from './from-pop3';
 export { Mailbox } from './mailbox';
 export { PAUSED } from './mailbox-checks';
 export type { CheckRecord, MailboxParts, MailboxState } from './mailbox-parts';
-export { type AssertOwner, type OwnedAct, soleOwner } from './ownership';
+export { type AssertOwner, asOwner, type OwnedAct, soleOwner } from './ownership';
 export { type PreviewedMail, previewMailbox, type SendOneParts, sendOne } from './preview';
 export { senderAndSubject } from './sender-and-subject';
 export { type Login, openSession, type Session } from './session';

@@ -10,5 +10,21 @@ export type OwnedAct = 'deliver' | 'delete' | 'quit';
  */
 export type AssertOwner = (act: OwnedAct) => void | Promise<void>;
 
+/**
+ * Does what only the owner may. Where the answer needs no wait it is done in the very turn of the answer: waiting for
+ * nothing lets everything else go first that is due, and a process that is suspended meanwhile acts after its time.
+ *
+ * @throws what `assertOwner` throws; nothing is done then
+ */
+export async function asOwner<T>(
+  assertOwner: AssertOwner,
+  act: OwnedAct,
+  run: () => T | Promise<T>,
+): Promise<T> {
+  const answer = assertOwner(act);
+  if (answer instanceof Promise) await answer;
+  return run();
+}
+
 /** A Node-RED of its own, whose folder is locked, always may. */
 export const soleOwner: AssertOwner = () => undefined;

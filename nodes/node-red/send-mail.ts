@@ -1,5 +1,5 @@
 import type { Node, NodeMessage } from 'node-red';
-import type { AssertOwner, DeliveredMail } from '../mailbox';
+import { type AssertOwner, asOwner, type DeliveredMail } from '../mailbox';
 
 /** Sent, and one turn of the event loop later: the nodes wired to this one have it by then. */
 export async function sendMail(
@@ -9,8 +9,7 @@ export async function sendMail(
   assertOwner: AssertOwner,
 ): Promise<void> {
   const message: NodeMessage = { ...mail };
-  await assertOwner('deliver');
-  node.send(twoOutputs ? [message, null] : message);
+  await asOwner(assertOwner, 'deliver', () => node.send(twoOutputs ? [message, null] : message));
   // Written to the log where the user has metrics switched on.
   node.metric('pop3.octets', message, mail.pop3.size);
   await new Promise((resolve) => setImmediate(resolve));

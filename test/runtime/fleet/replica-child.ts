@@ -3,7 +3,7 @@
  * mail it is given into its file before anything else happens.
  */
 import { appendFileSync } from 'node:fs';
-import { systemClock } from '../../../nodes/mailbox';
+import { asOwner, systemClock } from '../../../nodes/mailbox';
 import { Fleet } from '../../../nodes/runtime/fleet/fleet';
 import { attend } from '../../../servers/attended-mailbox';
 import { type ReplicaOrders, SECRET } from './drill';
@@ -33,10 +33,11 @@ for (const [index, user] of users.entries()) {
     interval,
     ack,
     deliver: async (mail, assertOwner) => {
-      await assertOwner('deliver');
       const { uid, redelivered, attempt, delivery } = mail.pop3;
-      const line: DeliveredLine = { name, user, uid, redelivered, attempt, at: Date.now() };
-      appendFileSync(file, `${JSON.stringify(line)}\n`);
+      await asOwner(assertOwner, 'deliver', () => {
+        const line: DeliveredLine = { name, user, uid, redelivered, attempt, at: Date.now() };
+        appendFileSync(file, `${JSON.stringify(line)}\n`);
+      });
       await new Promise((resolve) => setImmediate(resolve));
       if (ack) setTimeout(() => mailbox.acknowledge(delivery, 'done').catch(() => undefined), 20);
     },
