@@ -1,6 +1,6 @@
 import { type AckOutcome, type CheckSummary, MailboxError, type MailboxErrorCode } from '../../mailbox';
 import { storedNode } from '../mailbox-name';
-import type { Database, Prepared } from './database';
+import { type Database, isText, type Prepared } from './database';
 
 /** What hears of new words, and of answers. */
 export const WORDS = 'word';
@@ -47,6 +47,9 @@ const ANSWER: Prepared = {
     select pg_notify($3, id::text) from said`,
 };
 const ANSWERED: Prepared = { name: 'word-answered', text: 'select answer from word where id = $1::bigint' };
+/** As a node names its deliveries. Other text may be none that PostgreSQL takes, which is no trouble of the database. */
+const DELIVERY = /^[0-9a-f]{32}-[\w-]{1,64}$/;
+
 /** Entries that were not requested for so long are removed. */
 const TIDY: Prepared = {
   name: 'word-tidy',
@@ -81,6 +84,7 @@ export class Inbox {
    * @throws MailboxError STORE
    */
   async acknowledge(node: string, delivery: string, outcome: AckOutcome): Promise<'accepted' | 'unknown'> {
+    if (!DELIVERY.test(delivery) || !isText(node)) return 'unknown';
     const name = delivery.split('-', 1)[0];
     const values = [node, name, delivery, outcome, this.#channel(WORDS), storedNode(node)];
     return (await this.#database.query(PUT, values)).length > 0 ? 'accepted' : 'unknown';

@@ -1,4 +1,4 @@
-import type { Database, Prepared, Querying } from './database';
+import { type Database, isText, type Prepared, type Querying } from './database';
 
 /** One Node-RED of the fleet, as the database knows it. */
 export interface ReplicaStanding {
@@ -53,11 +53,11 @@ const MOVE: Prepared = {
 
 /** A replica gives up all its mailboxes and takes none, or takes some again. False where there is none of this name. */
 export const drain = async (database: Querying, name: string, draining: boolean): Promise<boolean> =>
-  (await database.query(DRAIN, [name, draining])).length > 0;
+  isText(name) && (await database.query(DRAIN, [name, draining])).length > 0;
 
 /** A mailbox moves to a replica; false where that cannot have it: it is not there, drained, or its flows lack the mailbox. */
 export const move = async (database: Querying, mailbox: string, name: string): Promise<boolean> =>
-  (await database.query(MOVE, [mailbox, name])).length > 0;
+  isText(name) && (await database.query(MOVE, [mailbox, name])).length > 0;
 
 /**
  * @param nodes the nodes in the flows here, with their mailboxes

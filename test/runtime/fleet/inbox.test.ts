@@ -112,6 +112,10 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     await until('nothing waits any more', async () => (await count('spooled')) + (await count('word')) === 0);
     assert.equal(await b.mailbox.acknowledge(delivery, 'done'), 'unknown');
     assert.equal(await b.fleet.acknowledge('no-such-node', delivery, 'done'), 'unknown');
+    // The database is there, and refuses such text.
+    for (const none of ['x\0y', `${delivery}\0`, '', 'x'.repeat(1_000_000)])
+      assert.equal(await b.fleet.acknowledge(NODE, none, 'done'), 'unknown');
+    assert.equal(await b.fleet.acknowledge('no\0node', delivery, 'done'), 'unknown');
     await a.mailbox.check();
     assert.deepEqual(server.left('user'), [], 'deleted, since it was acknowledged');
     assert.deepEqual(
@@ -192,10 +196,11 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
 
     const ownedBy = (name: string) =>
       until(`${name} owns it`, async () => (await b.fleet.standing()).owners.get(NODE) === name);
-    for (const nobody of ['c', '', 'a\0'])
-      assert.equal(await b.fleet.move(NODE, nobody).catch(() => false), false);
+    // PostgreSQL refuses a NUL in a text: no such name, rather than a database that is away.
+    for (const nobody of ['c', '', 'a\0']) assert.equal(await b.fleet.move(NODE, nobody), false);
     assert.equal(await b.fleet.move('no-such-node', 'b'), false);
     assert.equal(await b.fleet.drain('c', true), false);
+    assert.equal(await b.fleet.drain('b\0', true), false);
     assert.equal(await b.fleet.move(NODE, 'b'), true);
     await ownedBy('b');
     // Asked of any replica, of itself too.
