@@ -98,8 +98,8 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
       );
     } catch (error) {
       if (this.closed.isStopped) throw stopped();
-      const inner = this.#inner as Mailbox | undefined;
-      if (taken.aborted && inner !== undefined) return inner.check();
+      // It has come here, and may have gone again before the answer to that was read.
+      if (taken.aborted) return this.check();
       throw error;
     } finally {
       if (this.#taken === taking) this.#taken = undefined;

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import type { CheckSummary } from '../../../nodes/mailbox';
 import { AttendedMailbox, type AttendingFleet } from '../../../nodes/runtime/fleet/attended';
+import type { Inbox } from '../../../nodes/runtime/fleet/inbox';
 import type { Lease } from '../../../nodes/runtime/fleet/leases';
 import { Places } from '../../../nodes/runtime/fleet/places';
 import { attend } from '../../../servers/attended-mailbox';
@@ -12,7 +15,11 @@ const PORT = 1;
 type Ledgers = Record<string, [letter: string, fingerprint: string]>;
 
 /** A replica that owns a mailbox, as far as two nodes on it go. */
-function replica(ledgers: Ledgers, elsewhere: string[] = []): Record<string, AttendedMailbox> {
+function replica(
+  ledgers: Ledgers,
+  elsewhere: string[] = [],
+  inbox: Partial<Inbox> = {},
+): Record<string, AttendedMailbox> {
   const query = async ({ name }: { name: string }, values: unknown[] = []): Promise<object[]> => {
     const [mailbox] = values;
     assert.equal(mailbox, 'box');
@@ -29,7 +36,7 @@ function replica(ledgers: Ledgers, elsewhere: string[] = []): Record<string, Att
     connected: {
       database: { query, bulk: query, name: 'a database' },
       leases: { owns: () => true, attended: 'x', fence: () => undefined },
-      inbox: { acknowledgements: async () => [] },
+      inbox: { acknowledgements: async () => [], ...inbox },
     },
     trouble: undefined,
     local: undefined,
@@ -78,5 +85,25 @@ describe('runtime/fleet: two nodes on one mailbox', () => {
 
   it('delete none that a node in the flows of another replica may still want', async () => {
     assert.equal(await mayDelete({ 'node-a': ['h', 'F'], 'node-b': ['h', 'F'] }, ['node-c']), false);
+  });
+});
+
+describe('runtime/fleet: a check asked of another replica', () => {
+  it('goes on where the mailbox is, when that has come here meanwhile and gone again', async () => {
+    const summary = { delivered: 0 } as CheckSummary;
+    let asked = 0;
+    const { 'node-a': one } = replica({ 'node-a': ['b', ''] }, [], {
+      check: async (_mailbox, _node, signal) => {
+        asked += 1;
+        if (asked > 1) return summary;
+        one?.own(LEASE);
+        await once(signal, 'abort');
+        one?.lose();
+        throw signal.reason;
+      },
+    });
+    one?.lose();
+    assert.equal(await one?.check(), summary);
+    await one?.stop();
   });
 });
