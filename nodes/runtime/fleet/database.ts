@@ -178,7 +178,8 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
   #connection(): Record<string, unknown> {
     const { database, schema } = this.#settings;
     // Every statement looks for few rows, and is planned before anything is known of the tables.
-    const options = `-c search_path=${schema} -c enable_seqscan=off -c jit=off`;
+    // In quotes: `user` is a name, too.
+    const options = `-c search_path="${schema}" -c enable_seqscan=off -c jit=off`;
     return { application_name: 'redletter', ...connectionWith(database, options) };
   }
 
@@ -190,7 +191,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
         { name: '', text: 'select 1 from pg_namespace where nspname = $1' },
         [schema],
       );
-      if (there === undefined) await within.query({ name: '', text: `create schema ${schema}` });
+      if (there === undefined) await within.query({ name: '', text: `create schema "${schema}"` });
       const [table] = await within.query<{ made: boolean }>({
         name: '',
         text: "select to_regclass('schema_version') is not null as made",

@@ -14,7 +14,10 @@ export interface FleetSettings {
   schema: string;
 }
 
-const SCHEMA = /^[a-z_][a-z0-9_]{0,62}$/;
+/** Names of PostgreSQL have 63 characters at most, and those of the channels begin with the schema's; `pg_` is its own. */
+const SCHEMA = /^(?!pg_)[a-z_][a-z0-9_]{0,54}$/;
+/** What `pg` connects to: a URL, or a folder with a socket. It would look up anything else as a host. */
+const ADDRESS = /^(?:postgres(?:ql)?:|socket:|\/)/i;
 
 /**
  * What switches a fleet on; undefined without one.
@@ -27,10 +30,9 @@ export function fleetSettings(setting: unknown, environment: string | undefined)
   if (chosen === undefined || chosen === '' || chosen === false) return undefined;
   const given = (typeof chosen === 'string' ? { database: chosen } : chosen) as Record<string, unknown>;
   const { database, name, role = 'runtime', schema = 'redletter' } = given;
-  const known = typeof database === 'string' ? database !== '' : isObject(database);
+  const known = typeof database === 'string' ? ADDRESS.test(database) : isObject(database);
   if (!known) throw wrong('database');
-  if (name !== undefined && (typeof name !== 'string' || name === '' || name.length > 64))
-    throw wrong('name');
+  if (name !== undefined && (typeof name !== 'string' || !isName(name))) throw wrong('name');
   if (role !== 'runtime' && role !== 'editor') throw wrong('role');
   if (typeof schema !== 'string' || !SCHEMA.test(schema)) throw wrong('schema');
   return {
@@ -47,5 +49,8 @@ export const secretFingerprint = (secret: string): string =>
 
 const wrong = (property: string): MailboxError =>
   new MailboxError('CONFIG', 'fleet-setting-wrong', { facts: { property }, retryable: false });
+
+/** PostgreSQL has no text with a NUL in it. */
+const isName = (text: string): boolean => text !== '' && text.length <= 64 && !text.includes('\0');
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -66,11 +67,16 @@ describe('runtime/fleet: settings', () => {
       [7, 'database'],
       [{ database: 7 }, 'database'],
       [true, 'database'],
+      ['canary', 'database'],
+      ['mysql://user:canary@db.example.com/mail', 'database'],
       [{ database: URL_OF_DATABASE, name: '' }, 'name'],
+      [{ database: URL_OF_DATABASE, name: 'canary\0' }, 'name'],
       [{ database: URL_OF_DATABASE, name: 'x'.repeat(65) }, 'name'],
       [{ database: URL_OF_DATABASE, role: 'canary' }, 'role'],
       [{ database: URL_OF_DATABASE, schema: 'canary"; drop' }, 'schema'],
       [{ database: URL_OF_DATABASE, schema: 'Canary' }, 'schema'],
+      [{ database: URL_OF_DATABASE, schema: 'pg_canary' }, 'schema'],
+      [{ database: URL_OF_DATABASE, schema: 's'.repeat(56) }, 'schema'],
     ];
     for (const [setting, property] of wrong)
       assert.throws(
@@ -146,6 +152,20 @@ describe('runtime/fleet: the database that is named', function () {
     ];
     for (const [address, code, reason] of cases)
       await assert.rejects(openDatabase(address), asError(code, reason), address);
+  });
+
+  it('holds the fleet in a schema of any name that is allowed, and replicas hear each other there', async () => {
+    for (const schema of ['user', 's'.repeat(55)]) {
+      const database = await openDatabase(url, schema);
+      try {
+        await database.listen('sign_in');
+        const heard = once(database, 'notice');
+        await database.notify('sign_in', 'a text');
+        assert.deepEqual(await heard, ['sign_in', 'a text']);
+      } finally {
+        await database.close();
+      }
+    }
   });
 
   it('of a newer version is refused, with both versions, and stays as it is', async () => {
