@@ -38,23 +38,18 @@ function optionsOf(values: Record<string, string | boolean | undefined>): Transf
     throw new UsageError(`${userDir} is not a user directory of Node-RED. Name it with --user-dir.`);
   const file = values.settings === undefined ? join(userDir, 'settings.js') : String(values.settings);
   if (values.settings !== undefined && !existsSync(file)) throw new UsageError(`${file} does not exist.`);
-  const { credentialSecret: secret, redletter } = settingsFile(file);
+  const { credentialSecret: secret, redletter } = settingsOf(file);
   const own = (redletter as { fleet?: unknown } | undefined)?.fleet;
-  const parts = typeof own === 'object' ? own : own === undefined ? {} : { database: own };
-  const { database, schema } = values;
+  const parts = typeof own === 'object' ? own : { database: own };
   const given = {
-    ...parts,
-    ...(database !== undefined && { database }),
-    ...(schema !== undefined && { schema }),
+    database: process.env.REDLETTER_FLEET,
+    ...withoutEmpty(parts ?? {}),
+    ...withoutEmpty({ database: values.database, schema: values.schema }),
   };
-  const environment = process.env.REDLETTER_FLEET;
-  const fleet = fleetSettings(
-    'database' in given || environment === undefined ? given : { ...given, database: environment },
-    undefined,
-  );
+  const fleet = given.database ? fleetSettings(given, undefined) : undefined;
+  if (fleet === undefined) throw new UsageError('No database is set. Name it with --database.');
   if (typeof secret !== 'string' || secret === '')
     throw new MailboxError('CONFIG', 'fleet-secret-missing', { retryable: false });
-  if (fleet === undefined) throw new UsageError('No database is set. Name it with --database.');
   return {
     fleet,
     secret,
@@ -67,6 +62,24 @@ function optionsOf(values: Record<string, string | boolean | undefined>): Transf
       ),
   };
 }
+
+/** What settings.js exports, which may have an error of its own. */
+function settingsOf(file: string): Record<string, unknown> {
+  let settings: unknown;
+  try {
+    settings = settingsFile(file);
+  } catch (error) {
+    throw new Error(
+      `${file} cannot be read: ${(error as Error)?.message}. Correct it and run the command again.`,
+    );
+  }
+  if (typeof settings === 'object' && settings !== null) return settings as Record<string, unknown>;
+  throw new Error(`${file} does not export an object with settings. Correct it and run the command again.`);
+}
+
+/** What is false or empty switches no fleet on. */
+const withoutEmpty = (given: object): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(given).filter(([, value]) => value));
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -101,6 +114,12 @@ function explain(error: unknown): string {
   if (error instanceof FleetRunning)
     return `${error.message} Stop them, wait 10 seconds, and run the command again.`;
   if (error instanceof MailboxError) {
+    const { database, system, property } = error.facts;
+    // Its own words speak of a Node-RED that runs.
+    if (error.reason === 'database-unavailable')
+      return `The database ${database} is not available (${system}). Run the command again when it responds.`;
+    if (error.reason === 'fleet-setting-wrong')
+      return `The ${property} of the fleet is not valid. Correct redletter.fleet.${property} in the settings file or the options of the command, and run it again.`;
     const locales = [join(__dirname, 'locales'), join(__dirname, '..', 'locales')].find(existsSync);
     if (error.reason === 'folder-in-use')
       return 'A Node-RED uses this user directory. Stop it and run the command again.';

@@ -242,6 +242,54 @@ describe('runtime/fleet: import and export', function () {
     assert.deepEqual(await rememberedIn(to), original);
   });
 
+  it('says what is wrong with its settings or options, and what to do', async () => {
+    const from = await copy();
+    const script = join(__dirname, '..', '..', '..', 'nodes', 'redletter-fleet.ts');
+    const { REDLETTER_FLEET: _, ...env } = process.env;
+    const cases: [settings: string, options: string[], said: RegExp][] = [
+      ["throw new Error('my own error')", [], /settings\.js cannot be read: my own error\. Correct it/],
+      [
+        'module.exports = () => ({})',
+        [],
+        /settings\.js does not export an object with settings\. Correct it/,
+      ],
+      ['module.exports = null', [], /settings\.js does not export an object with settings\. Correct it/],
+      ["module.exports = { credentialSecret: 'x' }", [], /No database is set\. Name it with --database\./],
+      [
+        "module.exports = { credentialSecret: 'x', redletter: { fleet: false } }",
+        [],
+        /No database is set\. Name it with --database\./,
+      ],
+      [
+        "module.exports = { credentialSecret: 'x' }",
+        ['--database', url, '--schema', 'A b'],
+        /The schema of the fleet is not valid\. Correct redletter\.fleet\.schema in the settings file or the options/,
+      ],
+      [
+        "module.exports = { credentialSecret: 'x' }",
+        ['--database', 'postgres://user:canary@127.0.0.1:1/mail'],
+        /The database 127\.0\.0\.1:1\/mail is not available \(ECONNREFUSED\)\. Run the command again when it responds\./,
+      ],
+    ];
+    for (const [settings, options, said] of cases) {
+      await writeFile(join(from, 'settings.js'), settings);
+      const command = startChild(
+        process.execPath,
+        ['--import', 'tsx', script, 'import', '--user-dir', from, ...options],
+        { stdio: 'pipe', env },
+      );
+      let told = '';
+      command.stderr?.on('data', (bytes: Buffer) => {
+        told += bytes;
+      });
+      const [code] = await once(command, 'close');
+      assert.match(told, said);
+      assert.doesNotMatch(told, /canary/);
+      assert.ok(code > 0);
+    }
+    assert.deepEqual(await rememberedIn(from), original);
+  });
+
   it('is refused while a Node-RED uses the folder, or is in the fleet', async () => {
     const [from, schema] = [await copy(), newSchema()];
     const options = optionsOf(from, schema);
