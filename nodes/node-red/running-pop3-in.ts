@@ -95,7 +95,7 @@ export function runPop3In(
     if (runtime.mailboxes.get(node.id) === acknowledged) runtime.mailboxes.delete(node.id);
     mailbox
       .stop()
-      .finally(loan.giveBack)
+      .finally(() => loan.giveBack())
       .catch((error) => node.warn(error.message))
       .finally(done);
   });

@@ -225,6 +225,25 @@ async function acknowledgedElsewhere(fleet: Fleet): Promise<void> {
   assert.equal(fleet.delivered.filter(({ uid }) => uid === mail.uid).length, 1);
 }
 
+/**
+ * A deploy makes each node again, and takes one away from the flow of its owner: the others, which have it still, must
+ * get its mailbox.
+ */
+async function deployedAgain(fleet: Fleet): Promise<void> {
+  const ownerOf = async (): Promise<string> =>
+    (await fleet.owners()).get(fleet.boxOf('user0'))?.at(-1)?.name ?? '';
+  const changed = fleet.flow().map((node) => (node.type === 'pop3 in' ? { ...node, keepDays: 1 } : node));
+  const owner = await ownerOf();
+  const nodeRed = fleet.nodeReds.get(owner) as NodeRed;
+  await nodeRed.deploy(changed);
+  await nodeRed.deploy(fleet.flow().filter(({ id }) => id !== 'mail0'));
+  for (const until = Date.now() + BOUND_MS; (await ownerOf()) === owner; await pause(100))
+    if (Date.now() > until) assert.fail('a mailbox that is no longer in the flow of its owner stays there');
+  await nodeRed.deploy(fleet.flow());
+  const warnings = nodeRed.logs.filter((line) => /\[(?:warn|error)\] \[pop3 in/.test(line));
+  assert.deepEqual(warnings, [], 'the nodes have closed in order');
+}
+
 async function within<T>(what: string, look: () => T | undefined | false): Promise<T> {
   for (const until = Date.now() + BOUND_MS; Date.now() < until; await pause(100)) {
     const found = look();
@@ -316,6 +335,7 @@ describe('a fleet of three Node-REDs', function () {
           NAMES.every((name) => (shares.get(name) ?? 0) >= Math.floor(BOXES / NAMES.length)),
         );
 
+        if (seed === FIRST) await deployedAgain(fleet);
         await acknowledgedElsewhere(fleet);
         await healthOf(fleet);
         if (seed === FIRST) await movedByHand(fleet);
