@@ -1,4 +1,5 @@
-import type { Querying } from './database';
+import { createHash } from 'node:crypto';
+import { isText, type Querying } from './database';
 
 /** Rows in one statement. */
 const MOST_ROWS = 5_000;
@@ -20,6 +21,15 @@ const LEAVE = {
     (select mailbox, node from unnest($2::text[], $3::text[]) as t (mailbox, node))`,
 };
 
+/** Longer ones may not fit into an index. Node-RED's own have 16 characters, and those in subflows 17 more a level. */
+const MOST_CHARACTERS = 500;
+
+/** What a node is called here: an imported flow may have an ID that PostgreSQL refuses, and with it all others at once. */
+export const attendedAs = (node: string): string =>
+  node.length <= MOST_CHARACTERS && isText(node)
+    ? node
+    : createHash('sha256').update(node).digest('base64url');
+
 type Pair = [mailbox: string, node: string];
 
 /** Which mailboxes the flows of this replica have, by which of their nodes, and what of that the database knows. */
@@ -33,7 +43,8 @@ export class Attendance {
     return this.#nodes.size;
   }
 
-  add(mailbox: string, node: string): void {
+  add(mailbox: string, id: string): void {
+    const node = attendedAs(id);
     const nodes = this.#nodes.get(mailbox) ?? new Set();
     this.#nodes.set(mailbox, nodes.add(node));
     this.#leaving.delete(`${mailbox}\n${node}`);
@@ -41,7 +52,8 @@ export class Attendance {
   }
 
   /** False where the node had not been added. */
-  remove(mailbox: string, node: string): boolean {
+  remove(mailbox: string, id: string): boolean {
+    const node = attendedAs(id);
     const nodes = this.#nodes.get(mailbox);
     if (!nodes?.delete(node)) return false;
     if (nodes.size === 0) this.#nodes.delete(mailbox);

@@ -2,6 +2,7 @@ import type { Stop } from '../../base/stop';
 import { Ledger, type MailboxParts, type Spool, soleOwner } from '../../mailbox';
 import { AckDelivery } from '../../mailbox/delivery/ack';
 import { storedNode } from '../mailbox-name';
+import { attendedAs } from './attendance';
 import type { Database, Prepared } from './database';
 import type { Inbox, Word } from './inbox';
 import type { Lease, Leases } from './leases';
@@ -114,7 +115,7 @@ export class LeasedStore {
     const state = leases.attended && [leases.attended, ...here].join();
     if (state === undefined || this.#beside?.state !== state) {
       this.#beside = undefined;
-      const values = [this.lease.mailbox, here];
+      const values = [this.lease.mailbox, here.map(attendedAs)];
       const rows = await this.#fleet.opening.run(() => database.query(OTHER_NODES, values));
       this.#beside = { state, others: rows.length > 0 };
     }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
@@ -53,6 +54,14 @@ describe('runtime/fleet: leases', function () {
     }
   };
   const counts = (): number[] => replicas.map(({ owned }) => owned.length);
+
+  it('are claimed whatever the ID of a node in the flows is', async () => {
+    const one = replica('a', ['box', 'other']);
+    // Random: a long text that repeats itself is made short in an index.
+    for (const node of ['nul\0', randomBytes(10_000).toString('hex')]) one.leases.attend('other', node);
+    await ticks(1);
+    assert.deepEqual(one.owned, ['box', 'other']);
+  });
 
   it('give one owner to each mailbox, evenly', async () => {
     const mailboxes = names(100);
