@@ -101,11 +101,11 @@ export function runPop3In(
   });
 }
 
-const borrowed = ({ open, spool, mayDelete, assertOwner }: LedgerLoan) => ({
-  ledger: open,
-  spool,
-  mayDelete,
-  assertOwner,
+const borrowed = (loan: LedgerLoan) => ({
+  ledger: (signal: AbortSignal) => loan.open(signal),
+  spool: () => loan.spool(),
+  mayDelete: (mail: string) => loan.mayDelete(mail),
+  assertOwner: loan.assertOwner,
 });
 
 function openBy(
