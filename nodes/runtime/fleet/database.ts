@@ -280,7 +280,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
         retryable: false,
       });
     const { name: database } = this;
-    const system = code ?? (cause as Error).message;
+    const system = saidBy(cause as Error & { code?: string });
     // 28: who we are is refused; 3D000: there is no such database; 3F000: its schema may not be used; 42501: a right
     // is missing.
     const ours = typeof code === 'string' && (/^28/.test(code) || ['3D000', '3F000', '42501'].includes(code));
@@ -288,4 +288,13 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
       ? new MailboxError('CONFIG', 'fleet-database-refused', { facts: { database, system }, cause })
       : new MailboxError('STORE', 'database-unavailable', { facts: { database, system }, cause });
   }
+}
+
+/**
+ * Why a connection or a statement was refused as a whole, in the words of the database; of other errors only the code,
+ * since their words may repeat what was to be stored. 53: too many connections; 57: it shuts down; 25006: read-only.
+ */
+function saidBy({ code, message }: { code?: string; message: string }): string {
+  if (code === undefined) return message;
+  return /^(?:28|3D|3F|53|57|25006|42501)/.test(code) ? `${code}: ${message.slice(0, 200)}` : code;
 }

@@ -71,6 +71,8 @@ export class Fleet implements LedgerRoom, AttendingFleet {
   #again: unknown;
   /** The last beat failed, though the session may have outlived that. */
   #failing = false;
+  /** Since when no mailbox could be claimed though beats went well, ms of the monotonic clock. */
+  #unclaimedSince: number | undefined;
   #over = false;
 
   constructor(options: FleetOptions) {
@@ -222,8 +224,12 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     leases.on('wanted', (mailbox) => {
       this.#moveAway(mailbox).catch(() => undefined);
     });
-    membership.on('beat', () => {
+    leases.on('worked', () => {
+      this.#unclaimedSince = undefined;
       this.#untroubled();
+    });
+    leases.on('failed', (error) => this.#unclaimed(error));
+    membership.on('beat', () => {
       if (this.#failing) this.#retryAll();
       words.read();
     });
@@ -252,6 +258,14 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     } finally {
       this.#moving.delete(mailbox);
     }
+  }
+
+  /** Shown only where it lasts: a single statement may fail, and is repeated at the next beat. */
+  #unclaimed(error: unknown): void {
+    this.#unclaimedSince ??= this.#clocks.monotonic();
+    const { timeToLive } = this.#options.pace ?? PACE;
+    if (this.#clocks.monotonic() - this.#unclaimedSince < timeToLive) return;
+    this.#troubled(error instanceof MailboxError ? error : unavailable());
   }
 
   #troubled(error: MailboxError): void {

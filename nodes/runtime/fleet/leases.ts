@@ -23,6 +23,10 @@ interface LeaseEvents {
   lost: [mailbox: string];
   /** To be given back in order, with {@link Leases.release}, when it is idle. */
   wanted: [mailbox: string];
+  /** A tick went well. */
+  worked: [];
+  /** A tick did not: nothing may have been claimed. */
+  failed: [error: unknown];
 }
 
 /** How many mailboxes are claimed in one statement. */
@@ -177,9 +181,14 @@ export class Leases extends EventEmitter<LeaseEvents> {
 
   /** Compares with what the others have, and claims or gives back. Never two at once. */
   tick(): Promise<void> {
-    this.#working ??= this.#work().finally(() => {
-      this.#working = undefined;
-    });
+    this.#working ??= this.#work()
+      .catch((error) => {
+        this.emit('failed', error);
+        throw error;
+      })
+      .finally(() => {
+        this.#working = undefined;
+      });
     return this.#working;
   }
 
@@ -220,6 +229,7 @@ export class Leases extends EventEmitter<LeaseEvents> {
     for (const mailbox of surplus) this.emit('wanted', mailbox);
     if (!draining && this.#replica.role === 'runtime') await this.#claimAll(session, share, survey);
     await this.#database.query(FORGET_DEAD);
+    this.emit('worked');
   }
 
   async #giveBack(leases: Lease[]): Promise<void> {

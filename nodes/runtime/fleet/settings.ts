@@ -22,13 +22,15 @@ const ADDRESS = /^(?:postgres(?:ql)?:|socket:|\/)/i;
 /**
  * What switches a fleet on; undefined without one.
  * @param setting `redletter.fleet` of settings.js
- * @param environment REDLETTER_FLEET, where settings.js says nothing
+ * @param environment REDLETTER_FLEET: the address, where settings.js names none
  * @throws MailboxError CONFIG
  */
 export function fleetSettings(setting: unknown, environment: string | undefined): FleetSettings | undefined {
   const chosen = setting === undefined || setting === null || setting === '' ? environment : setting;
   if (chosen === undefined || chosen === '' || chosen === false) return undefined;
-  const given = (typeof chosen === 'string' ? { database: chosen } : chosen) as Record<string, unknown>;
+  // A name or a role may stand in settings.js where the environment has the address.
+  const given: Record<string, unknown> =
+    typeof chosen === 'string' ? { database: chosen } : { database: environment, ...(chosen as object) };
   const { database, name, role = 'runtime', schema = 'redletter' } = given;
   const known = typeof database === 'string' ? ADDRESS.test(database) : isObject(database);
   if (!known) throw wrong('database');

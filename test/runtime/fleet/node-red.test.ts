@@ -305,6 +305,7 @@ async function unknownIsNotFound(fleet: Fleet): Promise<void> {
     (await (fleet.nodeReds.get('a') as NodeRed).admin(`redletter/fleet/${route}`, { json })).status;
   assert.equal(await ask('drain', { replica: 'nobody', draining: true }), 404);
   assert.equal(await ask('drain', { replica: { name: 'b' }, draining: true }), 404);
+  assert.equal(await ask('drain', { replica: 'b', draining: 'false' }), 400);
   assert.equal(await ask('move', { id: 'mail0', replica: 'nobody' }), 404);
   assert.equal(await ask('move', { id: 'nothing', replica: 'b' }), 404);
   assert.equal(await ask('drain', { replica: 'b', draining: false }), 202);

@@ -44,6 +44,7 @@ describe('runtime/fleet: settings', () => {
     assert.deepEqual(fleetSettings({ database: URL_OF_DATABASE }, 'postgres://other'), made);
     for (const nothing of [undefined, null, ''])
       assert.deepEqual(fleetSettings(nothing, URL_OF_DATABASE), made);
+    assert.deepEqual(fleetSettings({ role: 'editor' }, URL_OF_DATABASE), { ...made, role: 'editor' });
     const chosen = { database: { host: 'db', ssl: true }, name: 'mail-1', role: 'editor', schema: 'mail' };
     assert.deepEqual(fleetSettings(chosen, undefined), chosen);
   });
@@ -152,6 +153,15 @@ describe('runtime/fleet: the database that is named', function () {
     ];
     for (const [address, code, reason] of cases)
       await assert.rejects(openDatabase(address), asError(code, reason), address);
+  });
+
+  it('says in its own words why it refuses a connection', async () => {
+    const facts = { system: '3D000: database "no_such_database" does not exist' };
+    const { host } = new URL(url);
+    await assert.rejects(
+      openDatabase(`postgres://postgres@${host}/no_such_database`),
+      asError('CONFIG', 'fleet-database-refused', facts),
+    );
   });
 
   it('holds the fleet in a schema of any name that is allowed, and replicas hear each other there', async () => {

@@ -288,6 +288,25 @@ describe('runtime/fleet: a replica that stalls while it owns a mailbox', functio
     assert.deepEqual([a.states.at(-1), a.errors.length], [{ is: 'new', count: 1 }, 1]);
   });
 
+  it('that can claim nothing though its heartbeats go well says why, where that lasts', async () => {
+    const { b } = await begin();
+    while (b.fleet.connected === undefined) await new Promise((resolve) => setTimeout(resolve, 20));
+    const { membership, leases } = b.fleet.connected as NonNullable<Fleet['connected']>;
+    const beat = async (): Promise<unknown> => {
+      b.clock.pass(2_000);
+      await membership.tick();
+      await leases.tick().catch(() => undefined);
+      return b.states.at(-1)?.is;
+    };
+    await postgres.query(url, 'alter table redletter.attendance rename to away');
+    for (let at = 0; at < 3; at += 1) assert.equal(await beat(), 'elsewhere');
+    for (let at = 0; at < 3; at += 1) await beat();
+    assert.deepEqual([b.states.at(-1)?.is, b.errors], ['failed', ['database-unavailable']]);
+    await postgres.query(url, 'alter table redletter.away rename to attendance');
+    assert.equal(await beat(), 'elsewhere');
+    assert.equal(b.errors.length, 1);
+  });
+
   it('opens no session once its time is over, though it waited for that and nothing has told it', async () => {
     const { a } = await begin();
     const { sessions } = server;
