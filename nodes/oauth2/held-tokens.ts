@@ -73,8 +73,14 @@ export class HeldTokens {
 
   /** Another owner of the store has saved, or deleted: what is kept there counts. */
   async reload(): Promise<void> {
+    if (!keepsTokens(this.#config().grant)) return;
+    // What this one is saving may be newer than what is read before that.
+    await this.stored.settled();
+    const epoch = this.epoch;
     const stored = await this.stored.load();
-    if (stored?.accessToken === this.tokens?.accessToken) return;
+    if (this.epoch !== epoch || (this.#loaded && stored?.accessToken === this.tokens?.accessToken)) return;
+    // A renewal under way must not undo it.
+    this.epoch++;
     this.#loaded = true;
     this.tokens = stored;
     this.stopped = undefined;

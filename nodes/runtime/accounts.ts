@@ -23,6 +23,8 @@ interface Kept {
   source: TokenSource;
   config: AccountConfig;
   listeners: Set<Listener>;
+  /** Ends hearing of what other replicas of a fleet do with its tokens. */
+  unwatch?: (() => void) | undefined;
   /** A refresh request continues after its nodes were removed; this counts the nodes that are left. */
   borrowers: number;
 }
@@ -168,7 +170,10 @@ export class Accounts {
     for (const [key, kept] of this.#kept) {
       const [node = '', binding = ''] = split(key);
       if (kept.borrowers > 0) bindings.set(node, (bindings.get(node) ?? new Set()).add(binding));
-      else this.#kept.delete(key);
+      else {
+        kept.unwatch?.();
+        this.#kept.delete(key);
+      }
     }
     await this.#vault.sweep(bindings, configured);
   }
@@ -191,15 +196,25 @@ export class Accounts {
       for (const listener of [...listeners]) listener(state);
       this.#changed();
     };
-    const kept: Kept = { source: this.#fresh(node, config, tell, agent), config, listeners, borrowers: 0 };
+    const store = this.#vault.store(node, bindingOf(config));
+    const source = this.#fresh(node, config, tell, agent, store);
+    // What cannot be read now is read when the database is there again, or a token is asked for.
+    const unwatch = store.watch?.(() => void source.reload().catch(() => undefined));
+    const kept: Kept = { source, config, listeners, unwatch, borrowers: 0 };
     this.#kept.set(key, kept);
     return kept;
   }
 
-  #fresh(node: string, config: AccountConfig, onState: Listener | undefined, agent?: AgentFor): TokenSource {
+  #fresh(
+    node: string,
+    config: AccountConfig,
+    onState: Listener | undefined,
+    agent?: AgentFor,
+    store = this.#vault.store(node, bindingOf(config)),
+  ): TokenSource {
     return new TokenSource({
       config,
-      store: this.#vault.store(node, bindingOf(config)),
+      store,
       now: this.#clock.now,
       ...(onState && { onState }),
       ...(agent && { agent }),

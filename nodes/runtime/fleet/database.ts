@@ -39,6 +39,8 @@ export const isText = (text: string): boolean => !text.includes('\0');
 export interface DatabaseEvents {
   /** Another replica said so: the channel without the schema, and its text. */
   notice: [channel: string, text: string];
+  /** From now on notices are heard, again perhaps; some may have been missed. */
+  listening: [];
 }
 
 /** Where notices are heard, whether the database is there yet or not. */
@@ -253,6 +255,7 @@ export class Database extends EventEmitter<DatabaseEvents> implements Querying {
     try {
       await client.connect();
       for (const channel of this.#listening) await client.query(`listen ${this.schema}_${channel}`);
+      this.emit('listening');
     } catch {
       again();
     }

@@ -237,6 +237,8 @@ export class Fleet implements LedgerRoom, AttendingFleet {
       this.#failing = true;
       if (!membership.certain()) this.#troubled(error);
     });
+    // A sign-in or a sign-out elsewhere may have been missed while no notice could be heard.
+    database.on('listening', () => this.#notices.emit('notice', TOKENS, ''));
     database.on('notice', (channel, mailbox) => {
       if (channel === WORDS && leases.lease(mailbox) !== undefined) words.read();
       this.#notices.emit('notice', channel, mailbox);

@@ -163,7 +163,8 @@ class DatabaseTokenStore implements TokenStore {
     const hear = (channel: string, text: string): void => {
       if (channel !== TOKENS) return;
       const [slot, owner] = text.split(' ');
-      if (slot === this.#slot && owner !== this.#owner) changed();
+      // Empty: some may have been missed.
+      if (text === '' || (slot === this.#slot && owner !== this.#owner)) changed();
     };
     this.#notices.on('notice', hear);
     return () => this.#notices.off('notice', hear);

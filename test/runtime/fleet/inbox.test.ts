@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { MailboxError, type Pop3Fields, systemClock } from '../../../nodes/mailbox';
+import { type AccountConfig, bindingOf } from '../../../nodes/oauth2';
+import { Accounts } from '../../../nodes/runtime/accounts';
 import { Fleet } from '../../../nodes/runtime/fleet';
 import type { RunningMailbox } from '../../../nodes/runtime/running-mailbox';
 import { attend } from '../../../servers/attended-mailbox';
@@ -153,6 +155,9 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
   it('a delivery whose owner is gone comes on another replica, marked and counted', async () => {
     const relay = await startRelay(postgres.port);
     const { a, b, delivery } = await two(url.replace(String(postgres.port), String(relay.port)));
+    const account: AccountConfig = { provider: 'custom', grant: 'authorization_code', clientId: 'client' };
+    const loan = new Accounts(a.fleet.tokens).borrow('account', account);
+    await assert.rejects(loan.source.token(), { reason: 'not-signed-in' });
     relay.cut();
     await until('b has delivered it', () => b.delivered.length === 1);
     const [again] = b.delivered;
@@ -161,11 +166,19 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     // Where nothing can be stored, the flow hears so.
     const unavailable = (error: unknown): boolean => error instanceof MailboxError && error.code === 'STORE';
     await assert.rejects(a.mailbox.acknowledge(delivery, 'done'), unavailable);
+    const at = Date.now();
+    const tokens = { accessToken: 'access', obtainedAt: at, signedInAt: at, expiresAt: at + 3_600_000 };
+    await b.fleet.tokens.store('account', bindingOf(account)).save(tokens);
     relay.restore();
     await until(
       'a is back',
       () => a.fleet.trouble === undefined && a.fleet.connected?.membership.id !== undefined,
     );
+    await until(
+      'a knows of the sign-in that it has not heard of',
+      () => loan.source.state.kind === 'signed-in',
+    );
+    await loan.giveBack();
     // Said where the mail was first: the first one of any attempt counts.
     assert.equal(await a.mailbox.acknowledge(delivery, 'done'), 'accepted');
     await until('the new owner has applied it', () => b.mailbox.inFlight === 0);

@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import type { TokenStore, Tokens } from '../../../nodes/oauth2';
+import { type AccountConfig, bindingOf, type TokenStore, type Tokens } from '../../../nodes/oauth2';
+import { Accounts } from '../../../nodes/runtime/accounts';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { FleetTokens, TOKENS } from '../../../nodes/runtime/fleet/tokens';
 import { needs } from '../../../servers/needs';
@@ -173,5 +174,32 @@ describe('runtime/fleet: tokens', function () {
     await new Promise(setImmediate);
     await one.save(tokens('new'));
     await heard;
+  });
+
+  it('of a sign-in or a sign-out reach the account on every replica', async () => {
+    const config: AccountConfig = { provider: 'custom', grant: 'authorization_code', clientId: 'client' };
+    const accountsAt = (replica: number): Accounts => {
+      const database = databases[replica] as Database;
+      return new Accounts(new FleetTokens(() => Promise.resolve(database), SECRET, database));
+    };
+    const [here, there] = [accountsAt(0), accountsAt(1)];
+    const [mine, theirs] = [here.borrow('account', config), there.borrow('account', config)];
+    await assert.rejects(theirs.source.token(), { reason: 'not-signed-in' });
+    const stands = (kind: string): Promise<void> =>
+      new Promise((resolve) => theirs.listen((state) => state.kind === kind && resolve()));
+    const signedIn = stands('signed-in');
+    const fresh = { ...tokens('person'), obtainedAt: Date.now(), expiresAt: Date.now() + 3_600_000 };
+    await here.signedIn({ account: 'account', binding: bindingOf(config), tokens: fresh });
+    await signedIn;
+    assert.equal((await theirs.source.token()).accessToken, 'access person');
+    const signedOut = stands('signed-out');
+    await mine.source.revoke();
+    await signedOut;
+    await assert.rejects(theirs.source.token(), { reason: 'not-signed-in' });
+    // Without tokens that are kept, there is nothing to learn from the others.
+    const service = there.borrow('service', { ...config, grant: 'client_credentials' });
+    await service.source.reload();
+    assert.equal(service.source.state.kind, 'unknown');
+    for (const loan of [mine, theirs, service]) await loan.giveBack();
   });
 });
