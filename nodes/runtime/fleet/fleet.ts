@@ -142,8 +142,12 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     if (all.size > 0) return;
     this.#attended.delete(one.mailbox);
     const lease = connected?.leases.lease(one.mailbox);
-    // What cannot be released now is released at the next tick, or expires.
-    if (lease !== undefined) await connected?.leases.release(lease).catch(() => undefined);
+    await Promise.all([
+      // What cannot be released now is released at the next tick, or expires.
+      lease !== undefined && connected?.leases.release(lease).catch(() => undefined),
+      // Node-RED may be ending, without another word: the others must not keep a share for it until it counts as dead.
+      this.#attended.size === 0 && connected?.membership.tellLoad(),
+    ]);
   }
 
   /** Gives everything back and leaves the fleet. */

@@ -2,7 +2,7 @@ import type { Prepared, Querying } from './database';
 
 /** What the fleet looks like to one of its replicas. */
 export interface Survey {
-  /** Replicas that may own mailboxes and are not drained. */
+  /** Replicas that may own mailboxes, are not drained, and whose flows have some. */
   replicas: number;
   /** Mailboxes of the replica whose flows have the most. */
   mailboxes: number;
@@ -30,7 +30,7 @@ export const ATTENDED =
 const SURVEY: Prepared = {
   name: 'survey',
   text: `select
-    count(*) filter (where not draining)::int as replicas,
+    count(*) filter (where not draining and (attended > 0 or id = $1))::int as replicas,
     coalesce(max(attended), 0)::int as mailboxes,
     exists (select from mailbox m where m.replica is null and ${ATTENDED}) as free,
     array(select id from replica d where died is not null

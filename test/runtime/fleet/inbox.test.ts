@@ -18,6 +18,8 @@ interface Member {
   fleet: Fleet;
   mailbox: RunningMailbox;
   delivered: Pop3Fields[];
+  /** Closes the node, as Node-RED does before it ends. */
+  leave(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -63,13 +65,16 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
         delivered.push(pop3);
       },
     });
-    const close = async (): Promise<void> => {
-      members = members.filter((one) => one !== made);
+    const leave = async (): Promise<void> => {
       await mailbox.stop();
       await loan.giveBack();
+    };
+    const close = async (): Promise<void> => {
+      members = members.filter((one) => one !== made);
+      await leave();
       await fleet.close();
     };
-    const made: Member = { name, fleet, mailbox, delivered, close };
+    const made: Member = { name, fleet, mailbox, delivered, leave, close };
     members.push(made);
     return made;
   };
@@ -187,6 +192,15 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
       server.deletions.map(({ by }) => by),
       ['b'],
     );
+  });
+
+  it('a Node-RED whose last node closes has told so by then: it may be ending', async () => {
+    const { a, b } = await two();
+    const told = async (): Promise<number[]> =>
+      (await b.fleet.standing()).replicas.map(({ attended }) => attended);
+    await until('both have told what they have', async () => (await told()).join() === '1,1');
+    await a.leave();
+    assert.deepEqual(await told(), [0, 1]);
   });
 
   it('how the fleet is can be asked on each replica', async () => {

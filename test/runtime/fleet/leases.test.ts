@@ -153,6 +153,19 @@ describe('runtime/fleet: leases', function () {
     replicas.push(b);
   });
 
+  it('are all taken at once by the others where a replica has no mailboxes any more', async () => {
+    const mailboxes = names(20);
+    const [first, second] = [replica('a', mailboxes), replica('b', mailboxes)];
+    await ticks(4);
+    assert.deepEqual(counts(), [10, 10]);
+    for (const mailbox of mailboxes) first.leases.unattend(mailbox, 'node');
+    const leases = first.owned.flatMap((mailbox) => first.leases.lease(mailbox) ?? []);
+    await Promise.all(leases.map((lease) => first.leases.release(lease)));
+    await first.membership.tellLoad();
+    await second.tick();
+    assert.deepEqual(counts(), [0, 20]);
+  });
+
   it('belong to a later term after each change of owner', async () => {
     const [a, b] = [replica('a', ['box']), replica('b', ['box'])];
     replicas = [a];
