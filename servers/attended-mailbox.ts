@@ -21,6 +21,7 @@ export interface AttendOptions {
   onState?: MailboxParts['onState'];
   onError?: MailboxParts['onError'];
   onCheck?: MailboxParts['onCheck'];
+  onAcknowledged?: MailboxParts['onAcknowledged'];
 }
 
 /** One node of a replica's flow, on a mailbox of {@link startManyMailboxes}. */
@@ -57,6 +58,7 @@ export function attend(
     onState: parts.onState ?? (() => undefined),
     onError: parts.onError ?? (() => undefined),
     ...(parts.onCheck && { onCheck: parts.onCheck }),
+    ...(parts.onAcknowledged && { onAcknowledged: parts.onAcknowledged }),
     onQuarantined: () => undefined,
     onSummary: () => undefined,
     clock: systemClock,

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock';
 import type { CheckContext, CheckSettings, CheckSummary } from './check-context';
-import type { AckSettings } from './delivery/acknowledgement';
+import type { AckOutcome, AckSettings } from './delivery/acknowledgement';
 import type { DeliveryParts } from './delivery/delivery';
 import type { Reading } from './delivery/received-mail';
 import type { MailboxError } from './errors';
@@ -58,6 +58,8 @@ export interface MailboxParts {
   onCheck?(check: CheckRecord): void;
   /** `inFlight`, `unacknowledged` or `quarantined` may have changed without a state that says so. */
   onChange?(): void;
+  /** The flow's acknowledgement of a delivery has counted, wherever in a fleet it was made. */
+  onAcknowledged?(delivery: string, outcome: AckOutcome): void;
   clock: Clock;
   random: () => number;
 }
@@ -81,6 +83,7 @@ type Heard = Required<
     | 'onSummary'
     | 'onCheck'
     | 'onChange'
+    | 'onAcknowledged'
   >
 >;
 
@@ -125,6 +128,10 @@ export class Listeners implements Heard {
 
   onChange(): void {
     attempt(() => this.#parts.onChange?.());
+  }
+
+  onAcknowledged(delivery: string, outcome: AckOutcome): void {
+    attempt(() => this.#parts.onAcknowledged?.(delivery, outcome));
   }
 }
 

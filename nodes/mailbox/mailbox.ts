@@ -84,7 +84,9 @@ export class Mailbox {
 
   /** The flow's acknowledgement of a delivery of this mailbox. */
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {
-    return (await this.#checks.acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
+    const answer = (await this.#checks.acknowledged?.acknowledge(delivery, outcome)) ?? 'unknown';
+    if (answer === 'accepted') this.#listeners.onAcknowledged(delivery, outcome);
+    return answer;
   }
 
   /** Mails delivered and not acknowledged. */

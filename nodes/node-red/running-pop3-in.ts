@@ -65,14 +65,7 @@ export function runPop3In(
   });
   const mailbox = loan.run(parts);
   seen.begin(mailbox);
-  const acknowledged: Pick<RunningMailbox, 'acknowledge'> = {
-    acknowledge: async (delivery, outcome) => {
-      const answer = await mailbox.acknowledge(delivery, outcome);
-      if (answer === 'accepted') seen.acknowledged(delivery, outcome);
-      return answer;
-    },
-  };
-  runtime.mailboxes.set(node.id, acknowledged);
+  runtime.mailboxes.set(node.id, mailbox);
   Object.defineProperties(node, {
     server: { value: server },
     sendOne: {
@@ -92,7 +85,7 @@ export function runPop3In(
     dontStart();
     unlisten();
     seen.end();
-    if (runtime.mailboxes.get(node.id) === acknowledged) runtime.mailboxes.delete(node.id);
+    if (runtime.mailboxes.get(node.id) === mailbox) runtime.mailboxes.delete(node.id);
     mailbox
       .stop()
       .finally(() => loan.giveBack())

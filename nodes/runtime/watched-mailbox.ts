@@ -1,7 +1,6 @@
 import { printable } from '../base/shown';
 import { SparseMap } from '../base/sparse';
 import {
-  type AckOutcome,
   type Clock,
   type Mailbox,
   MailboxError,
@@ -68,7 +67,14 @@ export interface MailboxHealth extends Attended {
 
 type Listeners = Pick<
   MailboxParts,
-  'deliver' | 'onState' | 'onError' | 'onQuarantined' | 'onStillQuarantined' | 'onChange' | 'onCheck'
+  | 'deliver'
+  | 'onState'
+  | 'onError'
+  | 'onQuarantined'
+  | 'onStillQuarantined'
+  | 'onChange'
+  | 'onCheck'
+  | 'onAcknowledged'
 >;
 /** What of a mailbox is shown, and asked of it. */
 export type ShownMailbox = Pick<
@@ -171,13 +177,12 @@ export class WatchedMailbox {
         this.#changed();
         parts.onChange?.();
       },
+      onAcknowledged: (delivery, outcome) => {
+        this.#history.recordAcknowledgement(delivery, outcome);
+        this.#changed();
+        parts.onAcknowledged?.(delivery, outcome);
+      },
     };
-  }
-
-  /** The flow has acknowledged a delivery. */
-  acknowledged(delivery: string, outcome: AckOutcome): void {
-    this.#history.recordAcknowledgement(delivery, outcome);
-    this.#changed();
   }
 
   begin(mailbox: ShownMailbox): void {

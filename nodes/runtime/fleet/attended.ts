@@ -124,7 +124,10 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
     if (here !== undefined && here !== 'unknown') return here;
     const { connected } = this.#fleet;
     if (connected === undefined) throw unavailable();
-    return connected.inbox.acknowledge(this.node, delivery, outcome);
+    const answer = await connected.inbox.acknowledge(this.node, delivery, outcome);
+    // Delivered here, before the mailbox moved.
+    if (answer === 'accepted') this.parts?.onAcknowledged?.(delivery, outcome);
+    return answer;
   }
 
   async pause(): Promise<void> {

@@ -18,6 +18,8 @@ interface Member {
   fleet: Fleet;
   mailbox: RunningMailbox;
   delivered: Pop3Fields[];
+  /** What the node has heard of its acknowledgements. */
+  acknowledged: string[];
   /** Closes the node, as Node-RED does before it ends. */
   leave(): Promise<void>;
   close(): Promise<void>;
@@ -54,6 +56,7 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
       pace: QUICK,
     });
     const delivered: Pop3Fields[] = [];
+    const acknowledged: string[] = [];
     const { mailbox, loan } = attend(fleet, {
       name,
       user: 'user',
@@ -64,6 +67,7 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
         await assertOwner('deliver');
         delivered.push(pop3);
       },
+      onAcknowledged: (delivery, outcome) => acknowledged.push(`${outcome} ${delivery}`),
     });
     const leave = async (): Promise<void> => {
       await mailbox.stop();
@@ -74,7 +78,7 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
       await leave();
       await fleet.close();
     };
-    const made: Member = { name, fleet, mailbox, delivered, leave, close };
+    const made: Member = { name, fleet, mailbox, delivered, acknowledged, leave, close };
     members.push(made);
     return made;
   };
@@ -116,6 +120,7 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     assert.equal(a.mailbox.inFlight, 1);
     assert.equal(await b.mailbox.acknowledge(delivery, 'done'), 'accepted');
     await until('the owner has applied it', () => a.mailbox.inFlight === 0);
+    await until('its node has heard of it', () => a.acknowledged[0] === `done ${delivery}`);
     await until('nothing waits any more', async () => (await count('spooled')) + (await count('word')) === 0);
     assert.equal(await b.mailbox.acknowledge(delivery, 'done'), 'unknown');
     assert.equal(await b.fleet.acknowledge('no-such-node', delivery, 'done'), 'unknown');
