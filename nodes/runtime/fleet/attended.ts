@@ -116,7 +116,7 @@ export class AttendedMailbox implements LedgerLoan, RunningMailbox, StoringNode 
   }
 
   async tryAgain(uid: string): Promise<boolean> {
-    return (await this.#inner?.tryAgain(uid)) ?? false;
+    return this.#here().tryAgain(uid);
   }
 
   async acknowledge(delivery: string, outcome: AckOutcome): Promise<Acknowledgement> {

@@ -199,6 +199,12 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     );
   });
 
+  it('what only the owner can do is refused with the reason elsewhere', async () => {
+    const { b } = await two();
+    for (const act of [() => b.mailbox.tryAgain('m1'), () => b.mailbox.pause()])
+      await assert.rejects(act, { code: 'STORE', reason: 'owned-elsewhere' });
+  });
+
   it('a Node-RED whose last node closes has told so by then: it may be ending', async () => {
     const { a, b } = await two();
     const told = async (): Promise<number[]> =>
