@@ -37,7 +37,8 @@ const SURVEY: Prepared = {
       and exists (select from mailbox m where m.replica = d.id and ${ATTENDED})) as dead,
     (select md5(string_agg(id || ' ' || attending, ',' order by id)) from replica where died is null) as attended,
     array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
-      and exists (select from replica r where r.name = wanted and r.died is null and not r.draining)) as away
+      and exists (select from replica r join attendance w on w.replica = r.id and w.mailbox = mailbox.id
+        where r.name = wanted and r.died is null and not r.draining)) as away
     from replica where died is null and role = 'runtime'`,
 };
 const OF_OTHERS =

@@ -42,10 +42,10 @@ const DRAIN: Prepared = {
   name: 'drain',
   text: 'update replica set draining = $2 where name = $1 and died is null returning 1',
 };
-/** Seen by the owner within a beat; given up by it in order, and claimed by the other one. */
+/** Seen by the owner within a beat; given up by it in order, and claimed by the other one. Nothing, where that has it. */
 const MOVE: Prepared = {
   name: 'move',
-  text: `update mailbox set wanted = $2 where id = $1 and exists (
+  text: `update mailbox set wanted = nullif($2, (select name from replica where id = mailbox.replica)) where id = $1 and exists (
       select from replica join attendance a on a.replica = replica.id
       where name = $2 and a.mailbox = $1 and died is null and not draining and role = 'runtime')
     returning 1`,

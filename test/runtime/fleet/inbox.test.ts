@@ -241,6 +241,12 @@ describe('runtime/fleet: what is said to the owner of a mailbox', function () {
     assert.equal(await b.fleet.drain('b\0', true), false);
     assert.equal(await b.fleet.move(NODE, 'b'), true);
     await ownedBy('b');
+    assert.equal(await a.fleet.move(NODE, 'b'), true, 'it has it already, and is not bound to keep it');
+    const [row] = await postgres.query<{ wanted: string | null }>(
+      url,
+      'select wanted from redletter.mailbox',
+    );
+    assert.equal(row?.wanted, null);
     // Asked of any replica, of itself too.
     assert.equal(await b.fleet.drain('b', true), true);
     await ownedBy('a');

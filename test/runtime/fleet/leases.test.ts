@@ -239,6 +239,21 @@ describe('runtime/fleet: leases', function () {
     assert.deepEqual(counts(), [0, 10]);
   });
 
+  it('are not kept for a replica that a person has named and whose flows lack them by now', async () => {
+    const [a, b] = [replica('a', ['box']), replica('b', ['box'])];
+    await ticks(1);
+    const named = (name: string) => postgres.query(url, 'update redletter.mailbox set wanted = $1', [name]);
+    await named('a');
+    a.leases.unattend('box', 'node');
+    const lease = a.leases.lease('box');
+    if (lease) await a.leases.release(lease);
+    await ticks(2);
+    assert.deepEqual(b.owned, ['box']);
+    await named('a');
+    await ticks(2);
+    assert.deepEqual(b.owned, ['box']);
+  });
+
   it('are given back some at a time, however many a replica has that a person drains', async () => {
     const many = replica('a', names(11_000));
     await ticks(1);
