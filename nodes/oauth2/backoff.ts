@@ -23,6 +23,8 @@ export class Backoff {
    * server asked for if that is longer. What has to be changed by a person: 15 minutes, doubling to 6 hours.
    */
   extend(error: OAuth2Error): void {
+    // The database of a fleet is away, and the server was not asked: there is nothing to wait for once it is back.
+    if ((error.cause as { code?: unknown } | undefined)?.code === 'STORE') return;
     // The doubling begins again when a failure of the other kind comes.
     if (this.#error && this.#error.retryable !== error.retryable) this.#times = 0;
     const length = error.retryable

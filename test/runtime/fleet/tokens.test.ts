@@ -5,12 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
+import { MailboxError } from '../../../nodes/mailbox';
 import { type AccountConfig, bindingOf, type TokenStore, type Tokens } from '../../../nodes/oauth2';
 import { Accounts } from '../../../nodes/runtime/accounts';
 import type { Database } from '../../../nodes/runtime/fleet/database';
 import { FleetTokens, TOKENS } from '../../../nodes/runtime/fleet/tokens';
 import { needs } from '../../../servers/needs';
 import { type Postgres, postgresMissing, startPostgres } from '../../../servers/postgres';
+import { tokens as granted, startTokenEndpoint } from '../../../servers/token-endpoint';
 import { tokenStoreContract } from '../../oauth2/token-store-contract';
 import { SECRET } from './drill';
 import type { RenewalOrders } from './renewal-child';
@@ -174,6 +176,35 @@ describe('runtime/fleet: tokens', function () {
     await new Promise(setImmediate);
     await one.save(tokens('new'));
     await heard;
+  });
+
+  it('are renewed as soon as the database is there again, however often they were asked for meanwhile', async () => {
+    const endpoint = await startTokenEndpoint(granted({ access_token: 'renewed' }));
+    const { url: tokenUrl } = endpoint;
+    const config: AccountConfig = {
+      provider: 'custom',
+      grant: 'authorization_code',
+      clientId: 'client',
+      tokenUrl,
+    };
+    let away = false;
+    const database = async (): Promise<Database> => {
+      if (away) throw new MailboxError('STORE', 'database-unavailable');
+      return databases[0] as Database;
+    };
+    const fleetTokens = new FleetTokens(database, SECRET, databases[0] as Database);
+    const { source, giveBack } = new Accounts(fleetTokens).borrow('outage', config);
+    try {
+      await fleetTokens.store('outage', bindingOf(config)).save(tokens('expired'));
+      await source.reload();
+      away = true;
+      for (let asked = 0; asked < 3; asked += 1) await assert.rejects(source.token(), { retryable: true });
+      away = false;
+      assert.equal((await source.token()).accessToken, 'renewed');
+    } finally {
+      await giveBack();
+      await endpoint.close();
+    }
   });
 
   it('of a sign-in or a sign-out reach the account on every replica', async () => {
