@@ -72,7 +72,7 @@ function replicaCard(ask: Ask, now: () => number): Card<ReplicaReport> {
         version,
       ]);
       // To the minute, so that the card changes only where something has.
-      const since = Math.round((now() - report.ageMs + skew) / 60_000) * 60_000;
+      const since = Math.floor((now() - report.ageMs + skew) / 60_000) * 60_000;
       age.show({ since, late: report.beatAgoMs > LATE_MS });
       const label = word(draining ? 'health.undrain' : 'health.drain', { name: report.name });
       drain.text(word(draining ? 'health.undrainIt' : 'health.drainIt')).attr('aria-label', label);

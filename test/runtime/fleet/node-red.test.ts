@@ -266,6 +266,7 @@ async function movedByHand(fleet: Fleet): Promise<void> {
     await replicas.nth(2).waitFor();
     const words = (await replicas.allInnerTexts()).join('\n');
     for (const name of NAMES) assert.match(words, new RegExp(`^${name}$`, 'm'));
+    assert.doesNotMatch(words, /joined in/, 'it was in the past');
     assert.equal(words.match(/mailboxes: \d+ of 18/g)?.length, BOXES === 18 ? 3 : undefined);
     const card = page.locator('.redletter-card').filter({ has: page.getByText('user0', { exact: true }) });
     await card.getByText(`Owned by ${from}`).waitFor();
