@@ -79,8 +79,8 @@ export class HeldTokens {
     const epoch = this.epoch;
     const stored = await this.stored.load();
     if (this.epoch !== epoch || (this.#loaded && stored?.accessToken === this.tokens?.accessToken)) return;
-    // A renewal under way must not undo it.
-    this.epoch++;
+    // A renewal under way must not undo a sign-in or a sign-out; a renewal elsewhere is neither, and stops no sign-out here.
+    if (stored?.signedInAt !== this.tokens?.signedInAt) this.epoch++;
     this.#loaded = true;
     this.tokens = stored;
     this.stopped = undefined;

@@ -722,6 +722,20 @@ describe('oauth2/token source', () => {
       assert.equal(store.tokens?.accessToken, 'access-9');
     });
 
+    it('forgets what another owner of the store has renewed meanwhile', async () => {
+      const arrival = deferred();
+      endpoint.answer({ status: 200, after: arrival.promise });
+      const one = source();
+      const revoking = one.revoke();
+      await endpoint.nextRequest();
+      await store.save(held({ accessToken: 'access-9' }));
+      await one.reload();
+      arrival.resolve();
+      await revoking;
+      assert.equal(store.tokens, undefined);
+      await assert.rejects(one.token(), { reason: 'not-signed-in' });
+    });
+
     it('says when the store would not forget', async () => {
       endpoint.answer({ status: 200 });
       store.broken = new Error('read-only');
