@@ -103,7 +103,8 @@ export class MailboxCard implements Card<MailboxReport> {
     this.#times.show({
       checkedAt: later(report.checkedAt),
       nextCheckAt: later(report.nextCheckAt),
-      busy: report.busy,
+      // Of a mailbox that another Node-RED has, its owner alone knows the next check.
+      busy: report.busy || report.status.text === 'elsewhere',
       paused: report.isPaused,
       waits: report.error?.over === false && report.error.code === 'SIGN_IN_AGAIN',
     });

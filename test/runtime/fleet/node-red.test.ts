@@ -272,6 +272,7 @@ async function movedByHand(fleet: Fleet): Promise<void> {
     await card.getByText(`Owned by ${from}`).waitFor();
     await card.getByLabel('Move to').selectOption(target);
     await card.getByText(`Owned by ${target}`).waitFor();
+    if (target !== 'a') assert.doesNotMatch(await card.innerText(), /next check/, 'its owner knows that');
     assert.equal(await ownerOf('user0'), target);
     const row = replicas.filter({ has: page.getByText('b', { exact: true }) });
     await row.getByRole('button', { name: 'Drain b' }).click();
