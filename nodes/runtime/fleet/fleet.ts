@@ -3,13 +3,14 @@ import { monotonicNow } from '../../base/clock';
 import { type Acknowledgement, type AckOutcome, type Clock, MailboxError } from '../../mailbox';
 import type { LedgerLoan, LedgerRoom } from '../ledger-loan';
 import { AttendedMailbox, type AttendingFleet } from './attended';
-import { Database, type DatabaseEvents, type Notices, type Prepared } from './database';
+import { Database, type DatabaseEvents, type Notices } from './database';
 import { ANSWERS, Inbox, WORDS } from './inbox';
 import { Leases } from './leases';
 import { type Clocks, Membership, PACE, type Pace } from './membership';
 import { LocalLedgers } from './move';
 import { Places } from './places';
-import { type FleetSettings, secretFingerprint } from './settings';
+import { compareSecret } from './secret';
+import type { FleetSettings } from './settings';
 import { FleetSignIns, SIGN_INS } from './sign-ins';
 import { drain, type FleetStanding, move, standingOf } from './standing';
 import { FleetTokens, TOKENS } from './tokens';
@@ -19,12 +20,6 @@ import { Words } from './words';
 const CONNECT_AGAIN_MS = 3_000;
 /** Ledgers that are opened at the same time: no statement waits so long for a connection that it fails. */
 const OPENED_AT_ONCE = 8;
-
-const SECRET: Prepared = {
-  name: 'fleet-secret',
-  text: 'insert into fleet (secret) values ($1) on conflict do nothing',
-};
-const SECRET_THERE: Prepared = { name: 'fleet-secret-there', text: 'select secret from fleet' };
 
 export interface FleetOptions {
   settings: FleetSettings;
@@ -292,15 +287,6 @@ export class Fleet implements LedgerRoom, AttendingFleet {
     this.#failing = false;
     for (const all of this.#attended.values()) for (const one of all) one.retry();
   }
-}
-
-/** The first replica says which secret it is; it is never written down itself. */
-export async function compareSecret(database: Database, secret: string): Promise<void> {
-  const fingerprint = secretFingerprint(secret);
-  await database.query(SECRET, [fingerprint]);
-  const [row] = await database.query<{ secret: string }>(SECRET_THERE);
-  if (row?.secret !== fingerprint)
-    throw new MailboxError('CONFIG', 'fleet-secret-different', { retryable: false });
 }
 
 const unavailable = (): MailboxError => new MailboxError('STORE', 'database-unavailable');

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { MailboxError } from '../../mailbox';
 
@@ -44,10 +43,6 @@ export function fleetSettings(setting: unknown, environment: string | undefined)
     schema,
   };
 }
-
-/** Tells two credential secrets apart without telling either: they must be the same on every replica. */
-export const secretFingerprint = (secret: string): string =>
-  createHash('sha256').update(`redletter fleet\n${secret}`).digest('hex').slice(0, 32);
 
 const wrong = (property: string): MailboxError =>
   new MailboxError('CONFIG', 'fleet-setting-wrong', { facts: { property }, retryable: false });
