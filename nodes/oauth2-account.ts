@@ -35,7 +35,7 @@ export = function register(RED: NodeAPI): void {
     this.token = (question) => loan.source.token(question);
     this.listen = (listener) => loan.listen(listener);
     loan.listen(({ storeError }) => {
-      if (storeError !== undefined) this.warn(RED._('errors.store-failed'));
+      if (storeError !== undefined) this.warn(RED._(`errors.${storeError.reason}`, { ...storeError.facts }));
     });
     const end = new SignInEnd(runtime.clock, (renewable) =>
       this.warn(RED._(renewable ? 'warning.ends' : 'warning.unrenewable')),

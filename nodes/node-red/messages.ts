@@ -60,6 +60,7 @@ const STATUS_BY_REASON: Record<string, string> = {
   'folder-in-use': 'folder in use',
   'disk-full': 'disk full',
   'database-unavailable': 'database unavailable',
+  'account/database-unavailable': 'database unavailable',
 };
 
 /** The same where it was the sign-in server and not the mail server. */

@@ -24,7 +24,7 @@ export class Backoff {
    */
   extend(error: OAuth2Error): void {
     // The database of a fleet is away, and the server was not asked: there is nothing to wait for once it is back.
-    if ((error.cause as { code?: unknown } | undefined)?.code === 'STORE') return;
+    if (error.reason === 'database-unavailable') return;
     // The doubling begins again when a failure of the other kind comes.
     if (this.#error && this.#error.retryable !== error.retryable) this.#times = 0;
     const length = error.retryable

@@ -124,6 +124,7 @@ export type OAuth2Reason =
   | 'proxy-not-deployed'
   | 'request-refused'
   // later
+  | 'database-unavailable'
   | 'unreachable'
   | 'host-not-found'
   | 'proxy-failed'
@@ -162,7 +163,7 @@ export interface OAuth2Facts {
   description?: string;
   /** The same, where the sentence is no more than a guess at them and they are to be shown beside it. */
   said?: string;
-  /** The system's code for a failed connection, such as `ECONNREFUSED`. */
+  /** The system's code for a failed connection, such as `ECONNREFUSED`, or what the database of a fleet says. */
   network?: string;
   /** The proxy that failed, as `host:port`, or what names it where its address is none. */
   proxy?: string;

@@ -107,7 +107,9 @@ export class HeldTokens {
       tokens = await this.stored.load();
     } catch (error) {
       // Asked again the next time: what cannot be read now may only be locked.
-      if (!this.#loaded) this.#show({ kind: 'sign-in-again', error: asOAuth2Error(error) });
+      const seen = asOAuth2Error(error);
+      const kind = seen.code === 'STORE' ? 'waiting' : 'sign-in-again';
+      if (!this.#loaded) this.#show({ kind, error: seen });
       throw error;
     }
     // A person signed in while this was being read.

@@ -22,11 +22,12 @@ export class StoredTokens {
     return this.#error;
   }
 
-  /** @throws {OAuth2Error} `SIGN_IN_AGAIN` where the store cannot be read just now */
+  /** @throws {OAuth2Error} `SIGN_IN_AGAIN` where the store cannot be read just now, or what the store throws itself */
   async load(): Promise<Tokens | undefined> {
     try {
       return readTokens(await this.#store.load());
     } catch (cause) {
+      if (cause instanceof OAuth2Error) throw cause;
       throw new OAuth2Error('SIGN_IN_AGAIN', 'store-unreadable', { facts: this.#facts, cause });
     }
   }

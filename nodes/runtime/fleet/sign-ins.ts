@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { OAuth2Error, type SignInEnd, type SignInStore, type StoredSignIn } from '../../oauth2';
 import { MAX_PER_ACCOUNT, MAX_SIGN_INS, SIGN_IN_MS } from '../../oauth2/sign-in-store';
 import type { Database, Notices, Prepared, Querying } from './database';
+import { forAccounts } from './for-accounts';
 import { Sealed } from './sealed';
 
 /** What hears of the end of a sign-in: its text is the account's node, how it ended, and on which replica. */
@@ -170,8 +171,9 @@ export class FleetSignIns implements SignInStore {
 
   async #stored<T>(run: (database: Database) => Promise<T>): Promise<T> {
     try {
-      return await run(await this.#database());
+      return await forAccounts(async () => run(await this.#database()));
     } catch (cause) {
+      if (cause instanceof OAuth2Error) throw cause;
       throw new OAuth2Error('STORE', 'store-failed', { cause });
     }
   }

@@ -2,6 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { TokenStore, Tokens } from '../../oauth2';
 import { readTokens } from '../../oauth2/tokens';
 import type { Database, Notices, Prepared } from './database';
+import { forAccounts } from './for-accounts';
 import { Sealed } from './sealed';
 
 /** What hears of tokens that were saved or deleted. */
@@ -129,28 +130,28 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   async load(): Promise<Tokens | undefined> {
-    const database = await this.#database();
-    const [row] = await database.query<TokenRow>(LOAD, [this.#node, this.#slot]);
+    const database = await forAccounts(this.#database);
+    const [row] = await forAccounts(() => database.query<TokenRow>(LOAD, [this.#node, this.#slot]));
     return this.#open(row?.sealed);
   }
 
   async save(tokens: Tokens): Promise<void> {
-    const database = await this.#database();
+    const database = await forAccounts(this.#database);
     const values = [this.#node, this.#slot, this.#seal(tokens), ...this.#notice(database)];
     const renewal = this.#renewal;
     if (renewal === undefined) {
-      await database.query(SAVE, values);
+      await forAccounts(() => database.query(SAVE, values));
       return;
     }
     const own = [...values, renewal.id, renewal.generation];
-    const [row] = await database.query<{ generation: string }>(SAVE_RENEWED, own);
+    const [row] = await forAccounts(() => database.query<{ generation: string }>(SAVE_RENEWED, own));
     if (row === undefined) throw new Error('another Node-RED has renewed or replaced these tokens meanwhile');
     renewal.generation = row.generation;
   }
 
   async delete(): Promise<void> {
-    const database = await this.#database();
-    await database.query(DELETE, [this.#node, this.#slot, ...this.#notice(database)]);
+    const database = await forAccounts(this.#database);
+    await forAccounts(() => database.query(DELETE, [this.#node, this.#slot, ...this.#notice(database)]));
   }
 
   renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
@@ -171,7 +172,7 @@ class DatabaseTokenStore implements TokenStore {
   }
 
   async #renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
-    const database = await this.#database();
+    const database = await forAccounts(this.#database);
     const id = randomUUID();
     const { sealed, generation } = await this.#take(database, id);
     this.#renewal = { id, generation };
@@ -189,7 +190,7 @@ class DatabaseTokenStore implements TokenStore {
     const until = performance.now() + WAIT_MS;
     for (;;) {
       const values = [this.#node, this.#slot, id, RENEWAL_LEASE_MS];
-      const [row] = await database.query<TokenRow>(TAKE, values);
+      const [row] = await forAccounts(() => database.query<TokenRow>(TAKE, values));
       if (row !== undefined) return row;
       if (performance.now() > until)
         throw new Error('another Node-RED has been renewing these tokens for too long');

@@ -189,7 +189,8 @@ describe('runtime/fleet: tokens', function () {
     };
     let away = false;
     const database = async (): Promise<Database> => {
-      if (away) throw new MailboxError('STORE', 'database-unavailable');
+      if (away)
+        throw new MailboxError('STORE', 'database-unavailable', { facts: { system: 'ECONNREFUSED' } });
       return databases[0] as Database;
     };
     const fleetTokens = new FleetTokens(database, SECRET, databases[0] as Database);
@@ -198,7 +199,13 @@ describe('runtime/fleet: tokens', function () {
       await fleetTokens.store('outage', bindingOf(config)).save(tokens('expired'));
       await source.reload();
       away = true;
-      for (let asked = 0; asked < 3; asked += 1) await assert.rejects(source.token(), { retryable: true });
+      // True of what happened: no sign-in server was asked, and a person need not sign in again.
+      const said = { code: 'STORE', reason: 'database-unavailable', retryable: true };
+      for (let asked = 0; asked < 3; asked += 1) await assert.rejects(source.token(), said);
+      const unread = new Accounts(fleetTokens).borrow('outage', config);
+      await assert.rejects(unread.source.token(), { ...said, facts: { network: 'ECONNREFUSED' } });
+      assert.equal(unread.source.state.kind, 'waiting');
+      await unread.giveBack();
       away = false;
       assert.equal((await source.token()).accessToken, 'renewed');
     } finally {
