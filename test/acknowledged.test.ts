@@ -125,14 +125,15 @@ for (const version of [4, 5] as const) {
 
     /** A backlog, no interval, and a flow that acknowledges in its own way. */
     const backlog = async (name: string, count: number, func: string, more: Partial<FlowNode> = {}) => {
-      for (let number = 1; number <= count; number += 1)
-        await world.dovecot.deliver(ALICE, mail(`${name} ${number}`));
       await world.nodeRed.deploy([
         ...flow({ interval: 0, inputs: 1, maxInFlight: 10, ...more }).map((each) =>
           each.id === 'step' ? { ...each, func } : each,
         ),
         { id: 'go', type: 'inject', z: 'tab', props: [], repeat: '', once: false, wires: [['mail']] },
       ]);
+      // Only now: the flow before this one checks every second.
+      for (let number = 1; number <= count; number += 1)
+        await world.dovecot.deliver(ALICE, mail(`${name} ${number}`));
       const logins = await sessions();
       await world.nodeRed.inject('go');
       return { sessions: async () => (await sessions()) - logins };
