@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { isText, type Querying } from './database';
+import type { Querying } from './database';
+import { isText } from './text';
 
 /** Rows in one statement. */
 const MOST_ROWS = 5_000;

@@ -34,9 +34,6 @@ export interface Querying {
   query<Row extends QueryResultRow>(prepared: Prepared, values?: unknown[]): Promise<Row[]>;
 }
 
-/** False of what no `text` of PostgreSQL can hold: nothing stored has such a name. */
-export const isText = (text: string): boolean => !text.includes('\0');
-
 export interface DatabaseEvents {
   /** Another replica said so: the channel without the schema, and its text. */
   notice: [channel: string, text: string];

@@ -1,6 +1,7 @@
 import { type AckOutcome, type CheckSummary, MailboxError, type MailboxErrorCode } from '../../mailbox';
 import { storedNode } from '../mailbox-name';
-import { type Database, isText, type Prepared } from './database';
+import type { Database, Prepared } from './database';
+import { isText } from './text';
 
 /** What hears of new words, and of answers. */
 export const WORDS = 'word';

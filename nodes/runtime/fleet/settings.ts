@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { MailboxError } from '../../mailbox';
+import { isText } from './text';
 
 /** How a Node-RED joins a fleet: the `redletter.fleet` of its settings.js, made whole. */
 export interface FleetSettings {
@@ -47,7 +48,6 @@ export function fleetSettings(setting: unknown, environment: string | undefined)
 const wrong = (property: string): MailboxError =>
   new MailboxError('CONFIG', 'fleet-setting-wrong', { facts: { property }, retryable: false });
 
-/** PostgreSQL has no text with a NUL in it. */
-const isName = (text: string): boolean => text !== '' && text.length <= 64 && !text.includes('\0');
+const isName = (text: string): boolean => text !== '' && text.length <= 64 && isText(text);
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;

@@ -1,4 +1,5 @@
-import { type Database, isText, type Prepared, type Querying } from './database';
+import type { Database, Prepared, Querying } from './database';
+import { isText } from './text';
 
 /** One Node-RED of the fleet, as the database knows it. */
 export interface ReplicaStanding {
