@@ -129,29 +129,23 @@ class DatabaseTokenStore implements TokenStore {
     this.#place = placeOf(node, this.#slot);
   }
 
-  async load(): Promise<Tokens | undefined> {
-    const database = await forAccounts(this.#database);
-    const [row] = await forAccounts(() => database.query<TokenRow>(LOAD, [this.#node, this.#slot]));
-    return this.#open(row?.sealed);
+  load(): Promise<Tokens | undefined> {
+    return forAccounts(async () => {
+      const database = await this.#database();
+      const [row] = await database.query<TokenRow>(LOAD, [this.#node, this.#slot]);
+      return this.#open(row?.sealed);
+    });
   }
 
-  async save(tokens: Tokens): Promise<void> {
-    const database = await forAccounts(this.#database);
-    const values = [this.#node, this.#slot, this.#seal(tokens), ...this.#notice(database)];
-    const renewal = this.#renewal;
-    if (renewal === undefined) {
-      await forAccounts(() => database.query(SAVE, values));
-      return;
-    }
-    const own = [...values, renewal.id, renewal.generation];
-    const [row] = await forAccounts(() => database.query<{ generation: string }>(SAVE_RENEWED, own));
-    if (row === undefined) throw new Error('another Node-RED has renewed or replaced these tokens meanwhile');
-    renewal.generation = row.generation;
+  save(tokens: Tokens): Promise<void> {
+    return forAccounts(() => this.#save(tokens));
   }
 
-  async delete(): Promise<void> {
-    const database = await forAccounts(this.#database);
-    await forAccounts(() => database.query(DELETE, [this.#node, this.#slot, ...this.#notice(database)]));
+  delete(): Promise<void> {
+    return forAccounts(async () => {
+      const database = await this.#database();
+      await database.query(DELETE, [this.#node, this.#slot, ...this.#notice(database)]);
+    });
   }
 
   renewing<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
@@ -171,10 +165,24 @@ class DatabaseTokenStore implements TokenStore {
     return () => this.#notices.off('notice', hear);
   }
 
+  async #save(tokens: Tokens): Promise<void> {
+    const database = await this.#database();
+    const values = [this.#node, this.#slot, this.#seal(tokens), ...this.#notice(database)];
+    const renewal = this.#renewal;
+    if (renewal === undefined) {
+      await database.query(SAVE, values);
+      return;
+    }
+    const own = [...values, renewal.id, renewal.generation];
+    const [row] = await database.query<{ generation: string }>(SAVE_RENEWED, own);
+    if (row === undefined) throw new Error('another Node-RED has renewed or replaced these tokens meanwhile');
+    renewal.generation = row.generation;
+  }
+
   async #renewAlone<T>(renew: (stored: Tokens | undefined) => Promise<T>): Promise<T> {
     const database = await forAccounts(this.#database);
     const id = randomUUID();
-    const { sealed, generation } = await this.#take(database, id);
+    const { sealed, generation } = await forAccounts(() => this.#take(database, id));
     this.#renewal = { id, generation };
     try {
       return await renew(this.#open(sealed));
@@ -190,7 +198,7 @@ class DatabaseTokenStore implements TokenStore {
     const until = performance.now() + WAIT_MS;
     for (;;) {
       const values = [this.#node, this.#slot, id, RENEWAL_LEASE_MS];
-      const [row] = await forAccounts(() => database.query<TokenRow>(TAKE, values));
+      const [row] = await database.query<TokenRow>(TAKE, values);
       if (row !== undefined) return row;
       if (performance.now() > until)
         throw new Error('another Node-RED has been renewing these tokens for too long');
