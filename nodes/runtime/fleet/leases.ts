@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Attendance } from './attendance';
 import type { Database, Prepared } from './database';
 import type { Membership } from './membership';
-import { ATTENDED, Surplus, type Survey, shareOf, surveyed } from './shares';
+import { ATTENDED, AWAITED, Surplus, type Survey, shareOf, surveyed } from './shares';
 
 /** One replica's hold on one mailbox. */
 export interface Lease {
@@ -55,8 +55,7 @@ const claim = (name: string, from: string): Prepared => ({
     free as (
       select m.ctid as at from mailbox m where ${from} and ${ATTENDED}
         and (m.wanted is null or m.wanted = $3
-          or not exists (select from replica r join attendance w on w.replica = r.id and w.mailbox = m.id
-            where r.name = m.wanted and r.died is null and not r.draining))
+          or not ${AWAITED})
         and (not $4 or m.wanted = $3 or coalesce((select died from replica r where r.id = m.replica), m.since)
           <= clock_timestamp() - $5 * interval '1 ms')
       limit $2 for update of m skip locked

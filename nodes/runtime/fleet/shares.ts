@@ -23,6 +23,10 @@ export interface Survey {
 export const ATTENDED =
   'exists (select from attendance a where a.replica = $1 and a.mailbox = m.id offset 0)';
 
+/** True of a mailbox `m` that a person moved to a replica which is there, and has it in its flows. */
+export const AWAITED = `exists (select from replica r join attendance w on w.replica = r.id and w.mailbox = m.id
+        where r.name = m.wanted and r.died is null and not r.draining)`;
+
 /**
  * Every replica computes the same share from the same figures, or two of them would push a mailbox to and fro. Costs as
  * much as there are replicas, not mailboxes.
@@ -36,9 +40,8 @@ const SURVEY: Prepared = {
     array(select id from replica d where died is not null
       and exists (select from mailbox m where m.replica = d.id and ${ATTENDED})) as dead,
     (select md5(string_agg(id || ' ' || attending, ',' order by id)) from replica where died is null) as attended,
-    array(select id from mailbox where replica = $1 and wanted is not null and wanted <> $2
-      and exists (select from replica r join attendance w on w.replica = r.id and w.mailbox = mailbox.id
-        where r.name = wanted and r.died is null and not r.draining)) as away
+    array(select id from mailbox m where replica = $1 and wanted is not null and wanted <> $2
+      and ${AWAITED}) as away
     from replica where died is null and role = 'runtime'`,
 };
 const OF_OTHERS =
@@ -112,9 +115,10 @@ export class Surplus {
     const patient = this.#monotonic() - this.#since < this.#patienceMs;
     const idle = taken.filter(isIdle);
     const busy = patient ? [] : taken.filter((mailbox) => !isIdle(mailbox));
-    const surplus = [...idle, ...busy].slice(0, Math.min(count, room));
+    const most = Math.min(count, room);
+    const surplus = [...idle, ...busy].slice(0, most);
     // What no other replica took is offered again only after everything else was.
-    if (surplus.length < Math.min(count, room)) this.#at += this.#mostOffered;
+    if (surplus.length < most) this.#at += this.#mostOffered;
     return surplus;
   }
 
